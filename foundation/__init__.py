@@ -1,0 +1,11 @@
+"""The ground every slice stands on: no business, no secrets of its own, and it imports none of ours.
+
+Where to look first:
+
+* ``errors``: the families every slice subclasses; ``web`` and ``channel`` turn them into wire answers.
+* ``clock``, ``ids``, ``encoding``: pure, the only modules (with ``errors``) that a ``domain`` may import.
+* ``database``, ``queries``, ``migrations``: PostgreSQL by asyncpg, SQL in ``.sql`` files, schemas by slice.
+* ``audit``: the chained, append-only record.
+* ``web`` (public HTTP), ``channel`` (private HTTP between our processes), ``dpop`` (proof of possession), ``tls``.
+* ``settings``, ``logs``: what an operator writes, and what an operator reads.
+"""

@@ -1,0 +1,303 @@
+"""PostgreSQL by asyncpg: a pool that heals, transactions with hooks, and driver errors that die here.
+
+What leaves this module is ours: ``Unavailable`` (gone, restarting, too slow), ``OutcomeUnknown`` (lost while
+committing), ``Contended`` (serialisation failure or deadlock, after the retries asked for), or the domain error
+that ``on_violation`` names. A constraint nobody mapped stays an asyncpg error: it is a defect, and must be loud.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import asyncpg
+
+from foundation.errors import LinkIdError, Unavailable
+
+_log = logging.getLogger(__name__)
+
+Record: TypeAlias = "asyncpg.Record"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
+Hook: TypeAlias = Callable[[], Awaitable[None]]
+
+T = TypeVar("T")
+
+STATEMENT_TIMEOUT = "10s"
+"""No statement of ours takes longer than milliseconds; one that does is a lock wait, and its client is long gone."""
+
+IDLE_IN_TRANSACTION_TIMEOUT = "30s"
+"""A process that hangs inside a transaction must not hold the audit head for ever."""
+
+CONNECT_SECONDS = 5.0
+ACQUIRE_SECONDS = 5.0
+"""How long a caller waits for a free connection before it is told Unavailable; longer only queues the dead."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke while committing: the transaction happened or did not. Ask again by idempotency key."""
+
+    code = "outcome_unknown"
+    summary = "It is not known whether this was done. Check before trying again."
+
+
+class Contended(Unavailable):
+    """A serialisation failure or a deadlock: nothing was done, the same transaction may succeed when run again."""
+
+    code = "contended"
+    summary = "Too many did this at once. Try again in a moment."
+
+
+_GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DiskFullError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+_CONTENDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Foreign errors die here."""
+    try:
+        yield
+    except _CONTENDED as cause:
+        raise Contended(type(cause).__name__) from cause
+    except asyncpg.InterfaceError as cause:
+        # InterfaceError is also how asyncpg reports a wrong use of itself (wrong argument count or type): a defect.
+        if isinstance(cause, asyncpg.exceptions.DataError) or not _says_closed(cause):
+            raise
+        raise Unavailable("the database connection is closed") from cause
+    except _GONE as cause:
+        raise Unavailable(f"the database is not available ({type(cause).__name__})") from cause
+
+
+def _says_closed(error: asyncpg.InterfaceError) -> bool:
+    text = str(error)
+    return any(word in text for word in ("closed", "closing", "another operation", "released"))
+
+
+@contextlib.contextmanager
+def on_violation(errors: Mapping[str, Callable[[], LinkIdError]]) -> Iterator[None]:
+    """Turn the violation of a named constraint into a domain error: ``with on_violation({"one_open": AlreadyOpen}):``.
+
+    Values are error classes or anything callable without arguments. The transaction is spoilt afterwards, as always in
+    PostgreSQL; wrap the statement in ``connection.savepoint()`` to go on. Constraints not named pass unchanged.
+    """
+    try:
+        yield
+    except asyncpg.PostgresError as cause:
+        make = errors.get(getattr(cause, "constraint_name", None) or "")
+        if make is None:
+            raise
+        raise make() from cause
+
+
+class Connection:
+    """A connection inside a transaction. Its four verbs take ``(sql, *arguments)``, as asyncpg's do."""
+
+    def __init__(self, raw: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[Any]") -> None:
+        """Made by ``Database.transaction``; by hand only in migrations and tests."""
+        self.raw = raw
+        self._before_commit: list[Hook] = []
+        self._after_commit: list[Hook] = []
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run; the answer is PostgreSQL's command tag, such as ``UPDATE 1``."""
+        with _translated():
+            return await self.raw.execute(query, *args)
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Record]:
+        """All rows."""
+        with _translated():
+            return await self.raw.fetch(query, *args)
+
+    async def fetchrow(self, query: str, *args: object) -> Record | None:
+        """The first row, or None."""
+        with _translated():
+            return await self.raw.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        """The first column of the first row, or None."""
+        with _translated():
+            return await self.raw.fetchval(query, *args)
+
+    async def executemany(self, query: str, rows: Sequence[Sequence[object]]) -> None:
+        """One statement for many rows."""
+        with _translated():
+            await self.raw.executemany(query, rows)
+
+    async def cursor(self, query: str, *args: object, prefetch: int = 500) -> AsyncIterator[Record]:
+        """Rows as they come, for results that do not fit in memory."""
+        with _translated():
+            async for row in self.raw.cursor(query, *args, prefetch=prefetch):
+                yield row
+
+    @contextlib.asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part that may fail alone: an exception inside undoes only what was done inside."""
+        with _translated():
+            async with self.raw.transaction():
+                yield
+
+    def before_commit(self, hook: Hook) -> None:
+        """Run last inside the transaction; a hook that raises rolls everything back."""
+        self._before_commit.append(hook)
+
+    def after_commit(self, hook: Hook) -> None:
+        """Run once the commit is certain. A hook's failure is logged, never raised: the deed is done."""
+        self._after_commit.append(hook)
+
+    async def _run_before_commit(self) -> None:
+        while self._before_commit:
+            await self._before_commit.pop(0)()
+
+    async def _run_after_commit(self) -> None:
+        for hook in self._after_commit:
+            try:
+                await hook()
+            except Exception:
+                _log.exception("a hook after commit failed")
+
+
+class Database:
+    """What stores and services hold: transactions, and single statements that are their own transaction."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Wrap a pool made by ``open_pool``."""
+        self.pool = pool
+
+    async def close(self) -> None:
+        """Wait for running transactions (briefly), then close every connection."""
+        try:
+            await _within(self.pool.close(), seconds=10.0)
+        except TimeoutError:
+            self.pool.terminate()
+
+    async def ping(self) -> None:
+        """Raise Unavailable unless the database answers: the readiness check."""
+        await self.fetchval("SELECT 1")
+
+    @contextlib.asynccontextmanager
+    async def transaction(
+        self, *, isolation: Isolation = "read_committed", readonly: bool = False
+    ) -> AsyncIterator[Connection]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        Raises Unavailable when there is no connection, OutcomeUnknown when it broke during COMMIT.
+        """
+        async with self._acquired() as raw:
+            connection = Connection(raw)
+            scope = raw.transaction(isolation=isolation, readonly=readonly)
+            with _translated():
+                await scope.start()
+            try:
+                yield connection
+                await connection._run_before_commit()
+            except BaseException:
+                # The connection may be the very thing that broke; the first error is the one worth hearing.
+                with contextlib.suppress(Exception):
+                    await scope.rollback()
+                raise
+            await _commit(scope)
+        await connection._run_after_commit()
+
+    async def retrying(
+        self,
+        work: Callable[[Connection], Awaitable[T]],
+        *,
+        isolation: Isolation = "serializable",
+        attempts: int = 4,
+    ) -> T:
+        """Run ``work`` in a transaction, again from the start while it fails only by contention.
+
+        ``work`` must have no effect outside the database. Raises Contended after the last attempt.
+        """
+        for attempt in range(1, attempts + 1):
+            try:
+                async with self.transaction(isolation=isolation) as connection:
+                    return await work(connection)
+            except Contended:
+                if attempt == attempts:
+                    raise
+        raise AssertionError("unreachable: attempts is at least 1")
+
+    async def execute(self, query: str, *args: object) -> str:
+        """One statement, its own transaction; the command tag."""
+        async with self._acquired() as raw:
+            return await Connection(raw).execute(query, *args)
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Record]:
+        """One statement, its own transaction; all rows."""
+        async with self._acquired() as raw:
+            return await Connection(raw).fetch(query, *args)
+
+    async def fetchrow(self, query: str, *args: object) -> Record | None:
+        """One statement, its own transaction; the first row or None."""
+        async with self._acquired() as raw:
+            return await Connection(raw).fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: object) -> Any:
+        """One statement, its own transaction; the first column of the first row or None."""
+        async with self._acquired() as raw:
+            return await Connection(raw).fetchval(query, *args)
+
+    @contextlib.asynccontextmanager
+    async def _acquired(self) -> "AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]":
+        with _translated():
+            raw = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
+        try:
+            yield raw
+        finally:
+            with contextlib.suppress(Exception):
+                await self.pool.release(raw, timeout=ACQUIRE_SECONDS)
+
+
+async def open_pool(
+    dsn: str,
+    *,
+    role_settings: Mapping[str, str] | None = None,
+    min_size: int = 1,
+    max_size: int = 10,
+    application_name: str = "linkid",
+) -> Pool:
+    """A pool of connections, each with our timeouts, UTC, and ``role_settings`` (PostgreSQL settings) on top.
+
+    Raises Unavailable when the database cannot be reached now; later losses heal by themselves at the next use.
+    """
+    settings = {
+        "application_name": application_name,
+        "timezone": "UTC",
+        "statement_timeout": STATEMENT_TIMEOUT,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT,
+        "search_path": "pg_catalog",  # every name in our SQL says its schema
+        **(role_settings or {}),
+    }
+    with _translated():
+        return await asyncpg.create_pool(
+            dsn, min_size=min_size, max_size=max_size, server_settings=settings, timeout=CONNECT_SECONDS
+        )
+
+
+async def _commit(scope: "asyncpg.transaction.Transaction") -> None:
+    try:
+        await scope.commit()
+    except _CONTENDED as cause:
+        raise Contended(type(cause).__name__) from cause
+    except _GONE as cause:
+        raise OutcomeUnknown(f"lost while committing ({type(cause).__name__})") from cause
+
+
+async def _within(work: Awaitable[T], *, seconds: float) -> T:
+    return await asyncio.wait_for(work, seconds)

@@ -1,0 +1,159 @@
+"""Bytes as text and text as bytes, with exactly one spelling for each value.
+
+Everything here is strict on purpose: a second spelling of the same bytes is a second hash, a second signature,
+a second cache key.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import rfc8785
+
+from foundation.errors import BadInput, Internal, JsonObject, JsonValue
+
+__all__ = ["BadEncoding", "JsonObject", "JsonValue", "b64u", "canonical_json", "strict_json", "unb64u"]
+
+MAX_DEPTH: Final = 32
+"""Nesting allowed in JSON. Our deepest document has 5 levels; the C parser of Python gives up near 1,000 with a
+RecursionError, which must never be reachable from outside."""
+
+MAX_DIGITS: Final = 32
+"""Length of a number in JSON: beyond it Python spends quadratic time, and no field of ours is a bignum."""
+
+_B64U = re.compile(r"[A-Za-z0-9_-]*\Z")
+
+
+class BadEncoding(BadInput):
+    """Text that is not the one spelling of anything."""
+
+    code = "bad_encoding"
+    summary = "The encoding is not valid."
+
+
+def b64u(data: bytes) -> str:
+    """RFC 4648 section 5 without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64u(text: str, *, max_len: int) -> bytes:
+    """The bytes of canonical, unpadded base64url text; at most ``max_len`` bytes.
+
+    Raises BadEncoding on padding, foreign alphabet, white space, impossible length, leftover bits that are not zero
+    (they would be a second spelling), or too many bytes.
+    """
+    if not _B64U.match(text):
+        raise BadEncoding("not base64url without padding")
+    if len(text) > (max_len * 4 + 2) // 3:
+        raise BadEncoding(f"more than {max_len} bytes")
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError) as cause:
+        raise BadEncoding("not base64url without padding") from cause
+    if b64u(data) != text:
+        raise BadEncoding("base64url with leftover bits")
+    return data
+
+
+def canonical_json(value: JsonValue) -> bytes:
+    """RFC 8785. Raises Internal for a value that has no canonical form (NaN, integers beyond 2^53, foreign types)."""
+    try:
+        return rfc8785.dumps(_plain(value))
+    except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as cause:
+        raise Internal(f"no canonical JSON for this value: {type(cause).__name__}") from cause
+
+
+def strict_json(data: bytes, *, max_bytes: int) -> JsonValue:
+    """The value of UTF-8 JSON text, refusing what parsers disagree about.
+
+    Raises BadEncoding when longer than ``max_bytes``, not UTF-8, not JSON (RFC 8259), with NaN or Infinity, a
+    duplicate key, a lone surrogate, an endless number, or nested deeper than ``MAX_DEPTH``.
+    """
+    if len(data) > max_bytes:
+        raise BadEncoding(f"more than {max_bytes} bytes")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as cause:
+        raise BadEncoding("not UTF-8") from cause
+    _check_depth(text)
+    try:
+        value: JsonValue = json.loads(
+            text,
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_int=_short_int,
+            parse_float=_finite_float,
+        )
+    except json.JSONDecodeError as cause:
+        raise BadEncoding(f"not JSON at character {cause.pos}") from cause
+    if "\\u" in text:
+        _check_surrogates(value)
+    return value
+
+
+def _check_depth(text: str) -> None:
+    """Count brackets outside strings before the recursive parser sees them."""
+    depth = 0
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise BadEncoding(f"nested deeper than {MAX_DEPTH}")
+        elif char in "]}":
+            depth -= 1
+
+
+def _no_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise BadEncoding(f"duplicate key {twice[:64]!r}")
+    return result
+
+
+def _no_constant(name: str) -> JsonValue:
+    raise BadEncoding(f"{name} is not JSON")
+
+
+def _short_int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise BadEncoding("number too long")
+    return int(text)
+
+
+def _finite_float(text: str) -> float:
+    number = float(text) if len(text) <= MAX_DIGITS else float("inf")
+    if number in (float("inf"), float("-inf")):
+        raise BadEncoding("number out of range")
+    return number
+
+
+def _check_surrogates(value: JsonValue) -> None:
+    """An escaped lone surrogate decodes to a string that cannot be encoded again."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as cause:
+        raise BadEncoding("lone surrogate in a string") from cause
+
+
+def _plain(value: JsonValue) -> Any:
+    """Mappings and sequences of any kind as the dict and list that the serialiser knows."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value]

@@ -1,0 +1,33 @@
+-- The foundation's own statements: the audit chain and the memory of used proofs.
+
+-- name: lock_head
+-- Take the chain's head for this transaction: whoever comes next waits until it ends.
+SELECT seq, hash FROM audit.lock_head($1);
+
+-- name: append_lines
+-- Add the next lines of a chain, in order; the trigger refuses any that does not follow.
+INSERT INTO audit.lines (chain, seq, at, body, hash)
+SELECT $1, line.seq, line.at, line.body, line.hash
+FROM unnest($2::bigint[], $3::timestamptz[], $4::bytea[], $5::bytea[]) AS line (seq, at, body, hash)
+ORDER BY line.seq;
+
+-- name: head
+-- The head as the database has it, without locking.
+SELECT seq, hash FROM audit.heads WHERE chain = $1;
+
+-- name: line_hash
+-- The hash of one line, to see whether a head kept outside is still part of the chain.
+SELECT hash FROM audit.lines WHERE chain = $1 AND seq = $2;
+
+-- name: lines
+-- A chain from its beginning, for verification.
+SELECT seq, at, body, hash FROM audit.lines WHERE chain = $1 ORDER BY seq;
+
+-- name: remember_proof
+-- True exactly once for each proof, however many gateways ask at the same time.
+INSERT INTO web.seen_proofs (digest, until) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true;
+
+-- name: forget_proofs
+-- Remove a bounded number of proofs that can no longer be replayed, skipping what another gateway is removing.
+DELETE FROM web.seen_proofs
+WHERE digest IN (SELECT digest FROM web.seen_proofs WHERE until < $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED);
