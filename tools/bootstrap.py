@@ -42,7 +42,9 @@ def digest_of(*paths: Path) -> str:
 
 def run(*argv: str | Path, **options: object) -> None:
     """Run a program; its output is shown only when it fails."""
-    done = subprocess.run([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)  # type: ignore[call-overload]
+    done = subprocess.run(
+        [str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )  # type: ignore[call-overload]
     if done.returncode != 0:
         sys.stderr.write(done.stdout)
         raise CannotSetUp(f"this command failed (its words are above): {' '.join(str(a) for a in argv)}")
@@ -65,7 +67,19 @@ def python_environment() -> None:
     pip = _a_pip(python)
     say("installing the Python libraries (the first time takes a minute or two)")
     run(*pip, "install", "-q", "--require-hashes", "-r", lock)
-    run(python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", ROOT, "-e", ROOT / "desktop_agent")
+    run(
+        python,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-e",
+        ROOT,
+        "-e",
+        ROOT / "desktop_agent",
+    )
     stamp.write_text(wanted)
     say(f"Python libraries ready ({time.monotonic() - started:.0f} s)")
 

