@@ -1,7 +1,7 @@
 """The reference: what python-pkcs11 alone does on the same token, in its fastest layout.
 
-Two layouts are measured: a token key that is found once and kept ("token"), and a key unwrapped, used and destroyed for
-every signature ("wrapped"), which is what custody without HSM objects costs at least. Each by one process for each core,
+Two layouts are measured: a token key that is found once and kept ("token"), and a key unwrapped, used and destroyed
+for every signature ("wrapped"), which is what custody without HSM objects costs at least. Each by one process a core,
 one session each: threads gain less, since SoftHSM and OpenSSL serialise them.
 """
 
