@@ -110,6 +110,8 @@ class Connection:
     def __init__(self, raw: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[Any]") -> None:
         """Made by ``Database.transaction``; by hand only in migrations and tests."""
         self.raw = raw
+        self.scratch: dict[str, Any] = {}
+        """What belongs to this transaction and to no row, by the name of the module that put it there."""
         self._before_commit: list[Hook] = []
         self._after_commit: list[Hook] = []
 

@@ -3,8 +3,9 @@
 Two rules for whoever edits this file:
 
 1. Nothing of HTTP here. ``foundation.web`` (public) and ``foundation.channel`` (private) translate, each by one table.
-2. ``summary`` is English, constant and safe for anybody to read. What depends on the case goes into ``detail``
-   (a sentence) and ``data`` (fields for a machine); both stay inside unless the class says ``may_disclose``.
+2. ``summary`` (English, for programmers and logs) and ``message`` (Portuguese, for people) are constant and safe for
+   anybody. What depends on the case goes into ``detail`` (a sentence) and ``data`` (fields for a machine); both stay
+   inside unless the class says ``may_disclose``.
 
 A slice subclasses a *family* below and gives its own ``code``; the family decides what the outside is told to do.
 """
@@ -22,10 +23,12 @@ _NOTHING: JsonObject = MappingProxyType({})
 class LinkIdError(Exception):
     """The root of everything we raise on purpose. Raise a subclass, never this."""
 
-    code: ClassVar[str] = "internal"
+    code: ClassVar[str] = "internal_error"
     """Stable, snake_case, unique among classes: what programs compare."""
     summary: ClassVar[str] = "Something went wrong on our side."
     """One English sentence, safe for anybody, saying what to do next where there is something to do."""
+    message: ClassVar[str] = "Algo deu errado do nosso lado. Tente de novo em instantes."
+    """The same for the holder's screen, in Brazilian Portuguese. A subclass that gives none has its family's."""
     may_disclose: ClassVar[bool] = False
     """Whether ``detail`` and ``data`` may be shown to whoever asked."""
 
@@ -48,6 +51,7 @@ class BadInput(LinkIdError):
 
     code = "bad_input"
     summary = "The request is not valid."
+    message = "O pedido não é válido."
     may_disclose = True
 
 
@@ -56,6 +60,7 @@ class NotAuthenticated(LinkIdError):
 
     code = "not_authenticated"
     summary = "Authentication is required."
+    message = "Não foi possível confirmar quem está chamando. Entre de novo."
 
 
 class NotPermitted(LinkIdError):
@@ -63,6 +68,7 @@ class NotPermitted(LinkIdError):
 
     code = "not_permitted"
     summary = "This is not allowed."
+    message = "Isto não é permitido."
 
 
 class NotFound(LinkIdError):
@@ -70,6 +76,7 @@ class NotFound(LinkIdError):
 
     code = "not_found"
     summary = "There is no such thing."
+    message = "Não encontramos o que foi pedido."
 
 
 class Conflict(LinkIdError):
@@ -77,6 +84,7 @@ class Conflict(LinkIdError):
 
     code = "conflict"
     summary = "The current state does not allow this."
+    message = "Isto não é possível na situação atual."
     may_disclose = True
 
 
@@ -85,6 +93,7 @@ class Gone(LinkIdError):
 
     code = "gone"
     summary = "This has expired or was already used."
+    message = "Isto expirou ou já foi usado."
     may_disclose = True
 
 
@@ -93,6 +102,7 @@ class TooMany(LinkIdError):
 
     code = "too_many"
     summary = "Too many requests. Try again later."
+    message = "Muitas tentativas em pouco tempo. Aguarde um pouco e tente de novo."
 
 
 class Locked(LinkIdError):
@@ -100,6 +110,7 @@ class Locked(LinkIdError):
 
     code = "locked"
     summary = "Locked after too many wrong attempts."
+    message = "Bloqueado por excesso de tentativas erradas."
     may_disclose = True
 
 
@@ -108,13 +119,15 @@ class Unavailable(LinkIdError):
 
     code = "unavailable"
     summary = "The service is temporarily unavailable. Try again in a moment."
+    message = "O serviço está temporariamente indisponível. Tente de novo em instantes."
 
 
 class Internal(LinkIdError):
     """A fault of ours. Nothing of it is told outside."""
 
-    code = "internal"
+    code = "internal_error"
     summary = "Something went wrong on our side."
+    message = "Algo deu errado do nosso lado. Tente de novo em instantes."
 
 
 FAMILIES: tuple[type[LinkIdError], ...] = (

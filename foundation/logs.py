@@ -1,0 +1,145 @@
+"""Logs: JSON lines in production, readable lines in development, and never a secret in either.
+
+``log = get_logger(__name__)``, then ``log.info("sms_sent", pairing=pairing_id)``: an event name and fields, no prose
+built from values. The standard library's loggers (aiohttp, asyncpg …) pass through the same chain. What we do not log
+at all: query strings, headers, cookies, bodies. What slips into a message nevertheless is masked by ``redact``:
+the secret half of tokens, JOSE compact texts, CPF, CNPJ, telephone numbers, e-mail addresses, passwords in URLs.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, Literal, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+get_logger = structlog.stdlib.get_logger
+
+_FORBIDDEN_KEYS: Final = frozenset(
+    {
+        "authorization",
+        "dpop",
+        "cookie",
+        "set-cookie",
+        "set_cookie",
+        "proxy-authorization",
+        "query",
+        "query_string",
+        "body",
+        "password",
+        "stretched",
+        "secret",
+        "pin",
+        "token",
+        "proof",
+        "assertion",
+        "code",
+    }
+)
+"""Field names whose value is replaced whatever it is. ``error_code`` and the like are other names."""
+
+_MASKS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    # prefix_<public>_<secret>: the public half stays, it is what one searches for
+    (re.compile(r"\b([a-z][a-z0-9]{1,11}_[0-9a-hjkmnp-tv-z]{26})_[A-Za-z0-9-]+"), r"\1_***"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2,4}"), "<jose>"),
+    (re.compile(r"(?i)\b(bearer|dpop|basic) [A-Za-z0-9._~+/=-]{8,}"), r"\1 ***"),
+    (re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+@"), "***@"),
+    (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<e-mail>"),
+    (re.compile(r"(?<![\w.])\d{2}\.?\d{3}\.?\d{3}/\d{4}-?\d{2}(?!\w)"), "<cnpj>"),
+    (re.compile(r"(?<![\w.])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)"), "<cpf>"),
+    (re.compile(r"\+\d[\d ().-]{7,17}\d"), "<phone>"),
+    (re.compile(r"(?<![\w.])\(?\d{2}\)? ?9?\d{4}-\d{4}(?!\w)"), "<phone>"),
+    # digits alone: 10 to 14 of them are a CPF, a CNPJ or a telephone number until proven otherwise
+    (re.compile(r"(?<![\w.:-])\d{10,14}(?![\w:-])(?!\.\d)"), "<number>"),
+)
+
+
+def redact(text: str) -> str:
+    """The text with everything masked that looks like a secret or like personal data."""
+    for pattern, mask in _MASKS:
+        text = pattern.sub(mask, text)
+    return text
+
+
+def _redact_value(value: object) -> object:
+    match value:
+        case str():
+            return redact(value)
+        case bytes() | bytearray() | memoryview():
+            return f"<{len(value)} bytes>"
+        case bool() | float() | None:
+            return value
+        case int():
+            return value if abs(value) < 1_000_000_000 else redact(str(value))
+        case dict():
+            return {key: _field(str(key), item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_redact_value(item) for item in value]
+        case _:
+            return redact(str(value))
+
+
+def _field(key: str, value: object) -> object:
+    return "***" if key.lower() in _FORBIDDEN_KEYS else _redact_value(value)
+
+
+def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """The structlog processor that applies ``redact`` to every field; the last before rendering."""
+    return {key: value if key in ("level", "timestamp") else _field(key, value) for key, value in event.items()}
+
+
+def configure(
+    style: Literal["json", "console"], *, level: str = "INFO", process: str = "", stream: TextIO | None = None
+) -> None:
+    """Send every log of this process to ``stream`` (standard error), in one style. Call once, at the start.
+
+    ``process`` ("gateway", "sam-0") stands in every line.
+    """
+
+    def name_process(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        if process:
+            event["process"] = process
+        return event
+
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        name_process,
+    ]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            redact_event,
+            renderer,
+        ],
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # Its lines have the raw path and query in them; foundation.web writes our own instead.
+    logging.getLogger("aiohttp.access").disabled = True
