@@ -1,0 +1,4 @@
+"""What a phone makes and checks, without input or output: time is an argument, keys are values.
+
+`encoding` → `keys` → `jws` → `trust` → `statement` → `proof` → `decision`: each imports only those before it.
+"""

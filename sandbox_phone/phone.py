@@ -1,0 +1,249 @@
+"""The phone: pairing, what waits, approving and refusing, scanning.
+
+    async with await SandboxPhone.open(app_url="http://localhost:8440") as phone:
+        await phone.ask_code("+55 11 98765-4321")
+        (credential, *_) = await phone.give_code("123456")
+        await phone.bind(credential["id"], password="abc12345", nickname="Celular da Maria")
+        await phone.approve_test()
+        statement = await phone.wait_for("sign")
+        await phone.approve(statement, password="abc12345")
+
+Everything shown or decided comes out of a :class:`Statement`, that is, out of bytes that a trust root signed; what the
+gateway says beside them is believed for nothing.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sandbox_phone.domain import decision as decisions
+from sandbox_phone.domain import keys
+from sandbox_phone.domain.statement import Statement, open_statement
+from sandbox_phone.domain.trust import Trust, read_trust
+from sandbox_phone.errors import Expired, GatewayRefused, GatewayUnreachable, NotReady, TimedOut, Untrusted
+from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
+from sandbox_phone.storage import MemoryStorage, Storage
+
+PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "sign")
+RECONNECT_SECONDS: Final = 1.0
+"""Between a live channel that broke (not one that ended in order) and the next attempt."""
+
+
+class SandboxPhone:
+    """One phone. Make it with :meth:`open`."""
+
+    def __init__(self, trust: Trust, storage: Storage, tls: ssl.SSLContext | None, clock: Callable[[], int]) -> None:
+        self.trust = trust
+        self._storage = storage
+        self._clock = clock
+        self._state = storage.load()
+        if "key" not in self._state:
+            self._state["key"] = keys.to_pem(keys.new_key())
+            self._keep(trust=trust.source.decode("utf-8"))
+        self._key = keys.from_pem(self._state["key"])
+        self.jkt = keys.thumbprint(keys.public_jwk(self._key))
+        self._gateway = Gateway(trust.gateway, self._key, tls=tls, clock=clock)
+        self._gateway.token = self._state.get("token")
+
+    @classmethod
+    async def open(
+        cls,
+        app_url: str | None = None,
+        *,
+        trust: Trust | None = None,
+        storage: Storage | None = None,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> Self:
+        """A phone with its state from ``storage``, or a fresh one.
+
+        Trust comes from the state (pinned the first time), else from ``trust``, else from the app host at ``app_url``.
+        Raises Untrusted, GatewayUnreachable.
+        """
+        storage = storage or MemoryStorage()
+        pinned = storage.load().get("trust")
+        if pinned is not None:
+            trust = read_trust(pinned.encode("utf-8"))
+        elif trust is None:
+            if app_url is None:
+                raise NotReady("a fresh phone needs the address of the app or its trust.json")
+            trust = await fetch_trust(app_url, tls)
+        return cls(trust, storage, tls, clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._gateway.close()
+
+    @property
+    def device(self) -> str | None:
+        """This phone's ``dev_`` id, once its number was confirmed."""
+        device: str | None = self._state.get("device")
+        return device
+
+    # --- pairing ------------------------------------------------------------------------------------------------------
+
+    async def ask_code(self, number: str) -> dict[str, Any]:
+        """*Pedir código de confirmação*. Answers what the gateway says of the challenge (masked number, times)."""
+        answer = await self._gateway.call("POST", "/phone/v1/pairings", {"number": number})
+        self._keep(pairing=answer["pairing"])
+        return answer
+
+    async def ask_again(self) -> dict[str, Any]:
+        """The code once more. Raises GatewayRefused with ``retry_after`` when it is too soon."""
+        return await self._gateway.call("POST", f"/phone/v1/pairings/{self._pairing()}/resend", {})
+
+    async def give_code(self, code: str) -> list[dict[str, Any]]:
+        """The SMS code. Answers the credentials of that number; from now on this phone has a device token."""
+        answer = await self._gateway.call("POST", f"/phone/v1/pairings/{self._pairing()}/code", {"code": code})
+        self._gateway.token = answer["token"]
+        self._keep(device=answer["device"], token=answer["token"])
+        credentials: list[dict[str, Any]] = answer["credentials"]
+        return credentials
+
+    async def set_nickname(self, nickname: str) -> None:
+        """*Apelido*."""
+        await self._gateway.call("PUT", "/phone/v1/device", {"nickname": nickname})
+        self._keep(nickname=nickname)
+
+    async def bind(self, credential: str, password: str, nickname: str | None = None) -> str:
+        """Bind this phone to ``credential`` with its usage password. Answers the id of the test that will ring.
+
+        Raises GatewayRefused (``password_wrong`` …), Untrusted when the statement is about something else.
+        """
+        if nickname is not None:
+            await self.set_nickname(nickname)
+        answer = await self._gateway.call("POST", "/phone/v1/bindings", {"credential": credential})
+        statement = self.read(answer["statement"], "pair")
+        if statement.content.get("credential") != credential:
+            raise Untrusted("this pairs another certificate than the one chosen")
+        result = await self.approve(statement, password)
+        test: str = result["next"]["document"]
+        return test
+
+    async def approve_test(self, seconds: float = 30) -> Statement:
+        """Wait for the test ring that pairing ends with and approve it: the binding becomes active."""
+        statement = await self.wait_for("test", seconds)
+        await self.approve(statement)
+        return statement
+
+    # --- what waits, deciding -----------------------------------------------------------------------------------------
+
+    def read(self, token: object, *expected: str, id: str | None = None) -> Statement:
+        """Verify a statement for this phone; ``expected`` types, any of a phone's when none is named."""
+        return open_statement(
+            self.trust, token, expected=expected or PHONE_TYPES, own_key=self.jkt, now=self._clock(), id=id
+        )
+
+    async def waiting(self) -> list[Statement]:
+        """What this phone may decide now, verified; what expired on the way is left out."""
+        answer = await self._gateway.call("GET", "/phone/v1/waiting")
+        found = []
+        for item in answer["items"]:
+            try:
+                found.append(self.read(item["statement"], id=item["id"]))
+            except Expired:
+                continue
+        return found
+
+    async def fetch(self, document: str) -> Statement:
+        """One document by its id."""
+        answer = await self._gateway.call("GET", f"/phone/v1/documents/{document}")
+        return self.read(answer["statement"], id=document)
+
+    async def wait_for(self, kind: str, seconds: float = 60) -> Statement:
+        """The first undecided ``kind``: one that waits already, or the next to ring. Raises TimedOut."""
+        try:
+            async with asyncio.timeout(seconds), aclosing(self.rings()) as rings:
+                async for _ in rings:
+                    for statement in await self.waiting():
+                        if statement.type == kind:
+                            return statement
+        except TimeoutError as cause:
+            raise TimedOut(f"no {kind} in {seconds} s") from cause
+        raise TimedOut(f"no {kind}")
+
+    async def rings(self) -> AsyncGenerator[str, None]:
+        """Doorbells, for ever: the channel is opened again whenever it ends.
+
+        A ring means no more than "look at what waits"; each opening of the channel counts as one, because something may
+        have rung while it was closed.
+        """
+        while True:
+            try:
+                async with self._gateway.live() as events:
+                    async for event, data in events:
+                        if event in ("hello", "doorbell"):
+                            yield str(data.get("id", event))
+            except GatewayUnreachable:
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def approve(self, statement: Statement, password: str | None = None) -> dict[str, Any]:
+        """Sign the yes. Answers {``state``, ``next``?}.
+
+        When the transport key retired meanwhile, the statement is fetched again, must be about the very same bytes, and
+        the approval is repeated once. Raises GatewayRefused, Untrusted, BadPassword.
+        """
+        try:
+            return await self._decide(statement, decisions.APPROVE, password)
+        except GatewayRefused as refused:
+            if refused.reason != "transport_key_retired":
+                raise
+        fresh = await self.fetch(statement.id)
+        if fresh.document != statement.document:
+            raise Untrusted("the document changed after it was shown")
+        return await self._decide(fresh, decisions.APPROVE, password)
+
+    async def refuse(self, statement: Statement, reason: str = "refuse:changed-mind") -> dict[str, Any]:
+        """Sign the no. ``reason``: one of the protocol's three, with or without ``refuse:``."""
+        return await self._decide(statement, "refuse:" + reason.removeprefix("refuse:"), None)
+
+    async def scan(self, text: str) -> Statement:
+        """What the camera read, or a code typed by hand. Raises GatewayRefused (``frame_expired`` …)."""
+        answer = await self._gateway.call("POST", "/phone/v1/scan", {"text": text})
+        return self.read(answer["statement"], "associate", "identify", "sign")
+
+    async def _decide(self, statement: Statement, decision: str, password: str | None) -> dict[str, Any]:
+        body = await asyncio.to_thread(decisions.decide, self._key, statement, decision, password=password)
+        return await self._gateway.call("POST", f"/phone/v1/documents/{statement.id}/decision", body)
+
+    # --- what this phone is bound to ----------------------------------------------------------------------------------
+
+    async def about(self) -> dict[str, Any]:
+        """This phone as the gateway lists it: nickname, bindings, computers."""
+        return await self._gateway.call("GET", "/phone/v1/device")
+
+    async def computers(self) -> list[dict[str, Any]]:
+        """Associated computers."""
+        computers: list[dict[str, Any]] = (await self.about())["computers"]
+        return computers
+
+    async def remove_computer(self, computer: str) -> None:
+        """End an association."""
+        await self._gateway.call("DELETE", f"/phone/v1/computers/{computer}")
+
+    async def unpair(self) -> None:
+        """Unpair this phone and forget its key."""
+        await self._gateway.call("DELETE", "/phone/v1/device")
+        self._gateway.token = None
+        self._state = {}
+        self._storage.save({})
+
+    def _pairing(self) -> str:
+        if "pairing" not in self._state:
+            raise NotReady("ask for a code first")
+        pairing: str = self._state["pairing"]
+        return pairing
+
+    def _keep(self, **members: str) -> None:
+        self._state.update(members)
+        self._storage.save(self._state)
