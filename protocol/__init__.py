@@ -1,0 +1,14 @@
+"""The wire contract as code: what docs/protocol.md says about bytes, pure, shared by SAM, AC and gateway.
+
+No I/O, no clock, no database, no PKCS#11: times, randomness, HMAC results and shared secrets are arguments. Rules for
+whoever edits it:
+
+1. Every function names the section of docs/protocol.md it implements; the page is the authority.
+2. Verification raises. Nothing here returns False, because a forgotten ``if`` must not grant.
+3. Whatever changes here changes ``tests/vectors`` too, which the phone app and the agent are tested with.
+
+``keys`` P-256 keys as JWK · ``statements`` root-signed objects · ``documents`` approval documents · ``decisions`` the
+holder's signed answer · ``passwords`` stretching · ``proofs`` the password on its way · ``custody`` the password around
+a key · ``activation`` an approval sealed to its caller · ``orders`` what an operator signs · ``rowmac`` rows that vouch
+for themselves · ``links`` the QR frames · ``algorithms`` what may be signed, and how.
+"""

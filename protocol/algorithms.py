@@ -1,0 +1,95 @@
+"""What may be signed and how (docs/protocol.md section 5): hash lengths, signature algorithms, key kinds."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+
+from foundation.encoding import b64u
+from protocol.errors import AlgorithmRefused, SignatureInvalid
+
+HashName: TypeAlias = Literal["SHA-256", "SHA-384", "SHA-512"]
+Family: TypeAlias = Literal["RSA-PKCS1", "RSA-PSS", "ECDSA"]
+KeyAlgorithm: TypeAlias = Literal["RSA-2048", "P-256"]
+
+HASH_BYTES: Final[dict[HashName, int]] = {"SHA-256": 32, "SHA-384": 48, "SHA-512": 64}
+KEY_ALGORITHMS: Final[tuple[KeyAlgorithm, ...]] = ("RSA-2048", "P-256")
+MAX_HASHES: Final = 100
+"""Of one request: a list that a person can scroll (section 15)."""
+
+_HASHES: Final[dict[HashName, type[hashes.HashAlgorithm]]] = {
+    "SHA-256": hashes.SHA256,
+    "SHA-384": hashes.SHA384,
+    "SHA-512": hashes.SHA512,
+}
+
+
+@dataclass(frozen=True)
+class SignAlgorithm:
+    """One entry of ``sign_algorithm``: a family, and the hash it is computed over."""
+
+    name: str
+    family: Family
+    hash_name: HashName
+
+    @property
+    def digest_bytes(self) -> int:
+        """How long the digests it signs are."""
+        return HASH_BYTES[self.hash_name]
+
+    @property
+    def hash(self) -> hashes.HashAlgorithm:
+        """The hash, for ``cryptography``."""
+        return _HASHES[self.hash_name]()
+
+    def verify(self, public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, signature: bytes, digest: bytes) -> None:
+        """Check a signature over a digest (ECDSA in DER). Raises SignatureInvalid, AlgorithmRefused for a wrong key."""
+        prehashed = utils.Prehashed(self.hash)
+        try:
+            if self.family == "ECDSA" and isinstance(public, ec.EllipticCurvePublicKey):
+                public.verify(signature, digest, ec.ECDSA(prehashed))
+            elif self.family == "RSA-PKCS1" and isinstance(public, rsa.RSAPublicKey):
+                public.verify(signature, digest, padding.PKCS1v15(), prehashed)
+            elif self.family == "RSA-PSS" and isinstance(public, rsa.RSAPublicKey):
+                salted = padding.PSS(padding.MGF1(self.hash), self.digest_bytes)
+                public.verify(signature, digest, salted, prehashed)
+            else:
+                raise AlgorithmRefused(f"{self.name} does not fit the key")
+        except InvalidSignature as cause:
+            raise SignatureInvalid(f"not a signature ({self.name})") from cause
+
+
+SIGN_ALGORITHMS: Final[dict[str, SignAlgorithm]] = {
+    entry.name: entry
+    for family in ("RSA-PKCS1", "RSA-PSS", "ECDSA")
+    for hash_name in HASH_BYTES
+    for entry in (SignAlgorithm(f"{family}-{hash_name.replace('-', '')}", family, hash_name),)
+}
+
+
+def agree(key_algorithm: str, sign_algorithm: str, hash_algorithm: str, digests: Sequence[bytes]) -> SignAlgorithm:
+    """The algorithm, when key, hash and lengths agree. Raises AlgorithmRefused saying which does not."""
+    algorithm = SIGN_ALGORITHMS.get(sign_algorithm)
+    if algorithm is None:
+        raise AlgorithmRefused(f"sign_algorithm is one of {', '.join(SIGN_ALGORITHMS)}")
+    if algorithm.hash_name != hash_algorithm:
+        raise AlgorithmRefused(f"{sign_algorithm} goes with hash_algorithm {algorithm.hash_name}")
+    if (key_algorithm == "P-256") != (algorithm.family == "ECDSA"):
+        raise AlgorithmRefused(f"a key {key_algorithm} cannot make {sign_algorithm}")
+    if not 1 <= len(digests) <= MAX_HASHES:
+        raise AlgorithmRefused(f"1 to {MAX_HASHES} hashes")
+    for index, digest in enumerate(digests):
+        if len(digest) != algorithm.digest_bytes:
+            raise AlgorithmRefused(
+                f"hash {index} has {len(digest)} bytes, {hash_algorithm} has {algorithm.digest_bytes}"
+            )
+    return algorithm
+
+
+def hashes_digest(digests: Sequence[bytes]) -> str:
+    """The name of a multiset of digests: b64u SHA-256 of them sorted and concatenated (section 6)."""
+    return b64u(hashlib.sha256(b"".join(sorted(digests))).digest())

@@ -1,0 +1,102 @@
+"""Errors of the contract that more than one part raises or understands (docs/protocol.md, sections 9.2 and 12)."""
+
+from foundation.errors import BadInput, Conflict, Gone, Locked, NotPermitted
+
+
+class BadKey(BadInput):
+    """Not a P-256 public key as JWK with exactly kty, crv, x, y, or not a point of the curve."""
+
+    code = "bad_key"
+    summary = "The key is not a valid P-256 public key."
+
+
+class SignatureInvalid(NotPermitted):
+    """A signature, or the signed object around it, does not hold."""
+
+    code = "signature_invalid"
+    summary = "The signature is not valid."
+
+
+class DecisionInvalid(NotPermitted):
+    """A decision that is not by the right key, not over these bytes, or not of a known form. Why stays inside."""
+
+    code = "decision_invalid"
+    summary = "The decision is not valid for this document."
+
+
+class ProofInvalid(NotPermitted):
+    """A password proof that is malformed, or made for another document, device, purpose or key."""
+
+    code = "proof_invalid"
+    summary = "The password proof is not valid for this document."
+
+
+class PasswordWrong(NotPermitted):
+    """The password does not open the key. ``data``: ``tries_left`` before the next lock."""
+
+    code = "password_wrong"
+    summary = "The password is wrong."
+    may_disclose = True
+
+
+class CredentialLocked(Locked):
+    """Too many wrong passwords. ``retry_after`` says until when; none means until a new emission."""
+
+    code = "credential_locked"
+    summary = "Locked after too many wrong passwords."
+
+
+class DocumentExpired(Gone):
+    """Nobody decided in time, or the decision came too late."""
+
+    code = "document_expired"
+    summary = "This request has expired. Ask again."
+
+
+class DocumentDecided(Conflict):
+    """Approved, refused or withdrawn before; a document is decided once."""
+
+    code = "document_decided"
+    summary = "This request was already answered."
+
+
+class TransportKeyRetired(Conflict):
+    """The proof was encrypted to a key that no longer answers: fetch the statement again and repeat."""
+
+    code = "transport_key_retired"
+    summary = "The encryption key was replaced. Fetch the statement again and repeat."
+
+
+class WeakParameters(BadInput):
+    """Argon2 parameters outside what a client accepts."""
+
+    code = "weak_parameters"
+    summary = "The password parameters are outside the accepted range."
+
+
+class BadPassword(BadInput):
+    """A password outside 8 to 15 ASCII letters and digits."""
+
+    code = "bad_password"
+    summary = "The password must have 8 to 15 letters and digits."
+
+
+class AlgorithmRefused(BadInput):
+    """An algorithm we do not offer, or one that does not fit the key or the hashes."""
+
+    code = "algorithm_refused"
+    summary = "The algorithm does not fit the key or the hashes."
+
+
+class SealBroken(NotPermitted):
+    """A sealed approval does not open: another secret, another activation, or changed bytes."""
+
+    code = "seal_broken"
+    summary = "The activation secret is not valid for this activation."
+
+
+class OrderInvalid(NotPermitted):
+    """An order that no known operator signed, or that is malformed."""
+
+    code = "order_invalid"
+    summary = "The order is not valid."

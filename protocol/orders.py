@@ -1,0 +1,126 @@
+"""What an operator orders, signed by the operator's own key (docs/protocol.md section 8)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from foundation.encoding import JsonObject, b64u, canonical_json
+from foundation.ids import is_id
+from protocol.errors import OrderInvalid, SignatureInvalid
+from protocol.keys import P256Key, sign_raw
+from protocol.statements import assemble, open_jws
+
+TYP = "linkid+order"
+MAX_BYTES = 16_384
+
+RevocationReason: TypeAlias = Literal[
+    "unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded", "cessationOfOperation",
+    "certificateHold", "removeFromCRL", "privilegeWithdrawn", "aACompromise",
+]  # fmt: skip
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Person(_Closed):
+    """Who the certificate is for, as the registration authority checked it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    cpf: Annotated[str, Field(pattern=r"^[0-9]{11}$")]
+    birth: Annotated[str, Field(pattern=r"^[0-9]{8}$")]
+    """ddmmaaaa"""
+    email: Annotated[str, Field(min_length=3, max_length=254)]
+    phone: Annotated[str, Field(pattern=r"^\+[0-9]{8,15}$")]
+    nis: Annotated[str, Field(max_length=11)] = ""
+    rg: Annotated[str, Field(max_length=15)] = ""
+    rg_issuer: Annotated[str, Field(max_length=10)] = ""
+
+
+class Company(_Closed):
+    """The company of an e-CNPJ; letters are allowed in its number since 2026."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    cnpj: Annotated[str, Field(pattern=r"^[0-9A-Z]{12}[0-9]{2}$")]
+
+
+class Argon2Members(_Closed):
+    """Parameters of the stretch, checked against floors where they are used."""
+
+    m: int
+    t: int
+    p: int
+
+
+class Install(_Closed):
+    """How the installation password is verified; ``verifier`` is a JWE to the AC's transport key."""
+
+    salt: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}$")]
+    argon2: Argon2Members
+    verifier: Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+class IssueOrder(_Closed):
+    """Make a certificate for this person, once."""
+
+    v: Literal[1]
+    type: Literal["issue"]
+    id: str
+    created: int
+    protocol: Annotated[str, Field(pattern=r"^[0-9]{10}$")]
+    profile: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+    key_algorithm: Literal["RSA-2048", "P-256"]
+    person: Person
+    company: Company | None
+    valid_days: Annotated[int, Field(ge=1, le=1826)]
+    install: Install
+
+
+class RevokeOrder(_Closed):
+    """Revoke one certificate, named by its serial or by its protocol number."""
+
+    v: Literal[1]
+    type: Literal["revoke"]
+    id: str
+    created: int
+    serial: Annotated[str, Field(pattern=r"^[0-9a-f]{1,40}$")] | None = None
+    protocol: Annotated[str, Field(pattern=r"^[0-9]{10}$")] | None = None
+    reason: RevocationReason
+
+
+Order: TypeAlias = IssueOrder | RevokeOrder
+
+_ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
+
+
+def open_order(jws: str, operators: Mapping[str, P256Key]) -> tuple[Order, str]:
+    """The order and the ``kid`` of the operator who signed it. Raises OrderInvalid.
+
+    Left to the caller: that each order id is taken once, and that ``created`` is not absurd.
+    """
+    try:
+        payload, operator = open_jws(jws, TYP, operators, max_bytes=MAX_BYTES)
+        order = _ORDER.validate_python(payload)
+    except SignatureInvalid as cause:
+        raise OrderInvalid(cause.detail) from cause
+    except ValidationError as cause:
+        where = ".".join(str(part) for part in cause.errors()[0]["loc"])
+        raise OrderInvalid(f"not an order: {where}") from cause
+    if not is_id(order.id, "ord"):
+        raise OrderInvalid("an order's id begins with ord_")
+    if isinstance(order, RevokeOrder) and (order.serial is None) == (order.protocol is None):
+        raise OrderInvalid("a revocation names either a serial or a protocol")
+    return order, operator
+
+
+def _header(kid: str) -> JsonObject:
+    return {"alg": "ES256", "kid": kid, "typ": TYP}
+
+
+def sign_order(payload: JsonObject, key: ec.EllipticCurvePrivateKey) -> str:
+    """What an operator's tool does: the order as JWS."""
+    kid = P256Key.from_public(key.public_key()).jkt
+    signed = f"{b64u(canonical_json(_header(kid)))}.{b64u(canonical_json(payload))}".encode("ascii")
+    return assemble(signed, sign_raw(key, signed))

@@ -1,0 +1,313 @@
+"""Rebuild the test vectors: what the phone app (TypeScript), the agent and our Python are all held against.
+
+    python tests/vectors/build_vectors.py [--check]
+
+Everything is derived from fixed seeds, so that a rebuild changes nothing unless the contract changed; ``--check`` fails
+when the files are not what would be built. Private keys here are test keys and appear nowhere else. ``bad`` entries say
+in ``why`` what is wrong with them: whoever verifies must refuse each.
+"""
+
+import hashlib
+import hmac
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from foundation.encoding import b64u, canonical_json
+from protocol import activation, custody, decisions, passwords, proofs, rowmac, statements
+from protocol.documents import Document
+from protocol.keys import P256Key, sign_raw
+from protocol.links import frame_mac
+
+FOLDER = Path(__file__).parent
+NOW = datetime.fromtimestamp(1_790_000_000, UTC)
+PASSWORD = "Senha1234"
+SALT = hashlib.sha256(b"salt").digest()[:16]
+
+
+def private(seed: str) -> ec.EllipticCurvePrivateKey:
+    """A P-256 key from a name."""
+    return ec.derive_private_key(
+        int.from_bytes(hashlib.sha512(seed.encode()).digest(), "big") % (2**255), ec.SECP256R1()
+    )
+
+
+def public(seed: str) -> P256Key:
+    return P256Key.from_public(private(seed).public_key())
+
+
+def key_entry(seed: str) -> dict[str, Any]:
+    """A key pair as JWK, with its thumbprint."""
+    d = private(seed).private_numbers().private_value.to_bytes(32, "big")
+    key = public(seed)
+    return {"public": key.jwk, "private": {**key.jwk, "d": b64u(d)}, "jkt": key.jkt}
+
+
+def sign_document() -> Document:
+    digest = hashlib.sha256(b"contrato").digest()
+    return Document.fix(
+        "sign",
+        "req_0123456789abcdefghjkmnpqrs",
+        {
+            "credential": "cred_0123456789abcdefghjkmnpqrs",
+            "certificate": b64u(hashlib.sha256(b"certificate").digest()),
+            "subject": "MARIA DA SILVA",
+            "caller": {"kind": "computer", "id": "cmp_0123456789abcdefghjkmnpqrs", "name": "Notebook da Maria"},
+            "scope": "single",
+            "count": 1,
+            "documents": [{"label": "contrato de locação.pdf", "size": 48213, "hash": b64u(digest)}],
+            "hash_algorithm": "SHA-256",
+            "sign_algorithm": "RSA-PKCS1-SHA256",
+            "verification_code": "27",
+            "activation_key": b64u(activation.activation_key(hashlib.sha256(b"activation secret").digest())),
+        },
+        now=NOW,
+        nonce=hashlib.sha256(b"nonce").digest()[:16],
+    )
+
+
+def pair_document() -> Document:
+    return Document.fix(
+        "pair",
+        "doc_0123456789abcdefghjkmnpqrs",
+        {
+            "device": "dev_0123456789abcdefghjkmnpqrs",
+            "device_key": public("device").jkt,
+            "nickname": "Celular da Maria",
+            "credential": "cred_0123456789abcdefghjkmnpqrs",
+            "subject": "MARIA DA SILVA",
+        },
+        now=NOW,
+        nonce=hashlib.sha256(b"pair nonce").digest()[:16],
+    )
+
+
+def root_signed(payload: Any, seed: str = "sam-root", **header: str) -> str:
+    """By the SAM root; ``header`` replaces members, to make bad ones."""
+    kid = public(seed).jkt
+    if not header:
+        signed = statements.signing_input(payload, kid=kid)
+    else:
+        head = {"alg": "ES256", "kid": kid, "typ": f"linkid+{payload['type']}", **header}
+        signed = f"{b64u(canonical_json(head))}.{b64u(canonical_json(payload))}".encode()
+    return statements.assemble(signed, sign_raw(private(seed), signed, deterministic=True))
+
+
+def keys() -> Any:
+    return {
+        "about": "RFC 7638 thumbprints (jkt) and raw r||s signatures, ECDSA P-256 SHA-256",
+        "keys": {name: key_entry(name) for name in ("sam-root", "ac-root", "device", "other-device", "transport")},
+        "signature": {
+            "by": "device",
+            "message": b64u(b"linkid"),
+            "signature": b64u(sign_raw(private("device"), b"linkid", deterministic=True)),
+        },
+    }
+
+
+def proof_text(document: Document, purpose: str = "sign", device: str = "device") -> str:
+    stretched = passwords.stretch(PASSWORD, SALT, passwords.Argon2())
+    members = proofs.claims_members(purpose, document, public(device), stretched)  # type: ignore[arg-type]
+    return proofs.encrypt(
+        members, public("transport"), ephemeral=private("ephemeral"), iv=hashlib.sha256(b"iv").digest()[:12]
+    )
+
+
+def decision() -> Any:
+    document = sign_document()
+    cases = []
+    for word in decisions.WORDS:
+        proof = proof_text(document) if word == "approve" else None
+        message = decisions.message(document.digest, word, proof)
+        cases.append(
+            {
+                "decision": word,
+                "proof": proof,
+                "message": b64u(message),
+                "signature": b64u(sign_raw(private("device"), message, deterministic=True)),
+            }
+        )
+    return {
+        "about": "section 3: the bytes a device signs, by the key `device` of keys.json",
+        "document": b64u(document.data),
+        "document_hash": document.hash,
+        "cases": cases,
+    }
+
+
+def statement() -> Any:
+    document, pair = sign_document(), pair_document()
+    wanted = statements.ProofWanted("sign", SALT, passwords.Argon2(), public("transport"))
+    wanted_pair = statements.ProofWanted("pair", SALT, passwords.Argon2(), public("transport"))
+    payload = dict(statements.statement_payload(document, wanted))
+    good = root_signed(payload)
+    head, body, tail = good.split(".")
+    weak = {**payload, "proof": {**wanted.members(), "argon2": {"m": 4096, "t": 1, "p": 1}}}
+    heavy = {**payload, "proof": {**wanted.members(), "argon2": {"m": 4194304, "t": 2, "p": 1}}}
+    flipped = body[:-8] + ("A" if body[-8] != "A" else "B") + body[-7:]
+    bad = {
+        "one character of the payload changed": f"{head}.{flipped}.{tail}",
+        "one bit of the signature changed": f"{head}.{body}.{'A' if tail[0] != 'A' else 'B'}{tail[1:]}",
+        "signed by the AC root, pinned for another role": root_signed(payload, "ac-root"),
+        "signed by a device key": root_signed(payload, "device"),
+        "alg none": root_signed(payload, alg="none"),
+        "alg HS256": root_signed(payload, alg="HS256"),
+        "typ of another object": root_signed(payload, typ="linkid+possession"),
+        "one more header member": root_signed(payload, crit="b64"),
+        "version 2": root_signed({**payload, "v": 2}),
+        "expired": root_signed({**payload, "expires": int(NOW.timestamp()) - 1}),
+        "expires later than its document": root_signed({**payload, "expires": int(NOW.timestamp()) + 9000}),
+        "argon2 below the floor": root_signed(weak),
+        "argon2 above the ceiling": root_signed(heavy),
+        "padding": good + "=",
+        "four parts": good + ".AA",
+    }
+    return {
+        "about": "sections 2 and 3; verify with the key sam-root of keys.json at the time `now`",
+        "now": int(NOW.timestamp()),
+        "good": [
+            {"jws": good, "payload": payload, "document": json.loads(document.data)},
+            {
+                "jws": root_signed(statements.statement_payload(pair, wanted_pair)),
+                "payload": statements.statement_payload(pair, wanted_pair),
+                "document": json.loads(pair.data),
+            },
+            {
+                "jws": root_signed(statements.statement_payload(document, None)),
+                "payload": statements.statement_payload(document, None),
+                "document": json.loads(document.data),
+            },
+        ],
+        "bad": [{"why": why, "jws": jws} for why, jws in bad.items()],
+    }
+
+
+def argon2() -> Any:
+    cases = [(PASSWORD, passwords.Argon2()), ("abcDEF123456789", passwords.Argon2(m=32768, t=3, p=1))]
+    return {
+        "about": "section 4: Argon2id version 0x13, 32 bytes, password as ASCII",
+        "cases": [
+            {
+                "password": password,
+                "salt": b64u(SALT),
+                "argon2": parameters.members(),
+                "stretched": b64u(passwords.stretch(password, SALT, parameters)),
+            }
+            for password, parameters in cases
+        ],
+        "bad_passwords": ["", "Short12", "SixteenLetters16", "with space 1", "acentuação1", "símbolo!9", "1234567８"],
+    }
+
+
+def proof() -> Any:
+    document = sign_document()
+    text = proof_text(document)
+    jwe = proofs.Jwe.parse(text)
+    z = private("transport").exchange(ec.ECDH(), jwe.epk.public)
+    return {
+        "about": "section 4: JWE compact, ECDH-ES + A256GCM; decrypt with the key `transport` of keys.json",
+        "document": b64u(document.data),
+        "device": "device",
+        "jwe": text,
+        "ephemeral": key_entry("ephemeral")["private"],
+        "iv": b64u(jwe.iv),
+        "z": b64u(z),
+        "plaintext": json.loads(jwe.decrypt(z)),
+    }
+
+
+def activation_seal() -> Any:
+    secret = hashlib.sha256(b"activation secret").digest()
+    key = activation.activation_key(secret)
+    digests = [hashlib.sha256(text).digest() for text in (b"two", b"one", b"two")]
+    aad = activation.additional_data(
+        "act_0123456789abcdefghjkmnpqrs",
+        "req_0123456789abcdefghjkmnpqrs",
+        "cred_0123456789abcdefghjkmnpqrs",
+        digests,
+        "RSA-PKCS1-SHA256",
+    )
+    ephemeral = hashlib.sha256(b"ephemeral").digest()
+    blob = hashlib.sha512(b"wrapped key").digest()
+    return {
+        "about": "section 6: HKDF, X25519, AES-256-GCM",
+        "secret": b64u(secret),
+        "activation_key": b64u(key),
+        "hashes": [b64u(digest) for digest in digests],
+        "aad": aad.decode(),
+        "ephemeral": b64u(ephemeral),
+        "blob": b64u(blob),
+        "sealed": b64u(activation.seal(blob, key, aad, ephemeral=ephemeral)),
+    }
+
+
+def custody_bind() -> Any:
+    stretched = passwords.stretch(PASSWORD, SALT, passwords.Argon2())
+    pepper = hashlib.sha256(b"pepper").digest()
+    credential, spki, blob = "cred_0123456789abcdefghjkmnpqrs", b"spki", hashlib.sha512(b"wrapped key").digest()
+    k = hmac.digest(pepper, custody.hmac_input(credential, stretched), "sha256")
+    aad = custody.additional_data(credential, spki, kek=1, pepper=1)
+    nonce = hashlib.sha256(b"custody nonce").digest()[:12]
+    return {
+        "about": "section 7; in the product the pepper never leaves the HSM",
+        "credential": credential,
+        "stretched": b64u(stretched),
+        "pepper": b64u(pepper),
+        "spki": b64u(spki),
+        "aad": aad.decode(),
+        "k": b64u(k),
+        "blob": b64u(blob),
+        "bound": b64u(custody.bind(k, blob, aad, nonce=nonce)),
+        "row": {"table": "bindings", "id": "bnd_0", "state": "active"},
+        "row_message": b64u(rowmac.message("bindings", {"id": "bnd_0", "state": "active"})),
+    }
+
+
+def link() -> Any:
+    secret, token = hashlib.sha256(b"link secret").digest(), b64u(hashlib.sha256(b"link token").digest()[:16])
+    jkt = public("device").jkt
+    return {
+        "about": "section 9.3: the mac of a QR frame",
+        "link_secret": b64u(secret),
+        "token": token,
+        "jkt": jkt,
+        "frames": [
+            {"n": n, "name": name, "mac": frame_mac(secret, token, n, jkt, name)}
+            for n, name in ((0, "Notebook da Maria"), (1, "Notebook da Maria"), (299, "máquina"))
+        ],
+    }
+
+
+FILES = {
+    "keys": keys,
+    "decision": decision,
+    "statement": statement,
+    "argon2": argon2,
+    "proof": proof,
+    "activation": activation_seal,
+    "custody": custody_bind,
+    "link": link,
+}
+
+
+def main() -> int:
+    """Write the files, or compare them."""
+    different = []
+    for name, build in FILES.items():
+        path = FOLDER / f"{name}.json"
+        text = json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            different.append(path.name)
+    if different:
+        print("not as built:", ", ".join(different))
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
