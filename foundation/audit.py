@@ -37,7 +37,7 @@ from foundation.queries import Queries
 
 queries = Queries.load("foundation")
 
-Field: TypeAlias = "str | int | bool | None"
+Field: TypeAlias = str | int | bool | None
 
 GENESIS: Final = bytes(32)
 """The hash before the first line."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -17,12 +17,16 @@ from foundation.errors import LinkIdError, Unavailable
 
 _log = logging.getLogger(__name__)
 
-Record: TypeAlias = "asyncpg.Record"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Record: TypeAlias = asyncpg.Record
 Isolation: TypeAlias = Literal["read_committed", "repeatable_read", "serializable"]
 Hook: TypeAlias = Callable[[], Awaitable[None]]
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool  # generic only for type checkers
 
 STATEMENT_TIMEOUT = "10s"
 """No statement of ours takes longer than milliseconds; one that does is a lock wait, and its client is long gone."""

@@ -91,7 +91,7 @@ class WireError:
 
 
 Renderer: TypeAlias = Callable[[WireError], JsonObject]
-Entry: TypeAlias = "int | tuple[int, str]"
+Entry: TypeAlias = int | tuple[int, str]
 """A status, or a status and the wire's own code (otherwise the error's code is used)."""
 
 
