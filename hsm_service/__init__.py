@@ -1,0 +1,9 @@
+"""Keys and signatures: what is signed, for whom, and under whose approval.
+
+* ``hsm``: PKCS#11, the only importer of ``pkcs11``; ``sam``: the signature activation module, a process of its own.
+* ``credentials``: which keys and certificates exist, and whose they are; ``signing``: a signature request's life.
+* ``oauth``: who is calling; ``csc``: the Cloud Signature Consortium's dialect. Dialects own no table.
+
+``oauth``, ``signing`` and ``credentials`` do not know each other. A dialect may call all three; ``linkid`` wires them.
+Start with ``csc/web.py`` and follow one signature: docs/walkthroughs/one-signature.md.
+"""

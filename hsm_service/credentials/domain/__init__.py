@@ -1,0 +1,1 @@
+"""Pure: certificates, credentials and holders. No I/O; time is an argument."""

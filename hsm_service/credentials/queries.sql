@@ -1,0 +1,43 @@
+-- Holders are ours; facts about credentials are read from the SAM's view and never written.
+
+-- name: credential
+-- One credential with a certificate. A key that waits for its certificate is nobody's business yet.
+SELECT id, spki_hash, chain, subject, serial, valid_from, valid_to, state, key_algorithm
+FROM sam.credential_facts WHERE id = $1 AND cardinality(chain) > 0;
+
+-- name: credentials
+-- Those of the named credentials that exist and have a certificate, the one valid longest first.
+SELECT id, spki_hash, chain, subject, serial, valid_from, valid_to, state, key_algorithm
+FROM sam.credential_facts WHERE id = ANY($1::text[]) AND cardinality(chain) > 0 ORDER BY valid_to DESC, id;
+
+-- name: credentials_for_number
+-- What belongs to the holders reached at a telephone number, with the kind of holder.
+SELECT c.id, c.spki_hash, c.chain, c.subject, c.serial, c.valid_from, c.valid_to, c.state, c.key_algorithm, h.kind
+FROM credentials.holders h
+JOIN credentials.holdings g ON g.holder = h.id
+JOIN sam.credential_facts c ON c.id = g.credential
+WHERE h.phone = $1 AND cardinality(c.chain) > 0
+ORDER BY c.valid_to DESC, c.id;
+
+-- name: holder_of
+-- Whose a credential is.
+SELECT h.id, h.name, h.phone, h.email, h.kind
+FROM credentials.holdings g JOIN credentials.holders h ON h.id = g.holder WHERE g.credential = $1;
+
+-- name: lock_holder
+-- Two emissions of one person at the same moment must find or make one holder: they queue on this text.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 0));
+
+-- name: same_holder
+-- A holder of whom everything we know agrees (there is no CPF here to compare by).
+SELECT id FROM credentials.holders
+WHERE name = $1 AND phone = $2 AND email IS NOT DISTINCT FROM $3 AND kind = $4 ORDER BY created_at, id LIMIT 1;
+
+-- name: add_holder
+-- A holder we did not know.
+INSERT INTO credentials.holders (id, name, phone, email, kind, created_at) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: add_holding
+-- A credential becomes a holder's, once; nothing comes back when it already is somebody's.
+INSERT INTO credentials.holdings (credential, holder, since) VALUES ($1, $2, $3)
+ON CONFLICT (credential) DO NOTHING RETURNING holder;

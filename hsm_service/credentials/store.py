@@ -1,0 +1,93 @@
+"""Rows of this slice, and of the SAM's view, as domain objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from foundation.database import Connection, Database, Record
+from foundation.queries import Queries
+from hsm_service.credentials.domain.credential import Credential
+from hsm_service.credentials.domain.holder import HolderData, HolderKind
+
+QUERIES = Queries.load("hsm_service.credentials")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A stored holder."""
+
+    id: str
+    data: HolderData
+
+
+@dataclass(frozen=True)
+class Held:
+    """A credential and the kind of holder it belongs to."""
+
+    credential: Credential
+    kind: HolderKind
+
+
+class CredentialStore:
+    """Reads facts; writes holders."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def credential(self, credential_id: str) -> Credential | None:
+        """One, or None."""
+        row = await self._database.fetchrow(QUERIES.credential, credential_id)
+        return None if row is None else _credential(row)
+
+    async def credentials(self, ids: Sequence[str]) -> list[Credential]:
+        """Those that exist."""
+        return [_credential(row) for row in await self._database.fetch(QUERIES.credentials, list(ids))]
+
+    async def for_number(self, number: str) -> list[Held]:
+        """By E.164 number."""
+        rows = await self._database.fetch(QUERIES.credentials_for_number, number)
+        return [Held(_credential(row), HolderKind(row["kind"])) for row in rows]
+
+    async def holder_of(self, credential_id: str) -> Holder | None:
+        """Whose it is, or None."""
+        row = await self._database.fetchrow(QUERIES.holder_of, credential_id)
+        if row is None:
+            return None
+        return Holder(row["id"], HolderData(row["name"], row["phone"], row["email"], HolderKind(row["kind"])))
+
+    async def record(
+        self, connection: Connection, data: HolderData, credential_id: str, *, new_id: str, now: datetime
+    ) -> str:
+        """Give a credential its holder, found or made; the holder's id. A credential that has one keeps it."""
+        await connection.execute(QUERIES.lock_holder, f"{data.kind}|{data.phone}|{data.name}")
+        row = await connection.fetchrow(QUERIES.holder_of, credential_id)
+        if row is not None:
+            return str(row["id"])
+        holder: str | None = await connection.fetchval(
+            QUERIES.same_holder, data.name, data.phone, data.email, data.kind.value
+        )
+        if holder is None:
+            holder = new_id
+            await connection.execute(
+                QUERIES.add_holder, holder, data.name, data.phone, data.email, data.kind.value, now
+            )
+        if await connection.fetchval(QUERIES.add_holding, credential_id, holder, now) is None:
+            row = await connection.fetchrow(QUERIES.holder_of, credential_id)
+            assert row is not None, "the conflict proves that the row is there, and holdings are never deleted"
+            return str(row["id"])
+        return holder
+
+
+def _credential(row: Record) -> Credential:
+    return Credential(
+        id=row["id"],
+        subject=row["subject"],
+        serial=row["serial"],
+        valid_from=row["valid_from"],
+        valid_to=row["valid_to"],
+        state=row["state"],
+        key_algorithm=row["key_algorithm"],
+        spki_hash=row["spki_hash"],
+        chain=tuple(row["chain"]),
+    )

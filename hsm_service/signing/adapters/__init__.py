@@ -1,0 +1,1 @@
+"""The outside of signing: the SAM over its private channel, and PostgreSQL's notifications."""

@@ -1,0 +1,163 @@
+"""The SAM over its private channel (docs/protocol.md section 10), as signing's port has it.
+
+What the SAM refuses arrives as an error with a code; here it becomes one of ours, or stays what it is when it is one
+of the families that everybody understands (Unavailable …).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from foundation.channel import RemoteError
+from foundation.encoding import b64u, unb64u
+from foundation.errors import Internal, JsonObject, LinkIdError
+from hsm_service.signing.domain.request import Ask, Caller
+from hsm_service.signing.errors import (
+    AlgorithmNotPossible,
+    BadSad,
+    CredentialDisabled,
+    NotTheApprovedHashes,
+    RequestPending,
+    SadExpired,
+    UnknownCredential,
+)
+from hsm_service.signing.ports import FixedDocument, Outcome, Verdict
+
+SIGN_SECONDS: Final = 30.0
+"""A hundred RSA signatures on a busy SoftHSM take a few seconds."""
+_MAX_SIGNATURE: Final = 1024
+
+_ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
+    {
+        "credential_unknown": UnknownCredential,
+        "credential_not_active": CredentialDisabled,
+        "credential_locked": CredentialDisabled,
+        "caller_not_associated": UnknownCredential,
+        "algorithm_refused": AlgorithmNotPossible,
+        "too_many_pending": RequestPending,
+        "seal_broken": BadSad,
+        "activation_unknown": BadSad,
+        "activation_expired": SadExpired,
+        "hashes_not_approved": NotTheApprovedHashes,
+    }
+)
+"""By the SAM's code. One that is not here passes unchanged, and its family decides."""
+
+
+class PrivateCalls(Protocol):
+    """``foundation.channel.PrivateClient``, as far as we use it."""
+
+    async def call(self, name: str, body: JsonObject | None = None, *, deadline: float = ...) -> JsonObject:
+        """Post and return."""
+        ...
+
+
+class BadSamAnswer(Internal):
+    """The SAM answered something that the protocol does not know: versions that do not fit."""
+
+    code = "bad_sam_answer"
+
+
+class SamOverChannel:
+    """See ports.Sam."""
+
+    def __init__(self, client: PrivateCalls) -> None:
+        """``client``: to any SAM; they are alike."""
+        self._client = client
+
+    async def fix_sign_document(self, caller: Caller, ask: Ask, activation_key: bytes) -> FixedDocument:
+        """``documents/sign``."""
+        answer = await self._call(
+            "documents/sign",
+            {
+                "credential": ask.credential,
+                "caller": {"kind": caller.kind.value, "id": caller.id, "name": caller.name},
+                "hashes": [b64u(digest) for digest in ask.hashes],
+                "hash_algorithm": ask.hash_algorithm,
+                "sign_algorithm": ask.sign_algorithm,
+                "documents": [{"label": label.text, "size": label.size} for label in ask.labels],
+                "activation_key": b64u(activation_key),
+            },
+        )
+        return FixedDocument(
+            document=_text(answer, "document"),
+            statement=_text(answer, "statement"),
+            verification_code=_text(answer, "verification_code"),
+            expires=_instant(answer["expires"]),
+        )
+
+    async def verdict(self, document: str) -> Verdict:
+        """``documents/state``."""
+        answer = await self._call("documents/state", {"document": document})
+        try:
+            outcome = Outcome(_text(answer, "state"))
+        except ValueError as cause:
+            raise BadSamAnswer("documents/state: unknown state") from cause
+        reason, activation, until = answer.get("reason"), answer.get("activation"), answer.get("until")
+        if outcome is Outcome.APPROVED and not isinstance(activation, str):
+            raise BadSamAnswer("documents/state: approved without activation")
+        return Verdict(
+            outcome,
+            reason=reason if isinstance(reason, str) else None,
+            activation=activation if isinstance(activation, str) else None,
+            until=None if until is None else _instant(until),
+        )
+
+    async def withdraw(self, document: str) -> None:
+        """``documents/withdraw``."""
+        await self._call("documents/withdraw", {"document": document})
+
+    async def sign(
+        self,
+        caller: Caller,
+        *,
+        activation: str,
+        secret: bytes,
+        hashes: Sequence[bytes],
+        hash_algorithm: str,
+        sign_algorithm: str,
+    ) -> list[bytes]:
+        """``signatures/sign``."""
+        answer = await self._call(
+            "signatures/sign",
+            {
+                "activation": activation,
+                "secret": b64u(secret),
+                "hashes": [b64u(digest) for digest in hashes],
+                "hash_algorithm": hash_algorithm,
+                "sign_algorithm": sign_algorithm,
+                "caller": {"kind": caller.kind.value, "id": caller.id},
+            },
+            deadline=SIGN_SECONDS,
+        )
+        signatures = answer.get("signatures")
+        if not isinstance(signatures, Sequence) or isinstance(signatures, str) or len(signatures) != len(hashes):
+            raise BadSamAnswer("signatures/sign: not one signature for each hash")
+        return [unb64u(str(signature), max_len=_MAX_SIGNATURE) for signature in signatures]
+
+    async def _call(self, name: str, body: JsonObject, *, deadline: float = 10.0) -> JsonObject:
+        try:
+            return await self._client.call(name, body, deadline=deadline)
+        except LinkIdError as error:
+            code = error.remote_code if isinstance(error, RemoteError) else error.code
+            ours = _ERRORS.get(code)
+            if ours is None:
+                raise
+            translated = ours()
+            translated.retry_after = error.retry_after
+            raise translated from error
+
+
+def _text(answer: JsonObject, name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str):
+        raise BadSamAnswer(f"no text in {name}")
+    return value
+
+
+def _instant(value: object) -> datetime:
+    """Seconds since 1970, as inside signed things."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadSamAnswer("a time is not a number of seconds")
+    return datetime.fromtimestamp(value, UTC)

@@ -1,0 +1,109 @@
+"""Being woken by PostgreSQL's NOTIFY, whichever gateway the phone spoke to.
+
+One connection listens for the whole process, apart from the pool (a pooled connection forgets its listeners when it is
+given back). When it breaks it is made again; rings that fall in between are lost, which is why waiters also look for
+themselves from time to time.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final
+
+import asyncpg
+
+from foundation.database import Database
+from foundation.errors import Unavailable
+from foundation.logs import get_logger
+from hsm_service.signing.store import QUERIES
+
+CHANNEL: Final = "signing_settled"
+_AGAIN_SECONDS: Final = 2.0
+_log = get_logger(__name__)
+
+
+class _Bell:
+    """An event that one waiter waits for, again and again."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+
+    async def wait(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.event.wait()
+        except TimeoutError:
+            return False
+        self.event.clear()
+        return True
+
+
+class PostgresWakeups:
+    """Use as an async context manager for as long as the gateway runs."""
+
+    def __init__(self, database: Database, dsn: str) -> None:
+        """``dsn``: for the connection that listens."""
+        self._database = database
+        self._dsn = dsn
+        self._bells: dict[str, set[_Bell]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def listen(self, document: str) -> Iterator[_Bell]:
+        """See ports.Wakeups."""
+        bell = _Bell()
+        self._bells.setdefault(document, set()).add(bell)
+        try:
+            yield bell
+        finally:
+            bells = self._bells[document]
+            bells.discard(bell)
+            if not bells:
+                del self._bells[document]
+
+    async def announce(self, document: str) -> None:
+        """See ports.Wakeups. A database that does not answer is not worth failing for: it is a hint."""
+        self._ring(document)
+        with contextlib.suppress(Unavailable):
+            await self._database.execute(QUERIES.announce, document)
+
+    async def __aenter__(self) -> "PostgresWakeups":
+        """Begin to listen."""
+        self._task = asyncio.create_task(self._run(), name="signing-wakeups")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def _ring(self, document: str) -> None:
+        for bell in self._bells.get(document, ()):
+            bell.event.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen_until_broken()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as cause:
+                _log.warning("wakeups_interrupted", reason=type(cause).__name__)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _listen_until_broken(self) -> None:
+        connection = await asyncpg.connect(self._dsn, server_settings={"application_name": "linkid-wakeups"})
+        broken = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _connection: broken.set())
+            await connection.add_listener(CHANNEL, self._heard)
+            await broken.wait()
+        finally:
+            await connection.close(timeout=2.0)
+
+    def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        if isinstance(payload, str):
+            self._ring(payload)

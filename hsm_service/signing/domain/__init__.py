@@ -1,0 +1,1 @@
+"""Pure: states, rules, algorithms, secrets. No I/O; time and randomness are arguments."""

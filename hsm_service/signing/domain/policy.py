@@ -1,0 +1,153 @@
+"""Step 3: is this request admissible? Small rules, each a function that raises; ``admit`` runs them in order.
+
+These rules keep callers honest and holders undisturbed. They do not protect the key: the SAM does, and believes none
+of this.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
+
+from hsm_service.signing.domain.algorithms import possible
+from hsm_service.signing.domain.request import Ask
+from hsm_service.signing.errors import (
+    AlgorithmNotPossible,
+    BadDigest,
+    BadLabels,
+    CertificateNotValid,
+    CredentialDisabled,
+    HolderLeftAlone,
+    NoHashes,
+    RequestPending,
+    TooManyHashes,
+)
+from protocol.algorithms import MAX_HASHES, SIGN_ALGORITHMS
+
+MAX_PENDING_OF_CREDENTIAL: Final = 5
+"""docs/protocol.md section 15: against many callers ringing one phone."""
+PENDING_RETRY_SECONDS: Final = 10
+
+BACK_OFF: Final = (timedelta(0), timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1))
+"""How long a caller leaves a holder alone after so many refusals in a row; the last holds for all that follow.
+The first refusal is free of waiting beyond 15 s: people do refuse by mistake."""
+NOT_ME: Final = "refuse:not-me"
+AFTER_NOT_ME: Final = timedelta(hours=1)
+"""The holder says somebody else is asking. The SAM freezes the caller; this is the gateway's own part."""
+LAPSES_FOR_ONE: Final = 3
+"""Three requests nobody answered count as one refusal: the phone may be in another room."""
+REMEMBERED: Final = timedelta(hours=24)
+"""Refusals older than this are forgotten."""
+
+
+@dataclass(frozen=True)
+class CredentialFacts:
+    """What the rules need to know of a credential."""
+
+    active: bool
+    valid_from: datetime
+    valid_to: datetime
+    key_algorithm: str
+
+
+@dataclass(frozen=True)
+class History:
+    """What this caller got from this credential's holder since the last approval, within ``REMEMBERED``."""
+
+    refusals: int = 0
+    lapses: int = 0
+    last_reason: str | None = None
+    last_no: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The world at the moment of asking."""
+
+    credential: CredentialFacts
+    history: History
+    pending_of_credential: int
+    now: datetime
+
+
+Rule = Callable[[Ask, Situation], None]
+
+
+def credential_is_active(_ask: Ask, situation: Situation) -> None:
+    """Not revoked, not locked."""
+    if not situation.credential.active:
+        raise CredentialDisabled()
+
+
+def certificate_is_valid(_ask: Ask, situation: Situation) -> None:
+    """Within its validity, now."""
+    if not situation.credential.valid_from <= situation.now < situation.credential.valid_to:
+        raise CertificateNotValid()
+
+
+def something_but_not_too_much(ask: Ask, _situation: Situation) -> None:
+    """1 to ``MAX_HASHES``, each with its label."""
+    if not ask.hashes:
+        raise NoHashes()
+    if len(ask.hashes) > MAX_HASHES:
+        raise TooManyHashes(f"at most {MAX_HASHES} hashes in one request")
+    if len(ask.labels) != len(ask.hashes):
+        raise BadLabels("as many labels as hashes")
+
+
+def algorithms_agree(ask: Ask, situation: Situation) -> None:
+    """The key can do the signature algorithm, which implies the hash algorithm."""
+    wanted = SIGN_ALGORITHMS.get(ask.sign_algorithm)
+    if wanted is None or wanted not in possible(situation.credential.key_algorithm):
+        raise AlgorithmNotPossible()
+    if wanted.hash_name != ask.hash_algorithm:
+        raise AlgorithmNotPossible("the hash algorithm contradicts the signature algorithm")
+
+
+def digests_have_their_length(ask: Ask, _situation: Situation) -> None:
+    """Every digest is as long as its algorithm makes them."""
+    length = SIGN_ALGORITHMS[ask.sign_algorithm].digest_bytes
+    if any(len(digest) != length for digest in ask.hashes):
+        raise BadDigest()
+
+
+def holder_is_left_alone(_ask: Ask, situation: Situation) -> None:
+    """Back-off after refusals."""
+    over = quiet_until(situation.history)
+    if over is not None and situation.now < over:
+        raise HolderLeftAlone(retry_after=ceil((over - situation.now).total_seconds()))
+
+
+def phone_is_not_flooded(_ask: Ask, situation: Situation) -> None:
+    """One pending request per caller is the database's promise; this one is about all callers together."""
+    if situation.pending_of_credential >= MAX_PENDING_OF_CREDENTIAL:
+        raise RequestPending(retry_after=PENDING_RETRY_SECONDS)
+
+
+RULES: Final[Sequence[Rule]] = (
+    something_but_not_too_much,
+    credential_is_active,
+    certificate_is_valid,
+    algorithms_agree,
+    digests_have_their_length,
+    holder_is_left_alone,
+    phone_is_not_flooded,
+)
+
+
+def admit(ask: Ask, situation: Situation, rules: Sequence[Rule] = RULES) -> None:
+    """Run the rules; the first that objects raises its error."""
+    for rule in rules:
+        rule(ask, situation)
+
+
+def quiet_until(history: History) -> datetime | None:
+    """Until when a caller must not ask again; None when there is nothing to wait for."""
+    if history.last_no is None:
+        return None
+    noes = history.refusals + history.lapses // LAPSES_FOR_ONE
+    pause = BACK_OFF[min(noes, len(BACK_OFF) - 1)]
+    if history.last_reason == NOT_ME:
+        pause = max(pause, AFTER_NOT_ME)
+    return history.last_no + pause if pause else None

@@ -1,0 +1,125 @@
+"""Why a signature request or a signature is not to be had."""
+
+from foundation.errors import BadInput, Conflict, Gone, NotAuthenticated, NotFound, NotPermitted, TooMany
+
+
+class UnknownCredential(NotFound):
+    """The credential does not exist, has no certificate, or is not this caller's to use."""
+
+    code = "signing_credential_unknown"
+    summary = "There is no such credential."
+
+
+class CredentialDisabled(Conflict):
+    """Revoked, locked, or not yet active."""
+
+    code = "credential_disabled"
+    summary = "The credential cannot sign."
+
+
+class CertificateNotValid(Conflict):
+    """Expired, or not valid yet."""
+
+    code = "certificate_not_valid"
+    summary = "The certificate is not within its validity."
+
+
+class AlgorithmNotPossible(BadInput):
+    """The key cannot do this algorithm, or the hash and signature algorithms contradict each other."""
+
+    code = "algorithm_not_possible"
+    summary = "This key does not sign with this algorithm."
+
+
+class BadDigest(BadInput):
+    """A digest whose length is not that of its algorithm."""
+
+    code = "bad_digest_length"
+    summary = "Invalid digest value length."
+
+
+class NoHashes(BadInput):
+    """Nothing to sign."""
+
+    code = "no_hashes"
+    summary = "There is nothing to sign."
+
+
+class TooManyHashes(BadInput):
+    """More than one screen a person can scroll."""
+
+    code = "too_many_hashes"
+    summary = "Too many hashes for one approval."
+
+
+class BadLabels(BadInput):
+    """Labels that do not go with the hashes."""
+
+    code = "bad_labels"
+    summary = "The documents' labels are not valid."
+
+
+class RequestPending(TooMany):
+    """This caller already waits for this holder's answer, or too many callers do."""
+
+    code = "request_pending"
+    summary = "Another request for this credential is waiting for its holder's decision."
+    may_disclose = True
+
+
+class HolderLeftAlone(TooMany):
+    """The holder refused lately; asking again at once would be a nuisance, or an attack."""
+
+    code = "holder_left_alone"
+    summary = "The holder refused recently. Ask again later."
+    may_disclose = True
+
+
+class UnknownHandle(NotFound):
+    """No such handle, a wrong secret, or somebody else's: all the same to whoever asks."""
+
+    code = "unknown_handle"
+    summary = "There is no such request."
+
+
+class RequestRefused(NotPermitted):
+    """The holder said no. ``data['reason']`` is the decision's own word (protocol section 3)."""
+
+    code = "request_refused"
+    summary = "The holder refused this request."
+    may_disclose = True
+
+
+class RequestLapsed(Gone):
+    """Nobody decided in time, or the activation was not used in time."""
+
+    code = "request_lapsed"
+    summary = "The request expired before it was decided."
+
+
+class RequestWithdrawn(Gone):
+    """Whoever asked gave up."""
+
+    code = "request_withdrawn"
+    summary = "The request was withdrawn by the caller."
+
+
+class BadSad(NotAuthenticated):
+    """No such SAD, a wrong secret, somebody else's, another credential's, or not approved (yet)."""
+
+    code = "bad_sad"
+    summary = "The signature activation data is not valid."
+
+
+class SadExpired(Gone):
+    """The activation's time is over."""
+
+    code = "sad_expired"
+    summary = "The signature activation data has expired."
+
+
+class NotTheApprovedHashes(NotPermitted):
+    """Hashes, algorithms or their number differ from what the holder approved, or were signed already."""
+
+    code = "not_the_approved_hashes"
+    summary = "The hashes are not those that were approved."

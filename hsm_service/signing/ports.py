@@ -1,0 +1,120 @@
+"""What signing needs from others: the SAM, the doorbell, the facts about credentials, and being woken."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from foundation.database import Connection
+from hsm_service.signing.domain.request import Ask, Caller
+
+
+@dataclass(frozen=True)
+class FixedDocument:
+    """The SAM's answer to ``documents/sign`` (step 4)."""
+
+    document: str
+    statement: str
+    """Root-signed; goes to the caller as it is, who checks what the phone will be shown."""
+    verification_code: str
+    expires: datetime
+
+
+class Outcome(StrEnum):
+    """``state`` of ``documents/state``."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The SAM's word on a document. ``activation`` and ``until`` (its end) when approved, ``reason`` when refused."""
+
+    outcome: Outcome
+    reason: str | None = None
+    activation: str | None = None
+    until: datetime | None = None
+
+
+class Sam(Protocol):
+    """The signature activation module (docs/protocol.md section 10)."""
+
+    async def fix_sign_document(self, caller: Caller, ask: Ask, activation_key: bytes) -> FixedDocument:
+        """Step 4. Raises signing errors for what the SAM refuses, Unavailable when it does not answer."""
+        ...
+
+    async def verdict(self, document: str) -> Verdict:
+        """What became of a document."""
+        ...
+
+    async def withdraw(self, document: str) -> None:
+        """Nobody shall decide it any more. Withdrawing a decided one changes nothing."""
+        ...
+
+    async def sign(
+        self,
+        caller: Caller,
+        *,
+        activation: str,
+        secret: bytes,
+        hashes: Sequence[bytes],
+        hash_algorithm: str,
+        sign_algorithm: str,
+    ) -> list[bytes]:
+        """Steps 8 to 10: signatures in the order of ``hashes``; RSA as is, ECDSA as DER ``SEQUENCE {r, s}``."""
+        ...
+
+
+class Doorbell(Protocol):
+    """Step 5: reaching the phones of a credential."""
+
+    async def ring(self, connection: Connection, *, document: str, credential: str) -> None:
+        """Queue the doorbell in this transaction: it rings if, and only if, the request is really waiting."""
+        ...
+
+
+class CredentialView(Protocol):
+    """What signing looks at in a credential."""
+
+    @property
+    def active(self) -> bool: ...
+    @property
+    def valid_from(self) -> datetime: ...
+    @property
+    def valid_to(self) -> datetime: ...
+    @property
+    def key_algorithm(self) -> str: ...
+
+
+class Credentials(Protocol):
+    """The facts."""
+
+    async def find(self, credential: str) -> CredentialView | None:
+        """None when there is none with a certificate."""
+        ...
+
+
+class Bell(Protocol):
+    """One waiter's ear."""
+
+    async def wait(self, seconds: float) -> bool:
+        """True when it rang (also before this call), False when the time was over."""
+        ...
+
+
+class Wakeups(Protocol):
+    """How a poll that waits learns at once that a phone decided. Only a hint: the truth is asked of the SAM."""
+
+    def listen(self, document: str) -> AbstractContextManager[Bell]:
+        """Ears open from now on; open them before asking for the state, or the ring may fall in between."""
+        ...
+
+    async def announce(self, document: str) -> None:
+        """Something happened to this document: wake its waiters, on every gateway."""
+        ...

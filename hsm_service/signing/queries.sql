@@ -1,0 +1,59 @@
+-- Signature requests. Every change of state is guarded by the states it may come from (domain/request.py, TABLE).
+
+-- name: add
+-- Write down that a caller asks, before the SAM hears of it. The index one_pending_request refuses a second.
+INSERT INTO signing.requests (name, secret_digest, caller_kind, caller, caller_name, credential, count, hash_algorithm,
+                              sign_algorithm, state, asked_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'asked', $10, $11);
+
+-- name: by_name
+-- One request, by the public part of its handle or SAD.
+SELECT * FROM signing.requests WHERE name = $1;
+
+-- name: by_document
+-- One request, by the SAM's id of it.
+SELECT * FROM signing.requests WHERE document = $1;
+
+-- name: pending_of_caller
+-- What this caller still waits for from this credential's holder: none or one.
+SELECT * FROM signing.requests WHERE caller = $1 AND credential = $2 AND state IN ('asked', 'waiting');
+
+-- name: count_pending
+-- How many requests ring for a credential now, of all callers.
+SELECT count(*) FROM signing.requests WHERE credential = $1 AND state IN ('asked', 'waiting') AND expires_at > $2;
+
+-- name: history
+-- What this caller was told since the last approval: how many noes, and the last one.
+WITH settled AS (
+    SELECT state, reason, settled_at FROM signing.requests
+    WHERE caller = $1 AND credential = $2 AND settled_at > $3 AND settled_at IS NOT NULL
+), since AS (
+    SELECT max(settled_at) AS at FROM settled WHERE state IN ('approved', 'redeemed', 'signed')
+), noes AS (
+    SELECT state, reason, settled_at FROM settled, since
+    WHERE state IN ('refused', 'lapsed') AND (since.at IS NULL OR settled_at > since.at)
+)
+SELECT count(*) FILTER (WHERE state = 'refused') AS refusals,
+       count(*) FILTER (WHERE state = 'lapsed') AS lapses,
+       (SELECT reason FROM noes ORDER BY settled_at DESC LIMIT 1) AS last_reason,
+       max(settled_at) AS last_no
+FROM noes;
+
+-- name: fixed
+-- The SAM fixed the document.
+UPDATE signing.requests SET state = $2, document = $3, verification_code = $4, expires_at = $5
+WHERE name = $1 AND state = ANY($6::text[]) RETURNING *;
+
+-- name: settled
+-- The holder answered, or nobody did, or the caller gave up.
+UPDATE signing.requests
+SET state = $2, reason = $3, activation = $4, settled_at = $5, expires_at = coalesce($6, expires_at)
+WHERE name = $1 AND state = ANY($7::text[]) RETURNING *;
+
+-- name: moved
+-- Signed in part, signed whole, or not used in time.
+UPDATE signing.requests SET state = $2 WHERE name = $1 AND state = ANY($3::text[]) RETURNING *;
+
+-- name: announce
+-- Wake whoever waits for this request, on every gateway.
+SELECT pg_notify('signing_settled', $1);
