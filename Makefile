@@ -1,9 +1,54 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help setup
+PYTHON := .venv/bin/python
+# Packages that exist; each is checked as strictly as the others.
+PACKAGES := $(wildcard foundation hsm_service pairing push issuance linkid desktop_agent softhsm_config tests tools)
+# More than one test at a time; the tests of one file stay together, and share what is dear to make.
+JOBS ?= 2
+TESTS ?=
+
+.PHONY: help setup run test check fix demo bench web lock clean programs
 
 help: ## this text
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "; print "Link ID. Each command sets up by itself what it needs.\n"} \
+	  /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## the Python environment and the programs everything else needs
+setup: ## the Python environment and SoftHSM (run, test and the others do this themselves)
 	@python3 tools/bootstrap.py
+
+programs: # what tests and the demonstration call besides: Chromium, pdfsig, openssl
+	@python3 tools/bootstrap.py tests
+
+web: setup ## build the phone app and the emission page
+	@$(PYTHON) tools/web.py build
+
+run: web ## start everything on this machine; LAN=1 serves HTTPS to a phone on the same network
+	@exec $(PYTHON) -m linkid serve $(if $(LAN),--lan)
+
+test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pairing runs some
+	@$(if $(TESTS),,$(PYTHON) tools/web.py test)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+
+check: setup ## formatting, lint, types, import rules
+	@$(PYTHON) -m ruff format --check $(PACKAGES)
+	@$(PYTHON) -m ruff check $(PACKAGES)
+	@$(PYTHON) -m mypy $(PACKAGES)
+	@.venv/bin/lint-imports
+	@$(PYTHON) tools/web.py typecheck
+
+fix: setup ## format, and repair what can be repaired by itself
+	@$(PYTHON) -m ruff check --fix $(PACKAGES) || true
+	@$(PYTHON) -m ruff format $(PACKAGES)
+
+demo: programs web ## the whole story, told step by step; PHONE=simulated without a browser
+	@$(PYTHON) -m linkid demo $(if $(PHONE),--phone $(PHONE))
+
+bench: setup ## how fast, as ratios to the bare token; ONLY=name runs some
+	@$(PYTHON) -m linkid bench $(if $(ONLY),--only $(ONLY))
+
+lock: setup ## choose the newest library versions again and write locks/
+	@$(PYTHON) tools/lock.py
+
+clean: ## remove what was built (never var/: database, tokens, secrets)
+	rm -rf .venv phone_app/node_modules phone_app/dist dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""The roof: the one command, the settings assembled, the slices wired into processes. Only this package knows everybody.
+"""The roof: the one command, the settings assembled, the slices wired into processes. Only it knows everybody.
 
-First files to open: `__main__` (the commands), `serve` (which processes there are), `supervisor` (how they are kept alive).
+First files to open: `__main__` (the commands), `serve` (which processes there are), `supervisor` (what keeps them up).
 """

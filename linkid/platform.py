@@ -2,7 +2,7 @@
 
 `tools/bootstrap.py` looks for them (or brings them) and writes `var/deps/programs.json`:
 
-    {"v": 1, "programs": {"softhsm-module": "/usr/lib/softhsm/libsofthsm2.so", "chromium": "/…/var/deps/bin/chromium", …}}
+    {"v": 1, "programs": {"softhsm-module": "/usr/lib/softhsm/libsofthsm2.so", "chromium": "/…/chromium", …}}
 
 Without that file (a container image, a machine set up by hand) the usual places of the system are tried.
 """

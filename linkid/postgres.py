@@ -1,7 +1,8 @@
 """The embedded PostgreSQL: a real server under `var/postgres`, from the binaries that a PyPI package carries.
 
-It listens on a Unix socket only, every role needs its password (SCRAM), and it never runs as root: started by root it runs as
-the OS user `linkid-postgres`. In production the setting `database` points to a server of one's own, and nothing here runs.
+It listens on a Unix socket only, every role needs its password (SCRAM), and it never runs as root: started by root it
+runs as the OS user `linkid-postgres`. In production the setting `database` points to a server of one's own, and nothing
+here runs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 from urllib.parse import quote
 
 from linkid.processes import OsUser, die_with_parent, ensure_user, is_running, let_pass, user_owning
@@ -47,8 +48,8 @@ class PostgresFailed(Exception):
 class EmbeddedPostgres:
     """One cluster: `data` is its folder, `socket` the folder of its socket. Paths are absolute.
 
-    `settings` are extra lines for postgresql.conf, such as `{"fsync": "off"}` for tests. The superuser's password is kept in
-    `password_file` (0600), made on first use.
+    `settings` are extra lines for postgresql.conf, such as `{"fsync": "off"}` for tests. The superuser's password is
+    kept in `password_file` (0600), made on first use.
     """
 
     data: Path
@@ -57,7 +58,7 @@ class EmbeddedPostgres:
     settings: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
-    # --- making it ------------------------------------------------------------------------------------------------------
+    # --- making it ----------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Make the cluster unless it is there; clear what a killed server left behind. Raises PostgresFailed."""
@@ -134,16 +135,16 @@ class EmbeddedPostgres:
                 file.write("\ninclude = 'linkid.conf'\n")
 
     def _forget_a_dead_server(self) -> None:
-        """After `kill -9` or a power cut the pid in postmaster.pid may belong to a stranger; PostgreSQL would then refuse."""
+        """After `kill -9` the pid in postmaster.pid may belong to a stranger by now; PostgreSQL would then refuse."""
         noted = self._noted_pid()
         if noted is not None and not is_running(noted, "postgres", str(self.data)):
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
-    # --- running it -----------------------------------------------------------------------------------------------------
+    # --- running it ---------------------------------------------------------------------------------------------------
 
     @property
     def os_user(self) -> OsUser | None:
-        """Whom to run the server as: None is ourselves; for root the owner of the cluster, at first `linkid-postgres`."""
+        """Whom to run the server as: None is ourselves; for root the cluster's owner, at first `linkid-postgres`."""
         if os.geteuid() != 0:
             return None
         if (self.data / "PG_VERSION").exists():
@@ -167,7 +168,10 @@ class EmbeddedPostgres:
         return noted is not None and is_running(noted, "postgres", str(self.data))
 
     def start(self) -> None:
-        """Start it and wait until it accepts connections. Raises PostgresFailed. Ends with this process at the latest."""
+        """Start it and wait until it accepts connections. It ends with this process at the latest.
+
+        Raises PostgresFailed.
+        """
         self.prepare()
         with tempfile.TemporaryFile() as words:
             self._process = subprocess.Popen(
@@ -212,7 +216,7 @@ class EmbeddedPostgres:
         finally:
             self.stop()
 
-    # --- reaching it ----------------------------------------------------------------------------------------------------
+    # --- reaching it --------------------------------------------------------------------------------------------------
 
     def dsn(self, database: str = "linkid", role: str = SUPERUSER, password: str | None = None) -> str:
         """A connection address for asyncpg. For other roles than the superuser the password must be given."""
@@ -280,5 +284,11 @@ def _give(path: Path, user: OsUser | None) -> None:
         os.chown(path, user.uid, user.gid)
 
 
-def _as(user: OsUser | None) -> dict[str, object]:
+class _Identity(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _as(user: OsUser | None) -> _Identity:
     return {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}

@@ -35,8 +35,9 @@ class NoWayIn(Exception):
 def die_with_parent(how: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
     """A `preexec_fn`: the kernel sends the child *how* when the thread that started it ends, even by `kill -9`.
 
-    Runs after the user was changed (a change of user clears the setting) and before the program is loaded. Elsewhere than
-    on Linux it does nothing.
+    Runs after the user was changed (a change of user clears the setting) and before the program is loaded. It only
+    makes two system calls through a library that is loaded already, so that threads of the parent do not matter.
+    Elsewhere than on Linux it does nothing.
     """
     parent = os.getpid()
 
@@ -51,7 +52,7 @@ def die_with_parent(how: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
 
 
 def is_running(pid: int, *words: str) -> bool:
-    """Whether process *pid* runs and its command line contains every one of *words* (a pid may be someone else's by now)."""
+    """Whether *pid* runs with a command line that contains every one of *words* (a pid may be reused)."""
     if pid <= 0:
         return False
     try:
@@ -63,7 +64,7 @@ def is_running(pid: int, *words: str) -> bool:
     return line != "" and all(word in line for word in words)  # a zombie has an empty command line
 
 
-# --- ordinary OS users, when we are root --------------------------------------------------------------------------------
+# --- ordinary OS users, when we are root ------------------------------------------------------------------------------
 
 
 def ensure_user(name: str) -> OsUser:

@@ -49,8 +49,8 @@ class Token:
 def ensure_token(process: str, tokens: Path, secrets_folder: Path, util: Path, module: Path) -> Token:
     """The token of *process* (`sam` or `ac`), initialised when it is not there yet; never touched when it is.
 
-    `util` is softhsm2-util, `module` libsofthsm2.so. Raises TokenFailed; also when the token is there but its PIN file is not,
-    because a new token in its place would make every key wrapped under the old one worthless.
+    `util` is softhsm2-util, `module` libsofthsm2.so. Raises TokenFailed; also when the token is there but its PIN file
+    is not, because a new token in its place would make every key wrapped under the old one worthless.
     """
     folder = tokens / process
     token = Token(

@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
-"""Sets up what Link ID needs on this machine. Needs only python3; safe to run again (a second run takes well under a second).
+"""Sets up what Link ID needs on this machine. Needs only python3; safe to run again (then it takes a blink).
 
-    python3 tools/bootstrap.py            the Python environment .venv, with locked libraries
+    python3 tools/bootstrap.py            the Python environment .venv with locked libraries, and SoftHSM
+    python3 tools/bootstrap.py tests      the same, and the programs that tests and the demonstration call
 
-Every step says what it does, skips itself when its inputs did not change (stamp files), and, when something cannot be had,
-ends with ONE line that says what to install.
+Root gets programs by apt-get; anybody else gets them unpacked below var/deps (LINKID_PRIVATE_PROGRAMS=1: root too).
+Every step says what it does, skips itself when nothing changed, and, when something cannot be had, ends with ONE line
+that says what to install.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import debian
+import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -32,22 +37,25 @@ def say(text: str) -> None:
     print(f"  setup  {text}", flush=True)
 
 
-def digest_of(*paths: Path) -> str:
-    """SHA-256 over the contents of *paths* and the Python that runs us, in hex."""
-    hasher = hashlib.sha256(sys.version.encode() + str(VENV).encode())
-    for path in paths:
-        hasher.update(path.read_bytes())
+def digest_of(lock: Path, *projects: Path) -> str:
+    """SHA-256, in hex, over what the environment is made from: our Python, the versions, how we are packaged."""
+    import tomllib  # here, so that an older Python reaches the line that says it is too old
+
+    hasher = hashlib.sha256(sys.version.encode() + str(VENV).encode() + lock.read_bytes())
+    for project in projects:
+        told = tomllib.loads(project.read_text(encoding="utf-8"))
+        parts = [told["project"], told["build-system"], told["tool"]["hatch"]]  # not the settings of lint and tests
+        hasher.update(json.dumps(parts, sort_keys=True).encode())
     return hasher.hexdigest()
 
 
-def run(*argv: str | Path, **options: object) -> None:
+def run(*argv: str | Path) -> None:
     """Run a program; its output is shown only when it fails."""
-    done = subprocess.run(
-        [str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
-    )  # type: ignore[call-overload]
+    words = [str(word) for word in argv]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         sys.stderr.write(done.stdout)
-        raise CannotSetUp(f"this command failed (its words are above): {' '.join(str(a) for a in argv)}")
+        raise CannotSetUp(f"this command failed (its words are above): {' '.join(words)}")
 
 
 # --- Python libraries -------------------------------------------------------------------------------------------------
@@ -98,27 +106,34 @@ def _a_pip(python: Path) -> list[str | Path]:
         return words
     if subprocess.run([python, "-m", "ensurepip", "--default-pip"], capture_output=True).returncode == 0:
         return words
-    from debian import private_package  # Debian leaves ensurepip out of python3, and carries pip as a package
-
+    # Debian leaves ensurepip out of python3, and carries pip as a package of its own.
+    advice = "no pip for this Python; please run as root: apt-get install python3-venv"
+    if not debian.is_here():
+        raise CannotSetUp(advice)
     say("bringing pip from Debian's own package")
-    tree = private_package("python3-pip-whl", DEPS / "pip")
-    wheels = sorted((tree / "usr/share/python-wheels").glob("pip-*.whl"))
+    tree = debian.PrivateTree(DEPS / "pip", DEPS / "apt")
+    try:
+        tree.add(["python3-pip-whl"])
+    except debian.AptFailed as cause:
+        raise CannotSetUp(f"{advice}   ({cause})") from cause
+    wheels = sorted((tree.root / "usr/share/python-wheels").glob("pip-*.whl"))
     if not wheels:
-        raise CannotSetUp("no pip for this Python; please install it: apt-get install python3-venv")
+        raise CannotSetUp(advice)
     return [python, wheels[-1] / "pip", "--disable-pip-version-check"]
 
 
 def main() -> int:
-    os.chdir(ROOT)
     if sys.version_info < OLDEST_PYTHON:
-        print("Link ID needs Python 3.11 or newer; this is " + sys.version.split()[0], file=sys.stderr)
+        print("setup: Link ID needs Python 3.11 or newer; this is " + sys.version.split()[0], file=sys.stderr)
         return 1
+    wanted = programs.SOFTHSM + (programs.FOR_TESTS if "tests" in sys.argv[1:] else ())
     DEPS.mkdir(parents=True, exist_ok=True)
     with (DEPS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two `make`s at once: the second waits, then finds the work done
         try:
             python_environment()
-        except CannotSetUp as missing:
+            programs.bring(wanted, DEPS, say)
+        except (CannotSetUp, programs.Missing) as missing:
             print(f"setup: {missing}", file=sys.stderr)
             return 1
     return 0

@@ -1,9 +1,9 @@
-"""Fresh SoftHSM tokens. The library reads SOFTHSM2_CONF once per process, so a test process has one token folder for good.
+"""Fresh SoftHSM tokens. The library reads SOFTHSM2_CONF once per process: a test process has one for good.
 
-    def test_x(sam_token: Token) -> None: ...      one token per test process, label linkid-sam
-    new_token(tmp_path, "ac")                      another one, for a child process started with {"SOFTHSM2_CONF": str(token.conf)}
+    def test_x(sam_token: Token) -> None: ...   one token per test process, label linkid-sam
+    new_token(tmp_path, "ac")                   another one, for a child started with {"SOFTHSM2_CONF": str(token.conf)}
 
-A test that loads the PKCS#11 module in its own process takes `sam_token` (or `hsm_tokens` for both labels).
+A test that loads the PKCS#11 module in its own process takes `sam_token`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,165 @@
+"""The programs besides Python: found on the machine, or brought; and noted in var/deps/programs.json.
+
+`linkid/platform.py` reads that file. Nothing is brought that the machine has already.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import debian
+
+
+class Missing(Exception):
+    """Programs that we cannot bring; the message is the one line that says what to install."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program or module, the package that brings it, where it may lie, and how it shows that it works."""
+
+    name: str
+    package: str
+    places: tuple[str, ...]  # glob patterns from the root of a file system
+    proof: tuple[str, ...] | None  # arguments that must end with 0; None: the file is enough
+    extra: tuple[str, ...] = ()  # packages that its package only recommends
+
+
+SOFTHSM = (
+    Program("softhsm-module", "softhsm2", ("usr/lib*/softhsm/libsofthsm2.so", "usr/lib*/*/*/libsofthsm2.so"), None),
+    Program("softhsm2-util", "softhsm2", ("usr/bin/softhsm2-util",), ("--version",)),
+)
+FOR_TESTS = (
+    Program("openssl", "openssl", ("usr/bin/openssl",), ("version",)),
+    Program("pdfsig", "poppler-utils", ("usr/bin/pdfsig",), ("-v",)),
+    Program("pdftoppm", "poppler-utils", ("usr/bin/pdftoppm",), ("-v",)),
+    Program("certutil", "libnss3-tools", ("usr/bin/certutil",), None),
+    Program(
+        "chromium",
+        "chromium",
+        ("usr/lib/chromium/chromium", "usr/bin/chromium", "usr/bin/chromium-browser", "usr/bin/google-chrome"),
+        ("--version",),
+        ("fonts-liberation",),
+    ),
+)
+
+
+def bring(programs: Sequence[Program], deps: Path, say: Callable[[str], None]) -> None:
+    """Make every one of *programs* available and note where. Raises Missing."""
+    noted = _noted(deps)
+    wanted = [program for program in programs if not _still_there(noted.get(program.name))]
+    if not wanted:
+        return
+    lacking = [program for program in wanted if not _note_if_found(program, noted, Path("/"))]
+    if lacking:
+        packages = _packages(lacking)
+        _bring_packages(lacking, packages, noted, deps, say)
+    _write_notes(deps, noted)
+
+
+def _bring_packages(
+    lacking: list[Program], packages: list[str], noted: dict[str, str], deps: Path, say: Callable[[str], None]
+) -> None:
+    names, started = " ".join(packages), time.monotonic()
+    if not debian.is_here():
+        raise Missing(f"please install these with your system's package manager, then run again: {names}")
+    try:
+        if os.geteuid() == 0 and not os.environ.get("LINKID_PRIVATE_PROGRAMS"):
+            say(f"installing with apt-get: {names}")
+            debian.install(packages)
+            left = [program for program in lacking if not _note_if_found(program, noted, Path("/"))]
+        else:
+            say(f"bringing into var/deps, without root: {names} (the first time takes a minute or two)")
+            tree = debian.PrivateTree(deps / "debian", deps / "apt")
+            tree.add(packages)
+            left = [program for program in lacking if not _note_private(program, noted, tree, deps)]
+    except debian.AptFailed as cause:
+        raise Missing(f"please run as root: apt-get install {names}   ({cause})") from cause
+    if left:
+        names = " ".join(_packages(left))
+        raise Missing(f"{left[0].name} does not run on this machine; please run as root: apt-get install {names}")
+    say(f"programs ready ({time.monotonic() - started:.0f} s)")
+
+
+def _packages(programs: list[Program]) -> list[str]:
+    return list(dict.fromkeys(name for program in programs for name in (program.package, *program.extra)))
+
+
+def _note_if_found(program: Program, noted: dict[str, str], root: Path) -> bool:
+    for place in program.places:
+        for path in sorted(root.glob(place)):
+            if _works(program, path):
+                noted[program.name] = str(path)
+                return True
+    path_found = shutil.which(program.name)
+    if path_found and _works(program, Path(path_found)):
+        noted[program.name] = path_found
+        return True
+    return False
+
+
+def _note_private(program: Program, noted: dict[str, str], tree: debian.PrivateTree, deps: Path) -> bool:
+    """Note the module itself, or a small wrapper that tells the program where its libraries and fonts are."""
+    found = next((path for place in program.places for path in sorted(tree.root.glob(place))), None)
+    if found is None:
+        return False
+    if program.proof is None and found.suffix == ".so":
+        noted[program.name] = str(found)
+        return True
+    wrapper = deps / "bin" / program.name
+    wrapper.parent.mkdir(exist_ok=True)
+    wrapper.write_text(
+        "#!/bin/sh\n# Written by tools/programs.py: a program unpacked without root.\n"
+        f'export LD_LIBRARY_PATH="{":".join(map(str, tree.libraries()))}"\n'
+        f'export FONTCONFIG_FILE="{_fonts(tree, deps)}"\n'
+        f'exec "{found}" "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    noted[program.name] = str(wrapper)
+    return _works(program, wrapper)
+
+
+def _fonts(tree: debian.PrivateTree, deps: Path) -> Path:
+    """A fontconfig file that knows the private fonts and the machine's own, with a cache that we may write."""
+    file = deps / "fonts.conf"
+    file.write_text(
+        '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n<fontconfig>\n'
+        f"  <dir>{tree.root}/usr/share/fonts</dir>\n  <dir>/usr/share/fonts</dir>\n"
+        f"  <cachedir>{deps}/fontcache</cachedir>\n"
+        f'  <include ignore_missing="yes">{tree.root}/etc/fonts/conf.d</include>\n'
+        '  <include ignore_missing="yes">/etc/fonts/conf.d</include>\n</fontconfig>\n'
+    )
+    return file
+
+
+def _works(program: Program, path: Path) -> bool:
+    if program.proof is None:
+        return path.exists()
+    try:
+        return subprocess.run([path, *program.proof], capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _still_there(path: str | None) -> bool:
+    return path is not None and Path(path).exists()
+
+
+def _noted(deps: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads((deps / "programs.json").read_text())["programs"])
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _write_notes(deps: Path, noted: dict[str, str]) -> None:
+    fresh = deps / "programs.json.new"
+    fresh.write_text(json.dumps({"v": 1, "programs": noted}, indent=2, sort_keys=True) + "\n")
+    fresh.replace(deps / "programs.json")

