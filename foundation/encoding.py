@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import rfc8785
@@ -23,6 +23,10 @@ RecursionError, which must never be reachable from outside."""
 
 MAX_DIGITS: Final = 32
 """Length of a number in JSON: beyond it Python spends quadratic time, and no field of ours is a bignum."""
+
+_MAX_INTEGER: Final = 2**53
+_EXPONENT_FROM: Final = 1e21
+"""Where RFC 8785 (ECMAScript) begins to write an exponent."""
 
 _B64U = re.compile(r"[A-Za-z0-9_-]*\Z")
 
@@ -59,7 +63,7 @@ def unb64u(text: str, *, max_len: int) -> bytes:
 
 
 def canonical_json(value: JsonValue) -> bytes:
-    """RFC 8785. Raises Internal for a value that has no canonical form (NaN, integers beyond 2^53, foreign types)."""
+    """RFC 8785. Raises Internal for a value that has no canonical form (NaN, integers from 2^53 on, foreign types)."""
     try:
         return rfc8785.dumps(_plain(value))
     except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as cause:
@@ -150,10 +154,15 @@ def _check_surrogates(value: JsonValue) -> None:
         raise BadEncoding("lone surrogate in a string") from cause
 
 
-def _plain(value: JsonValue) -> Any:
+def _plain(value: object) -> Any:
     """Mappings and sequences of any kind as the dict and list that the serialiser knows."""
+    if isinstance(value, float) and _MAX_INTEGER <= abs(value) < _EXPONENT_FROM:
+        # It would be written with digits only, and read back as an integer that has no canonical form.
+        raise rfc8785.FloatDomainError(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value]
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [_plain(item) for item in value]
+    raise rfc8785.CanonicalizationError(f"not JSON: {type(value).__name__}")

@@ -1,0 +1,1 @@
+"""The ground's own tests, one file per module of ``foundation``."""
