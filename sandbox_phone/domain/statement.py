@@ -101,6 +101,8 @@ def open_statement(
         raise Untrusted("another document than the one asked for")
     if expires is None or expires <= now:
         raise Expired("this document has expired")
+    if signed["expires"] > expires:
+        raise Untrusted("a statement does not outlive its document")
     unb64u(content.get("nonce"), length=NONCE_BYTES)
     if rule.key_member is not None and content.get(rule.key_member) != own_key:
         raise Untrusted("this document was made for another key")
