@@ -1,7 +1,7 @@
 """Certificate profiles as data: a product is a row of this table, never an ``if`` in the code.
 
 Sources: DOC-ICP-04 v8.1 item 7.1 (extensions, otherName layouts, names, maximum validity); layout "NOME:CPF" of the
-common name from the RFB e-CPF. The extensions every end-entity profile shares stand in ``issuance.ac.domain.certificate``.
+common name from the RFB e-CPF. Extensions that every profile shares stand in ``issuance.ac.domain.certificate``.
 
 otherName values are fixed width: numbers are padded on the left with zeros, a number not known is zeros, text is padded
 on the right with spaces. Readers cut them by position, so one character more or less gives a wrong CPF.

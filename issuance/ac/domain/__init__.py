@@ -1,0 +1,1 @@
+"""What the AC decides, without I/O: certificates to be signed, revocation lists, OCSP answers, permits."""
