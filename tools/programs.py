@@ -30,6 +30,7 @@ class Program:
     places: tuple[str, ...]  # glob patterns from the root of a file system
     proof: tuple[str, ...] | None  # arguments that must end with 0; None: the file is enough
     extra: tuple[str, ...] = ()  # packages that its package only recommends
+    wrapper: str = ""  # shell lines to run before it; makes a wrapper even where the machine has the program
 
 
 SOFTHSM = (
@@ -47,6 +48,8 @@ FOR_TESTS = (
         ("usr/lib/chromium/chromium", "usr/bin/chromium", "usr/bin/chromium-browser", "usr/bin/google-chrome"),
         ("--version",),
         ("fonts-liberation",),
+        # root cannot have Chromium's sandbox, and containers often have no shared memory folder that one may write
+        '[ "$(id -u)" != 0 ] || set -- --no-sandbox "$@"\n[ -w /dev/shm ] || set -- --disable-dev-shm-usage "$@"\n',
     ),
 )
 
@@ -57,7 +60,7 @@ def bring(programs: Sequence[Program], deps: Path, say: Callable[[str], None]) -
     wanted = [program for program in programs if not _still_there(noted.get(program.name))]
     if not wanted:
         return
-    lacking = [program for program in wanted if not _note_if_found(program, noted, Path("/"))]
+    lacking = [program for program in wanted if not _note_if_found(program, noted, deps)]
     if lacking:
         packages = _packages(lacking)
         _bring_packages(lacking, packages, noted, deps, say)
@@ -74,7 +77,7 @@ def _bring_packages(
         if os.geteuid() == 0 and not os.environ.get("LINKID_PRIVATE_PROGRAMS"):
             say(f"installing with apt-get: {names}")
             debian.install(packages)
-            left = [program for program in lacking if not _note_if_found(program, noted, Path("/"))]
+            left = [program for program in lacking if not _note_if_found(program, noted, deps)]
         else:
             say(f"bringing into var/deps, without root: {names} (the first time takes a minute or two)")
             tree = debian.PrivateTree(deps / "debian", deps / "apt")
@@ -92,16 +95,14 @@ def _packages(programs: list[Program]) -> list[str]:
     return list(dict.fromkeys(name for program in programs for name in (program.package, *program.extra)))
 
 
-def _note_if_found(program: Program, noted: dict[str, str], root: Path) -> bool:
-    for place in program.places:
-        for path in sorted(root.glob(place)):
-            if _works(program, path):
-                noted[program.name] = str(path)
-                return True
-    path_found = shutil.which(program.name)
-    if path_found and _works(program, Path(path_found)):
-        noted[program.name] = path_found
-        return True
+def _note_if_found(program: Program, noted: dict[str, str], deps: Path) -> bool:
+    """Note where the machine has *program*, in its usual places or on PATH."""
+    found = [path for place in program.places for path in sorted(Path("/").glob(place))]
+    found += [Path(path) for path in [shutil.which(program.name)] if path]
+    for path in found:
+        if _works(program, path):
+            noted[program.name] = str(_wrapper(program, path, deps, "") if program.wrapper else path)
+            return True
     return False
 
 
@@ -113,17 +114,23 @@ def _note_private(program: Program, noted: dict[str, str], tree: debian.PrivateT
     if program.proof is None and found.suffix == ".so":
         noted[program.name] = str(found)
         return True
+    where = (
+        f'export LD_LIBRARY_PATH="{":".join(map(str, tree.libraries()))}"\n'
+        f'export FONTCONFIG_FILE="{_fonts(tree, deps)}"\n'
+    )
+    wrapper = _wrapper(program, found, deps, where)
+    noted[program.name] = str(wrapper)
+    return _works(program, wrapper)
+
+
+def _wrapper(program: Program, found: Path, deps: Path, where: str) -> Path:
     wrapper = deps / "bin" / program.name
     wrapper.parent.mkdir(exist_ok=True)
     wrapper.write_text(
-        "#!/bin/sh\n# Written by tools/programs.py: a program unpacked without root.\n"
-        f'export LD_LIBRARY_PATH="{":".join(map(str, tree.libraries()))}"\n'
-        f'export FONTCONFIG_FILE="{_fonts(tree, deps)}"\n'
-        f'exec "{found}" "$@"\n'
+        f'#!/bin/sh\n# Written by tools/programs.py.\n{where}{program.wrapper}exec "{found}" "$@"\n', encoding="utf-8"
     )
     wrapper.chmod(0o755)
-    noted[program.name] = str(wrapper)
-    return _works(program, wrapper)
+    return wrapper
 
 
 def _fonts(tree: debian.PrivateTree, deps: Path) -> Path:
