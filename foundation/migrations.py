@@ -156,9 +156,10 @@ def _missing(
         name, checksum = recorded[migration.number]
         if checksum != migration.checksum:
             raise BadMigration(
-                f"{migration}: the file changed after it was applied (as {name}); "
-                "restore it and write a new migration instead"
+                f"{migration}: the file changed after it was applied; restore it and write a new migration instead"
             )
+        if name != migration.name:
+            raise BadMigration(f"{migration}: was applied as {migration.number:04}_{name}; give the file its name back")
     return list(migrations[len(recorded) :])
 
 

@@ -1,0 +1,295 @@
+"""The pool, transactions, and driver errors that die in foundation.database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from foundation.database import Connection, Contended, Database, OutcomeUnknown, on_violation, open_pool
+from foundation.errors import Conflict, Unavailable
+from tests.foundation.broken_line import broken_line
+from tests.support.postgres import TestDatabase
+
+SCHEMA = """
+CREATE SCHEMA shop;
+CREATE TABLE shop.codes (
+    id int CONSTRAINT codes_once PRIMARY KEY,
+    owner text CONSTRAINT codes_owner_known CHECK (owner <> 'nobody'),
+    taken boolean NOT NULL DEFAULT false
+);
+"""
+
+
+class TakenTwice(Conflict):
+    """A code that exists."""
+
+    code = "test_taken_twice"
+
+
+@pytest_asyncio.fixture
+async def opened(empty_database: TestDatabase) -> AsyncIterator[Database]:
+    """A database with one table."""
+    opened = Database(await open_pool(empty_database.dsn(), max_size=8, application_name="shop-test"))
+    await opened.execute(SCHEMA)
+    yield opened
+    await opened.close()
+
+
+async def count(database: Database) -> int:
+    """How many codes there are."""
+    return int(await database.fetchval("SELECT count(*) FROM shop.codes"))
+
+
+async def test_transaction_commits_or_undoes_everything(opened: Database) -> None:
+    """A block that ends is kept; a block that raises leaves nothing, and its own error comes out."""
+    async with opened.transaction() as connection:
+        await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+        assert await connection.fetchval("SELECT owner FROM shop.codes WHERE id = $1", 1) == "a"
+
+    with pytest.raises(RuntimeError, match="mine"):
+        async with opened.transaction() as connection:
+            await connection.execute("INSERT INTO shop.codes VALUES (2, 'b')")
+            raise RuntimeError("mine")
+
+    assert [row["id"] for row in await opened.fetch("SELECT id FROM shop.codes")] == [1]
+    assert await opened.fetchrow("SELECT 1 FROM shop.codes WHERE id = 2") is None
+
+
+async def test_cancellation_undoes(opened: Database) -> None:
+    """A task cancelled in its transaction leaves nothing, and the connection is usable again."""
+    started = asyncio.Event()
+
+    async def slow() -> None:
+        async with opened.transaction() as connection:
+            await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+            started.set()
+            await connection.execute("SELECT pg_sleep(30)")
+
+    task = asyncio.create_task(slow())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await count(opened) == 0
+
+
+async def test_violation_becomes_the_domain_error_named(opened: Database) -> None:
+    """The constraint's name decides; another constraint stays what it was: loud."""
+    await opened.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+
+    with pytest.raises(TakenTwice), on_violation({"codes_once": TakenTwice}):
+        await opened.execute("INSERT INTO shop.codes VALUES (1, 'b')")
+    with pytest.raises(asyncpg.CheckViolationError), on_violation({"codes_once": TakenTwice}):
+        await opened.execute("INSERT INTO shop.codes VALUES (2, 'nobody')")
+
+
+async def test_savepoint_lets_a_part_fail(opened: Database) -> None:
+    """What failed inside is undone, what was done before it stays."""
+    async with opened.transaction() as connection:
+        await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+        with pytest.raises(TakenTwice), on_violation({"codes_once": TakenTwice}):
+            async with connection.savepoint():
+                await connection.execute("INSERT INTO shop.codes VALUES (2, 'b')")
+                await connection.execute("INSERT INTO shop.codes VALUES (1, 'b')")
+        await connection.execute("INSERT INTO shop.codes VALUES (3, 'c')")
+
+    assert [row["id"] for row in await opened.fetch("SELECT id FROM shop.codes ORDER BY id")] == [1, 3]
+
+
+async def test_hooks_run_around_the_commit(opened: Database) -> None:
+    """Before: inside, in order, also those added meanwhile. After: only once others can see the rows."""
+    story: list[str] = []
+
+    async with opened.transaction() as connection:
+
+        async def last() -> None:
+            await connection.execute("INSERT INTO shop.codes VALUES (1, 'hook')")
+            story.append("before")
+            connection.before_commit(later)
+
+        async def later() -> None:
+            story.append(f"later, outside sees {await count(opened)}")
+
+        async def after() -> None:
+            story.append(f"after, outside sees {await count(opened)}")
+
+        connection.before_commit(last)
+        connection.after_commit(after)
+
+    assert story == ["before", "later, outside sees 0", "after, outside sees 1"]
+
+
+async def test_hook_before_commit_can_refuse(opened: Database) -> None:
+    """A hook that raises undoes everything, and nothing runs afterwards."""
+    ran: list[str] = []
+
+    async def refuse() -> None:
+        raise TakenTwice
+
+    async def after() -> None:
+        ran.append("after")
+
+    with pytest.raises(TakenTwice):
+        async with opened.transaction() as connection:
+            await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+            connection.before_commit(refuse)
+            connection.after_commit(after)
+
+    assert (ran, await count(opened)) == ([], 0)
+
+
+async def test_hook_after_commit_cannot_undo_nor_stop_the_others(
+    opened: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The deed is done: a failing hook is logged, the next one runs, the caller hears success."""
+    ran: list[str] = []
+
+    async def fail() -> None:
+        raise RuntimeError("disk full")
+
+    async def after() -> None:
+        ran.append("after")
+
+    async with opened.transaction() as connection:
+        await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+        connection.after_commit(fail)
+        connection.after_commit(after)
+
+    assert (ran, await count(opened)) == (["after"], 1)
+    assert "hook after commit failed" in caplog.text
+
+
+async def test_serialisation_failure_is_contended_and_retried_only_where_asked(opened: Database) -> None:
+    """Two that read and write the same row: one loses in `transaction`, both win in `retrying`."""
+    await opened.execute("INSERT INTO shop.codes VALUES (1, '0')")
+    both_read = asyncio.Barrier(2)
+    tries = 0
+
+    async def add_one(connection: Connection) -> None:
+        nonlocal tries
+        tries += 1
+        value = int(await connection.fetchval("SELECT owner FROM shop.codes WHERE id = 1"))
+        if tries <= 2:
+            await both_read.wait()  # the first two collide for certain
+        await connection.execute("UPDATE shop.codes SET owner = $1 WHERE id = 1", str(value + 1))
+
+    async def plain() -> None:
+        async with opened.transaction(isolation="serializable") as connection:
+            await add_one(connection)
+
+    outcomes = await asyncio.gather(plain(), plain(), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome] == [Contended]
+    assert (tries, await opened.fetchval("SELECT owner FROM shop.codes")) == (2, "1")
+
+    tries = 0
+    await asyncio.gather(opened.retrying(add_one), opened.retrying(add_one))
+    assert (tries, await opened.fetchval("SELECT owner FROM shop.codes")) == (3, "3")
+
+
+async def test_statement_timeout_is_unavailable(empty_database: TestDatabase) -> None:
+    """A statement that takes too long is given up, and the connection lives on."""
+    pool = await open_pool(empty_database.dsn(), role_settings={"statement_timeout": "50ms"})
+    database = Database(pool)
+
+    with pytest.raises(Unavailable):
+        await database.fetchval("SELECT pg_sleep(10)")
+
+    assert await database.fetchval("SELECT 1") == 1
+    await database.close()
+
+
+async def test_every_connection_is_ours(opened: Database) -> None:
+    """UTC, our name, a time limit, and no schema to search: names in our SQL say where they are."""
+    row = await opened.fetchrow(
+        "SELECT current_setting('timezone') AS zone, current_setting('application_name') AS name,"
+        " current_setting('statement_timeout') AS seconds, current_setting('search_path') AS path"
+    )
+
+    assert row is not None
+    assert dict(row) == {"zone": "UTC", "name": "shop-test", "seconds": "10s", "path": "pg_catalog"}
+
+
+async def test_a_defect_in_the_sql_stays_loud(opened: Database) -> None:
+    """A misspelt column and a wrong argument are not 'temporarily unavailable'."""
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await opened.fetch("SELECT nothing FROM shop.codes")
+    with pytest.raises(asyncpg.DataError):
+        await opened.fetch("SELECT id FROM shop.codes WHERE id = $1", "seven")
+    with pytest.raises(asyncpg.InterfaceError):
+        await opened.fetch("SELECT id FROM shop.codes WHERE id = $1")
+
+
+async def test_no_database_is_unavailable(tmp_path: Path) -> None:
+    """Nobody at the address: told as our own temporary error."""
+    with pytest.raises(Unavailable):
+        await open_pool(f"postgresql://linkid@/linkid?host={tmp_path}")
+
+
+async def test_wrong_password_stays_loud(empty_database: TestDatabase) -> None:
+    """A wrong password never becomes right by waiting, so it is not 'temporary'."""
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await open_pool(empty_database.dsn("linkid_sam").replace("test-linkid_sam", "wrong"))
+
+
+async def test_pool_heals_by_itself(opened: Database, empty_database: TestDatabase, tmp_path: Path) -> None:
+    """Cut in the middle: Unavailable. Gone: Unavailable. Back: the same pool works."""
+    async with broken_line(empty_database.dsn(), tmp_path) as (line, address):
+        database = Database(await open_pool(address, min_size=2))
+        assert await count(database) == 0
+
+        with pytest.raises(Unavailable):
+            async with database.transaction() as connection:
+                await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+                line.cut()
+                await connection.execute("INSERT INTO shop.codes VALUES (2, 'a')")
+        assert await count(database) == 0
+
+        await line.vanish()
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await database.ping()
+
+        await line.listen()
+        await database.ping()
+        await database.close()
+
+
+async def test_lost_while_committing_is_outcome_unknown(
+    opened: Database, empty_database: TestDatabase, tmp_path: Path
+) -> None:
+    """The COMMIT went out and its answer never came: the caller must not believe either way."""
+    after: list[str] = []
+
+    async def hook() -> None:
+        after.append("ran")
+
+    async with broken_line(empty_database.dsn(), tmp_path) as (line, address):
+        database = Database(await open_pool(address))
+        with pytest.raises(OutcomeUnknown):
+            async with database.transaction() as connection:
+                await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+                connection.after_commit(hook)
+                line.cut_after = b"COMMIT"
+        await database.close()
+
+    assert await count(opened) == 1  # it happened, this time
+    assert after == []
+
+
+async def test_pool_exhausted_is_unavailable(
+    opened: Database, empty_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits too long for a connection is told, instead of queueing for ever."""
+    monkeypatch.setattr("foundation.database.ACQUIRE_SECONDS", 0.05)
+    database = Database(await open_pool(empty_database.dsn(), max_size=1))
+
+    async with database.transaction():
+        with pytest.raises(Unavailable):
+            await database.ping()
+
+    await database.ping()
+    await database.close()
