@@ -1,0 +1,237 @@
+"""The supervisor, with small real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from linkid.processes import is_running
+from linkid.supervisor import AlreadyRunning, Child, GaveUp, Patience, Supervisor
+
+QUICK = Patience(
+    first_ready=10,
+    first_attempts=2,
+    back_off=(0.01,),
+    healthy=60,
+    probe_every=0.05,
+    probe_answer=1,
+    probe_misses=2,
+    stop=2,
+)
+LIVES = "import time, sys; print('here', flush=True); time.sleep(600)"
+
+
+def python(text: str) -> list[str]:
+    return [sys.executable, "-S", "-c", text]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def exists(path: Path) -> Callable[[], Awaitable[bool]]:
+    async def probe() -> bool:
+        return path.exists()
+
+    return probe
+
+
+@asynccontextmanager
+async def running(supervisor: Supervisor) -> AsyncIterator[None]:
+    """Up and ready inside the block; stopped, and whatever went wrong raised, after it."""
+    ready = asyncio.Event()
+    task = asyncio.create_task(supervisor.run(ready.set))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED, timeout=15)
+    waiting.cancel()
+    try:
+        if not task.done():
+            yield
+    finally:
+        supervisor.stop()
+        await task
+
+
+async def test_a_child_starts_when_what_it_stands_on_is_ready(tmp_path: Path) -> None:
+    """Not merely started: ready. And a task that must run once is over before the next one begins."""
+    mark, order = tmp_path / "ready", tmp_path / "order"
+    slow = f"import time; time.sleep(0.3); open({str(mark)!r}, 'w').close(); time.sleep(600)"
+    once = f"open({str(order)!r}, 'a').write('once ' if __import__('os').path.exists({str(mark)!r}) else 'too early')"
+    last = f"open({str(order)!r}, 'a').write('last'); import time; time.sleep(600)"
+    children = [
+        Child("last", python(last), after=("task",)),
+        Child("task", python(once), after=("slow",), once=True),
+        Child("slow", python(slow), ready=exists(mark)),
+    ]
+    async with running(Supervisor(children, tmp_path, QUICK, io.StringIO())):
+        await until(lambda: order.exists() and order.read_text() == "once last")
+
+
+async def test_a_killed_child_comes_back(tmp_path: Path) -> None:
+    """kill -9 of a child: another takes its place, and its pid is noted for whoever looks."""
+    words = io.StringIO()
+    supervisor = Supervisor([Child("sam", python(LIVES))], tmp_path, QUICK, words)
+    async with running(supervisor):
+        first = supervisor.pid("sam")
+        assert first is not None
+        assert (tmp_path / "sam.pid").read_text() == f"{first}\n"
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: supervisor.pid("sam") not in (None, first))
+    assert "sam | killed by SIGKILL; starting again" in words.getvalue()
+    assert not (tmp_path / "sam.pid").exists()
+
+
+async def test_a_child_that_hangs_is_replaced(tmp_path: Path) -> None:
+    """A process that lives but does not answer its probe (a dead HSM library) is killed and started anew."""
+    answers, words = True, io.StringIO()
+
+    async def probe() -> bool:
+        return answers
+
+    supervisor = Supervisor([Child("sam", python(LIVES), ready=probe)], tmp_path, QUICK, words)
+    async with running(supervisor):
+        first = supervisor.pid("sam")
+        answers = False
+        await until(lambda: supervisor.pid("sam") != first)
+        answers = True
+        await until(lambda: supervisor.pid("sam") is not None)
+    assert "sam | does not answer any more: killed" in words.getvalue()
+
+
+async def test_a_probe_that_raises_or_hangs_means_not_ready(tmp_path: Path) -> None:
+    """Readiness is a yes, nothing less."""
+    asked = 0
+
+    async def probe() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise OSError("not yet")
+        return asked > 2
+
+    async with running(Supervisor([Child("x", python(LIVES), ready=probe)], tmp_path, QUICK, io.StringIO())):
+        assert asked >= 3
+
+
+async def test_what_never_came_up_ends_everything(tmp_path: Path) -> None:
+    """A mistake in the settings is shown and ends the run; it is not retried for ever."""
+    words = io.StringIO()
+    wrong = python("import sys; sys.exit('no such key: databse')")
+    children = [Child("good", python(LIVES)), Child("bad", wrong, ready=exists(tmp_path / "never"))]
+    supervisor = Supervisor(children, tmp_path, QUICK, words)
+    async with asyncio.timeout(15):
+        with pytest.raises(GaveUp, match="bad could not be started"):
+            await supervisor.run()
+    assert "bad  | no such key: databse" in words.getvalue()
+    assert supervisor.pid("good") is None
+
+
+async def test_a_prepare_that_fails_is_a_failed_start(tmp_path: Path) -> None:
+    """Its reason is said."""
+    words = io.StringIO()
+
+    def prepare() -> None:
+        raise OSError("the disk is full")
+
+    async with asyncio.timeout(15):
+        with pytest.raises(GaveUp, match="the disk is full"):
+            await Supervisor([Child("db", python(LIVES), prepare=prepare)], tmp_path, QUICK, words).run()
+
+
+async def test_children_stop_in_the_opposite_order(tmp_path: Path) -> None:
+    """What others stand on goes last: the database is there until the last of its users ended."""
+    log = tmp_path / "log"
+    text = (
+        "import signal, sys, time\n"
+        f"def end(*_): open({str(log)!r}, 'a').write(sys.argv[1] + ' '); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end); open(sys.argv[2], 'w').close(); time.sleep(600)"
+    )
+    names = {"database": (), "sam": ("database",), "gateway": ("sam", "database")}
+    children = [
+        Child(name, [*python(text), name, str(tmp_path / f"{name}.up")], after, exists(tmp_path / f"{name}.up"))
+        for name, after in names.items()
+    ]
+    async with running(Supervisor(children, tmp_path, QUICK, io.StringIO())):
+        pass
+    assert log.read_text() == "gateway sam database "
+
+
+async def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
+    """Ctrl-C never waits for long."""
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"open({str(tmp_path / 'up')!r}, 'w').close(); time.sleep(600)"
+    )
+    patience = Patience(stop=0.2)
+    words = io.StringIO()
+    supervisor = Supervisor([Child("x", python(stubborn), ready=exists(tmp_path / "up"))], tmp_path, patience, words)
+    async with running(supervisor):
+        pass
+    assert "x | does not stop by itself: killed" in words.getvalue()
+
+
+async def test_words_have_a_name_in_front_however_long_or_broken(tmp_path: Path) -> None:
+    """A line longer than any buffer, bytes that are no text, and a last line without an end neither stop nor block."""
+    said = "import sys, time; w = sys.stdout.buffer; w.write(b'x' * 300000 + b'\\nb\\xff\\nlast'); w.flush()"
+    words = io.StringIO()
+    await _run_once(Supervisor([Child("app", python(said), once=True)], tmp_path, QUICK, words))
+    lines = words.getvalue().splitlines()
+    assert all(line.startswith("app | ") for line in lines)
+    assert "app | b\ufffd" in lines
+    assert lines[-1] == "app | last"
+    assert sum(line.count("x") for line in lines) == 300000
+
+
+async def _run_once(supervisor: Supervisor) -> None:
+    async with running(supervisor):
+        pass
+
+
+async def test_a_second_one_says_so(tmp_path: Path) -> None:
+    """Two supervisors in one folder would fight over sockets; the second names the process of the first."""
+    async with running(Supervisor([Child("x", python(LIVES))], tmp_path, QUICK, io.StringIO())):
+        with pytest.raises(AlreadyRunning) as refused:
+            await Supervisor([Child("x", python(LIVES))], tmp_path, QUICK, io.StringIO()).run()
+        assert refused.value.pid == os.getpid()
+
+
+async def test_files_of_a_dead_one_do_not_matter(tmp_path: Path) -> None:
+    """After a power cut the lock and pid files name processes of long ago, or of somebody else."""
+    (tmp_path / "linkid.lock").write_text("1\n")
+    (tmp_path / "gone.pid").write_text("1\n")
+    async with running(Supervisor([Child("x", python(LIVES))], tmp_path, QUICK, io.StringIO())):
+        assert not (tmp_path / "gone.pid").exists()
+
+
+async def test_kill_9_of_the_supervisor_leaves_no_orphans(tmp_path: Path) -> None:
+    """The kernel ends the children, whatever happened to the parent."""
+    script = (
+        "import asyncio, sys; from pathlib import Path; from linkid.supervisor import *\n"
+        f"supervisor = Supervisor([Child('x', {python(LIVES)!r})], Path({str(tmp_path)!r}))\n"
+        "asyncio.run(supervisor.run(lambda: print('up', flush=True)))"
+    )
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    async with asyncio.timeout(15):
+        await parent.stdout.readuntil(b"up\n")
+    child = int((tmp_path / "x.pid").read_text())
+    assert is_running(child, "time.sleep(600)")
+    parent.kill()
+    await parent.communicate()
+    await until(lambda: not is_running(child, "time.sleep(600)"))
+
+
+def test_a_child_cannot_stand_on_nobody(tmp_path: Path) -> None:
+    """A misspelt dependency is found before anything starts."""
+    with pytest.raises(ValueError, match="databse"):
+        Supervisor([Child("x", ["true"], after=("databse",))], tmp_path)
