@@ -1,0 +1,12 @@
+"""PKCS#11: the only package that imports ``pkcs11``, and nothing of ours above it reaches a token another way.
+
+* ``module``: the library in this process, initialised with locking, and its epoch.
+* ``token``: one token, logged in once, a session for each thread, objects found once for each epoch.
+* ``faults``: what went wrong, in three kinds, and what to do about each.
+* ``slots``: the objects of the SAM's and the AC's slot (docs/protocol.md section 7), made once.
+* ``operations``: what the SAM does with them. ``x509_keys``: how the AC signs certificates with them.
+* ``facade``: ``Hsm``, all of it for asyncio, with deadlines.
+
+The traps behind the shape of this package are measured facts of python-pkcs11 0.10 and SoftHSM 2.6; each is named where
+it is avoided.
+"""

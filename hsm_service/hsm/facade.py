@@ -1,0 +1,141 @@
+"""The token for asyncio: every call in a thread of its own executor, with a deadline.
+
+A thread that hangs inside the library cannot be ended. It is counted; when all hang, ``broken`` is set, and the process
+must be replaced by its supervisor: other processes go on meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from typing import TypeVar
+
+from foundation.logs import get_logger
+from hsm_service.hsm import operations, slots
+from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.hsm.operations import TransportKey, WrappedKey
+from hsm_service.hsm.settings import HsmSettings
+from hsm_service.hsm.token import Room, Token
+from protocol.algorithms import KeyAlgorithm, SignAlgorithm
+from protocol.keys import P256Key
+
+T = TypeVar("T")
+
+_log = get_logger(__name__)
+
+
+class Hsm:
+    """One token, for the event loop. Raises what ``Token.run`` raises, and HsmUnavailable after the deadline."""
+
+    def __init__(self, settings: HsmSettings) -> None:
+        """Loads the module; nothing is opened yet."""
+        self.token = Token(settings)
+        self.broken = asyncio.Event()
+        self._deadline = settings.deadline_seconds
+        self._threads = settings.threads
+        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="hsm")
+        self._hanging = 0
+
+    @property
+    def epoch(self) -> int:
+        """Goes up with every new initialisation of the module."""
+        return self.token.epoch
+
+    async def open(self) -> None:
+        """Log in. Raises HsmUnavailable, HsmLoginRefused."""
+        await self.run(self.token.open)
+
+    async def close(self) -> None:
+        """Take no more calls. Sessions end with the process: closing the module under load would crash it."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, work: Callable[[], T], *, deadline: float | None = None) -> T:
+        """Run a blocking function in a thread of the pool, for whatever signs by ``x509_keys``."""
+        seconds = deadline or self._deadline
+        if self.broken.is_set():
+            raise HsmUnavailable("every thread hangs in the module", retry_after=5)
+        call = self._pool.submit(work)
+        waiting = asyncio.wrap_future(call)
+        done, _ = await asyncio.wait({waiting}, timeout=seconds)
+        if done:
+            return waiting.result()
+        waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
+        if call.cancel():
+            raise HsmUnavailable(f"no thread was free within {seconds} s", retry_after=2)
+        self._count_hanging(call)
+        raise HsmUnavailable(f"the HSM did not answer within {seconds} s", retry_after=5)
+
+    def _count_hanging(self, call: "Future[T]") -> None:
+        self._hanging += 1
+        loop = asyncio.get_running_loop()
+
+        def came_back(_call: "Future[T]") -> None:
+            loop.call_soon_threadsafe(self._one_came_back)
+
+        call.add_done_callback(came_back)
+        _log.error("hsm_call_hangs", hanging=self._hanging, threads=self._threads)
+        if self._hanging >= self._threads:
+            self.broken.set()
+
+    def _one_came_back(self) -> None:
+        # ``broken`` stays: whoever saw it is replacing this process.
+        self._hanging -= 1
+
+    async def in_room(self, work: Callable[[Room], T], *, deadline: float | None = None) -> T:
+        """Do something with the token; ``work`` must be safe to repeat."""
+        return await self.run(lambda: self.token.run(work), deadline=deadline)
+
+    # --- what the SAM and the AC ask for -----------------------------------------------------------------------------
+
+    async def check(self) -> None:
+        """The canary: raises HsmUnavailable when the token does not do what it did."""
+        await self.run(self.token.check)
+
+    async def root(self) -> P256Key:
+        """The public half of ``root.1``."""
+        return await self.in_room(lambda room: room.p256_public("root.1"))
+
+    async def sign_root(self, message: bytes) -> bytes:
+        """ECDSA P-256 SHA-256 by ``root.1``: r || s."""
+        return await self.in_room(lambda room: room.sign_p256("root.1", message))
+
+    async def hmac(self, label: str, data: bytes) -> bytes:
+        """HMAC-SHA256 by a secret of the token, such as ``pepper.1``."""
+        return await self.in_room(lambda room: operations.hmac(room, label, data))
+
+    async def hmacs(self, label: str, messages: Sequence[bytes]) -> list[bytes]:
+        """Several at once: one trip to the executor."""
+        return await self.in_room(lambda room: [operations.hmac(room, label, data) for data in messages])
+
+    async def derive(self, version: int, peer: P256Key) -> bytes:
+        """ECDH with ``transport.<version>``: Z, 32 bytes."""
+        return await self.in_room(lambda room: operations.derive(room, f"transport.{version}", peer))
+
+    async def transport_keys(self) -> list[TransportKey]:
+        """Every transport key, oldest first."""
+        return await self.in_room(operations.transport_keys)
+
+    async def add_transport_key(self, now: datetime) -> str:
+        """Rotate the transport key; no other process may search the token at that moment (see ``slots``)."""
+        return await self.run(lambda: slots.add_transport_key(self.token, now))
+
+    async def generate_wrapped(self, algorithm: KeyAlgorithm, kek: int) -> WrappedKey:
+        """A new user key, wrapped; nothing of it stays in the token."""
+        return await self.in_room(lambda room: operations.generate_wrapped(room, algorithm, kek), deadline=30.0)
+
+    async def sign_wrapped(
+        self, key: WrappedKey, key_algorithm: KeyAlgorithm, algorithm: SignAlgorithm, digests: Sequence[bytes]
+    ) -> list[bytes]:
+        """Unwrap, sign each, destroy. To be verified by the caller before anybody sees a signature."""
+        return await self.in_room(
+            lambda room: operations.sign_wrapped(room, key, key_algorithm, algorithm, digests),
+            deadline=self._deadline + len(digests) * 0.05,
+        )
+
+    async def demand_strong(self, kek: int) -> None:
+        """Refuse a token weaker than the ones we make. Raises SlotDamaged."""
+        await self.in_room(lambda room: operations.demand_strong(room, kek))
+
+    async def random(self, length: int) -> bytes:
+        """Randomness of the HSM."""
+        return await self.in_room(lambda room: bytes(room.session.generate_random(length * 8)))

@@ -1,0 +1,101 @@
+"""What goes wrong in PKCS#11, in three kinds, because an outage looks like "no such key".
+
+(a) A *request fault* is the caller's: bad data, a blob that does not unwrap. Answer it.
+(b) A *suspect* may be an outage, a lost login, a stale handle. Run the canary: when it sings, try once more with
+    everything fresh, and a second failure is a request fault; when it is silent, initialise the module anew.
+(c) A *login fault* stops everything: trying a PIN again may lock or wipe a real HSM.
+"""
+
+from enum import Enum, auto
+from typing import Final
+
+import pkcs11
+from pkcs11 import exceptions as p11
+
+from foundation.errors import Internal, Unavailable
+
+
+class HsmUnavailable(Unavailable):
+    """The HSM does not answer, or not as it should. Nothing was signed that anybody has seen."""
+
+    code = "hsm_unavailable"
+    summary = "The key store does not answer. Try again in a moment."
+
+
+class HsmLoginRefused(Unavailable):
+    """The token refuses our PIN. Not tried again in this process: an operator must act."""
+
+    code = "hsm_login_refused"
+    summary = "The key store refuses to open. An operator has to look at it."
+
+
+class HsmRequestFault(Internal):
+    """The HSM is well and refuses what we asked: a blob that does not unwrap, a wrong length."""
+
+    code = "hsm_request_fault"
+
+
+class HsmKeyMissing(Internal):
+    """The HSM is well and a key of ours is not in it."""
+
+    code = "hsm_key_missing"
+
+
+class StaleHandle(Internal):
+    """A handle from before the module was initialised anew: it may name another key now."""
+
+    code = "hsm_stale_handle"
+
+
+class SlotDamaged(Internal):
+    """The slot lacks objects that it had, or has weaker ones than we made."""
+
+    code = "hsm_slot_damaged"
+
+
+class Kind(Enum):
+    """Which of the three."""
+
+    REQUEST = auto()
+    SUSPECT = auto()
+    LOGIN = auto()
+
+
+_LOGIN: Final = (
+    p11.PinIncorrect,
+    p11.PinInvalid,
+    p11.PinLenRange,
+    p11.PinLocked,
+    p11.PinExpired,
+    p11.UserPinNotInitialized,
+)
+_REQUEST: Final = (
+    p11.ArgumentsBad,
+    p11.AttributeReadOnly,
+    p11.AttributeSensitive,
+    p11.AttributeTypeInvalid,
+    p11.AttributeValueInvalid,
+    p11.DataInvalid,
+    p11.DataLenRange,
+    p11.KeySizeRange,
+    p11.KeyTypeInconsistent,
+    p11.KeyUnextractable,
+    p11.MechanismInvalid,
+    p11.MechanismParamInvalid,
+    p11.PublicKeyInvalid,
+    p11.SignatureInvalid,
+    p11.SignatureLenRange,
+    p11.TemplateIncomplete,
+    p11.TemplateInconsistent,
+    p11.WrappedKeyInvalid,
+    p11.WrappedKeyLenRange,
+)
+
+
+def kind_of(error: pkcs11.PKCS11Error) -> Kind:
+    """Everything not known to be harmless is suspect: a new CKR of a new vendor must not become "no such key"."""
+    if isinstance(error, _LOGIN):
+        return Kind.LOGIN
+    if isinstance(error, _REQUEST):
+        return Kind.REQUEST
+    return Kind.SUSPECT

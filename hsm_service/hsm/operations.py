@@ -1,0 +1,174 @@
+"""What the SAM does with its token: keys are born and wrapped, unwrapped, used and destroyed; MACs, ECDH, randomness.
+
+Each function does one thing in a ``Room`` and leaves nothing behind in the token: user keys exist there as session
+objects for milliseconds. Nothing here decides whether a signature may be made; that is the SAM's ``signatures`` room.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pkcs11 import KDF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PKCS11Error
+
+from hsm_service.hsm.faults import HsmRequestFault, SlotDamaged
+from hsm_service.hsm.slots import made_at
+from hsm_service.hsm.templates import NEWBORN, UNWRAPPED
+from hsm_service.hsm.token import Room
+from hsm_service.hsm.x509_keys import DIGEST_INFO, PSS
+from protocol.algorithms import KeyAlgorithm, SignAlgorithm
+from protocol.keys import P256Key, signature_to_der
+
+_KEY_TYPES = {"RSA-2048": KeyType.RSA, "P-256": KeyType.EC}
+
+
+@dataclass(frozen=True)
+class WrappedKey:
+    """A key pair made in the HSM: the private half wrapped under ``kek.<kek>``, the public half as SPKI DER."""
+
+    blob: bytes = field(repr=False)
+    spki: bytes
+    kek: int
+
+
+@dataclass(frozen=True)
+class TransportKey:
+    """A key that proofs are encrypted to. ``made_at``: seconds since 1970."""
+
+    version: int
+    public: P256Key
+    made_at: int
+
+
+def generate_wrapped(room: Room, algorithm: KeyAlgorithm, kek: int) -> WrappedKey:
+    """A new pair: generated as session objects, wrapped (RFC 5649), destroyed. RSA takes about 150 ms."""
+    if algorithm == "P-256":
+        public, private = room.curve().generate_keypair(
+            mechanism=Mechanism.EC_KEY_PAIR_GEN, capabilities=MechanismFlag.SIGN, private_template=NEWBORN
+        )
+    else:
+        public, private = room.session.generate_keypair(
+            KeyType.RSA, 2048, capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY, private_template=NEWBORN
+        )
+    try:
+        spki = _spki(public, algorithm)
+        blob = bytes(room.secret(f"kek.{kek}").wrap_key(private, mechanism=room.wrap_mechanism))
+    finally:
+        private.destroy()
+        public.destroy()
+    return WrappedKey(blob, spki, kek)
+
+
+def _spki(public: Any, algorithm: KeyAlgorithm) -> bytes:
+    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    if algorithm == "P-256":
+        key = P256Key.from_point(bytes(public[Attribute.EC_POINT])[-65:]).public
+    else:
+        modulus = int.from_bytes(bytes(public[Attribute.MODULUS]), "big")
+        exponent = int.from_bytes(bytes(public[Attribute.PUBLIC_EXPONENT]), "big")
+        key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def sign_wrapped(
+    room: Room, key: WrappedKey, key_algorithm: KeyAlgorithm, algorithm: SignAlgorithm, digests: Sequence[bytes]
+) -> list[bytes]:
+    """Unwrap once, sign each digest by the raw mechanism, destroy. RSA as it is, ECDSA as DER.
+
+    Not verified here: the caller verifies each one with the certificate before anybody sees it.
+    """
+    private = room.secret(f"kek.{key.kek}").unwrap_key(
+        ObjectClass.PRIVATE_KEY,
+        _KEY_TYPES[key_algorithm],
+        key.blob,
+        mechanism=room.wrap_mechanism,
+        capabilities=MechanismFlag.SIGN,
+        template=UNWRAPPED,
+    )
+    try:
+        return [_sign(private, algorithm, digest) for digest in digests]
+    finally:
+        private.destroy()
+
+
+def _sign(private: Any, algorithm: SignAlgorithm, digest: bytes) -> bytes:
+    if len(digest) != algorithm.digest_bytes:
+        raise HsmRequestFault(f"{algorithm.name} wants {algorithm.digest_bytes} bytes")
+    name = algorithm.hash.name
+    match algorithm.family:
+        case "RSA-PKCS1":
+            return bytes(private.sign(DIGEST_INFO[name] + digest, mechanism=Mechanism.RSA_PKCS))
+        case "RSA-PSS":
+            return bytes(private.sign(digest, mechanism=Mechanism.RSA_PKCS_PSS, mechanism_param=PSS[name]))
+        case "ECDSA":
+            # SEC 1 takes the leftmost 256 bits of a longer digest; PKCS#11 leaves that to the token, so we do it.
+            return signature_to_der(bytes(private.sign(digest[:32], mechanism=Mechanism.ECDSA)))
+
+
+def hmac(room: Room, label: str, data: bytes) -> bytes:
+    """HMAC-SHA256 by a secret of the token, 32 bytes."""
+    return bytes(room.secret(label).sign(data, mechanism=Mechanism.SHA256_HMAC))
+
+
+def derive(room: Room, label: str, peer: P256Key) -> bytes:
+    """ECDH: the x coordinate of the shared point, 32 bytes. ``peer`` was checked to be on the curve."""
+    shared = room.private(label).derive_key(
+        KeyType.GENERIC_SECRET,
+        256,
+        mechanism=Mechanism.ECDH1_DERIVE,
+        mechanism_param=(KDF.NULL, None, peer.point),
+        capabilities=MechanismFlag.SIGN,
+        template={Attribute.TOKEN: False, Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True},
+    )
+    try:
+        return bytes(shared[Attribute.VALUE]).rjust(32, b"\x00")
+    finally:
+        shared.destroy()
+
+
+def transport_keys(room: Room) -> list[TransportKey]:
+    """Every transport key, oldest first."""
+    found = []
+    for version in room.versions("transport", ObjectClass.PRIVATE_KEY):
+        label = f"transport.{version}"
+        found.append(TransportKey(version, room.p256_public(label), made_at(room, label)))
+    return found
+
+
+def demand_strong(room: Room, kek: int) -> None:
+    """Refuse a token whose objects are weaker than the ones we make. Raises SlotDamaged.
+
+    By behaviour where it counts: a key wrapped under the KEK must not unwrap as readable.
+    """
+    labels = [f"{name}.{version}" for name in ("kek", "pepper", "rowmac")
+              for version in room.versions(name, ObjectClass.SECRET_KEY)]  # fmt: skip
+    for label in labels:
+        _demand_hidden(room.secret(label), label)
+    for name in ("root", "transport"):
+        for version in room.versions(name, ObjectClass.PRIVATE_KEY):
+            _demand_hidden(room.private(f"{name}.{version}"), f"{name}.{version}")
+    key = room.secret(f"kek.{kek}")
+    if key[Attribute.DECRYPT] or key[Attribute.ENCRYPT]:
+        raise SlotDamaged("the KEK may decrypt: whoever has the PIN reads what it wrapped")
+    wrapped = generate_wrapped(room, "P-256", kek)
+    try:
+        readable = key.unwrap_key(
+            ObjectClass.PRIVATE_KEY,
+            KeyType.EC,
+            wrapped.blob,
+            mechanism=room.wrap_mechanism,
+            capabilities=MechanismFlag.SIGN,
+            template={**UNWRAPPED, Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True},
+        )
+    except PKCS11Error:
+        return
+    readable.destroy()
+    raise SlotDamaged("the KEK unwraps keys as readable: it lacks CKA_UNWRAP_TEMPLATE")
+
+
+def _demand_hidden(key: Any, label: str) -> None:
+    if key[Attribute.EXTRACTABLE] or not key[Attribute.SENSITIVE] or not key[Attribute.LOCAL]:
+        raise SlotDamaged(f"{label} is readable, or was not made in the HSM")
+    if key[Attribute.MODIFIABLE]:
+        raise SlotDamaged(f"{label} may be given other uses by whoever has the PIN")

@@ -1,0 +1,146 @@
+"""The objects of the two slots (docs/protocol.md section 7), made once by ``linkid hsm init`` and never replaced.
+
+Running it again changes nothing. An interrupted run is completed: ``root.1`` is made last, so a slot without it was
+never in use. A slot that has ``root.1`` and lacks another object has *lost* it, and is refused: a new KEK in its place
+would hide that every key wrapped under the old one is gone. Nobody else may search the token meanwhile (SoftHSM 2.6
+leaves broken objects behind when a token object is made during a search), so no SAM or AC may be running.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
+
+from hsm_service.hsm.faults import SlotDamaged
+from hsm_service.hsm.templates import FOR_EVER, FORCED
+from hsm_service.hsm.token import Room, Token
+from protocol.keys import P256Key
+
+_SECRET, _PRIVATE = ObjectClass.SECRET_KEY, ObjectClass.PRIVATE_KEY
+_NO_ID: Final = b""
+
+CA_ROOT_BITS: Final = 4096
+CA_ISSUING_BITS: Final = 4096
+"""DOC-ICP-01.01: keys of certificate authorities are RSA-4096."""
+OCSP_BITS: Final = 2048
+
+Maker = Callable[[Room, str, datetime], None]
+
+
+def initialise_sam_slot(token: Token, now: datetime) -> P256Key:
+    """Make what is missing of ``kek.1 pepper.1 rowmac.1 transport.1 root.1``; returns the SAM root's public key.
+
+    Raises SlotDamaged when a slot in use lacks something.
+    """
+    plan: Sequence[tuple[str, object, Maker]] = (
+        ("kek.1", _SECRET, _make_kek),
+        ("pepper.1", _SECRET, _make_hmac_key),
+        ("rowmac.1", _SECRET, _make_hmac_key),
+        ("transport.1", _PRIVATE, _make_p256_derive),
+        ("root.1", _PRIVATE, _make_p256_sign),
+    )
+    return token.run(lambda room: _carry_out(room, plan, now))
+
+
+def initialise_ac_slot(token: Token, now: datetime) -> P256Key:
+    """Make what is missing of ``ca-root.1 ca-issuing.1 ocsp.1 transport.1 root.1``; returns the AC root's public key.
+
+    ``ca-*`` and ``ocsp`` are RSA keys for certificates (see ``x509_keys``); ``root.1`` signs statements.
+    Raises SlotDamaged when a slot in use lacks something. Takes some seconds: RSA-4096 is found by luck.
+    """
+    plan: Sequence[tuple[str, object, Maker]] = (
+        ("ca-root.1", _PRIVATE, _make_rsa(CA_ROOT_BITS)),
+        ("ca-issuing.1", _PRIVATE, _make_rsa(CA_ISSUING_BITS)),
+        ("ocsp.1", _PRIVATE, _make_rsa(OCSP_BITS)),
+        ("transport.1", _PRIVATE, _make_p256_derive),
+        ("root.1", _PRIVATE, _make_p256_sign),
+    )
+    return token.run(lambda room: _carry_out(room, plan, now))
+
+
+def add_transport_key(token: Token, now: datetime) -> str:
+    """Rotate: the next ``transport.N``, current from now on; the one before answers for ten minutes more. Its label."""
+
+    def make(room: Room) -> str:
+        label = f"transport.{len(room.versions('transport', _PRIVATE)) + 1}"
+        _make_p256_derive(room, label, now)
+        return label
+
+    return token.run(make)
+
+
+def made_at(room: Room, label: str) -> int:
+    """When a P-256 key was made, seconds since 1970: it is its CKA_ID. 0 when it has none."""
+    identity = bytes(room.find(label, ObjectClass.PUBLIC_KEY)[Attribute.ID])
+    return int(struct.unpack(">Q", identity)[0]) if len(identity) == 8 else 0
+
+
+def _carry_out(room: Room, plan: Sequence[tuple[str, object, Maker]], now: datetime) -> P256Key:
+    missing = [entry for entry in plan if not room.exists(entry[0], entry[1])]
+    if missing and len(missing) < len(plan) and plan[-1] not in missing:
+        lost = ", ".join(label for label, _, _ in missing)
+        raise SlotDamaged(f"the slot was in use and has lost {lost}; restore it from its backup")
+    for label, _, make in missing:
+        make(room, label, now)
+    return room.p256_public("root.1")
+
+
+def _make_kek(room: Room, label: str, _now: datetime) -> None:
+    """WRAP and UNWRAP only: with DECRYPT, whoever has the PIN reads blobs as plain text."""
+    room.session.generate_key(
+        KeyType.AES,
+        256,
+        store=True,
+        label=label,
+        capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
+        template={**FOR_EVER, Attribute.UNWRAP_TEMPLATE: FORCED},
+    )
+
+
+def _make_hmac_key(room: Room, label: str, _now: datetime) -> None:
+    room.session.generate_key(
+        KeyType.GENERIC_SECRET,
+        256,
+        store=True,
+        label=label,
+        capabilities=MechanismFlag.SIGN,
+        mechanism=Mechanism.GENERIC_SECRET_KEY_GEN,
+        template=FOR_EVER,
+    )
+
+
+def _make_p256_sign(room: Room, label: str, now: datetime) -> None:
+    _make_p256(room, label, now, MechanismFlag.SIGN | MechanismFlag.VERIFY)
+
+
+def _make_p256_derive(room: Room, label: str, now: datetime) -> None:
+    _make_p256(room, label, now, MechanismFlag.DERIVE)
+
+
+def _make_p256(room: Room, label: str, now: datetime, capabilities: MechanismFlag) -> None:
+    """The public half is stored too: a PKCS#11 private key need not tell it."""
+    room.curve().generate_keypair(
+        mechanism=Mechanism.EC_KEY_PAIR_GEN,
+        store=True,
+        label=label,
+        id=struct.pack(">Q", int(now.timestamp())),
+        capabilities=capabilities,
+        private_template=FOR_EVER,
+    )
+
+
+def _make_rsa(bits: int) -> Maker:
+    def make(room: Room, label: str, now: datetime) -> None:
+        room.session.generate_keypair(
+            KeyType.RSA,
+            bits,
+            store=True,
+            label=label,
+            id=struct.pack(">Q", int(now.timestamp())),
+            capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
+            private_template=FOR_EVER,
+        )
+
+    return make

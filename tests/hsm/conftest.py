@@ -1,0 +1,69 @@
+"""Tokens for the tests of PKCS#11: the SAM's and the AC's, initialised, in this process's SoftHSM."""
+
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.module import Module
+from hsm_service.hsm.settings import HsmSettings
+from hsm_service.hsm.slots import initialise_ac_slot, initialise_sam_slot
+from hsm_service.hsm.token import Token
+from linkid.platform import program
+from softhsm_config.tokens import Token as TokenFiles
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def add_token(label: str, module: Path) -> None:
+    """A further empty token in the same SoftHSM; the loaded module looks again."""
+    argv = [
+        str(program("softhsm2-util")),
+        "--init-token",
+        "--free",
+        "--label",
+        label,
+        "--so-pin",
+        "12345678",
+        "--pin",
+        "1234",
+    ]
+    subprocess.run(argv, check=True, capture_output=True, env=dict(os.environ))
+    loaded = Module.load(module)
+    loaded.renew(loaded.epoch)
+
+
+@pytest.fixture(scope="session")
+def settings(sam_token: TokenFiles, hsm_module: Path) -> HsmSettings:
+    """How the SAM's token is reached."""
+    return HsmSettings(module=hsm_module, token_label=sam_token.label, pin=sam_token.pin)
+
+
+@pytest.fixture(scope="session")
+def token(settings: HsmSettings) -> Token:
+    """The SAM's token with its objects."""
+    made = Token(settings)
+    initialise_sam_slot(made, NOW)
+    return made
+
+
+@pytest.fixture(scope="session")
+def ac_token(token: Token, hsm_module: Path) -> Token:
+    """The AC's token with its objects."""
+    add_token("linkid-ac", hsm_module)
+    made = Token(HsmSettings(module=hsm_module, token_label="linkid-ac", pin="1234"))
+    initialise_ac_slot(made, NOW)
+    return made
+
+
+@pytest.fixture
+async def hsm(settings: HsmSettings, token: Token) -> AsyncIterator[Hsm]:
+    """The SAM's token for asyncio."""
+    made = Hsm(settings)
+    await made.open()
+    yield made
+    await made.close()
