@@ -12,7 +12,8 @@ its own chains. Appending takes the chain's head row until the transaction ends,
 ``note`` collects lines and appends them as the very last thing before COMMIT, which keeps that queue short; ``append``
 takes the lock now and is for whoever needs the line itself. After COMMIT {seq, hash} is written to ``head_file``,
 outside PostgreSQL, and synced: when the database is restored from a backup, or rewritten from some line on,
-``check_not_behind`` sees it, and the process must refuse to work until an operator calls ``accept_restore``.
+``check_not_behind`` (at the start) and every append (later) see it, and the process must refuse to work until an
+operator calls ``accept_restore``.
 
 What we dislike: the file is written after COMMIT, so a crash between the two leaves the file one transaction
 behind, and a restore to exactly that point is not noticed. Writing it before would need a two-phase commit.
@@ -150,11 +151,16 @@ class AuditChain:
     async def append_many(
         self, connection: Connection, events: Sequence[tuple[str, Mapping[str, Field]]]
     ) -> list[AuditLine]:
-        """Append a batch: one lock, one statement. The head is kept in the file once the transaction committed."""
+        """Append a batch: one lock, one statement. The head is kept in the file once the transaction committed.
+
+        Raises DatabaseRolledBack when the chain ends before the last line that we know, HeadNotKept when the file
+        could not be written last time and cannot be now.
+        """
         await self._catch_up()
         row = await connection.fetchrow(queries.lock_head, self.chain)
         assert row is not None
         head = Head(row["seq"], row["hash"])
+        self._refuse_older(head)
         now = self._clock.now()
         lines: list[AuditLine] = []
         for event, fields in events:
@@ -235,6 +241,14 @@ class AuditChain:
         batch = noted.copy()
         noted.clear()
         await self.append_many(connection, batch)
+
+    def _refuse_older(self, head: Head) -> None:
+        """A database restored under a running process is seen at the next line, not at the next start."""
+        known = self._newest
+        if known is not None and (head.seq < known.seq or (head.seq == known.seq and head.hash != known.hash)):
+            raise DatabaseRolledBack(
+                f"audit chain {self.chain}: it ends at line {head.seq}, line {known.seq} was committed"
+            )
 
     async def _catch_up(self) -> None:
         """Write the newest head unless it stands there. Many commits at once cost one write."""

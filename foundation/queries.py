@@ -70,6 +70,10 @@ class Queries:
         """Every query, in the file's order."""
         return iter(self._queries.values())
 
+    def __contains__(self, query: object) -> bool:
+        """Whether a Query is one of these; with the two neighbours it makes this a collection, fit to parametrize."""
+        return query in self._queries.values()
+
     def __len__(self) -> int:
         """How many there are."""
         return len(self._queries)

@@ -105,6 +105,8 @@ class Dialect:
     headers: Mapping[str, str] = field(default_factory=dict)
     challenge: str | None = None
     """The WWW-Authenticate value that goes with 401."""
+    texts: Mapping[type[LinkIdError], str] = field(default_factory=dict)
+    """The sentence a standard wants for a class, instead of the class's own summary and detail."""
 
     def lookup(self, kind: type[LinkIdError]) -> tuple[int, str]:
         """Status and wire code of a class: its own entry's, else its nearest ancestor's, else its family's status."""
@@ -157,13 +159,14 @@ class ErrorTable:
         """The answer for an error, in the dialect of the path."""
         dialect = self.dialect_for(path)
         status, code = dialect.lookup(type(error))
+        text = dialect.texts.get(type(error))
         shown = type(error).may_disclose
         wire = WireError(
             status=status,
             code=code,
-            summary=error.summary,
+            summary=text or error.summary,
             message=error.message,
-            detail=error.detail if shown else None,
+            detail=error.detail if shown and text is None else None,
             data=error.data if shown else {},
             retry_after=error.retry_after if error.retry_after is not None else _DEFAULT_RETRY.get(status),
             request_id=request_id,

@@ -1,0 +1,474 @@
+"""The audit chain: append-only, linked, one writer each, and its head outside the database."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from foundation.audit import GENESIS, AuditChain, DatabaseRolledBack, Head, HeadNotKept, next_line, verify
+from foundation.clock import FixedClock
+from foundation.database import Database, open_pool
+from foundation.encoding import strict_json
+from foundation.errors import Internal
+from tests.support.postgres import TestDatabase
+
+NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture
+async def sam(database: TestDatabase) -> AsyncIterator[Database]:
+    """The database as the SAM sees it."""
+    opened = Database(await open_pool(database.dsn("linkid_sam"), max_size=12))
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def tamperer(database: TestDatabase) -> AsyncIterator["asyncpg.Connection[Any]"]:
+    """Somebody with the superuser's password, who has switched the triggers off."""
+    connection = await asyncpg.connect(database.dsn())
+    await connection.execute("SET session_replication_role = replica")
+    yield connection
+    await connection.close()
+
+
+def chain_of(database: Database, head_file: Path | None = None, name: str = "sam-0") -> AuditChain:
+    """A chain with a clock that stands still."""
+    return AuditChain(database, name, FixedClock(NOW), head_file)
+
+
+async def write(database: Database, chain: AuditChain, *events: str) -> None:
+    """Each event in a transaction of its own."""
+    for event in events:
+        async with database.transaction() as connection:
+            chain.note(connection, event)
+
+
+# --- lines -------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_canonical_and_linked() -> None:
+    """The bytes are RFC 8785 JSON with the previous hash inside, and the hash covers both."""
+    head = Head(6, b"\x01" * 32)
+
+    line = next_line(
+        "sam-0", head, NOW, "approval.consumed", {"request": "req_1", "count": 2, "ok": True, "none": None}
+    )
+
+    assert line.body == (
+        b'{"at":"2026-11-23T12:30:15.250000Z","chain":"sam-0","count":2,"event":"approval.consumed","ok":true,'
+        b'"prev":"' + b"01" * 32 + b'","request":"req_1","seq":7,"v":1}'
+    )
+    assert line.hash == hashlib.sha256(head.hash + line.body).digest()
+    assert (line.seq, line.at) == (7, NOW)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "123.456.789-09",
+        "12345678909",
+        "cpf:12345678909",
+        "12.345.678-0001-95",
+        "5511987654321",
+        "55-11-98765-4321",
+        "192.168.100.200",
+        12345678909,
+        -5511987654321,
+        10**9,
+    ],
+)
+def test_personal_numbers_are_refused(value: str | int) -> None:
+    """What looks like CPF, CNPJ, telephone or IP address never enters a line, nor the error about it."""
+    with pytest.raises(Internal) as caught:
+        next_line("sam-0", Head(0, GENESIS), NOW, "x", {"field": value})
+
+    assert str(value) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["maria@example.com", "Maria da Silva", "contrato final.pdf", "ação", "", "a" * 129, "x\n", "+551130000000", "a/b"],
+)
+def test_prose_is_refused(value: str) -> None:
+    """Names, labels, addresses: nothing that a person would read."""
+    with pytest.raises(Internal):
+        next_line("sam-0", Head(0, GENESIS), NOW, "x", {"field": value})
+
+
+@pytest.mark.parametrize("value", [1.5, b"x", ["a"], {"a": 1}])
+def test_structures_are_refused(value: Any) -> None:
+    """A field is an id, a digest, a small number or a flag."""
+    with pytest.raises(Internal):
+        next_line("sam-0", Head(0, GENESIS), NOW, "x", {"field": value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "cred_00041061050r3gg28a1c60t3gf",
+        hashlib.sha256(b"x").hexdigest(),
+        "2026-11-23T12:30:15Z",
+        "RSA-PKCS1-SHA256",
+        "P-256",
+        999_999_999,
+        0,
+        False,
+    ],
+)
+def test_ids_digests_and_flags_pass(value: str | int) -> None:
+    """What an audit needs, it may say."""
+    assert next_line("sam-0", Head(0, GENESIS), NOW, "x", {"field": value}).seq == 1
+
+
+@pytest.mark.parametrize("name", ["seq", "prev", "chain", "at", "v", "event", "Name", "1x", "", "ção", "a" * 65])
+def test_field_names_are_ours(name: str) -> None:
+    """No field can pose as one of the line's own members."""
+    with pytest.raises(Internal):
+        next_line("sam-0", Head(0, GENESIS), NOW, "x", {name: "a"})
+
+
+@pytest.mark.parametrize("event", ["", "Approval", "approval consumed", "approval.", ".x", "12345678909"])
+def test_event_names_are_ours(event: str) -> None:
+    """An event is dotted snake_case."""
+    with pytest.raises(Internal):
+        next_line("sam-0", Head(0, GENESIS), NOW, event, {})
+
+
+# --- appending ---------------------------------------------------------------------------------------------------
+
+
+async def test_appended_lines_verify(sam: Database) -> None:
+    """Single lines, batches and notes follow each other, and the chain holds."""
+    chain = chain_of(sam)
+    async with sam.transaction() as connection:
+        first = await chain.append(connection, "a.one", request="req_1")
+        more = await chain.append_many(connection, [("a.two", {}), ("a.three", {"n": 3})])
+        chain.note(connection, "a.five")
+        fourth = await chain.append(connection, "a.four")
+
+    report = await verify(sam, "sam-0")
+
+    assert [line.seq for line in (first, *more, fourth)] == [1, 2, 3, 4]
+    assert (report.good, report.lines, report.head.seq) == (True, 5, 5)
+    rows = await sam.fetch("SELECT body FROM audit.lines ORDER BY seq")
+    assert [json.loads(row["body"])["event"] for row in rows] == ["a.one", "a.two", "a.three", "a.four", "a.five"]
+
+
+async def test_rolled_back_transactions_leave_no_line(sam: Database, tmp_path: Path) -> None:
+    """A line exists if what it tells exists; and the file never learns of one that does not."""
+    chain = chain_of(sam, tmp_path / "head")
+    with pytest.raises(RuntimeError):
+        async with sam.transaction() as connection:
+            await chain.append(connection, "never.happened")
+            chain.note(connection, "neither")
+            raise RuntimeError
+
+    assert (await verify(sam, "sam-0")).lines == 0
+    assert await chain.kept_head() is None
+
+
+async def test_a_wrong_note_fails_where_it_is_written(sam: Database) -> None:
+    """Not later, at the commit, where nobody knows whose it was."""
+    chain = chain_of(sam)
+    async with sam.transaction() as connection:
+        with pytest.raises(Internal):
+            chain.note(connection, "x", name="Maria da Silva")
+
+
+async def test_many_transactions_share_a_chain(sam: Database, tmp_path: Path) -> None:
+    """A hundred at once, by two processes' worth of chains: no gap, no fork, nobody lost; the file has the last."""
+    chains = [chain_of(sam, tmp_path / f"head-{n}") for n in range(2)]
+
+    async def one(n: int) -> None:
+        async with sam.transaction() as connection:
+            chains[n % 2].note(connection, "act.done", n=n)
+            chains[n % 2].note(connection, "act.checked", n=n)
+            await connection.execute("SELECT 1")
+
+    await asyncio.gather(*(one(n) for n in range(100)))
+
+    report = await verify(sam, "sam-0")
+    assert (report.good, report.lines) == (True, 200)
+    heads = [await chain.kept_head() for chain in chains]
+    assert report.head in heads
+    for chain in chains:
+        await chain.check_not_behind()
+
+
+async def test_notes_do_not_hold_the_chain_during_the_work(sam: Database) -> None:
+    """A transaction that noted something and is still busy does not stop another from finishing."""
+    chain = chain_of(sam)
+    async with sam.transaction() as slow:
+        chain.note(slow, "slow.one")
+        await slow.execute("SELECT 1")
+        async with asyncio.timeout(5):
+            await write(sam, chain, "fast.one")
+
+    rows = await sam.fetch("SELECT body FROM audit.lines ORDER BY seq")
+    assert [json.loads(row["body"])["event"] for row in rows] == ["fast.one", "slow.one"]
+
+
+# --- what the database refuses -----------------------------------------------------------------------------------
+
+
+async def test_a_role_writes_only_its_own_chains(database: TestDatabase) -> None:
+    """Each process its own; another's chain is refused before a line is made."""
+    allowed = {"linkid_sam": ["sam-0", "sam-17"], "linkid_ac": ["ac"], "linkid_gateway": ["gateway", "gateway-2"]}
+    every = [name for names in allowed.values() for name in names] + ["other"]
+    for role, names in allowed.items():
+        opened = Database(await open_pool(database.dsn(role)))
+        for name in every:
+            chain = chain_of(opened, name=name)
+            if name in names:
+                await write(opened, chain, "x")
+            else:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await write(opened, chain, "x")
+        await opened.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit.lines SET body = '{}'",
+        "DELETE FROM audit.lines",
+        "TRUNCATE audit.lines",
+        "UPDATE audit.heads SET seq = 0",
+        "DELETE FROM audit.heads",
+        "INSERT INTO audit.heads VALUES ('sam-9', 5, decode(repeat('00',32),'hex'))",
+        "INSERT INTO audit.writers VALUES ('linkid_sam', '')",
+        "ALTER TABLE audit.lines DISABLE TRIGGER ALL",
+        "SELECT * FROM audit.writers",
+        "SET ROLE linkid_owner",
+    ],
+)
+async def test_a_process_can_only_append(sam: Database, statement: str) -> None:
+    """The grants say so, whatever the program would like."""
+    await write(sam, chain_of(sam), "x")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await sam.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit.lines SET body = '{}'", "DELETE FROM audit.lines", "TRUNCATE audit.lines"]
+)
+async def test_not_even_the_owner_slips(sam: Database, database: TestDatabase, statement: str) -> None:
+    """Migrations run as owner; a line is not changed by one by accident."""
+    await write(sam, chain_of(sam), "x")
+    owner = await asyncpg.connect(database.dsn("linkid_owner"))
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await owner.execute(statement)
+    await owner.close()
+
+
+@pytest.mark.parametrize("lie", ["fork", "gap", "hash", "prev", "chain", "seq", "at", "not json"])
+async def test_the_database_checks_the_link(sam: Database, lie: str) -> None:
+    """A writer that computes its own lines cannot fork, skip, or say one thing and store another."""
+    await write(sam, chain_of(sam), "one", "two")
+    head = Head(*(await sam.fetchrow("SELECT seq, hash FROM audit.heads WHERE chain = 'sam-0'") or ()))
+    first = Head(*(await sam.fetchrow("SELECT seq, hash FROM audit.lines WHERE chain = 'sam-0' AND seq = 1") or ()))
+    start = {"fork": first, "gap": Head(head.seq + 1, head.hash), "prev": Head(head.seq, first.hash)}.get(lie, head)
+    line = next_line("sam-1" if lie == "chain" else "sam-0", start, NOW, "three", {})
+    seq, at, body = line.seq, line.at, line.body
+    if lie == "seq":
+        body = body.replace(b'"seq":3', b'"seq":4')
+    if lie == "at":
+        at = at.replace(year=2020)
+    if lie == "not json":
+        body = b"hello"
+    digest = hashlib.sha256((first if lie == "fork" else head).hash + body).digest()
+
+    with pytest.raises((asyncpg.CheckViolationError, asyncpg.UniqueViolationError, asyncpg.DataError)):
+        await sam.execute(
+            "INSERT INTO audit.lines VALUES ('sam-0', $1, $2, $3, $4)",
+            seq,
+            at,
+            body,
+            bytes(32) if lie == "hash" else digest,
+        )
+    assert (await verify(sam, "sam-0")).lines == 2
+
+
+# --- verification ------------------------------------------------------------------------------------------------
+
+
+TAMPERING = {
+    "body": ("UPDATE audit.lines SET body = replace(convert_from(body,'UTF8'),'two','owt')::bytea WHERE seq = 2", 2),
+    "removed": ("DELETE FROM audit.lines WHERE seq = 2", 3),
+    "first removed": ("DELETE FROM audit.lines WHERE seq = 1", 2),
+    "tail removed": ("DELETE FROM audit.lines WHERE seq = 3", 3),
+    "swapped": ("UPDATE audit.lines SET seq = CASE seq WHEN 2 THEN 3 WHEN 3 THEN 2 END + 10 WHERE seq IN (2, 3)", 12),
+    "time": ("UPDATE audit.lines SET at = at + interval '1 second' WHERE seq = 2", 2),
+    "head": ("UPDATE audit.heads SET seq = 9", 4),
+    "rehashed": (
+        "UPDATE audit.lines SET body = '{}', hash = sha256((SELECT hash FROM audit.lines WHERE seq = 1) || '{}'::bytea)"
+        " WHERE seq = 2",
+        2,
+    ),
+    "uncanonical": (
+        "UPDATE audit.lines l SET body = n.body, hash = sha256(p.hash || n.body) FROM audit.lines p,"
+        " (SELECT (convert_from(body,'UTF8') || ' ')::bytea AS body FROM audit.lines WHERE seq = 2) n"
+        " WHERE l.seq = 2 AND p.seq = 1",
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERING)
+async def test_verify_names_the_first_bad_line(sam: Database, tamperer: "asyncpg.Connection[Any]", how: str) -> None:
+    """Whoever rewrites the database with every right is found by the hashes, at the first line touched."""
+    await write(sam, chain_of(sam), "one", "two", "three")
+    assert (await verify(sam, "sam-0")).good
+    statement, seq = TAMPERING[how]
+    await tamperer.execute(statement)
+
+    report = await verify(sam, "sam-0")
+
+    assert not report.good
+    assert report.bad is not None
+    assert report.bad.seq == seq
+    assert report.bad.reason
+
+
+async def test_an_empty_chain_is_good(sam: Database) -> None:
+    """Nothing written, nothing wrong."""
+    report = await verify(sam, "sam-0")
+
+    assert (report.good, report.lines, report.head) == (True, 0, Head(0, GENESIS))
+
+
+# --- the head outside --------------------------------------------------------------------------------------------
+
+
+async def test_the_head_is_kept_after_commit(sam: Database, tmp_path: Path) -> None:
+    """The file names chain, number and hash, readable by nobody else, and agrees with the database."""
+    file = tmp_path / "heads" / "sam-0.json"
+    file.parent.mkdir()
+    chain = chain_of(sam, file)
+
+    await write(sam, chain, "one", "two")
+
+    row = await sam.fetchrow("SELECT seq, hash FROM audit.heads WHERE chain = 'sam-0'")
+    assert row is not None
+    assert strict_json(file.read_bytes(), max_bytes=500) == {"chain": "sam-0", "seq": 2, "hash": row["hash"].hex()}
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in file.parent.iterdir()] == ["sam-0.json"]
+    await chain.check_not_behind()
+    assert (await verify(sam, "sam-0", kept=await chain.kept_head())).good
+
+
+async def test_a_rolled_back_database_is_noticed(
+    sam: Database, tamperer: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    """Restored to an earlier point, perfectly consistent in itself: the file knows better."""
+    chain = chain_of(sam, tmp_path / "head")
+    await write(sam, chain, "one", "two", "three")
+    await tamperer.execute("DELETE FROM audit.lines WHERE seq = 3")
+    await tamperer.execute("UPDATE audit.heads h SET seq = 2, hash = l.hash FROM audit.lines l WHERE l.seq = 2")
+
+    assert (await verify(sam, "sam-0")).good
+    with pytest.raises(DatabaseRolledBack):
+        await chain_of(sam, tmp_path / "head").check_not_behind()
+    report = await verify(sam, "sam-0", kept=await chain.kept_head())
+    assert report.bad is not None
+    assert report.bad.seq == 3
+
+
+async def test_a_rewritten_database_is_noticed_even_when_it_went_on(
+    sam: Database, tamperer: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    """Rolled back and then written on past the old head: another line stands at that number."""
+    chain = chain_of(sam, tmp_path / "head")
+    await write(sam, chain, "one", "two")
+    await tamperer.execute("DELETE FROM audit.lines WHERE seq = 2")
+    await tamperer.execute("UPDATE audit.heads h SET seq = 1, hash = l.hash FROM audit.lines l WHERE l.seq = 1")
+    await write(sam, chain_of(sam), "forged", "forged", "forged")
+
+    assert (await verify(sam, "sam-0")).good
+    with pytest.raises(DatabaseRolledBack):
+        await chain.check_not_behind()
+
+
+async def test_a_database_restored_under_a_running_process_is_noticed(
+    sam: Database, tamperer: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    """No restart needed: the next line is refused, with or without a file."""
+    writer, starter = chain_of(sam), chain_of(sam, tmp_path / "head")
+    await write(sam, starter, "one", "two")
+    await write(sam, writer, "three")
+    await starter.check_not_behind()
+    await tamperer.execute("DELETE FROM audit.lines WHERE seq > 1")
+    await tamperer.execute("UPDATE audit.heads h SET seq = 1, hash = l.hash FROM audit.lines l WHERE l.seq = 1")
+
+    for chain in (writer, starter):
+        with pytest.raises(DatabaseRolledBack):
+            await write(sam, chain, "four")
+    assert (await verify(sam, "sam-0")).lines == 1
+
+
+async def test_a_file_behind_the_database_is_fine(sam: Database, tmp_path: Path) -> None:
+    """After a crash between commit and file, the file is merely old."""
+    await write(sam, chain_of(sam, tmp_path / "head"), "one")
+    await write(sam, chain_of(sam), "two", "three")
+
+    await chain_of(sam, tmp_path / "head").check_not_behind()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "hello", '{"chain":"sam-1","seq":1,"hash":""}', '{"chain":"sam-0","seq":"x","hash":"00"}']
+)
+async def test_a_damaged_file_stops_the_process(sam: Database, tmp_path: Path, content: str) -> None:
+    """A head that cannot be read is not the same as no head."""
+    (tmp_path / "head").write_text(content)
+
+    with pytest.raises(DatabaseRolledBack):
+        await chain_of(sam, tmp_path / "head").check_not_behind()
+
+
+async def test_an_operator_can_accept_a_restore(
+    sam: Database, tamperer: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    """The new line names what was lost, and from then on the chain is trusted again."""
+    chain = chain_of(sam, tmp_path / "head")
+    await write(sam, chain, "one", "two", "three")
+    lost = await chain.kept_head()
+    assert lost is not None
+    await tamperer.execute("DELETE FROM audit.lines WHERE seq > 1")
+    await tamperer.execute("UPDATE audit.heads h SET seq = 1, hash = l.hash FROM audit.lines l WHERE l.seq = 1")
+
+    line = await chain.accept_restore(operator="op_1")
+
+    said = json.loads(line.body)
+    assert (said["event"], said["lost_seq"], said["lost_hash"]) == ("restore.accepted", 3, lost.hash.hex())
+    await chain.check_not_behind()
+    await write(sam, chain, "two-again".replace("-", "_"))
+    assert (await verify(sam, "sam-0", kept=await chain.kept_head())).good
+
+
+async def test_a_head_that_cannot_be_kept_stops_the_next_line(sam: Database, tmp_path: Path) -> None:
+    """What is committed is committed; but nothing more happens until the file can be written, and then all is well."""
+    folder = tmp_path / "heads"
+    folder.mkdir()
+    chain = chain_of(sam, folder / "head")
+    await write(sam, chain, "one")
+    folder.rename(tmp_path / "gone")
+
+    await write(sam, chain, "two")
+    with pytest.raises(HeadNotKept):
+        await write(sam, chain, "three")
+    (tmp_path / "gone").rename(folder)
+    await write(sam, chain, "three")
+
+    report = await verify(sam, "sam-0")
+    assert (report.good, report.lines) == (True, 3)
+    assert await chain.kept_head() == report.head
