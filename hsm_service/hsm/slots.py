@@ -45,15 +45,17 @@ def initialise_sam_slot(token: Token, now: datetime) -> P256Key:
 
 
 def initialise_ac_slot(token: Token, now: datetime) -> P256Key:
-    """Make what is missing of ``ca-root.1 ca-issuing.1 ocsp.1 transport.1 root.1``; returns the AC root's public key.
+    """Make what is missing of ``ca-root.1 ca-issuing.1 ocsp.1 pepper.1 transport.1 root.1``; returns the AC root's key.
 
-    ``ca-*`` and ``ocsp`` are RSA keys for certificates (see ``x509_keys``); ``root.1`` signs statements.
+    ``ca-*`` and ``ocsp`` are RSA keys for certificates (see ``x509_keys``); ``root.1`` signs statements; ``pepper.1`` is
+    for verifiers of installation passwords.
     Raises SlotDamaged when a slot in use lacks something. Takes some seconds: RSA-4096 is found by luck.
     """
     plan: Sequence[tuple[str, object, Maker]] = (
         ("ca-root.1", _PRIVATE, _make_rsa(CA_ROOT_BITS)),
         ("ca-issuing.1", _PRIVATE, _make_rsa(CA_ISSUING_BITS)),
         ("ocsp.1", _PRIVATE, _make_rsa(OCSP_BITS)),
+        ("pepper.1", _SECRET, _make_hmac_key),
         ("transport.1", _PRIVATE, _make_p256_derive),
         ("root.1", _PRIVATE, _make_p256_sign),
     )
