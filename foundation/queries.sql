@@ -28,6 +28,6 @@ SELECT seq, at, body, hash FROM audit.lines WHERE chain = $1 ORDER BY seq;
 INSERT INTO web.seen_proofs (digest, until) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true;
 
 -- name: forget_proofs
--- Remove a bounded number of proofs that can no longer be replayed, skipping what another gateway is removing.
+-- Remove a bounded number of proofs that can no longer be replayed, the oldest first.
 DELETE FROM web.seen_proofs
-WHERE digest IN (SELECT digest FROM web.seen_proofs WHERE until < $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED);
+WHERE digest IN (SELECT digest FROM web.seen_proofs WHERE until < $1 ORDER BY until LIMIT $2);
