@@ -44,22 +44,23 @@ def _read_secret_file(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, Mapping):
         return value
     if set(value) != {"file"} or not isinstance(value["file"], str):
-        raise PydanticCustomError("secret_file", 'expected text, or {{ file = "path" }}')
+        raise PydanticCustomError("secret_file", 'expected text, or { file = "path" }')
     folder = (info.context or {}).get("folder", Path())
     path = Path(folder, value["file"])
     try:
-        mode = path.stat().st_mode
-        content = path.read_bytes() if stat.S_ISREG(mode) else None
+        found = path.stat()
+        small = stat.S_ISREG(found.st_mode) and found.st_size <= _MAX_SECRET_BYTES
+        content = path.read_bytes() if small else None
     except OSError as cause:
         reason = cause.strerror or "cannot be read"
         raise PydanticCustomError(
             "secret_file", "cannot read {path}: {reason}", {"path": str(path), "reason": reason}
         ) from cause
-    if mode & 0o077:
+    if found.st_mode & 0o077:
         raise PydanticCustomError(
             "secret_file", "{path} can be read by others than its owner; run: chmod 600 {path}", {"path": str(path)}
         )
-    if content is None or len(content) > _MAX_SECRET_BYTES:
+    if content is None:
         raise PydanticCustomError("secret_file", "{path} is not a small regular file", {"path": str(path)})
     try:
         text = content.decode("utf-8")
