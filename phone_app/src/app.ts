@@ -1,0 +1,105 @@
+/** What every screen can reach: who we are, whom we believe, how to call, where to go. One object, made once, at the start. */
+
+import { Gateway } from "./api";
+import { Ceremony, type Opened, type PhoneType } from "./ceremony";
+import type { PhoneDocument } from "./documents";
+import type { SigningKey } from "./keys";
+import type { Keystore, Profile } from "./keystore";
+import { Live, type LiveState } from "./live";
+import { Inbox } from "./inbox";
+import type { Trust } from "./trust";
+import type { Screen, Shell } from "./ui/shell";
+
+/** One decision of this session, for the history on the home screen. */
+export interface Decided {
+  document: PhoneDocument;
+  approved: boolean;
+  at: number;
+}
+
+export class App {
+  readonly gateway: Gateway;
+  readonly ceremony: Ceremony;
+  readonly live: Live;
+  readonly inbox: Inbox;
+  readonly history: Decided[] = [];
+  liveState: LiveState = "closed";
+  /** Called when the live channel's state changes; the home screen sets it. */
+  onLiveState: () => void = () => undefined;
+  private depth = 0;
+  private goHome: () => void = () => undefined;
+
+  constructor(
+    readonly shell: Shell,
+    readonly trust: Trust,
+    readonly keystore: Keystore,
+    readonly key: SigningKey,
+    public profile: Profile,
+  ) {
+    this.gateway = new Gateway(trust.gateway, key, () => this.profile.token);
+    this.ceremony = new Ceremony(this.gateway, trust, key, () => this.profile);
+    this.inbox = new Inbox(this.gateway, this.ceremony);
+    this.live = new Live(this.gateway, () => void this.inbox.refresh(), (state) => {
+      this.liveState = state;
+      this.onLiveState();
+    });
+  }
+
+  get isPaired(): boolean {
+    return this.profile.token !== undefined && this.profile.step === undefined;
+  }
+
+  async save(change: Partial<Profile>): Promise<void> {
+    this.profile = { ...this.profile, ...change };
+    await this.keystore.saveProfile(this.profile);
+  }
+
+  /** The pairing goes no further, or is over. */
+  async endStep(): Promise<void> {
+    const { step: _, ...rest } = this.profile;
+    this.profile = rest;
+    await this.keystore.saveProfile(rest);
+  }
+
+  /** Nothing of this phone's pairing is kept; a new key is made at the next start. */
+  async forget(): Promise<void> {
+    this.live.stop();
+    await this.keystore.clear();
+    location.assign("/");
+  }
+
+  /** Shows a screen that belongs to the path people are on. */
+  show(screen: Screen): void {
+    this.shell.show(screen);
+  }
+
+  /** Shows a screen one step away from home: the phone's own back button leads home from it. */
+  visit(screen: Screen): void {
+    if (this.depth === 0) {
+      history.pushState({ depth: 1 }, "");
+      this.depth = 1;
+    }
+    this.shell.show({ back: () => this.home(), ...screen });
+  }
+
+  home(): void {
+    if (this.depth > 0) {
+      this.depth = 0;
+      history.back(); // popstate shows home
+    } else this.goHome();
+  }
+
+  /** `show` draws the first screen there is for who we are now. */
+  setHome(show: () => void): void {
+    this.goHome = show;
+    window.addEventListener("popstate", () => {
+      this.depth = 0;
+      show();
+    });
+  }
+
+  remember(statement: Opened<PhoneType>, approved: boolean): void {
+    this.history.unshift({ document: statement.document, approved, at: Date.now() });
+    this.inbox.drop(statement.document.id);
+  }
+}

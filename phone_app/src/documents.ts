@@ -1,0 +1,236 @@
+/**
+ * What a holder is asked to decide, read from the very bytes that will be signed (docs/protocol.md sections 3, 5, 9.1).
+ *
+ * Screens show these values and nothing else: no text that came beside the bytes ever reaches an approval screen.
+ */
+
+import { asObject, BadEncoding, parseCanonical, unb64u, type Bytes, type JsonObject } from "./encoding";
+
+interface Common {
+  id: string;
+  created: number;
+  expires: number;
+  nonce: string;
+}
+
+export interface PairDocument extends Common {
+  type: "pair";
+  device: string;
+  device_key: string;
+  nickname: string;
+  credential: string;
+  subject: string;
+}
+
+export interface TestDocument extends Common {
+  type: "test";
+  device: string;
+  device_key: string;
+  credential: string;
+  subject: string;
+}
+
+export interface AssociateDocument extends Common {
+  type: "associate";
+  device: string;
+  device_key: string;
+  credentials: CredentialName[];
+  computer: { id: string; name: string; os: string; key: string; address: string };
+}
+
+export interface IdentifyDocument extends Common {
+  type: "identify";
+  device: string;
+  device_key: string;
+  credentials: CredentialName[];
+  integrator: { id: string; name: string };
+  scope: string;
+  address: string;
+}
+
+export interface SignDocument extends Common {
+  type: "sign";
+  credential: string;
+  certificate: string;
+  subject: string;
+  caller: { kind: "computer" | "integrator"; id: string; name: string };
+  scope: "single" | "multi";
+  count: number;
+  documents: SignedFile[];
+  hash_algorithm: string;
+  sign_algorithm: string;
+  verification_code: string;
+}
+
+export interface EmissionIdentifyDocument extends Common {
+  type: "emission-identify";
+  protocol: string;
+  key: string;
+}
+
+export interface EmissionTermDocument extends Common {
+  type: "emission-term";
+  emission: string;
+  protocol: string;
+  key: string;
+  name: string;
+  cpf: string;
+  email: string;
+  phone: string;
+  product: string;
+  valid_days: number;
+  term: { version: string; title: string; paragraphs: string[] };
+}
+
+export interface EmissionKeyDocument extends Common {
+  type: "emission-key";
+  emission: string;
+  credential: string;
+  key: string;
+  key_algorithm: string;
+}
+
+export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | SignDocument;
+export type EmissionDocument = EmissionIdentifyDocument | EmissionTermDocument | EmissionKeyDocument;
+export type AnyDocument = PhoneDocument | EmissionDocument;
+export type DocumentType = AnyDocument["type"];
+
+export interface CredentialName {
+  id: string;
+  subject: string;
+}
+
+export interface SignedFile {
+  label: string;
+  size: number | null;
+  hash: string;
+}
+
+/** Digest lengths in bytes: a hash of another length is not what it says it is. */
+const DIGEST: Record<string, number> = { "SHA-256": 32, "SHA-384": 48, "SHA-512": 64 };
+const SIGN_ALGORITHM = /^(RSA-PKCS1|RSA-PSS|ECDSA)-(SHA256|SHA384|SHA512)$/;
+const MAX_FILES = 100;
+
+/** The document that `bytes` spell. Throws BadEncoding when it is of another version or shape. */
+export function readDocument(bytes: Bytes): AnyDocument {
+  const from = parseCanonical(bytes);
+  if (from.v !== 1) throw new BadEncoding("a document of another version");
+  const reader = READERS[from.type as DocumentType];
+  if (!Object.hasOwn(READERS, String(from.type))) throw new BadEncoding("a document of another type");
+  return { ...common(from), ...reader(from) } as AnyDocument;
+}
+
+const READERS: Record<DocumentType, (from: JsonObject) => object> = {
+  pair: (from) => ({ type: "pair", ...onDevice(from), nickname: text(from, "nickname"), ...credential(from) }),
+  test: (from) => ({ type: "test", ...onDevice(from), ...credential(from) }),
+  associate: (from) => ({ type: "associate", ...onDevice(from), credentials: credentials(from), computer: computer(from) }),
+  identify: (from) => ({
+    type: "identify",
+    ...onDevice(from),
+    credentials: credentials(from),
+    integrator: { id: text(asObject(from.integrator), "id"), name: text(asObject(from.integrator), "name") },
+    scope: text(from, "scope"),
+    address: text(from, "address"),
+  }),
+  sign: readSign,
+  "emission-identify": (from) => ({ type: "emission-identify", protocol: text(from, "protocol"), key: text(from, "key") }),
+  "emission-term": readTerm,
+  "emission-key": (from) => ({
+    type: "emission-key",
+    emission: text(from, "emission"),
+    credential: text(from, "credential"),
+    key: text(from, "key"),
+    key_algorithm: text(from, "key_algorithm"),
+  }),
+};
+
+function readSign(from: JsonObject): object {
+  const caller = asObject(from.caller);
+  const kind = caller.kind;
+  if (kind !== "computer" && kind !== "integrator") throw new BadEncoding("an unknown kind of caller");
+  const hashAlgorithm = text(from, "hash_algorithm");
+  const signAlgorithm = SIGN_ALGORITHM.exec(text(from, "sign_algorithm"));
+  const length = DIGEST[hashAlgorithm];
+  if (length === undefined || signAlgorithm?.[2] !== hashAlgorithm.replace("-", "")) throw new BadEncoding("algorithms that do not agree");
+  const documents = list(from, "documents", MAX_FILES).map((file) => readFile(file, length));
+  // A session (many signatures under one approval) is reserved: this app cannot show its limits yet, so it does not accept one.
+  const scope = from.scope;
+  if (scope !== "single" && scope !== "multi") throw new BadEncoding("a scope this app cannot show");
+  const count = whole(from, "count");
+  if (count !== documents.length || count < 1 || (scope === "single" && count !== 1)) throw new BadEncoding("a count that is not that of the documents");
+  unb64u(from.activation_key, 32);
+  return {
+    type: "sign",
+    ...credential(from),
+    certificate: text(from, "certificate"),
+    caller: { kind, id: text(caller, "id"), name: text(caller, "name") },
+    scope,
+    count,
+    documents,
+    hash_algorithm: hashAlgorithm,
+    sign_algorithm: signAlgorithm[0],
+    verification_code: text(from, "verification_code"),
+  };
+}
+
+function readFile(value: unknown, digest: number): SignedFile {
+  const from = asObject(value);
+  unb64u(from.hash, digest);
+  return { label: text(from, "label"), size: from.size === null ? null : whole(from, "size"), hash: from.hash as string };
+}
+
+function readTerm(from: JsonObject): object {
+  const term = asObject(from.term);
+  const paragraphs = list(term, "paragraphs", 200).map((paragraph) => {
+    if (typeof paragraph !== "string") throw new BadEncoding("a paragraph that is not text");
+    return paragraph;
+  });
+  return {
+    type: "emission-term",
+    emission: text(from, "emission"),
+    protocol: text(from, "protocol"),
+    key: text(from, "key"),
+    name: text(from, "name"),
+    cpf: text(from, "cpf"),
+    email: text(from, "email"),
+    phone: text(from, "phone"),
+    product: text(from, "product"),
+    valid_days: whole(from, "valid_days"),
+    term: { version: String(term.version), title: text(term, "title"), paragraphs },
+  };
+}
+
+function common(from: JsonObject): Common {
+  unb64u(from.nonce, 16);
+  return { id: text(from, "id"), created: whole(from, "created"), expires: whole(from, "expires"), nonce: from.nonce as string };
+}
+
+const onDevice = (from: JsonObject) => ({ device: text(from, "device"), device_key: text(from, "device_key") });
+const credential = (from: JsonObject) => ({ credential: text(from, "credential"), subject: text(from, "subject") });
+
+function credentials(from: JsonObject): CredentialName[] {
+  return list(from, "credentials", 1000).map((item) => ({ id: text(asObject(item), "id"), subject: text(asObject(item), "subject") }));
+}
+
+function computer(from: JsonObject): AssociateDocument["computer"] {
+  const made = asObject(from.computer);
+  return { id: text(made, "id"), name: text(made, "name"), os: text(made, "os"), key: text(made, "key"), address: text(made, "address") };
+}
+
+function text(from: JsonObject, key: string): string {
+  const value = from[key];
+  if (typeof value !== "string" || value.length > 1000) throw new BadEncoding(`${key} is not a text`);
+  return value;
+}
+
+function whole(from: JsonObject, key: string): number {
+  const value = from[key];
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw new BadEncoding(`${key} is not a number`);
+  return value;
+}
+
+function list(from: JsonObject, key: string, most: number): unknown[] {
+  const value = from[key];
+  if (!Array.isArray(value) || value.length > most) throw new BadEncoding(`${key} is not a list`);
+  return value;
+}

@@ -1,0 +1,78 @@
+/** What waits for this phone's decision. Each item is verified before it is counted; what does not verify is only counted as discarded. */
+
+import type { Gateway } from "./api";
+import { now, type Ceremony, type Opened, type PhoneType } from "./ceremony";
+import { asObject } from "./encoding";
+import { Expired } from "./trust";
+
+/** What may come by itself. `pair` is answered where it was asked for, and `associate` after a scan; both may still be waiting. */
+const TYPES: readonly PhoneType[] = ["sign", "test", "associate", "identify"];
+
+export class Inbox {
+  items: Opened[] = [];
+  /** Items that were not signed by the SAM, or not for this phone. */
+  discarded = 0;
+  /** The error of the last refresh, if it failed. */
+  problem: unknown = null;
+  private readonly gone = new Set<string>();
+  private readonly listeners = new Set<(arrived: Opened[]) => void>();
+  private running: Promise<void> | undefined;
+  private again = false;
+
+  constructor(
+    private readonly gateway: Gateway,
+    private readonly ceremony: Ceremony,
+  ) {}
+
+  /** Calls `listener` after each refresh, with what is new. Returns how to stop. */
+  listen(listener: (arrived: Opened[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Asks what waits. Rings during a refresh lead to one more. */
+  refresh(): Promise<void> {
+    if (this.running) {
+      this.again = true;
+      return this.running;
+    }
+    this.running = this.ask().finally(() => {
+      this.running = undefined;
+      if (this.again) {
+        this.again = false;
+        void this.refresh();
+      }
+    });
+    return this.running;
+  }
+
+  /** It was decided here, or is known to be over. */
+  drop(id: string): void {
+    this.gone.add(id);
+    this.items = this.items.filter((one) => one.document.id !== id);
+  }
+
+  private async ask(): Promise<void> {
+    const before = new Set(this.items.map((one) => one.document.id));
+    try {
+      const answer = await this.gateway.call("GET", "/phone/v1/waiting");
+      const opened: Opened[] = [];
+      this.discarded = 0;
+      for (const item of Array.isArray(answer.items) ? answer.items.slice(0, 50) : []) {
+        try {
+          const statement = await this.ceremony.open(asObject(item).statement, TYPES);
+          if (!this.gone.has(statement.document.id)) opened.push(statement);
+        } catch (error) {
+          // Expired between there and here is nothing to worry about; a `pair` is waited for on its own screen.
+          if (!(error instanceof Expired) && asObject(item).type !== "pair") this.discarded += 1;
+        }
+      }
+      this.items = opened.filter((one) => one.expires > now()).sort((a, b) => a.expires - b.expires);
+      this.problem = null;
+    } catch (error) {
+      this.problem = error;
+    }
+    const arrived = this.items.filter((one) => !before.has(one.document.id));
+    for (const listener of [...this.listeners]) listener(arrived);
+  }
+}

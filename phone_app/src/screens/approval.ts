@@ -1,0 +1,114 @@
+/**
+ * The approval of a signature: what the signed bytes say, the password, yes or no.
+ *
+ * Everything shown here comes from `statement.document`, which was read from the bytes that the decision signs (step 6).
+ */
+
+import { ApiError } from "../api";
+import type { App } from "../app";
+import type { Opened } from "../ceremony";
+import type { SignDocument } from "../documents";
+import { size, t } from "../strings";
+import { foreign, h } from "../ui/dom";
+import { icon } from "../ui/icons";
+import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton } from "../ui/parts";
+import { problemText } from "../ui/problem";
+import { isOver, showEnding, showOver, showRefusal } from "./outcome";
+
+export function showApproval(app: App, statement: Opened<"sign">): void {
+  const document = statement.document;
+  const password = passwordField();
+  const trouble = h("div", {});
+  const doing = progress();
+  const left = countdown(document.created, statement.expires, () => {
+    app.inbox.drop(document.id);
+    showOver(app, t.problems.expired);
+  });
+  const approve = async (): Promise<void> => {
+    const typed = password.value();
+    if (typed === null) return;
+    trouble.replaceChildren();
+    try {
+      await app.ceremony.answer(statement, "approve", typed, (stage) => doing.say(t.password[stage]));
+      left.stop();
+      app.remember(statement, true);
+      showEnding(app, { name: "approved", title: t.approval.approved, text: t.approval.approvedWhat });
+    } catch (error) {
+      password.clear();
+      if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
+      else if (isOver(error)) {
+        app.inbox.drop(document.id);
+        showOver(app, problemText(error, app.gateway));
+      } else trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
+    } finally {
+      doing.say(null);
+    }
+  };
+  const refuse = button(t.approval.refuse, "danger", () => showRefusal(app, statement, () => showApproval(app, statement)));
+  app.visit({
+    name: "approval",
+    title: t.approval.title,
+    wide: true,
+    leave: () => left.stop(),
+    content: [
+      left.element,
+      h(
+        "div",
+        { class: "two" },
+        h("div", { class: "column" }, whoAsks(document), files(document), technical(document)),
+        h(
+          "div",
+          { class: "column" },
+          card(bigCode(t.approval.code, document.verification_code), h("p", { class: "hint" }, t.approval.codeWhat)),
+          card(
+            facts([t.approval.certificate, foreign(document.subject)]),
+            trouble,
+            form(approve, password.element, doing.element, actions(submitButton(t.approval.approve), refuse)),
+          ),
+          h("p", { class: "fixed-note" }, icon("lock"), t.approval.fixed),
+        ),
+      ),
+    ],
+  });
+}
+
+function whoAsks(document: SignDocument): HTMLElement {
+  const computer = document.caller.kind === "computer";
+  return card(
+    h("h2", {}, t.approval.asks),
+    h(
+      "div",
+      { class: "who" },
+      h("span", { class: "row-symbol" }, icon(computer ? "computer" : "system")),
+      h("div", {}, h("p", { class: "who-name" }, foreign(document.caller.name, t.common.noName)), h("p", { class: "hint" }, computer ? t.approval.computer : t.approval.integrator)),
+    ),
+  );
+}
+
+function files(document: SignDocument): HTMLElement {
+  return card(
+    h("h2", {}, t.approval.documents(document.count)),
+    h(
+      "ul",
+      { class: "files" },
+      ...document.documents.map((file) =>
+        h(
+          "li",
+          {},
+          icon("document"),
+          h("div", {}, h("p", { class: "file-name" }, foreign(file.label, t.common.noName)), h("p", { class: "hint" }, size(file.size))),
+        ),
+      ),
+    ),
+  );
+}
+
+/** For whoever compares by hand; folded, because nobody else should have to look past it. */
+function technical(document: SignDocument): HTMLElement {
+  const pairs: [string, Node | string][] = [
+    [t.approval.request, foreign(document.id)],
+    [t.approval.algorithm, `${document.sign_algorithm} · ${document.hash_algorithm}`],
+  ];
+  for (const file of document.documents) pairs.push([t.approval.hash, h("code", {}, foreign(file.hash))]);
+  return h("details", { class: "technical" }, h("summary", {}, t.approval.details), facts(...pairs));
+}

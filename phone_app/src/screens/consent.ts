@@ -1,0 +1,115 @@
+/** A computer asks to be associated; a system asks who you are. No password: nothing is signed by it, and it can be undone. */
+
+import type { App } from "../app";
+import type { Opened } from "../ceremony";
+import type { CredentialName } from "../documents";
+import { t } from "../strings";
+import { foreign, h } from "../ui/dom";
+import { actions, busy, button, card, countdown, facts, lead, notice, progress } from "../ui/parts";
+import { problemText } from "../ui/problem";
+import { isOver, showCheckCode, showEnding, showOver, showRefusal } from "./outcome";
+
+export function showAssociation(app: App, statement: Opened<"associate">): void {
+  const { computer, credentials } = statement.document;
+  showConsent(app, statement, {
+    name: "association",
+    title: t.association.title,
+    lead: t.association.lead,
+    facts: [
+      [t.association.name, h("strong", {}, foreign(computer.name, t.common.noName))],
+      [t.association.system, foreign(computer.os)],
+      [t.association.address, foreign(computer.address)],
+      [t.association.certificates, subjects(credentials)],
+    ],
+    warning: t.association.warning,
+    approve: t.association.approve,
+    done: (code) =>
+      code === null
+        ? showEnding(app, { name: "approved", title: t.history.approved, text: t.approval.approvedWhat })
+        : showCheckCode(app, t.association.checkTitle, t.association.checkLead(shorten(computer.name)), code, t.association.checkWarning),
+  });
+}
+
+export function showIdentification(app: App, statement: Opened<"identify">): void {
+  const { integrator, scope, address, credentials } = statement.document;
+  showConsent(app, statement, {
+    name: "identification",
+    title: t.identification.title,
+    lead: t.identification.lead,
+    facts: [
+      [t.identification.integrator, h("strong", {}, foreign(integrator.name, t.common.noName))],
+      [t.identification.scope, scopes(scope)],
+      [t.identification.address, foreign(address)],
+      [t.identification.certificates, subjects(credentials)],
+    ],
+    warning: t.identification.warning,
+    approve: t.identification.approve,
+    done: (code) =>
+      code === null
+        ? showEnding(app, { name: "approved", title: t.identification.approved, text: t.identification.approvedWhat })
+        : showCheckCode(app, t.identification.approved, t.identification.checkLead(shorten(integrator.name)), code, t.association.checkWarning),
+  });
+}
+
+interface Consent {
+  name: string;
+  title: string;
+  lead: string;
+  facts: [string, Node | string][];
+  warning: string;
+  approve: string;
+  done: (checkCode: string | null) => void;
+}
+
+function showConsent(app: App, statement: Opened<"associate" | "identify">, consent: Consent): void {
+  const trouble = h("div", {});
+  const doing = progress();
+  const left = countdown(statement.document.created, statement.expires, () => showOver(app, t.problems.expired));
+  const approve = async (): Promise<void> => {
+    trouble.replaceChildren();
+    doing.say(t.password.sending);
+    try {
+      const outcome = await app.ceremony.answer(statement, "approve", null, () => undefined);
+      left.stop();
+      app.remember(statement, true);
+      consent.done(outcome.checkCode);
+    } catch (error) {
+      if (isOver(error)) showOver(app, problemText(error, app.gateway));
+      else trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
+    } finally {
+      doing.say(null);
+    }
+  };
+  const again = (): void => showConsent(app, statement, consent);
+  const content: HTMLElement = h(
+    "div",
+    { class: "column" },
+    left.element,
+    lead(consent.lead),
+    card(facts(...consent.facts)),
+    notice("warning", consent.warning),
+    trouble,
+    doing.element,
+    actions(
+      button(consent.approve, "primary", () => busy(content, approve), "check"),
+      button(t.approval.refuse, "danger", () => showRefusal(app, statement, again)),
+    ),
+  );
+  app.visit({ name: consent.name, title: consent.title, leave: () => left.stop(), content: [content] });
+}
+
+function subjects(credentials: CredentialName[]): HTMLElement {
+  return h("ul", { class: "plain-list" }, ...credentials.map((one) => h("li", {}, foreign(one.subject))));
+}
+
+function scopes(scope: string): HTMLElement {
+  const words = scope.split(/\s+/).filter(Boolean);
+  return h("ul", { class: "plain-list" }, ...words.map((word) => h("li", {}, t.identification.scopes[word] ?? foreign(word))));
+}
+
+/** A name inside a sentence of ours: without marks that hide or reorder, and short. */
+function shorten(name: string): string {
+  const clean = foreign(name).textContent ?? "";
+  return clean.length > 40 ? `${clean.slice(0, 39)}…` : clean;
+}
+

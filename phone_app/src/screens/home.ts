@@ -1,0 +1,177 @@
+/** Home: what waits first, then what this phone can do and knows. */
+
+import type { App, Decided } from "../app";
+import { now, type Opened } from "../ceremony";
+import type { KnownCredential } from "../keystore";
+import { clock, clockTime, date, t } from "../strings";
+import { foreign, h } from "../ui/dom";
+import { icon, type IconName } from "../ui/icons";
+import { busy, button, item, notice, row } from "../ui/parts";
+import { isUnpaired, problemText } from "../ui/problem";
+import type { PhoneType } from "../ceremony";
+import { readCredentials } from "./code";
+import { readComputers, showComputers } from "./computers";
+import { showCredential, showTest } from "./credential";
+import { showDevice } from "./device";
+import { showByHand, showFound, showScan } from "./scan";
+
+const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", associate: "computer", identify: "system", test: "phone", pair: "certificate" };
+
+/** Requests already opened by themselves once: going back from one must not open it again. */
+const opened = new Set<string>();
+
+export function showHome(app: App): void {
+  const waiting = h("section", { class: "waiting" });
+  const certificates = h("ul", { class: "rows" });
+  const computers = h("span", {});
+  const live = h("span", { class: "live", role: "status" });
+  const trouble = h("div", {});
+  const drawLive = (): void => {
+    live.className = `live ${app.liveState}`;
+    live.replaceChildren(h("span", { class: "live-dot", "aria-hidden": "true" }), t.home.live[app.liveState]);
+  };
+  const drawWaiting = (): void => {
+    waiting.replaceChildren(...waitingRows(app));
+    trouble.replaceChildren(...troubles(app));
+  };
+  const timer = setInterval(drawWaiting, 1000);
+  const stop = app.inbox.listen((arrived) => {
+    drawWaiting();
+    const next = arrived[0];
+    if (next && app.inbox.items.length === 1 && document.visibilityState === "visible" && !opened.has(next.document.id)) openItem(app, next);
+  });
+  app.onLiveState = drawLive;
+  drawLive();
+  drawWaiting();
+  drawCertificates(app, certificates, app.profile.bound.map((one) => ({ ...one, kind: "", valid_to: null, state: "active" })));
+  const notBound = (app.profile.known ?? []).filter((one) => !app.profile.bound.some((bound) => bound.id === one.id));
+  app.shell.show({
+    name: "home",
+    title: t.home.title,
+    bare: true,
+    wide: true,
+    leave: () => {
+      clearInterval(timer);
+      stop();
+      app.onLiveState = () => undefined;
+    },
+    content: [
+      h("div", { class: "greeting" }, h("p", { class: "greeting-name" }, foreign(app.profile.nickname ?? t.device.title)), live),
+      trouble,
+      h(
+        "div",
+        { class: "two" },
+        h(
+          "div",
+          { class: "column" },
+          waiting,
+          h("div", { class: "scan-actions" }, button(t.home.scan, "primary", () => showScan(app), "scan"), button(t.home.byHand, "plain", () => showByHand(app), "keyboard")),
+          historySection(app.history),
+        ),
+        h(
+          "div",
+          { class: "column" },
+          h("section", {}, h("h2", {}, t.home.certificates), certificates, notBound.length > 0 && button(t.home.addCertificate, "quiet", () => void addCertificate(app, notBound))),
+          h("div", { class: "rows" }, row("computer", t.home.computers, computers, () => showComputers(app)), row("phone", t.home.device, foreign(app.profile.nickname ?? ""), () => showDevice(app))),
+        ),
+      ),
+    ],
+  });
+  app.live.start();
+  void app.inbox.refresh();
+  void refreshDevice(app, certificates, computers);
+}
+
+export function openItem(app: App, statement: Opened): void {
+  opened.add(statement.document.id);
+  if (statement.document.type === "test") showTest(app, statement as Opened<"test">);
+  else showFound(app, statement);
+}
+
+function waitingRows(app: App): Node[] {
+  const items = app.inbox.items.filter((one) => one.expires > now());
+  if (items.length === 0) {
+    return [h("div", { class: "empty" }, icon("check"), h("p", { class: "empty-title" }, t.home.nothing), h("p", { class: "hint" }, t.home.nothingWhat))];
+  }
+  return [
+    h("h2", {}, t.home.waiting),
+    h(
+      "div",
+      { class: "rows urgent" },
+      ...items.map((one) => {
+        const left = t.common.expiresIn(clock(one.expires - Date.now() / 1000));
+        return row(SYMBOLS[one.document.type], t.home.kinds[one.document.type], h("span", { class: "lines" }, who(one), h("span", {}, left)), () => openItem(app, one));
+      }),
+    ),
+  ];
+}
+
+function who(statement: Opened): Node {
+  const document = statement.document;
+  if (document.type === "sign") return foreign(document.caller.name, t.common.noName);
+  if (document.type === "associate") return foreign(document.computer.name, t.common.noName);
+  if (document.type === "identify") return foreign(document.integrator.name, t.common.noName);
+  return foreign(document.subject);
+}
+
+function troubles(app: App): Node[] {
+  const problem = app.inbox.problem;
+  const made: Node[] = [];
+  if (problem !== null) made.push(notice("warning", problemText(problem, app.gateway)));
+  if (isUnpaired(problem)) {
+    const again = h("div", {}, button(t.problems.pairAgain, "primary", () => void busy(again, () => app.forget())));
+    made.push(again);
+  }
+  if (app.inbox.discarded > 0) made.push(notice("danger", t.home.discarded));
+  return made;
+}
+
+async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement): Promise<void> {
+  try {
+    const answer = await app.gateway.call("GET", "/phone/v1/device");
+    drawCertificates(app, certificates, readCredentials(answer.bindings));
+    computers.textContent = t.home.computersCount(readComputers(answer.computers).length);
+  } catch {
+    // What is known stays on the screen; that we are not connected is said by the live mark and the inbox.
+  }
+}
+
+function drawCertificates(_app: App, list: HTMLElement, credentials: KnownCredential[]): void {
+  if (credentials.length === 0) return list.replaceChildren(h("li", { class: "hint" }, t.home.noCertificates));
+  list.replaceChildren(
+    ...credentials.map((one) => {
+      const validity = one.valid_to === null ? null : t.credential.validTo(date(one.valid_to));
+      const below = [one.kind, validity].filter(Boolean).join(" · ");
+      const state = t.home.state[one.state] ?? one.state;
+      return item("certificate", foreign(one.subject), below === "" ? null : foreign(below), h("span", { class: `chip ${one.state === "active" ? "good" : "calm"}` }, foreign(state)));
+    }),
+  );
+}
+
+async function addCertificate(app: App, credentials: KnownCredential[]): Promise<void> {
+  await app.save({ step: { at: "credential", credentials } });
+  showCredential(app);
+}
+
+function historySection(history: Decided[]): HTMLElement {
+  return h(
+    "section",
+    {},
+    h("h2", {}, t.home.history),
+    history.length === 0
+      ? h("p", { class: "hint" }, t.home.noHistory)
+      : h(
+          "ul",
+          { class: "rows" },
+          ...history.slice(0, 20).map((one) =>
+            item(
+              SYMBOLS[one.document.type],
+              t.home.kinds[one.document.type],
+              h("span", { class: "lines" }, who({ document: one.document } as Opened), h("span", {}, clockTime(one.at))),
+              h("span", { class: `chip ${one.approved ? "good" : "calm"}` }, one.approved ? t.history.approved : t.history.refused),
+            ),
+          ),
+        ),
+  );
+}
+

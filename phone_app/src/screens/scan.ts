@@ -1,0 +1,130 @@
+/** Reading what a computer or a page shows: by camera inside the app only, or typed by hand. */
+
+import { ApiError } from "../api";
+import type { App } from "../app";
+import type { Opened } from "../ceremony";
+import { NoCamera, Scanner } from "../scanner";
+import { t } from "../strings";
+import { h } from "../ui/dom";
+import { actions, button, field, form, lead, notice, submitButton } from "../ui/parts";
+import { problemText } from "../ui/problem";
+import { showApproval } from "./approval";
+import { showAssociation, showIdentification } from "./consent";
+import { showOver } from "./outcome";
+
+export function showScan(app: App): void {
+  const video = h("video", { class: "camera", playsinline: true, muted: true, "aria-hidden": "true" });
+  video.muted = true;
+  const status = h("p", { class: "scan-status", role: "status" }, t.scan.starting);
+  const trouble = h("div", {});
+  const scanner = new Scanner(video);
+  const reading = new Reading(app, (text) => (status.textContent = text));
+  app.visit({
+    name: "scan",
+    title: t.scan.title,
+    leave: () => {
+      reading.stop();
+      scanner.close();
+    },
+    content: [
+      lead(t.scan.lead),
+      h("div", { class: "viewfinder" }, video, h("span", { class: "viewfinder-frame", "aria-hidden": "true" })),
+      status,
+      trouble,
+      actions(button(t.scan.byHand, "plain", () => showByHand(app), "keyboard")),
+    ],
+  });
+  scanner.start((text) => void reading.found(text)).then(
+    () => (status.textContent = t.scan.reading),
+    (error: unknown) => {
+      status.textContent = "";
+      const why = error instanceof NoCamera ? t.scan[error.reason] : t.scan.absent;
+      trouble.replaceChildren(notice("warning", why, true));
+    },
+  );
+}
+
+/** From a text read to the screen it leads to. Frames that were too old are read again by themselves. */
+class Reading {
+  private stopped = false;
+  private busy = false;
+  private last = "";
+
+  constructor(
+    private readonly app: App,
+    private readonly say: (text: string) => void,
+  ) {}
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  async found(text: string): Promise<void> {
+    if (this.stopped || this.busy || text === this.last) return;
+    this.last = text;
+    if (!isOurs(text, location.origin)) return this.say(t.scan.notOurs);
+    this.busy = true;
+    this.say(t.scan.found);
+    try {
+      const statement = await ask(this.app, text);
+      if (!this.stopped) showFound(this.app, statement);
+    } catch (error) {
+      if (this.stopped) return;
+      if (isFinal(error)) showOver(this.app, problemText(error, this.app.gateway));
+      else this.say(problemText(error, this.app.gateway));
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+
+/** A frame of a link or the QR of a request, made for this very app. Others never reach the gateway. */
+export function isOurs(text: string, origin: string): boolean {
+  return text.length < 300 && (text.startsWith(`${origin}/l#`) || text.startsWith(`${origin}/r#`));
+}
+
+async function ask(app: App, text: string): Promise<Opened<"associate" | "identify" | "sign">> {
+  const answer = await app.gateway.call("POST", "/phone/v1/scan", { text });
+  return app.ceremony.open(answer.statement, ["associate", "identify", "sign"]);
+}
+
+/** Reading the same thing again cannot help. */
+function isFinal(error: unknown): boolean {
+  return !(error instanceof ApiError) ? false : ["link_taken", "not_for_you", "document_decided", "document_expired"].includes(error.code);
+}
+
+export function showFound(app: App, statement: Opened): void {
+  const type = statement.document.type;
+  if (type === "sign") showApproval(app, statement as Opened<"sign">);
+  else if (type === "associate") showAssociation(app, statement as Opened<"associate">);
+  else if (type === "identify") showIdentification(app, statement as Opened<"identify">);
+}
+
+export function showByHand(app: App): void {
+  const code = field(t.byHand.label, {
+    hint: t.byHand.hint,
+    attributes: { autocomplete: "off", autocapitalize: "characters", spellcheck: "false", maxlength: 16, class: "code-input", "data-focus": true },
+  });
+  const trouble = h("div", {});
+  const submit = async (): Promise<void> => {
+    const typed = normaliseCode(code.input.value);
+    if (typed === null) return code.complain(t.byHand.invalid);
+    trouble.replaceChildren();
+    try {
+      showFound(app, await ask(app, typed));
+    } catch (error) {
+      trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
+    }
+  };
+  app.visit({
+    name: "by-hand",
+    title: t.byHand.title,
+    content: [lead(t.byHand.lead), trouble, form(submit, code.element, actions(submitButton(t.common.confirm)))],
+  });
+}
+
+/** `XXXXX-XXXXX` in Crockford's alphabet, forgiving what people misread; null if it cannot be one. */
+export function normaliseCode(typed: string): string | null {
+  const letters = typed.toUpperCase().replace(/[\s-]/g, "").replaceAll("O", "0").replace(/[IL]/g, "1");
+  return /^[0-9A-HJKMNP-TV-Z]{10}$/.test(letters) ? `${letters.slice(0, 5)}-${letters.slice(5)}` : null;
+}

@@ -1,0 +1,479 @@
+/**
+ * Every word on the screens, in one place. A translation is another object of this shape.
+ *
+ * The names of buttons and titles that the published manual gives are used as it gives them.
+ */
+
+const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
+const pt = {
+  lang: "pt-BR",
+  product: "Link ID",
+  tagline: "Seu certificado na nuvem. Sua assinatura, só com você.",
+  promise: {
+    title: "Nada é assinado sem você.",
+    points: [
+      "Cada assinatura mostra aqui quem pede e quais documentos.",
+      "Só vale com a sua senha de uso, que não sai deste aparelho.",
+      "Se não foi você, recuse: o pedido acaba na hora.",
+    ],
+  },
+  common: {
+    back: "Voltar",
+    close: "Fechar",
+    cancel: "Cancelar",
+    next: "Seguinte",
+    confirm: "Confirmar",
+    done: "Concluir",
+    tryAgain: "Tentar de novo",
+    loading: "Carregando…",
+    working: "Um momento…",
+    showPassword: "Mostrar senha",
+    hidePassword: "Ocultar senha",
+    step: (at: number, of: number) => `Passo ${at} de ${of}`,
+    expiresIn: (time: string) => `Expira em ${time}`,
+    expired: "O prazo acabou",
+    secondsLeft: (seconds: number) => `Faltam ${plural(seconds, "segundo", "segundos")}.`,
+    sizeUnknown: "tamanho não informado",
+    noName: "(sem nome)",
+    development: "Ambiente de desenvolvimento: sem valor legal.",
+    newVersion: "Há uma versão nova do Link ID.",
+    update: "Atualizar",
+    errorPrefix: "Erro",
+  },
+  welcome: {
+    title: "Link ID",
+    lead: "Vincule este celular ao seu certificado digital e aprove cada assinatura com segurança.",
+    need: "Tenha em mãos",
+    needs: ["o número de celular informado na emissão do certificado", "a senha de uso do certificado"],
+    start: "Vamos começar!",
+    installTitle: "Instale antes de começar",
+    installIos: "No iPhone, toque em Compartilhar e depois em “Adicionar à Tela de Início”. Abra o Link ID pelo ícone e comece por lá: o navegador e o aplicativo guardam chaves separadas.",
+    installAndroid: "Instalado, o Link ID abre pelo ícone e recebe avisos.",
+    install: "Instalar o aplicativo",
+    anyway: "Continuar no navegador mesmo assim",
+  },
+  number: {
+    title: "Qual é o seu celular?",
+    lead: "Informe o número de celular cadastrado no momento da emissão do certificado.",
+    label: "Número de celular com DDD",
+    hint: "Exemplo: (31) 99999-9999",
+    invalid: "Digite o DDD e o número, por exemplo (31) 99999-9999.",
+  },
+  confirmNumber: {
+    title: "Este é o seu número?",
+    lead: "Enviaremos um código de confirmação por SMS para ele.",
+    fix: "Corrigir número",
+  },
+  askCode: {
+    title: "Receba o código",
+    lead: "O código chega por SMS em alguns segundos e vale por 10 minutos.",
+    to: "Vamos enviar para",
+    ask: "Pedir código de confirmação",
+  },
+  code: {
+    title: "Informe o código",
+    lead: (number: string) => `Enviamos um SMS para ${number}.`,
+    label: "Código de confirmação",
+    hint: "6 números. Não conte este código a ninguém.",
+    invalid: "O código tem 6 números.",
+    wrong: (left: number) => `Código incorreto. ${left === 1 ? "Resta 1 tentativa" : `Restam ${left} tentativas`}.`,
+    wrongSimple: "Código incorreto. Confira o SMS mais recente.",
+    resend: "Enviar outro código",
+    resendIn: (seconds: number) => `Enviar outro código em ${seconds} s`,
+    resent: "Enviamos um código novo. Use só o mais recente.",
+    noMore: "Os envios acabaram. Se nenhum SMS chegou, confira o número e comece de novo.",
+    other: "Usar outro número",
+    expires: (time: string) => `O código vale por mais ${time}.`,
+  },
+  nickname: {
+    title: "Dê um apelido a este celular",
+    lead: "Este passo ajuda a diferenciá-lo dos demais.",
+    label: "Apelido",
+    hint: "Exemplo: Celular da Maria",
+    invalid: "Escreva um apelido de até 40 caracteres.",
+  },
+  notifications: {
+    title: "Avisos de pedidos",
+    lead: "Habilite o recebimento de notificações para saber na hora quando alguém pede a sua assinatura.",
+    what: "O aviso nunca mostra o conteúdo: só diz que há um pedido.",
+    allow: "Habilitar notificações",
+    skip: "Agora não",
+    skipNote: "Sem avisos, os pedidos aparecem quando você abre o Link ID.",
+    denied: "As notificações estão bloqueadas neste navegador. Você pode liberá-las depois, nas configurações do site.",
+    unsupported: "Este navegador não mostra notificações. Os pedidos aparecem quando você abre o Link ID.",
+  },
+  credential: {
+    title: "Qual certificado?",
+    lead: "Escolha o certificado que este celular vai aprovar. Outros podem ser incluídos depois.",
+    none: "Não encontramos certificado em nuvem para este número.",
+    noneWhat: "Confira se este é o número informado na emissão. Se o certificado ainda não foi emitido, conclua antes a emissão.",
+    validTo: (date: string) => `Válido até ${date}`,
+    unusable: { revoked: "revogado", expired: "vencido", locked: "bloqueado" } as Record<string, string>,
+  },
+  pairPassword: {
+    title: "Confirme com a senha de uso",
+    lead: "É a senha que você criou na emissão do certificado. Ela prova que este celular é mesmo seu.",
+    certificate: "Certificado",
+  },
+  password: {
+    label: "Senha de uso",
+    hint: "8 a 15 letras e números",
+    invalid: "A senha de uso tem de 8 a 15 letras e números, sem acentos nem espaços.",
+    wrong: (left: number) => `Senha incorreta. ${left === 1 ? "Resta 1 tentativa" : `Restam ${left} tentativas`} antes do bloqueio.`,
+    wrongSimple: "Senha incorreta.",
+    stretching: "Protegendo a senha neste celular…",
+    sending: "Enviando a sua decisão…",
+    noRecovery: "A senha de uso não pode ser recuperada. Quem a esquece precisa emitir um novo certificado.",
+  },
+  trial: {
+    title: "Falta só um teste",
+    waiting: "Estamos enviando um pedido de teste a este celular. Deixe esta tela aberta.",
+    search: "Procurar de novo",
+    slow: "Está demorando mais que o normal. Confira a sua conexão.",
+    ask: "Aprove este teste",
+    lead: "É assim que os pedidos vão chegar. Este é só um teste: nada será assinado.",
+    approve: "Aprovar",
+  },
+  ready: {
+    title: "Tudo pronto!",
+    lead: "Seu certificado está pronto para utilização.",
+    next: "Agora associe o seu computador: abra o Link ID Desktop e leia o QR Code com este celular.",
+    scan: "Ler o QR Code",
+    home: "Ir para o início",
+  },
+  home: {
+    title: "Início",
+    hello: (nickname: string) => nickname,
+    waiting: "Esperando por você",
+    nothing: "Nenhum pedido agora",
+    nothingWhat: "Quando alguém pedir a sua assinatura, o pedido aparece aqui.",
+    open: "Ver pedido",
+    scan: "Ler QR Code",
+    byHand: "Digitar código",
+    certificates: "Certificados",
+    noCertificates: "Nenhum certificado vinculado a este celular.",
+    addCertificate: "Vincular outro certificado",
+    computers: "Computadores",
+    computersCount: (count: number) => (count === 0 ? "Nenhum associado" : plural(count, "associado", "associados")),
+    history: "Nesta sessão",
+    noHistory: "O que você aprovar ou recusar aparece aqui até fechar o aplicativo.",
+    device: "Este celular",
+    live: { connected: "Conectado", polling: "Conexão instável", closed: "Sem conexão" },
+    discarded: "Chegou um pedido que não pôde ser conferido e foi descartado. Nada foi assinado. Se isso se repetir, avise o suporte.",
+    arrived: "Chegou um pedido novo.",
+    state: {
+      active: "Ativo",
+      trial: "Em teste",
+      locked: "Bloqueado",
+      revoked: "Revogado",
+      expired: "Vencido",
+      suspended: "Suspenso",
+    } as Record<string, string>,
+    kinds: {
+      sign: "Assinatura",
+      associate: "Associar computador",
+      identify: "Identificação",
+      test: "Teste deste celular",
+      pair: "Vincular certificado",
+    },
+  },
+  approval: {
+    title: "Aprovar assinatura?",
+    asks: "Quem pede",
+    computer: "Computador",
+    integrator: "Sistema integrado",
+    code: "Código de verificação",
+    codeWhat: "Deve ser igual ao que aparece onde você pediu a assinatura. Se for diferente, recuse.",
+    documents: (count: number) => plural(count, "documento", "documentos"),
+    certificate: "Assinar como",
+    approve: "Aprovar",
+    refuse: "Recusar",
+    details: "Detalhes técnicos",
+    hash: "Resumo do documento",
+    algorithm: "Algoritmo",
+    request: "Pedido",
+    fixed: "Você vê exatamente o que será assinado: este pedido foi conferido neste celular.",
+    approved: "Assinatura aprovada",
+    approvedWhat: "Pode voltar ao lugar de onde veio o pedido. A assinatura continua por lá.",
+  },
+  association: {
+    title: "Associar este computador?",
+    lead: "Ele poderá pedir assinaturas. Cada uma ainda dependerá da sua aprovação neste celular.",
+    name: "Nome",
+    system: "Sistema",
+    address: "Endereço na rede",
+    certificates: "Certificados",
+    warning: "Aprove só se você mesmo abriu o Link ID neste computador, agora.",
+    approve: "Aprovar",
+    checkTitle: "Código de conferência",
+    checkLead: (computer: string) => `Digite este código no computador “${computer}” para terminar.`,
+    checkWarning: "Não diga este código a ninguém, nem a quem disser que é do suporte.",
+  },
+  identification: {
+    title: "Identificar-se?",
+    lead: "Este sistema quer saber quem você é e usar os seus certificados. Cada assinatura ainda dependerá da sua aprovação.",
+    integrator: "Sistema",
+    address: "Endereço na rede",
+    certificates: "Certificados",
+    scope: "O que ele poderá pedir",
+    scopes: {
+      service: "Ver os seus certificados e pedir assinaturas",
+      credential: "Pedir assinaturas com o seu certificado",
+      openid: "Saber quem você é",
+    } as Record<string, string>,
+    warning: "Aprove só se foi você que abriu a página deste sistema, agora.",
+    approve: "Aprovar",
+    approved: "Identificação aprovada",
+    approvedWhat: "Pode voltar à página: ela continua sozinha.",
+    checkLead: (name: string) => `Se a página de “${name}” pedir, digite nela este código.`,
+  },
+  refusal: {
+    title: "Por que você recusa?",
+    lead: "A sua resposta vai assinada e ajuda a proteger você.",
+    reasons: {
+      "changed-mind": { title: "Mudei de ideia", what: "Fui eu que pedi, mas não quero mais." },
+      "wrong-content": { title: "O conteúdo está errado", what: "O documento, o código ou o certificado não é o que eu esperava." },
+      "not-me": { title: "Não fui eu que pedi", what: "Não reconheço este pedido." },
+    },
+    refused: "Pedido recusado",
+    refusedWhat: "Nada foi assinado, e quem pediu já foi avisado.",
+    notMeWhat: "Nada foi assinado. Confira os computadores associados e remova o que não reconhecer.",
+    seeComputers: "Ver computadores",
+  },
+  scan: {
+    title: "Leia o QR Code",
+    lead: "Aponte a câmera para o QR Code na tela do computador.",
+    starting: "Abrindo a câmera…",
+    reading: "Procurando um QR Code…",
+    found: "QR Code lido. Conferindo…",
+    byHand: "Digitar o código",
+    notOurs: "Este QR Code não é do Link ID.",
+    denied: "O Link ID não tem permissão para usar a câmera. Libere-a nas configurações do navegador ou digite o código.",
+    absent: "Não encontramos uma câmera. Digite o código que aparece abaixo do QR Code.",
+    busy: "Outro aplicativo está usando a câmera. Feche-o e tente de novo, ou digite o código.",
+    insecure: "A câmera só funciona em endereço seguro (https). Digite o código que aparece abaixo do QR Code.",
+  },
+  byHand: {
+    title: "Digite o código",
+    lead: "É o código de 10 letras e números que aparece abaixo do QR Code. Ele muda a cada 30 segundos.",
+    label: "Código",
+    hint: "Exemplo: K7M2P-9XQ4T",
+    invalid: "O código tem 10 letras e números.",
+  },
+  computers: {
+    title: "Computadores",
+    lead: "Estes computadores podem pedir assinaturas a você.",
+    none: "Nenhum computador associado",
+    noneWhat: "Abra o Link ID Desktop no computador e leia o QR Code que ele mostra.",
+    since: (date: string) => `Associado em ${date}`,
+    lastUsed: (date: string) => `Usado por último em ${date}`,
+    never: "Ainda não usado",
+    remove: "Remover",
+    removeTitle: "Remover este computador?",
+    removeLead: "Ele não poderá mais pedir assinaturas. Para usá-lo de novo, será preciso ler o QR Code outra vez.",
+    removed: "Computador removido.",
+  },
+  device: {
+    title: "Este celular",
+    nickname: "Apelido",
+    rename: "Mudar apelido",
+    notifications: "Notificações",
+    on: "Habilitadas",
+    off: "Desabilitadas",
+    enable: "Habilitar",
+    environment: "Ambiente",
+    key: "Chave deste celular",
+    version: "Versão",
+    unpair: "Desvincular este celular",
+    unpairTitle: "Desvincular este celular?",
+    unpairLead: "Ele deixa de aprovar assinaturas e a sua chave é apagada. O certificado continua existindo; para aprovar de novo será preciso vincular um celular.",
+    unpaired: "Este celular foi desvinculado.",
+  },
+  history: {
+    approved: "Aprovado",
+    refused: "Recusado",
+  },
+  problems: {
+    title: "Não deu certo",
+    offline: "Sem conexão com o Link ID. Confira a internet e tente de novo.",
+    clock: "A data e a hora deste aparelho estão erradas. Ative o ajuste automático de data e hora e tente de novo.",
+    untrusted: "Este pedido não foi assinado pelo Link ID e foi descartado. Nada foi assinado. Se isso se repetir, avise o suporte.",
+    foreign: "Este pedido não é para este celular.",
+    expired: "O prazo deste pedido acabou. Peça de novo onde você começou.",
+    unknown: (code: string) => `Algo não deu certo (${code}). Tente de novo em instantes.`,
+    withId: (id: string) => `Código para o suporte: ${id}`,
+    unpaired: "Este celular não está mais vinculado. Vincule-o de novo para aprovar assinaturas.",
+    pairAgain: "Vincular de novo",
+    startTitle: "O Link ID não abriu",
+    noStorage: "Este navegador não deixa guardar a chave do celular (janela anônima ou memória cheia). Abra o Link ID em uma janela normal.",
+    insecure: "O Link ID precisa de um endereço seguro (https) para proteger a sua chave.",
+    noTrust: "Não foi possível carregar o Link ID. Confira a internet e tente de novo.",
+    codes: {
+      bad_input: "Os dados enviados não foram aceitos. Confira e tente de novo.",
+      number_invalid: "Este número não parece ser um celular. Confira o DDD e o número.",
+      bad_number: "Este número não parece ser um celular. Confira o DDD e o número.",
+      code_expired: "O código venceu. Peça outro.",
+      code_spent: "Este código já foi usado. Peça outro.",
+      too_many_tries: "Muitas tentativas erradas. Comece de novo com um código novo.",
+      document_expired: "O prazo deste pedido acabou. Peça de novo onde você começou.",
+      document_decided: "Este pedido já foi respondido.",
+      decision_invalid: "A sua decisão não foi aceita. Tente de novo; se continuar, desvincule e vincule este celular.",
+      code_not_ours: "Este código não é do Link ID. Confira e tente de novo.",
+      frame_expired: "O código mudou. Leia o que está na tela agora.",
+      link_taken: "Outro celular leu este QR Code antes. Por segurança ele foi cancelado: comece de novo no computador.",
+      not_for_you: "Este pedido não é para este celular.",
+      not_found: "Isto não existe mais.",
+      too_many: "Muitas tentativas em pouco tempo. Espere um pouco e tente de novo.",
+      unavailable: "O serviço está indisponível por um momento. Tente de novo daqui a pouco.",
+      emission_refused: "Protocolo, CPF ou senha de instalação não conferem. Revise os três e tente de novo.",
+      captcha_invalid: "A verificação “Não sou um robô” venceu. Marque de novo.",
+    } as Record<string, string>,
+    lockedUntil: (time: string) => `Muitas senhas erradas: bloqueado por segurança. Tente de novo ${time}.`,
+    lockedForever: "Muitas senhas erradas: este certificado foi bloqueado para sempre. É preciso emitir um novo certificado.",
+    waitFor: (time: string) => `Muitas tentativas em pouco tempo. Tente de novo ${time}.`,
+  },
+  time: {
+    inSeconds: (count: number) => `em ${plural(count, "segundo", "segundos")}`,
+    inMinutes: (count: number) => `em ${plural(count, "minuto", "minutos")}`,
+    inHours: (count: number) => `em ${plural(count, "hora", "horas")}`,
+  },
+  emission: {
+    heading: "EMISSÃO DE CERTIFICADO DIGITAL",
+    steps: ["Identificação", "Termo", "Senha de uso", "Certificado"],
+    stepsLabel: "Etapas",
+    identify: {
+      title: "Vamos confirmar que é você",
+      lead: "Os dados são os definidos na validação do seu pedido.",
+      protocol: "Informe o protocolo de sua solicitação",
+      protocolHint: "10 números, enviados no e-mail de aprovação",
+      protocolInvalid: "O protocolo tem 10 números.",
+      cpf: "Informe o CPF do Titular",
+      cpfInvalid: "Este CPF não confere. Revise os números.",
+      password: "Informe a senha de instalação",
+      passwordHint: "Criada na videoconferência, com 8 a 15 letras e números",
+      passwordInvalid: "A senha de instalação tem de 8 a 15 letras e números.",
+      robot: "Não sou um robô",
+      robotIdle: "Marque para verificar",
+      robotWorking: "Verificando…",
+      robotDone: "Verificado",
+      robotWhat: "O seu aparelho resolve uma conta; nada é enviado a terceiros.",
+      robotFailed: "A verificação não terminou. Tente de novo.",
+      robotMissing: "Marque “Não sou um robô”.",
+      proceed: "Prosseguir",
+      working: "Protegendo a senha de instalação…",
+      sending: "Conferindo os seus dados…",
+    },
+    term: {
+      title: "Termo de Titularidade",
+      lead: "Confira seus dados e leia o termo.",
+      name: "Nome",
+      cpf: "CPF",
+      email: "E-mail",
+      phone: "Celular",
+      product: "Certificado",
+      validity: "Validade",
+      days: (count: number) => (count % 365 === 0 ? plural(count / 365, "ano", "anos") : plural(count, "dia", "dias")),
+      text: "Texto do termo",
+      agree: "Concordar com o termo",
+      refuse: "Os dados estão errados",
+      refused: "A emissão foi interrompida",
+      refusedWhat: "Nada foi emitido. Fale com a sua Autoridade de Registro para corrigir os dados.",
+      working: "Assinando o termo…",
+    },
+    password: {
+      title: "Cadastre a senha de USO do Certificado Digital",
+      lead: "A senha de uso será solicitada toda vez que o certificado for utilizado.",
+      warning: "Atenção: anote e guarde a senha em um local seguro, pois ela não poderá ser alterada e nem resgatada em caso de perda.",
+      label: "Senha de uso",
+      repeat: "Repita a senha de uso",
+      rules: "A senha deve",
+      length: "ter entre 8 e 15 dígitos",
+      ascii: "usar somente letras de A à Z, maiúsculas ou minúsculas, e números de 0 à 9",
+      equal: "ser igual nos dois campos",
+      notInstall: "ser diferente da senha de instalação",
+      met: "cumprido",
+      unmet: "falta",
+      invalid: "A senha ainda não cumpre todas as regras.",
+      confirm: "Confirmar",
+    },
+    progress: {
+      title: "Estamos criando o seu certificado",
+      lead: "Não feche esta página. Leva alguns segundos.",
+      stretch: "Protegendo a senha neste aparelho",
+      key: "Criando a sua chave no cofre criptográfico",
+      certificate: "Emitindo o certificado",
+    },
+    success: {
+      title: "Seu certificado digital foi emitido com sucesso!",
+      next: "PRÓXIMOS PASSOS",
+      app: "Faça o download do app para o seu smartphone Android ou iOS.",
+      appWhat: "No celular, abra este endereço, instale o Link ID e toque em “Vamos começar!”.",
+      computer: "Faça o download do instalador para seu computador.",
+      computerWhat: "Instale o Link ID Desktop e selecione o Link ID.",
+      qr: "Leia o QR Code gerado pelo instalador com seu celular para autorizar o uso do certificado na nuvem em seu computador.",
+      how: "Como usar o seu Link ID",
+      getApp: "BAIXE O APP",
+      getInstaller: "BAIXE O INSTALADOR",
+      readQr: "LEIA O QR CODE",
+      facts: "Seu certificado",
+      subject: "Titular",
+      serial: "Número de série",
+      issuer: "Autoridade certificadora",
+      from: "Válido de",
+      to: "até",
+      download: "Baixar o certificado (.pem)",
+      downloadWhat: "Só a parte pública. A chave fica no cofre e nunca sai de lá.",
+    },
+    startOver: "Começar de novo",
+    locked: (time: string) => `Muitas tentativas erradas para este protocolo. Tente de novo ${time}.`,
+    expired: "O prazo desta etapa acabou. Comece de novo: os seus dados não foram guardados nesta página.",
+  },
+} as const;
+
+export const t = pt;
+
+const DATE = new Intl.DateTimeFormat(pt.lang, { dateStyle: "long" });
+const DATE_TIME = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short", timeStyle: "short" });
+const TIME = new Intl.DateTimeFormat(pt.lang, { timeStyle: "short" });
+const NUMBER = new Intl.NumberFormat(pt.lang, { maximumFractionDigits: 1 });
+
+/** RFC 3339 as a date people read; an unreadable one as it came. */
+export function date(text: string): string {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? text : DATE.format(time);
+}
+
+export function dateTime(text: string): string {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? text : DATE_TIME.format(time);
+}
+
+export function clockTime(ms: number): string {
+  return TIME.format(ms);
+}
+
+export function size(bytes: number | null): string {
+  if (bytes === null) return t.common.sizeUnknown;
+  if (bytes < 1000) return `${NUMBER.format(bytes)} B`;
+  const units = ["kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = -1;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${NUMBER.format(value)} ${units[unit]}`;
+}
+
+/** `m:ss` */
+export function clock(seconds: number): string {
+  const whole = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+export function inAbout(seconds: number): string {
+  if (seconds < 90) return t.time.inSeconds(Math.max(1, Math.ceil(seconds)));
+  if (seconds < 90 * 60) return t.time.inMinutes(Math.ceil(seconds / 60));
+  return t.time.inHours(Math.ceil(seconds / 3600));
+}

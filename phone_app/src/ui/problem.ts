@@ -1,0 +1,50 @@
+/** What went wrong, in words that say what to do next. The gateway's own sentences are never shown: they are not to be trusted. */
+
+import { ApiError, Offline, type Gateway } from "../api";
+import { NoStorage } from "../keystore";
+import { inAbout, t } from "../strings";
+import { Expired, Untrusted } from "../trust";
+
+/** A difference that people should correct: beyond it, proofs of possession and expiries stop working. */
+const SKEW_SECONDS = 60;
+
+/** The device has no rights any more: its token or key is not accepted. */
+export function isUnpaired(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
+}
+
+export function problemText(error: unknown, gateway?: Gateway): string {
+  const wrongClock = gateway?.clockSkew !== null && gateway !== undefined && Math.abs(gateway.clockSkew) > SKEW_SECONDS;
+  if (error instanceof Offline) return t.problems.offline;
+  if (error instanceof NoStorage) return t.problems.noStorage;
+  if (wrongClock && (error instanceof Expired || isUnpaired(error))) return t.problems.clock;
+  if (error instanceof Expired) return t.problems.expired;
+  if (error instanceof NotForThisDevice) return t.problems.foreign;
+  if (error instanceof Untrusted) return t.problems.untrusted;
+  if (error instanceof ApiError) return apiProblem(error);
+  return t.problems.unknown(error instanceof Error ? error.name : "erro");
+}
+
+function apiProblem(error: ApiError): string {
+  if (error.code === "password_wrong") {
+    const left = error.number("tries_left");
+    return left === null ? t.password.wrongSimple : t.password.wrong(left);
+  }
+  if (error.code === "emission_locked") return t.emission.locked(inAbout(error.retryAfter ?? 3600));
+  if (error.retryAfter !== null && error.status === 423) return t.problems.lockedUntil(inAbout(error.retryAfter));
+  if (error.code === "credential_locked") return t.problems.lockedForever;
+  const known = t.problems.codes[error.code];
+  if (error.status === 429 && error.retryAfter !== null) return t.problems.waitFor(inAbout(error.retryAfter));
+  if (known !== undefined) return known;
+  if (error.status === 401) return t.problems.unpaired;
+  if (error.status === 404) return t.problems.codes.not_found as string;
+  if (error.status === 429) return t.problems.codes.too_many as string;
+  if (error.status >= 502) return t.problems.codes.unavailable as string;
+  const words = t.problems.unknown(error.code.slice(0, 40));
+  return error.requestId === null ? words : `${words} ${t.problems.withId(error.requestId.slice(0, 64))}`;
+}
+
+/** Signed and good, and meant for another key or a credential that this phone never bound. */
+export class NotForThisDevice extends Error {
+  override name = "NotForThisDevice";
+}

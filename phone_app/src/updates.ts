@@ -1,0 +1,46 @@
+/**
+ * New versions: taken at once when nothing is being decided, else offered. A signing app must not run old code for long, and
+ * must not change under somebody's finger either.
+ */
+
+import { t } from "./strings";
+import { ownScript } from "./ui/scripts";
+import type { Shell } from "./ui/shell";
+
+/** How often to look, for an app that stays open for days. */
+const LOOK_MS = 30 * 60 * 1000;
+
+export function keepUpdated(shell: Shell, idle: () => boolean): void {
+  if (!("serviceWorker" in navigator) || import.meta.env.DEV) return;
+  let reloading = false;
+  const hadController = navigator.serviceWorker.controller !== null;
+  navigator.serviceWorker.addEventListener("controllerchange", () => {
+    if (reloading || !hadController) return; // the first one takes over without anybody noticing
+    reloading = true;
+    location.reload();
+  });
+  const ready = (worker: ServiceWorker): void => {
+    const take = (): void => worker.postMessage("take-over");
+    if (idle()) take();
+    else shell.offer(t.common.newVersion, t.common.update, take);
+  };
+  void register().then((registration) => {
+    if (registration === null) return;
+    if (registration.waiting && hadController) ready(registration.waiting);
+    registration.addEventListener("updatefound", () => {
+      const worker = registration.installing;
+      worker?.addEventListener("statechange", () => {
+        if (worker.state === "installed" && hadController) ready(worker);
+      });
+    });
+    setInterval(() => void registration.update().catch(() => undefined), LOOK_MS);
+  });
+}
+
+async function register(): Promise<ServiceWorkerRegistration | null> {
+  try {
+    return await navigator.serviceWorker.register(ownScript("/sw.js"), { scope: "/", updateViaCache: "none" });
+  } catch {
+    return null; // without it the app works while there is a network
+  }
+}
