@@ -1,0 +1,87 @@
+"""Our errors in CSC's words: status, ``error``, and the standard's own sentence where it has one."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from foundation import errors
+from foundation.dpop import BadProof
+from foundation.errors import JsonObject, JsonValue, LinkIdError
+from foundation.web import BodyTooLarge, Dialect, MethodNotAllowed, RouteNotFound, UnsupportedMedia, WireError
+from foundation.web.errors import Entry
+from hsm_service.credentials.errors import NoSuchCredential
+from hsm_service.csc.errors import InvalidAuthenticationData, NotImplementedHere
+from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
+from hsm_service.signing import errors as signing
+
+ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
+    {
+        # families: what no line below names
+        errors.BadInput: (400, "invalid_request"),
+        errors.NotAuthenticated: (401, "invalid_token"),
+        errors.NotPermitted: (400, "access_denied"),
+        errors.NotFound: (400, "invalid_request"),
+        errors.Conflict: (400, "invalid_request"),
+        errors.Gone: (400, "invalid_request"),
+        errors.TooMany: (429, "temporarily_unavailable"),
+        errors.Locked: (400, "access_denied"),
+        errors.Unavailable: (503, "temporarily_unavailable"),
+        errors.Internal: (500, "server_error"),
+        LinkIdError: (500, "server_error"),
+        # HTTP's own; CSC 10: an unknown method is "not implemented", never "not found"
+        RouteNotFound: (501, "invalid_request"),
+        NotImplementedHere: (501, "invalid_request"),
+        MethodNotAllowed: (405, "invalid_request"),
+        BodyTooLarge: (413, "invalid_request"),
+        UnsupportedMedia: (400, "invalid_request"),
+        # who is calling
+        MalformedAuthorization: (400, "invalid_request"),
+        TokenMissing: (401, "invalid_token"),
+        TokenInvalid: (401, "invalid_token"),
+        BadProof: (401, "invalid_dpop_proof"),
+        # what became of a request
+        InvalidAuthenticationData: (400, "invalid_authentication_data"),
+        signing.RequestRefused: (400, "access_denied"),
+        signing.RequestWithdrawn: (400, "access_denied"),
+        signing.RequestLapsed: (400, "expired_token"),
+        signing.SadExpired: (400, "invalid_request"),
+        signing.BadSad: (400, "invalid_request"),
+        signing.NotTheApprovedHashes: (400, "invalid_request"),
+    }
+)
+
+TEXTS: Final[Mapping[type[LinkIdError], str]] = MappingProxyType(
+    {
+        NoSuchCredential: "Invalid parameter credentialID",
+        signing.UnknownCredential: "Invalid parameter credentialID",
+        signing.CredentialDisabled: "The credential identified by credentialID is disabled",
+        signing.AlgorithmNotPossible: "Invalid parameter signAlgo",
+        signing.BadDigest: "Invalid digest value length",
+        signing.NoHashes: "Empty hash array",
+        signing.TooManyHashes: "Numbers of signatures is too high",
+        signing.BadLabels: "Invalid parameter clientData",
+        signing.UnknownHandle: "Invalid parameter handle",
+        signing.BadSad: "Invalid parameter SAD",
+        signing.SadExpired: "SAD expired",
+        signing.NotTheApprovedHashes: "Hash is not authorized by the SAD.",
+        RouteNotFound: "The method is not implemented",
+        MalformedAuthorization: "Malformed authorization header",
+    }
+)
+
+
+def _body(error: WireError) -> JsonObject:
+    body: dict[str, JsonValue] = {"error": error.code, "error_description": error.detail or error.summary}
+    if error.data:
+        body["linkid"] = dict(error.data)  # ours, beside the standard: such as the reason of a refusal
+    return body
+
+
+DIALECT: Final = Dialect(
+    name="csc",
+    render=_body,
+    entries=ENTRIES,
+    headers={"Cache-Control": "no-store"},
+    challenge='Bearer realm="linkid", DPoP realm="linkid", algs="ES256"',
+    texts=TEXTS,
+)

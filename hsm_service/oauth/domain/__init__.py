@@ -1,0 +1,1 @@
+"""Pure: clients, grants, PKCE. No I/O; time and randomness are arguments."""

@@ -1,0 +1,17 @@
+"""Who is calling the API, as far as an access token tells."""
+
+from dataclasses import dataclass
+
+from hsm_service.oauth.domain.client import ClientKind
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated caller. ``credentials`` is everything it may name; what is not in it does not exist for it."""
+
+    kind: ClientKind
+    id: str
+    name: str
+    credentials: frozenset[str]
+    for_holder: bool
+    """Whether a holder identified themselves (code), rather than the client alone (client credentials)."""

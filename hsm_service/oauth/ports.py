@@ -1,0 +1,60 @@
+"""What OAuth needs from others: the computers, and the ceremony behind the authorize page's QR."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Computer:
+    """An associated computer: its registered name, its key (JWK), and the credentials it may ask for."""
+
+    id: str
+    name: str
+    key: Mapping[str, str]
+    credentials: Sequence[str]
+
+
+class Computers(Protocol):
+    """Pairing's computers."""
+
+    async def find(self, computer: str) -> Computer | None:
+        """None when there is none, or its association ended: its tokens are then worth nothing at once."""
+        ...
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """A link as its page shows it. ``state``: waiting, claimed, approved, associated, refused, dead."""
+
+    state: str
+    expires_in: int
+    frame: str | None = None
+    """What the QR says this second, while waiting."""
+    code: str | None = None
+    """The same for typing."""
+    phone: str | None = None
+    """The nickname of the phone that scanned it."""
+
+
+class Links(Protocol):
+    """Links with purpose ``identify`` (docs/protocol.md section 9.3)."""
+
+    async def open(self, *, page_key: str, client: str, client_name: str, scope: str, address: str) -> str:
+        """Start one; its id (``lnk_…``). ``page_key`` stands where a computer's key thumbprint would.
+
+        Raises a TooMany when this address opens too many.
+        """
+        ...
+
+    async def look(self, link: str, *, page_key: str) -> LinkView:
+        """As it is this second."""
+        ...
+
+    async def check(self, link: str, code: str, *, page_key: str) -> Sequence[str]:
+        """The check code typed; the credentials that the phone approved. Raises pairing's errors, with their texts."""
+        ...
+
+    async def give_up(self, link: str, *, page_key: str) -> None:
+        """The page was left: the phone need not go on."""
+        ...

@@ -1,0 +1,79 @@
+"""Our errors in the words of RFC 6749 section 5.2, for the token and revocation endpoints and for redirects."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from foundation import errors
+from foundation.dpop import BadProof
+from foundation.errors import JsonObject, LinkIdError
+from foundation.web import BodyTooLarge, Dialect, MethodNotAllowed, UnsupportedMedia, WireError
+from foundation.web.errors import Entry
+from hsm_service.oauth.errors import (
+    ClientNotPermitted,
+    GrantRefused,
+    GrantUnknown,
+    ProofMissing,
+    ResponseTypeUnknown,
+    ScopeUnknown,
+    UnknownClient,
+)
+
+ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
+    {
+        # families: what no line below names
+        errors.BadInput: (400, "invalid_request"),
+        errors.NotAuthenticated: (401, "invalid_client"),
+        errors.NotPermitted: (403, "access_denied"),
+        errors.NotFound: (404, "invalid_request"),
+        errors.Conflict: (400, "invalid_request"),
+        errors.Gone: (400, "invalid_request"),
+        errors.TooMany: (429, "temporarily_unavailable"),
+        errors.Locked: (429, "temporarily_unavailable"),
+        errors.Unavailable: (503, "temporarily_unavailable"),
+        errors.Internal: (500, "server_error"),
+        LinkIdError: (500, "server_error"),
+        # HTTP's own
+        MethodNotAllowed: (405, "invalid_request"),
+        BodyTooLarge: (413, "invalid_request"),
+        UnsupportedMedia: (415, "invalid_request"),
+        # RFC 6749 sections 4.1.2.1 and 5.2, RFC 9449 section 5
+        UnknownClient: (401, "invalid_client"),
+        GrantRefused: (400, "invalid_grant"),
+        ClientNotPermitted: (400, "unauthorized_client"),
+        GrantUnknown: (400, "unsupported_grant_type"),
+        ResponseTypeUnknown: (400, "unsupported_response_type"),
+        ScopeUnknown: (400, "invalid_scope"),
+        ProofMissing: (400, "invalid_dpop_proof"),
+        BadProof: (400, "invalid_dpop_proof"),
+    }
+)
+
+
+def description(text: str) -> str:
+    """``error_description``: printable ASCII without quotes and backslashes (RFC 6749 appendix A.8)."""
+    return "".join(char if " " <= char <= "~" and char not in '"\\' else "'" for char in text)
+
+
+def _body(error: WireError) -> JsonObject:
+    return {"error": error.code, "error_description": description(error.detail or error.summary)}
+
+
+DIALECT: Final = Dialect(
+    name="oauth",
+    render=_body,
+    entries=ENTRIES,
+    # section 5.1 wants both, and errors are no less private
+    headers={"Cache-Control": "no-store", "Pragma": "no-cache"},
+    challenge='Basic realm="linkid", charset="UTF-8"',
+)
+
+PREFIXES: Final = ("/oauth2/token", "/oauth2/revoke")
+"""Where this dialect is spoken; the authorize page's own calls answer in ours."""
+
+
+def redirect_parameters(error: LinkIdError) -> dict[str, str]:
+    """The answer's members when an error travels back to the client by redirect (section 4.1.2.1)."""
+    _, code = DIALECT.lookup(type(error))
+    text = error.detail if type(error).may_disclose and error.detail else error.summary
+    return {"error": code, "error_description": description(text)}

@@ -1,0 +1,1 @@
+"""The stories: registering clients, giving tokens, the authorize page, knowing a caller."""

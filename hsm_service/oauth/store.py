@@ -1,0 +1,226 @@
+"""Rows of schema ``oauth`` as domain objects."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from foundation.database import Connection, Database
+from foundation.ids import Token, secret_digest
+from foundation.queries import Queries
+from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
+from hsm_service.oauth.domain.grant import AccessToken, AuthorizeRequest, Code, Page, PageState
+
+QUERIES = Queries.load("hsm_service.oauth")
+
+
+@dataclass(frozen=True)
+class ClientSummary:
+    """A client as an operator's list shows it."""
+
+    id: str
+    name: str
+    method: str
+    grants: Sequence[str]
+    redirects: Sequence[str]
+    created: datetime
+    disabled: datetime | None
+
+
+class OAuthStore:
+    """Reads by itself; what belongs to a larger step writes in the transaction it is given."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def client(self, client_id: str) -> Client | None:
+        """An integrator that is not shut out."""
+        row = await self._database.fetchrow(QUERIES.client, client_id)
+        if row is None:
+            return None
+        keys: list[Mapping[str, str]] = json.loads(row["keys"])
+        return Client(
+            kind=ClientKind.INTEGRATOR,
+            id=row["id"],
+            name=row["name"],
+            method=ClientMethod(row["method"]),
+            grants=frozenset(GrantType(grant) for grant in row["grants"]),
+            redirects=tuple(row["redirects"]),
+            keys=tuple(keys),
+            secret_digest=row["secret_digest"],
+        )
+
+    async def clients(self) -> list[ClientSummary]:
+        """All of them, oldest first."""
+        return [
+            ClientSummary(
+                row["id"],
+                row["name"],
+                row["method"],
+                row["grants"],
+                row["redirects"],
+                row["created_at"],
+                row["disabled_at"],
+            )
+            for row in await self._database.fetch(QUERIES.clients)
+        ]
+
+    async def add_client(self, connection: Connection, client: Client, now: datetime) -> None:
+        """Register."""
+        await connection.execute(
+            QUERIES.add_client,
+            client.id,
+            client.name,
+            client.method.value,
+            client.secret_digest,
+            json.dumps([dict(key) for key in client.keys]),
+            list(client.redirects),
+            sorted(grant.value for grant in client.grants),
+            now,
+        )
+
+    async def new_secret(self, client_id: str, digest: bytes) -> bool:
+        """False when there is no such client with a secret."""
+        return await self._database.fetchval(QUERIES.new_secret, client_id, digest) is not None
+
+    async def disable(self, connection: Connection, client_id: str, now: datetime) -> bool:
+        """Shut a client out, and its tokens with it. False when it was already, or never was."""
+        if await connection.fetchval(QUERIES.disable_client, client_id, now) is None:
+            return False
+        await connection.execute(QUERIES.revoke_client, client_id, now)
+        return True
+
+    async def allow(self, client_id: str, credential: str, now: datetime) -> None:
+        """A client may ask for a credential by itself."""
+        await self._database.execute(QUERIES.allow, client_id, credential, now)
+
+    async def disallow(self, client_id: str, credential: str) -> bool:
+        """And no longer. False when it could not before."""
+        return await self._database.fetchval(QUERIES.disallow, client_id, credential) is not None
+
+    async def allowed(self, client_id: str) -> list[str]:
+        """What it may ask for by itself."""
+        return [row["credential"] for row in await self._database.fetch(QUERIES.allowed, client_id)]
+
+    async def add_page(
+        self, token: Token, request: AuthorizeRequest, link: str, *, now: datetime, until: datetime
+    ) -> None:
+        """An authorize page."""
+        await self._database.execute(
+            QUERIES.add_page,
+            token.public_id,
+            secret_digest(token.secret),
+            request.client,
+            request.redirect,
+            request.redirect_given,
+            request.scope,
+            request.state,
+            request.challenge,
+            link,
+            now,
+            until,
+        )
+
+    async def page(self, page_id: str) -> tuple[Page, bytes] | None:
+        """A page and the digest of its secret."""
+        row = await self._database.fetchrow(QUERIES.page, page_id)
+        if row is None:
+            return None
+        request = AuthorizeRequest(
+            row["client"],
+            row["redirect"],
+            row["redirect_given"],
+            row["scope"],
+            row["state_param"],
+            row["challenge"],
+        )
+        page = Page(row["id"], request, row["client_name"], row["link"], PageState(row["state"]), row["expires_at"])
+        return page, row["secret_digest"]
+
+    async def close_page(self, connection: Connection, page_id: str, state: PageState, now: datetime) -> bool:
+        """False when it was closed before, or is too old."""
+        return await connection.fetchval(QUERIES.close_page, page_id, state.value, now) is not None
+
+    async def add_code(
+        self, connection: Connection, token: Token, page: Page, credentials: Sequence[str], until: datetime
+    ) -> None:
+        """The code a finished page gives."""
+        request = page.request
+        await connection.execute(
+            QUERIES.add_code,
+            token.public_id,
+            secret_digest(token.secret),
+            page.id,
+            request.client,
+            request.redirect,
+            request.redirect_given,
+            request.challenge,
+            request.scope,
+            list(credentials),
+            until,
+        )
+
+    async def consume_code(
+        self, connection: Connection, code_id: str, secret: str, client_id: str, now: datetime
+    ) -> Code | None:
+        """The code, to exactly one of all who try."""
+        row = await connection.fetchrow(QUERIES.consume_code, code_id, secret_digest(secret), client_id, now)
+        if row is None:
+            return None
+        return Code(
+            row["id"],
+            row["redirect"],
+            row["redirect_given"],
+            row["challenge"],
+            row["scope"],
+            tuple(row["credentials"]),
+        )
+
+    async def revoke_by_code(self, connection: Connection, code_id: str, secret: str, now: datetime) -> int:
+        """Take back what a code gave that was used before; how many tokens that were."""
+        return len(await connection.fetch(QUERIES.revoke_by_code, code_id, secret_digest(secret), now))
+
+    async def add_token(
+        self, connection: Connection, token: Token, stored: AccessToken, *, code: str | None, now: datetime
+    ) -> None:
+        """An access token."""
+        await connection.execute(
+            QUERIES.add_token,
+            token.public_id,
+            secret_digest(token.secret),
+            stored.client_kind,
+            stored.client,
+            stored.scope,
+            stored.jkt,
+            None if stored.credentials is None else list(stored.credentials),
+            code,
+            now,
+            stored.expires,
+        )
+
+    async def token(self, token_id: str, secret: str, now: datetime) -> AccessToken | None:
+        """A token that is good now."""
+        row = await self._database.fetchrow(QUERIES.token, token_id, secret_digest(secret), now)
+        if row is None:
+            return None
+        credentials = row["credentials"]
+        return AccessToken(
+            row["id"],
+            row["client_kind"],
+            row["client"],
+            row["scope"],
+            row["jkt"],
+            None if credentials is None else tuple(credentials),
+            row["expires_at"],
+        )
+
+    async def revoke_token(self, token_id: str, secret: str, client_id: str, now: datetime) -> bool:
+        """The client's own token; False when there was nothing to revoke."""
+        found = await self._database.fetchval(QUERIES.revoke_token, token_id, secret_digest(secret), client_id, now)
+        return found is not None
+
+    async def forget(self, before: datetime, limit: int) -> None:
+        """Remove what is over since long, in the order of the references."""
+        for query in (QUERIES.forget_tokens, QUERIES.forget_codes, QUERIES.forget_pages):
+            await self._database.execute(query, before, limit)

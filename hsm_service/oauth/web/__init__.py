@@ -1,0 +1,1 @@
+"""OAuth on HTTP: ``endpoints`` for programs, ``authorize`` for people, ``bearer`` for the APIs behind a token."""
