@@ -1,0 +1,177 @@
+"""The SAM over its private channel (docs/protocol.md section 10), as pairing's port has it.
+
+Errors of the contract (``protocol.errors``) and of the families arrive as what they are. What the SAM does not find, or
+keeps from a device, becomes NotFound whatever its own name for it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final, Protocol, cast, get_args
+
+from foundation.channel import RemoteError
+from foundation.encoding import JsonObject, JsonValue
+from foundation.errors import Internal, LinkIdError
+from pairing.errors import BindingNotActive, CredentialNotOfPhone, NothingToDecide
+from pairing.ports import (
+    AskingComputer,
+    AskingIntegrator,
+    Binding,
+    DocumentState,
+    FixedDocument,
+    Verdict,
+    WaitingDocument,
+)
+
+_ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
+    {
+        "document_unknown": NothingToDecide,
+        "document_not_found": NothingToDecide,
+        "device_unknown": NothingToDecide,
+        "credential_unknown": CredentialNotOfPhone,
+        "credential_not_active": CredentialNotOfPhone,
+        "binding_unknown": BindingNotActive,
+        "binding_not_active": BindingNotActive,
+    }
+)
+"""By the SAM's code. One that is not here passes unchanged, and its family decides."""
+
+
+class PrivateCalls(Protocol):
+    """``foundation.channel.PrivateClient``, as far as we use it."""
+
+    async def call(self, name: str, body: JsonObject | None = None) -> JsonObject:
+        """Post and return."""
+        ...
+
+
+class UnexpectedSamAnswer(Internal):
+    """The SAM answered something that the protocol does not know: versions that do not fit."""
+
+    code = "unexpected_sam_answer"
+
+
+class SamOverChannel:
+    """See ports.Sam."""
+
+    def __init__(self, client: PrivateCalls) -> None:
+        """``client``: to any SAM; they are alike."""
+        self._client = client
+
+    async def fix_pair(self, device: str, device_key: JsonObject, nickname: str, credential: str) -> FixedDocument:
+        return await self._fixed(
+            "documents/pair",
+            {"device": device, "device_key": device_key, "nickname": nickname, "credential": credential},
+        )
+
+    async def fix_test(self, binding: str) -> FixedDocument:
+        return await self._fixed("documents/test", {"binding": binding})
+
+    async def fix_associate(self, device: str, credentials: Sequence[str], computer: AskingComputer) -> FixedDocument:
+        asking: JsonObject = {
+            "id": computer.id,
+            "name": computer.name,
+            "os": computer.os,
+            "key": computer.key,
+            "address": computer.address,
+        }
+        return await self._fixed(
+            "documents/associate", {"device": device, "credentials": list(credentials), "computer": asking}
+        )
+
+    async def fix_identify(self, device: str, integrator: AskingIntegrator, scope: str, address: str) -> FixedDocument:
+        asking: JsonObject = {"id": integrator.id, "name": integrator.name}
+        return await self._fixed(
+            "documents/identify", {"device": device, "integrator": asking, "scope": scope, "address": address}
+        )
+
+    async def statement(self, document: str, device: str) -> FixedDocument:
+        answer = await self._call("documents/statement", {"document": document, "device": device})
+        return FixedDocument(document, _text(answer, "statement"), _instant(answer, "expires"))
+
+    async def waiting(self, device: str) -> list[WaitingDocument]:
+        answer = await self._call("documents/waiting", {"device": device})
+        return [
+            WaitingDocument(
+                _text(item, "document"), _text(item, "type"), _text(item, "statement"), _instant(item, "expires")
+            )
+            for item in _objects(answer, "items")
+        ]
+
+    async def decide(self, document: str, device: str, *, decision: str, proof: str | None, signature: str) -> Verdict:
+        answer = await self._call(
+            "documents/decide",
+            {"document": document, "device": device, "decision": decision, "proof": proof, "signature": signature},
+        )
+        state = _text(answer, "state")
+        if state not in ("approved", "refused"):
+            raise UnexpectedSamAnswer("documents/decide: unknown state")
+        return Verdict(
+            "approved" if state == "approved" else "refused",
+            _text(answer, "type"),
+            binding=_optional(answer, "binding"),
+            activation=_optional(answer, "activation"),
+        )
+
+    async def state(self, document: str) -> DocumentState:
+        state = _text(await self._call("documents/state", {"document": document}), "state")
+        if state not in get_args(DocumentState):
+            raise UnexpectedSamAnswer("documents/state: unknown state")
+        return cast(DocumentState, state)
+
+    async def withdraw(self, document: str) -> None:
+        await self._call("documents/withdraw", {"document": document})
+
+    async def bindings(self, device: str) -> list[Binding]:
+        answer = await self._call("bindings/list", {"device": device})
+        return [
+            Binding(_text(item, "binding"), _text(item, "credential"), _text(item, "state"))
+            for item in _objects(answer, "bindings")
+        ]
+
+    async def end_bindings(self, device: str) -> None:
+        await self._call("bindings/end", {"device": device})
+
+    async def end_association(self, computer: str, device: str | None) -> None:
+        body = {"computer": computer} if device is None else {"computer": computer, "device": device}
+        await self._call("associations/end", body)
+
+    async def _fixed(self, name: str, body: JsonObject) -> FixedDocument:
+        answer = await self._call(name, body)
+        return FixedDocument(_text(answer, "document"), _text(answer, "statement"), _instant(answer, "expires"))
+
+    async def _call(self, name: str, body: JsonObject) -> JsonObject:
+        try:
+            return await self._client.call(name, body)
+        except LinkIdError as error:
+            code = error.remote_code if isinstance(error, RemoteError) else error.code
+            ours = _ERRORS.get(code)
+            if ours is None:
+                raise
+            raise ours() from error
+
+
+def _text(answer: JsonObject, name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str):
+        raise UnexpectedSamAnswer(f"no text in {name}")
+    return value
+
+
+def _optional(answer: JsonObject, name: str) -> str | None:
+    return None if answer.get(name) is None else _text(answer, name)
+
+
+def _objects(answer: JsonObject, name: str) -> list[Mapping[str, JsonValue]]:
+    value = answer.get(name)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise UnexpectedSamAnswer(f"no list of objects in {name}")
+    return value
+
+
+def _instant(answer: JsonObject, name: str) -> datetime:
+    """Seconds since 1970, as inside signed things."""
+    value = answer.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UnexpectedSamAnswer(f"no number of seconds in {name}")
+    return datetime.fromtimestamp(value, UTC)

@@ -1,0 +1,72 @@
+"""How often is too often: numbers with their reasons, and the arithmetic of a sliding window.
+
+The uses themselves are rows (``pairing.uses``), so that a restart or a second gateway forgets nothing.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+
+class Scope(StrEnum):
+    """What is counted. The subject (which number, which network) is counted beside it."""
+
+    NUMBER = "number"
+    NEIGHBOURHOOD = "neighbourhood"
+    NETWORK = "network"
+    BUDGET = "budget"
+    MISS = "miss"
+    LINK = "link"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most ``count`` uses in any ``window``."""
+
+    scope: Scope
+    count: int
+    window: timedelta
+
+
+SENDING: Final = (
+    # A person needs one message, a person with bad luck three.
+    Limit(Scope.NUMBER, 3, timedelta(minutes=10)),
+    Limit(Scope.NUMBER, 10, timedelta(days=1)),
+    # Ten thousand numbers share these digits; in a minute's traffic hardly ever two of them pair.
+    Limit(Scope.NEIGHBOURHOOD, 20, timedelta(hours=1)),
+    # An office or a mobile carrier's shared address: many people, but not all pairing in the same minutes.
+    Limit(Scope.NETWORK, 20, timedelta(minutes=10)),
+    Limit(Scope.NETWORK, 100, timedelta(days=1)),
+)
+
+MISSES: Final = (Limit(Scope.MISS, 10, timedelta(minutes=5)),)
+"""Typed link codes that nothing answers to, per phone. Half a code has 25 bits: ten guesses find nothing."""
+
+LINKS: Final = (Limit(Scope.LINK, 30, timedelta(minutes=10)),)
+"""Links begun, per network."""
+
+
+def budget(messages_per_day: int) -> Limit:
+    """The breaker: what all messages together may be in a day, whoever asks. Beyond it we send nothing to anybody."""
+    return Limit(Scope.BUDGET, messages_per_day, timedelta(days=1))
+
+
+def reopens_in(limit: Limit, blocking: datetime, now: datetime) -> int:
+    """Whole seconds, at least one, until the ``count``-th last use leaves the window."""
+    left = blocking + limit.window - now
+    return max(1, -(-left // timedelta(seconds=1)))
+
+
+def network(address: str) -> str:
+    """What counts as one caller: an IPv4 address, or the /64 that one IPv6 customer is given. Unreadable ones share."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)

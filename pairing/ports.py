@@ -1,0 +1,178 @@
+"""What pairing needs from others, stated here and met elsewhere: the roof brings them together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol, TypeAlias
+
+from foundation.database import Connection
+from foundation.encoding import JsonObject
+
+DocumentState: TypeAlias = Literal["waiting", "approved", "refused", "expired", "withdrawn"]
+
+
+@dataclass(frozen=True)
+class FixedDocument:
+    """A document the SAM fixed and signed."""
+
+    document: str
+    statement: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class WaitingDocument:
+    """A document that a device may decide now."""
+
+    document: str
+    type: str
+    statement: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``, ``activation`` for ``sign``."""
+
+    state: Literal["approved", "refused"]
+    type: str
+    binding: str | None = None
+    activation: str | None = None
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Device × credential, as the SAM has it. ``state``: ``trial``, ``active`` …"""
+
+    binding: str
+    credential: str
+    state: str
+
+
+@dataclass(frozen=True)
+class AskingComputer:
+    """The computer that a holder is asked to associate: all of it ends up in the document."""
+
+    id: str
+    name: str
+    os: str
+    key: JsonObject
+    address: str
+
+
+@dataclass(frozen=True)
+class AskingIntegrator:
+    """The integrator that a holder is asked to identify to."""
+
+    id: str
+    name: str
+
+
+class Sam(Protocol):
+    """The judge (docs/protocol.md section 10).
+
+    Raises ``protocol.errors`` about decisions, NotFound for what is not this device's, Unavailable when it is away.
+    """
+
+    async def fix_pair(self, device: str, device_key: JsonObject, nickname: str, credential: str) -> FixedDocument:
+        """``documents/pair``."""
+        ...
+
+    async def fix_test(self, binding: str) -> FixedDocument:
+        """``documents/test``."""
+        ...
+
+    async def fix_associate(self, device: str, credentials: Sequence[str], computer: AskingComputer) -> FixedDocument:
+        """``documents/associate``."""
+        ...
+
+    async def fix_identify(self, device: str, integrator: AskingIntegrator, scope: str, address: str) -> FixedDocument:
+        """``documents/identify``."""
+        ...
+
+    async def statement(self, document: str, device: str) -> FixedDocument:
+        """``documents/statement``. Raises NotFound unless this device may decide it."""
+        ...
+
+    async def waiting(self, device: str) -> Sequence[WaitingDocument]:
+        """``documents/waiting``."""
+        ...
+
+    async def decide(self, document: str, device: str, *, decision: str, proof: str | None, signature: str) -> Verdict:
+        """``documents/decide``: step 7. The three texts go through as they came."""
+        ...
+
+    async def state(self, document: str) -> DocumentState:
+        """``documents/state``."""
+        ...
+
+    async def withdraw(self, document: str) -> None:
+        """``documents/withdraw``. Withdrawing a decided one changes nothing."""
+        ...
+
+    async def bindings(self, device: str) -> Sequence[Binding]:
+        """``bindings/list``."""
+        ...
+
+    async def end_bindings(self, device: str) -> None:
+        """``bindings/end``: all of a device. It only ever takes rights away."""
+        ...
+
+    async def end_association(self, computer: str, device: str | None) -> None:
+        """``associations/end``: what this device gave this computer; None: what any device gave it."""
+        ...
+
+
+@dataclass(frozen=True)
+class CredentialFacts:
+    """What a phone shows of a credential. ``kind``: ``person`` or ``company``."""
+
+    id: str
+    subject: str
+    kind: str
+    valid_to: datetime
+    state: str
+
+
+class Holders(Protocol):
+    """Whose credentials there are."""
+
+    async def for_number(self, number: str) -> Sequence[CredentialFacts]:
+        """The credentials whose holder gave this E.164 number, maybe none."""
+        ...
+
+    async def facts(self, credentials: Sequence[str]) -> Sequence[CredentialFacts]:
+        """Those of these ids that exist, in any order."""
+        ...
+
+
+class Sms(Protocol):
+    """Text messages."""
+
+    async def send(self, connection: Connection, to: str | None, text: str, expires: datetime) -> None:
+        """Queue a message in the caller's transaction; it is worthless after ``expires``.
+
+        ``to`` None: a message to nobody. The same work is done and nothing leaves, so that the time taken does not tell
+        whether a number is known.
+        """
+        ...
+
+
+class Doorbell(Protocol):
+    """Telling phones that something waits, without saying what."""
+
+    async def ring(self, connection: Connection, devices: Sequence[str], document: str, expires: datetime) -> None:
+        """Queue a ring for each device in the caller's transaction."""
+        ...
+
+    async def settle(self, connection: Connection, document: str) -> None:
+        """The document is decided: stop ringing for it."""
+        ...
+
+
+class Callers(Protocol):
+    """Whoever waits for signatures."""
+
+    async def decided(self, document: str) -> None:
+        """A phone decided a signature request: wake who waits for it. Only a hint."""
+        ...

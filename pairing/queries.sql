@@ -1,0 +1,267 @@
+-- Every statement of this slice. What consumes something is one guarded UPDATE … RETURNING: among rivals one wins.
+--
+-- Where a state changes, the table of pairing/domain arrives as two columns (sources, targets) and the row follows it:
+-- "unnest($n::text[], $m::text[]) AS step (source, target)". A row in another state is left alone and nothing returns.
+
+-- ---- The proof of a number -------------------------------------------------------------------------------------------
+
+-- name: end_open_pairing
+-- Whoever starts again with the same key gives up what was open.
+UPDATE pairing.pairings SET state = step.target
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE jkt = $1 AND state = step.source;
+
+-- name: add_pairing
+-- A number was given and a first code is on its way.
+INSERT INTO pairing.pairings (id, jkt, key, number, known, state, sends, tries, sent_at, expires_at, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, 1, 0, $7, $8, $7);
+
+-- name: pairing
+-- A pairing, to the key that began it only.
+SELECT id, jkt, key, number, known, state, sends, tries, sent_at, expires_at
+FROM pairing.pairings WHERE id = $1 AND jkt = $2;
+
+-- name: send_again
+-- Count one more message, whose code replaces the last: only if nobody else sent one since we looked.
+UPDATE pairing.pairings SET state = step.target, sends = sends + 1, sent_at = $6, expires_at = $7
+FROM unnest($4::text[], $5::text[]) AS step (source, target)
+WHERE id = $1 AND jkt = $2 AND sends = $3 AND sends < 3 AND state = step.source
+RETURNING sends;
+
+-- name: reserve_try
+-- Count a try before it is made, so that no crash and no rival makes it free.
+UPDATE pairing.pairings SET tries = tries + 1
+WHERE id = $1 AND jkt = $2 AND state = 'sent' AND tries < 5 AND expires_at > $3
+RETURNING id, jkt, key, number, known, state, sends, tries, sent_at, expires_at;
+
+-- name: take_code
+-- Consume the code of that message, once.
+UPDATE pairing.pairings SET state = step.target
+FROM unnest($3::text[], $4::text[]) AS step (source, target)
+WHERE id = $1 AND sends = $2 AND state = step.source AND expires_at > $5
+RETURNING id;
+
+-- name: spend_tries
+-- The last try was wrong: nothing can be proved with this pairing any more.
+UPDATE pairing.pairings SET state = step.target
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE id = $1 AND state = step.source AND tries >= 5
+RETURNING id;
+
+-- ---- Devices ---------------------------------------------------------------------------------------------------------
+
+-- name: add_device
+-- The phone with this key: a new one, or the one that is there, which gets a new token (the old one is void).
+INSERT INTO pairing.devices (id, jkt, key, state, token, token_digest, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (jkt) WHERE state <> 'removed' DO UPDATE SET token = EXCLUDED.token, token_digest = EXCLUDED.token_digest
+RETURNING id, jkt, key, nickname, state;
+
+-- name: prove_number
+-- This phone received a code at this number, now.
+INSERT INTO pairing.numbers (device, number, verified_at) VALUES ($1, $2, $3)
+ON CONFLICT (device, number) DO UPDATE SET verified_at = EXCLUDED.verified_at;
+
+-- name: numbers
+-- The numbers a phone proved since then, the latest first.
+SELECT number, verified_at FROM pairing.numbers WHERE device = $1 AND verified_at > $2 ORDER BY verified_at DESC, number;
+
+-- name: device_by_token
+-- The phone of a token's public half, with the digest of its secret half.
+SELECT id, jkt, key, nickname, state, token_digest FROM pairing.devices WHERE token = $1 AND state <> 'removed';
+
+-- name: device
+-- A phone.
+SELECT id, jkt, key, nickname, state FROM pairing.devices WHERE id = $1;
+
+-- name: step_device
+-- Something happened to a phone.
+UPDATE pairing.devices SET state = step.target
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE id = $1 AND state = step.source
+RETURNING id, jkt, key, nickname, state;
+
+-- name: name_device
+-- A phone takes its (next) nickname.
+UPDATE pairing.devices SET nickname = $2, state = step.target
+FROM unnest($3::text[], $4::text[]) AS step (source, target)
+WHERE id = $1 AND state = step.source
+RETURNING id, jkt, key, nickname, state;
+
+-- name: remove_device
+-- A phone is unpaired; its token answers no more.
+UPDATE pairing.devices SET state = step.target, removed_at = $4
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE id = $1 AND state = step.source
+RETURNING id;
+
+-- name: add_ring
+-- Ring this phone for this credential from now on.
+INSERT INTO pairing.rings (device, credential, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
+-- name: devices_to_ring
+-- Which phones to ring for a credential.
+SELECT ring.device FROM pairing.rings AS ring JOIN pairing.devices AS device ON device.id = ring.device
+WHERE ring.credential = $1 AND device.state = 'active' ORDER BY ring.device;
+
+-- name: end_rings
+-- A removed phone is rung no more.
+DELETE FROM pairing.rings WHERE device = $1;
+
+-- ---- Links -----------------------------------------------------------------------------------------------------------
+
+-- name: end_open_link
+-- Whoever starts again with the same key gives up what was open.
+UPDATE pairing.links SET state = step.target, ended_by = $4
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE jkt = $1 AND state = step.source
+RETURNING id, document;
+
+-- name: add_link
+-- A link begins. A computer whose key we know keeps its id.
+INSERT INTO pairing.links (id, purpose, state, jkt, key, token, locator, computer, name, os, version, integrator, scope,
+                           address, checks, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7,
+        CASE WHEN $8::text IS NOT NULL THEN coalesce((SELECT id FROM pairing.computers WHERE jkt = $4), $8) END,
+        $9, $10, $11, $12, $13, $14, 0, $15, $16)
+RETURNING *;
+
+-- name: link
+-- A link, to the key that began it only, with the nickname of the phone that claimed it.
+SELECT link.*, device.nickname AS phone, device.jkt AS device_jkt
+FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
+WHERE link.id = $1 AND link.jkt = $2;
+
+-- name: link_by_token
+-- The link whose frame was scanned.
+SELECT link.*, device.nickname AS phone, device.jkt AS device_jkt
+FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
+WHERE link.token = $1;
+
+-- name: link_by_locator
+-- The open link whose code was typed.
+SELECT link.*, device.nickname AS phone, device.jkt AS device_jkt
+FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
+WHERE link.locator = $1 AND link.state IN ('waiting', 'claimed', 'approved');
+
+-- name: link_by_document
+-- The link that a decided document belongs to.
+SELECT link.*, device.nickname AS phone, device.jkt AS device_jkt
+FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
+WHERE link.document = $1;
+
+-- name: claim_link
+-- The first phone that scans a link claims it, and with it the frames vanish.
+UPDATE pairing.links AS link SET state = step.target, device = $4
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE link.id = $1 AND link.state = step.source AND link.expires_at > $5
+RETURNING link.id;
+
+-- name: unclaim_link
+-- No document came of the claim: the link is free again, unless something else happened to it.
+UPDATE pairing.links AS link SET state = step.target, device = NULL
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE link.id = $1 AND link.device = $4 AND link.document IS NULL AND link.state = step.source
+RETURNING link.id;
+
+-- name: document_of_link
+-- The SAM fixed this document for the phone that claimed the link. Only the first one counts.
+UPDATE pairing.links SET document = $3, credentials = $4
+WHERE id = $1 AND device = $2 AND state = 'claimed' AND document IS NULL AND expires_at > $5
+RETURNING id;
+
+-- name: step_link
+-- Something happened to a link that still lives.
+UPDATE pairing.links AS link SET state = step.target, ended_by = $5
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE link.id = $1 AND link.state = step.source AND link.expires_at > $4
+RETURNING link.id;
+
+-- name: reserve_check
+-- Count a check code before it is compared.
+UPDATE pairing.links SET checks = checks + 1
+WHERE id = $1 AND jkt = $2 AND state = 'approved' AND checks < 3 AND expires_at > $3
+RETURNING checks;
+
+-- ---- Computers -------------------------------------------------------------------------------------------------------
+
+-- name: add_computer
+-- A computer was associated: a new one, or one that is known by its key and may have another name by now.
+INSERT INTO pairing.computers (id, jkt, key, name, os, version, created_at, last_used_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, os = EXCLUDED.os, version = EXCLUDED.version
+RETURNING id;
+
+-- name: add_association
+-- This phone gave this computer the use of these credentials; a second time renews what the first gave.
+INSERT INTO pairing.associations (computer, device, credentials, since) VALUES ($1, $2, $3, $4)
+ON CONFLICT (computer, device) WHERE ended_at IS NULL
+DO UPDATE SET credentials = EXCLUDED.credentials, since = EXCLUDED.since;
+
+-- name: computers_of_device
+-- What a phone associated, for its list.
+SELECT computer.id, computer.name, computer.os, computer.last_used_at, association.since, association.credentials
+FROM pairing.associations AS association JOIN pairing.computers AS computer ON computer.id = association.computer
+WHERE association.device = $1 AND association.ended_at IS NULL ORDER BY association.since, computer.id;
+
+-- name: computer
+-- A computer with at least one association that lives: an OAuth client.
+SELECT computer.id, computer.jkt, computer.key, computer.name, computer.os,
+       (SELECT array_agg(DISTINCT credential ORDER BY credential)
+        FROM pairing.associations AS association, unnest(association.credentials) AS credential
+        WHERE association.computer = computer.id AND association.ended_at IS NULL) AS credentials
+FROM pairing.computers AS computer
+WHERE computer.id = $1
+  AND EXISTS (SELECT FROM pairing.associations WHERE computer = $1 AND ended_at IS NULL);
+
+-- name: touch_computer
+-- A computer was used; minutes are exact enough.
+UPDATE pairing.computers SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2 - interval '1 minute';
+
+-- name: end_association
+-- A phone takes back what it gave a computer.
+UPDATE pairing.associations SET ended_at = $3 WHERE computer = $1 AND device = $2 AND ended_at IS NULL
+RETURNING computer;
+
+-- name: end_associations
+-- A removed phone takes back what it gave to any computer.
+UPDATE pairing.associations SET ended_at = $2 WHERE device = $1 AND ended_at IS NULL RETURNING computer;
+
+-- name: end_associations_of_computer
+-- A computer goes, for every phone that gave it something.
+UPDATE pairing.associations SET ended_at = $2 WHERE computer = $1 AND ended_at IS NULL RETURNING device;
+
+-- name: computer_key
+-- Whether this is, or was, a computer's key.
+SELECT true FROM pairing.computers WHERE id = $1 AND jkt = $2;
+
+-- ---- Limits ----------------------------------------------------------------------------------------------------------
+
+-- name: queue_for
+-- One at a time per subject, in one order for everybody, so that counting and using cannot interleave.
+SELECT pg_advisory_xact_lock(key) FROM (
+    SELECT DISTINCT hashtextextended('pairing.uses ' || subject, 0) AS key FROM unnest($1::text[]) AS subject
+    ORDER BY key OFFSET 0
+) AS keys;
+
+-- name: blocking_use
+-- The use that must leave the window before there may be another: the count-th last, if there are that many.
+SELECT at FROM pairing.uses WHERE scope = $1 AND subject = $2 AND at > $3 ORDER BY at DESC OFFSET $4 LIMIT 1;
+
+-- name: add_use
+-- Somebody used something that is limited.
+INSERT INTO pairing.uses (scope, subject, at) VALUES ($1, $2, $3);
+
+-- ---- Forgetting ------------------------------------------------------------------------------------------------------
+
+-- name: forget_uses
+-- Uses that no window reaches any more.
+DELETE FROM pairing.uses WHERE at < $1;
+
+-- name: forget_pairings
+-- Numbers given in pairings are personal data; what is over and old goes.
+DELETE FROM pairing.pairings WHERE created_at < $1;
+
+-- name: forget_links
+-- Names and addresses of links that are over and old.
+DELETE FROM pairing.links WHERE created_at < $1;

@@ -1,0 +1,11 @@
+"""The stories: who does what in which order, with which rows in which transaction.
+
+* ``phones``: a number, a code, a nickname, a token; what a phone is told about itself.
+* ``decisions``: documents of the SAM on their way to a phone and back, and what follows from the SAM's verdict.
+* ``links``: a QR code, the phone that claims it, the check code. OAuth's authorize page uses it as well.
+* ``computers``: computers as OAuth clients, and how they go.
+* ``bells``: which phones to ring for a credential.
+* ``meter``: limits.
+
+A service holds no state; every gateway has its own and they agree through the database.
+"""

@@ -1,0 +1,183 @@
+"""Documents of the SAM, to the phone and back, and what follows from the SAM's verdict.
+
+The gateway is a postman here: it cannot read a proof, cannot make a decision, and does not judge one. It reacts, by
+one table (``_REACTIONS``), to what the SAM says became of a document of that type:
+
+=========  ==============================================================================
+pair       a binding is on trial: a test is fixed and rung
+test       the round trip worked: the device is active, and is rung from now on
+associate  the link is approved: the check code is shown (``links.py``)
+identify   the same, for an authorize page
+sign       whoever waits for the signature is woken
+=========  ==============================================================================
+
+Every reaction may be repeated: between the SAM's commit and ours this process may die.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.errors import NotFound
+from foundation.ids import is_id
+from pairing.domain.ceremony import NUMBER_PROOF_LIFE, Device, DeviceEvent
+from pairing.errors import CredentialNotOfPhone, NicknameNeeded, NothingToDecide, NumberProofOld
+from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Sam, Verdict, WaitingDocument
+from pairing.service.links import LinkService
+from pairing.store import DeviceRow, DeviceStore
+from protocol.errors import DocumentDecided
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the phone is told. ``check_code`` after a link was approved, ``document``: a test that will ring."""
+
+    state: str
+    check_code: str | None = None
+    document: str | None = None
+
+
+Reaction: TypeAlias = "Callable[[DecisionService, DeviceRow, str, Verdict], Awaitable[Decided]]"
+
+
+class DecisionService:
+    """One per gateway."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        audit: AuditChain,
+        *,
+        sam: Sam,
+        holders: Holders,
+        doorbell: Doorbell,
+        callers: Callers,
+        links: LinkService,
+    ) -> None:
+        """The roof brings the partners together."""
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._sam = sam
+        self._holders = holders
+        self._doorbell = doorbell
+        self._callers = callers
+        self._links = links
+        self._devices = DeviceStore(database)
+
+    async def bind(self, device: DeviceRow, credential: str) -> FixedDocument:
+        """A document by which the phone asks to be bound to a credential; approving it needs the usage password.
+
+        Raises NicknameNeeded, NumberProofOld, CredentialNotOfPhone, and what the SAM refuses.
+        """
+        if device.nickname is None:
+            raise NicknameNeeded()
+        numbers = await self._devices.numbers_since(device.id, self._clock.now() - NUMBER_PROOF_LIFE)
+        if not numbers:
+            raise NumberProofOld()
+        reachable = {facts.id for number in numbers for facts in await self._holders.for_number(number)}
+        if credential not in reachable:
+            raise CredentialNotOfPhone(credential[:40])
+        return await self._sam.fix_pair(device.id, device.key, device.nickname, credential)
+
+    async def waiting(self, device: DeviceRow) -> Sequence[WaitingDocument]:
+        """What this device may decide now."""
+        items = await self._sam.waiting(device.id)
+        if device.state is Device.TRIAL and not any(item.type == "test" for item in items):
+            # The process that should have rung the test died after the SAM's commit, or nobody answered in time.
+            for binding in await self._sam.bindings(device.id):
+                if binding.state == "trial":
+                    await self._ring_test(device, binding.binding)
+            items = await self._sam.waiting(device.id)
+        return items
+
+    async def statement(self, device: DeviceRow, document: str) -> FixedDocument:
+        """The statement of a document this device may decide. Raises NothingToDecide."""
+        if not (is_id(document, "doc") or is_id(document, "req")):
+            raise NothingToDecide("not a document's id")
+        try:
+            return await self._sam.statement(document, device.id)
+        except NotFound as cause:
+            raise NothingToDecide(document) from cause
+
+    async def decide(
+        self, device: DeviceRow, document: str, *, decision: str, proof: str | None, signature: str
+    ) -> Decided:
+        """Carry a decision to the SAM and react to its verdict.
+
+        Raises NothingToDecide and the errors of ``protocol.errors`` about decisions, proofs and passwords.
+        """
+        if not (is_id(document, "doc") or is_id(document, "req")):
+            raise NothingToDecide("not a document's id")
+        try:
+            verdict = await self._sam.decide(document, device.id, decision=decision, proof=proof, signature=signature)
+        except NotFound as cause:
+            raise NothingToDecide(document) from cause
+        except DocumentDecided:
+            # The phone may be repeating itself because our answer was lost. Only the ceremony's next step is told
+            # again, only to the phone that approved; the decision itself changes nothing any more.
+            check_code = await self._links.approved_before(device, document) if decision == "approve" else None
+            if check_code is None:
+                raise
+            return Decided("approved", check_code=check_code)
+        decided = await self._REACTIONS.get(verdict.type, DecisionService._nothing)(self, device, document, verdict)
+        async with self._database.transaction() as connection:
+            await self._doorbell.settle(connection, document)
+            self._audit.note(
+                connection,
+                "decision.carried",
+                document=document,
+                device=device.id,
+                type=verdict.type,
+                state=verdict.state,
+            )
+        return decided
+
+    async def _pair(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        if verdict.state != "approved" or verdict.binding is None:
+            return Decided(verdict.state)
+        async with self._database.transaction() as connection:
+            await self._devices.step(connection, device.id, DeviceEvent.BOUND)
+        return Decided(verdict.state, document=await self._ring_test(device, verdict.binding))
+
+    async def _test(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        if verdict.state == "approved":
+            active = [one for one in await self._sam.bindings(device.id) if one.state == "active"]
+            async with self._database.transaction() as connection:
+                await self._devices.step(connection, device.id, DeviceEvent.TEST_APPROVED)
+                for binding in active:
+                    await self._devices.ring_for(connection, device.id, binding.credential, self._clock.now())
+                self._audit.note(connection, "device.active", device=device.id, binding=verdict.binding)
+        return Decided(verdict.state)
+
+    async def _link(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        if verdict.state == "approved":
+            return Decided(verdict.state, check_code=await self._links.approve(device, document))
+        await self._links.refuse(document)
+        return Decided(verdict.state)
+
+    async def _sign(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        await self._callers.decided(document)
+        return Decided(verdict.state)
+
+    async def _nothing(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        return Decided(verdict.state)
+
+    async def _ring_test(self, device: DeviceRow, binding: str) -> str:
+        """Fix the test of a binding and ring it; its document."""
+        test = await self._sam.fix_test(binding)
+        async with self._database.transaction() as connection:
+            await self._doorbell.ring(connection, [device.id], test.document, test.expires)
+        return test.document
+
+    _REACTIONS: ClassVar[dict[str, Reaction]] = {
+        "pair": _pair,
+        "test": _test,
+        "associate": _link,
+        "identify": _link,
+        "sign": _sign,
+    }

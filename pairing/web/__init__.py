@@ -1,0 +1,32 @@
+"""HTTP of this slice: ``/phone/v1`` (docs/protocol.md 9.2) and ``/links/v1`` (9.3).
+
+    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, computers)
+
+``GET /phone/v1/live`` is push's; it finds out who is calling by ``Doorkeeper.device`` as well.
+"""
+
+from aiohttp import web
+
+from pairing.service.computers import ComputerService
+from pairing.service.decisions import DecisionService
+from pairing.service.links import LinkService
+from pairing.service.phones import PhoneService
+from pairing.web.doorkeeper import Doorkeeper
+from pairing.web.links import LinkRoutes
+from pairing.web.phone import PhoneRoutes
+
+__all__ = ["Doorkeeper", "pairing_routes"]
+
+
+def pairing_routes(
+    doorkeeper: Doorkeeper,
+    phones: PhoneService,
+    decisions: DecisionService,
+    links: LinkService,
+    computers: ComputerService,
+) -> list[web.RouteDef]:
+    """Everything, ready for ``app.add_routes``."""
+    return [
+        *PhoneRoutes(doorkeeper, phones, decisions, links, computers).routes(),
+        *LinkRoutes(doorkeeper, links, computers).routes(),
+    ]

@@ -1,0 +1,51 @@
+"""Who is calling: a key (DPoP alone), or a phone (its token and its key). On every call, with no session in between."""
+
+from collections.abc import Collection
+
+from aiohttp import hdrs, web
+
+from foundation.dpop import DpopVerifier, Proof
+from foundation.web import client_address
+from foundation.web.caller import Network
+from pairing.errors import DeviceUnknown
+from pairing.service.phones import PhoneService
+from pairing.store import DeviceRow
+
+_SCHEME = "dpop"
+
+
+class Doorkeeper:
+    """Checks DPoP proofs (RFC 9449) and device tokens."""
+
+    def __init__(
+        self, dpop: DpopVerifier, phones: PhoneService, origin: str, proxies: Collection[Network] = ()
+    ) -> None:
+        """``origin``: the gateway's address as the outside knows it, as ``https://api.example.com``; proofs name it."""
+        self._dpop = dpop
+        self._phones = phones
+        self._origin = origin
+        self._proxies = proxies
+
+    async def key(self, request: web.Request) -> Proof:
+        """The key that made the request. Raises BadProof."""
+        return await self._check(request, None)
+
+    async def device(self, request: web.Request) -> DeviceRow:
+        """The paired phone that made the request. Raises BadProof, DeviceUnknown."""
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if scheme.lower() != _SCHEME:
+            raise DeviceUnknown("no device token")
+        proof = await self._check(request, token)
+        return await self._phones.authenticate(token, proof.jkt)
+
+    def address(self, request: web.Request) -> str:
+        """Where the request came from."""
+        return client_address(request, self._proxies)
+
+    async def _check(self, request: web.Request, token: str | None) -> Proof:
+        return await self._dpop.check(
+            request.headers.getall("DPoP", []),
+            method=request.method,
+            url=self._origin + request.rel_url.raw_path,
+            access_token=token,
+        )

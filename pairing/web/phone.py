@@ -1,0 +1,240 @@
+"""``/phone/v1``: what a phone asks for (docs/protocol.md 9.2). Parse, call, answer."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aiohttp import web
+from pydantic import Field
+
+from foundation.encoding import JsonObject
+from foundation.web import WireModel, answer, read_json
+from pairing.ports import CredentialFacts
+from pairing.service.computers import ComputerService
+from pairing.service.decisions import DecisionService
+from pairing.service.links import LinkService
+from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
+from pairing.web.doorkeeper import Doorkeeper
+from protocol.decisions import MAX_PROOF_CHARACTERS
+
+_PREFIX = "/phone/v1"
+
+Line = Annotated[str, Field(max_length=300)]
+"""Text that a person typed or scanned; the domain says what is too long for what it is."""
+
+
+class NumberBody(WireModel):
+    """``POST pairings``."""
+
+    number: Line
+
+
+class CodeBody(WireModel):
+    """``POST pairings/{par}/code``."""
+
+    code: Line
+
+
+class NicknameBody(WireModel):
+    """``PUT device``."""
+
+    nickname: Line
+
+
+class CredentialBody(WireModel):
+    """``POST bindings``."""
+
+    credential: Annotated[str, Field(max_length=40)]
+
+
+class DecisionBody(WireModel):
+    """``POST documents/{id}/decision``. What is in it is for the SAM to judge; here only its size."""
+
+    decision: Annotated[str, Field(max_length=32)]
+    proof: Annotated[str, Field(max_length=MAX_PROOF_CHARACTERS)] | None
+    signature: Annotated[str, Field(max_length=100)]
+
+
+class ScanBody(WireModel):
+    """``POST scan``."""
+
+    text: Annotated[str, Field(max_length=2048)]
+
+
+class PhoneRoutes:
+    """Handlers, one per line of the table in 9.2."""
+
+    def __init__(
+        self,
+        doorkeeper: Doorkeeper,
+        phones: PhoneService,
+        decisions: DecisionService,
+        links: LinkService,
+        computers: ComputerService,
+    ) -> None:
+        """Made by ``pairing_routes``."""
+        self._doorkeeper = doorkeeper
+        self._phones = phones
+        self._decisions = decisions
+        self._links = links
+        self._computers = computers
+
+    def routes(self) -> list[web.RouteDef]:
+        """The table."""
+        return [
+            web.post(f"{_PREFIX}/pairings", self.start),
+            web.post(f"{_PREFIX}/pairings/{{pairing}}/resend", self.resend),
+            web.post(f"{_PREFIX}/pairings/{{pairing}}/code", self.code),
+            web.put(f"{_PREFIX}/device", self.name),
+            web.get(f"{_PREFIX}/device", self.device),
+            web.delete(f"{_PREFIX}/device", self.remove),
+            web.delete(f"{_PREFIX}/computers/{{computer}}", self.end_computer),
+            web.post(f"{_PREFIX}/bindings", self.bind),
+            web.get(f"{_PREFIX}/waiting", self.waiting),
+            web.get(f"{_PREFIX}/documents/{{document}}", self.document),
+            web.post(f"{_PREFIX}/documents/{{document}}/decision", self.decide),
+            web.post(f"{_PREFIX}/scan", self.scan),
+        ]
+
+    async def start(self, request: web.Request) -> web.Response:
+        proof = await self._doorkeeper.key(request)
+        body = await read_json(request, NumberBody)
+        sent = await self._phones.start(proof.jkt, proof.jwk, body.number, self._doorkeeper.address(request))
+        return answer(_on_its_way(sent), status=201)
+
+    async def resend(self, request: web.Request) -> web.Response:
+        proof = await self._doorkeeper.key(request)
+        sent = await self._phones.resend(proof.jkt, request.match_info["pairing"], self._doorkeeper.address(request))
+        return answer(_on_its_way(sent))
+
+    async def code(self, request: web.Request) -> web.Response:
+        proof = await self._doorkeeper.key(request)
+        body = await read_json(request, CodeBody)
+        paired = await self._phones.verify(proof.jkt, request.match_info["pairing"], body.code)
+        return answer(
+            {
+                "device": paired.device,
+                "token": paired.token,
+                "credentials": [credential_body(facts) for facts in paired.credentials],
+            },
+            status=201,
+        )
+
+    async def name(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, NicknameBody)
+        return answer(_portrait(await self._phones.name(device, body.nickname)))
+
+    async def device(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        return answer(_portrait(await self._phones.portrait(device)))
+
+    async def remove(self, request: web.Request) -> web.Response:
+        await self._phones.remove(await self._doorkeeper.device(request))
+        return web.Response(status=204)
+
+    async def end_computer(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._computers.end(device, request.match_info["computer"])
+        return web.Response(status=204)
+
+    async def bind(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, CredentialBody)
+        fixed = await self._decisions.bind(device, body.credential)
+        return answer({"statement": fixed.statement}, status=201)
+
+    async def waiting(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        items = await self._decisions.waiting(device)
+        return answer(
+            {
+                "items": [
+                    {
+                        "id": item.document,
+                        "type": item.type,
+                        "statement": item.statement,
+                        "expires": instant(item.expires),
+                    }
+                    for item in items
+                ]
+            }
+        )
+
+    async def document(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        fixed = await self._decisions.statement(device, request.match_info["document"])
+        return answer({"statement": fixed.statement})
+
+    async def decide(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, DecisionBody)
+        decided = await self._decisions.decide(
+            device,
+            request.match_info["document"],
+            decision=body.decision,
+            proof=body.proof,
+            signature=body.signature,
+        )
+        following = {"check_code": decided.check_code, "document": decided.document}
+        known = {name: value for name, value in following.items() if value is not None}
+        return answer({"state": decided.state, **({"next": known} if known else {})})
+
+    async def scan(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, ScanBody)
+        fixed = await self._links.scan(device, body.text)
+        return answer({"statement": fixed.statement})
+
+
+def instant(moment: datetime) -> str:
+    """RFC 3339 in whole seconds with Z, as plain answers have it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def credential_body(facts: CredentialFacts) -> JsonObject:
+    """A credential in a list."""
+    return {
+        "id": facts.id,
+        "subject": facts.subject,
+        "kind": facts.kind,
+        "valid_to": instant(facts.valid_to),
+        "state": facts.state,
+    }
+
+
+def _on_its_way(sent: CodeOnItsWay) -> JsonObject:
+    return {
+        "pairing": sent.pairing,
+        "number": sent.number,
+        "expires_in": sent.expires_in,
+        "resend_in": sent.resend_in,
+        "sends_left": sent.sends_left,
+    }
+
+
+def _portrait(portrait: Portrait) -> JsonObject:
+    return {
+        "device": portrait.device,
+        "nickname": portrait.nickname,
+        "bindings": [
+            {
+                "credential": binding.credential,
+                "subject": facts.subject,
+                "kind": facts.kind,
+                "state": binding.state,
+                "valid_to": instant(facts.valid_to),
+            }
+            for binding, facts in portrait.bindings
+        ],
+        "computers": [
+            {
+                "id": computer.id,
+                "name": computer.name,
+                "os": computer.os,
+                "since": instant(computer.since),
+                "last_used": instant(computer.last_used_at),
+                "credentials": list(computer.credentials),
+            }
+            for computer in portrait.computers
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Tests of `pairing`, by floor: domain (pure), database, http (assembled), adapters."""

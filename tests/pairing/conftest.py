@@ -1,0 +1,129 @@
+"""A gateway with pairing in it: real PostgreSQL, a SAM double, and people who hold phones and computers."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from foundation.audit import AuditChain
+from foundation.clock import FixedClock
+from foundation.database import Database, open_pool
+from foundation.dpop import DpopVerifier, MemoryReplayCache
+from foundation.web import new_app
+from pairing.domain.codes import CodeKey
+from pairing.service.bells import BellService
+from pairing.service.computers import ComputerService
+from pairing.service.decisions import DecisionService
+from pairing.service.links import LinkService
+from pairing.service.phones import PhoneService
+from pairing.web import Doorkeeper, pairing_routes
+from tests.pairing.people import APP, CREDENTIALS, ORIGIN, Computer, Phone, TownOfHolders
+from tests.pairing.recorders import RecordingCallers, RecordingDoorbell, RecordingSms
+from tests.support.postgres import TestDatabase
+from tests.support.sam_double import SamDouble
+
+
+@dataclass
+class Gateway:
+    """Everything a test may want to look at."""
+
+    clock: FixedClock
+    database: Database
+    client: TestClient[Any, Any]
+    sam: SamDouble
+    holders: TownOfHolders
+    sms: RecordingSms
+    doorbell: RecordingDoorbell
+    callers: RecordingCallers
+    phones: PhoneService
+    links: LinkService
+    computers: ComputerService
+    bells: BellService
+
+    def phone(self) -> Phone:
+        """Somebody's phone, with a new key."""
+        return Phone(self.client, self.clock, self.sms)
+
+    def computer(self) -> Computer:
+        """Somebody's computer, with a new key."""
+        return Computer(self.client, self.clock)
+
+    async def paired(self) -> Phone:
+        """A phone that went all the way."""
+        phone = self.phone()
+        await phone.pair()
+        return phone
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+async def gateway_database(database: TestDatabase) -> AsyncIterator[Database]:
+    """As the gateway's role sees it: what it may not do fails here."""
+    opened = Database(await open_pool(database.dsn("linkid_gateway"), max_size=20))
+    yield opened
+    await opened.close()
+
+
+MakeGateway = Callable[..., Awaitable[Gateway]]
+
+
+@pytest.fixture
+async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIterator[MakeGateway]:
+    """Gateways with settings of their own; they share database and clock."""
+    clients: list[TestClient[Any, Any]] = []
+
+    async def make(*, messages_per_day: int = 1000, sam: SamDouble | None = None) -> Gateway:
+        audit = AuditChain(gateway_database, "gateway-0", clock)
+        key = CodeKey(bytes(range(32)))
+        sam = sam or SamDouble(clock, {one.id: one.subject for one in CREDENTIALS})
+        holders, sms, doorbell, callers = TownOfHolders(), RecordingSms(), RecordingDoorbell(), RecordingCallers()
+        phones = PhoneService(
+            gateway_database,
+            clock,
+            audit,
+            code_key=key,
+            holders=holders,
+            sms=sms,
+            sam=sam,
+            app_host="app.test",
+            messages_per_day=messages_per_day,
+        )
+        links = LinkService(gateway_database, clock, audit, code_key=key, sam=sam, holders=holders, app=APP)
+        decisions = DecisionService(
+            gateway_database,
+            clock,
+            audit,
+            sam=sam,
+            holders=holders,
+            doorbell=doorbell,
+            callers=callers,
+            links=links,
+        )
+        computers = ComputerService(gateway_database, clock, audit, sam)
+        doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
+        app = new_app()
+        app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, computers))
+        client = TestClient(TestServer(app))
+        await client.start_server()
+        clients.append(client)
+        bells = BellService(gateway_database, clock, doorbell)
+        return Gateway(
+            clock, gateway_database, client, sam, holders, sms, doorbell, callers, phones, links, computers, bells
+        )
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def gateway(make_gateway: MakeGateway) -> Gateway:
+    """One with the usual settings."""
+    return await make_gateway()

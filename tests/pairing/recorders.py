@@ -1,0 +1,63 @@
+"""Ports that only write down what they were asked, once the transaction they were asked in committed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from foundation.database import Connection
+
+
+@dataclass(frozen=True)
+class SentSms:
+    """A message that left, or would have (`to` None)."""
+
+    to: str | None
+    text: str
+    expires: datetime
+
+
+class RecordingSms:
+    """`pairing.ports.Sms`."""
+
+    def __init__(self) -> None:
+        self.sent: list[SentSms] = []
+
+    async def send(self, connection: Connection, to: str | None, text: str, expires: datetime) -> None:
+        async def committed() -> None:
+            self.sent.append(SentSms(to, text, expires))
+
+        connection.after_commit(committed)
+
+    def last_code(self, number: str) -> str:
+        """The code in the last message to a number, as its owner reads it."""
+        return next(one.text[:6] for one in reversed(self.sent) if one.to == number)
+
+
+class RecordingDoorbell:
+    """`pairing.ports.Doorbell`."""
+
+    def __init__(self) -> None:
+        self.rung: list[tuple[str, str]] = []
+        self.settled: list[str] = []
+
+    async def ring(self, connection: Connection, devices: Sequence[str], document: str, expires: datetime) -> None:
+        async def committed() -> None:
+            self.rung += [(device, document) for device in devices]
+
+        connection.after_commit(committed)
+
+    async def settle(self, connection: Connection, document: str) -> None:
+        async def committed() -> None:
+            self.settled.append(document)
+
+        connection.after_commit(committed)
+
+
+class RecordingCallers:
+    """`pairing.ports.Callers`."""
+
+    def __init__(self) -> None:
+        self.woken: list[str] = []
+
+    async def decided(self, document: str) -> None:
+        self.woken.append(document)

@@ -1,0 +1,250 @@
+"""A SAM in memory that follows docs/protocol.md: the documents, signatures and verdicts are real, custody is not.
+
+It meets `pairing.ports.Sam`. What it leaves out: HSM, rows, JWE (the proof is the word `RIGHT_PROOF`), the ladder of
+locks. What it keeps: documents are canonical bytes signed by a root key, decisions are verified against the device's
+key over exactly those bytes, a document is decided once and in time, and a device sees only what it may decide.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from foundation.clock import Clock
+from foundation.encoding import JsonObject, JsonValue
+from foundation.errors import NotFound, Unavailable
+from foundation.ids import new_id
+from pairing.ports import (
+    AskingComputer,
+    AskingIntegrator,
+    Binding,
+    DocumentState,
+    FixedDocument,
+    Verdict,
+    WaitingDocument,
+)
+from protocol.decisions import Decision
+from protocol.documents import Document, DocumentType
+from protocol.errors import DocumentDecided, DocumentExpired, PasswordWrong
+from protocol.keys import P256Key, sign_raw
+from protocol.passwords import Argon2
+from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
+
+RIGHT_PROOF = "right"
+ACTIVE_SECONDS = timedelta(seconds=300)
+
+
+class SamNotFound(NotFound):
+    """Under the SAM's own name for it."""
+
+    code = "sam_double_not_found"
+
+
+@dataclass
+class _Held:
+    document: Document
+    device: str | None  # None: any device with an active binding to the credential
+    state: DocumentState = "waiting"
+
+
+@dataclass
+class _Bound:
+    device: str
+    key: P256Key
+    credential: str
+    state: str
+
+
+class SamDouble:
+    """See the module."""
+
+    def __init__(self, clock: Clock, subjects: dict[str, str]) -> None:
+        """`subjects`: the credentials there are, with the names in them."""
+        self._clock = clock
+        self._subjects = subjects
+        self._root = ec.generate_private_key(ec.SECP256R1())
+        self.root = P256Key.from_public(self._root.public_key())
+        self._held: dict[str, _Held] = {}
+        self._bound: dict[str, _Bound] = {}
+        self.associations: set[tuple[str, str, str]] = set()
+        self.away = False
+        self.calls: list[str] = []
+
+    # ---- fixing documents ----
+
+    async def fix_pair(self, device: str, device_key: JsonObject, nickname: str, credential: str) -> FixedDocument:
+        self._called("documents/pair")
+        key = P256Key.from_jwk(device_key)
+        self._bound[new_id("bnd")] = _Bound(device, key, credential, "asked")
+        members = {"device": device, "device_key": key.jkt, "nickname": nickname, **self._named(credential)}
+        return self._fix("pair", members, device)
+
+    async def fix_test(self, binding: str) -> FixedDocument:
+        self._called("documents/test")
+        bound = self._bound[binding]
+        members = {"device": bound.device, "device_key": bound.key.jkt, **self._named(bound.credential)}
+        return self._fix("test", members, bound.device)
+
+    async def fix_associate(self, device: str, credentials: Sequence[str], computer: AskingComputer) -> FixedDocument:
+        self._called("documents/associate")
+        asked: dict[str, JsonValue] = {
+            "id": computer.id,
+            "name": computer.name,
+            "os": computer.os,
+            "key": P256Key.from_jwk(computer.key).jkt,
+            "address": computer.address,
+        }
+        listed = [{"id": one, "subject": self._subjects[one]} for one in credentials]
+        return self._fix("associate", {**self._of(device), "credentials": listed, "computer": asked}, device)
+
+    async def fix_identify(self, device: str, integrator: AskingIntegrator, scope: str, address: str) -> FixedDocument:
+        self._called("documents/identify")
+        listed = [{"id": one.credential, "subject": self._subjects[one.credential]} for one in self._active(device)]
+        asked: JsonObject = {"id": integrator.id, "name": integrator.name}
+        members = {"credentials": listed, "integrator": asked, "scope": scope, "address": address}
+        return self._fix("identify", {**self._of(device), **members}, device)
+
+    def fix_sign(self, credential: str) -> FixedDocument:
+        """What a caller's `documents/sign` leads to."""
+        members: dict[str, JsonValue] = {
+            **self._named(credential),
+            "certificate": "c",
+            "caller": {"kind": "computer", "id": new_id("cmp"), "name": "Notebook"},
+            "scope": "single",
+            "count": 1,
+            "documents": [{"label": "contrato.pdf", "size": 1, "hash": "h"}],
+            "hash_algorithm": "SHA-256",
+            "sign_algorithm": "RSA-PKCS1-SHA256",
+            "verification_code": "27",
+            "activation_key": "k",
+        }
+        return self._fix("sign", members, None, prefix="req")
+
+    def _fix(self, type_: DocumentType, members: JsonObject, device: str | None, prefix: str = "doc") -> FixedDocument:
+        document = Document.fix(type_, new_id(prefix), members, now=self._clock.now(), nonce=secrets.token_bytes(16))
+        self._held[document.id] = _Held(document, device)
+        return self._fixed(document)
+
+    def _fixed(self, document: Document) -> FixedDocument:
+        wants_proof = {"pair": "pair", "sign": "sign"}.get(document.type)
+        proof = None
+        if wants_proof is not None:
+            proof = ProofWanted(wants_proof, bytes(16), Argon2(19456, 2, 1), self.root)
+        signed = signing_input(statement_payload(document, proof), kid=self.root.jkt)
+        statement = assemble(signed, sign_raw(self._root, signed))
+        return FixedDocument(document.id, statement, datetime.fromtimestamp(document.expires, self._clock.now().tzinfo))
+
+    # ---- what a device may decide ----
+
+    async def statement(self, document: str, device: str) -> FixedDocument:
+        self._called("documents/statement")
+        held = self._mine(document, device)
+        if self._state(held) != "waiting":
+            raise SamNotFound()
+        return self._fixed(held.document)
+
+    async def waiting(self, device: str) -> list[WaitingDocument]:
+        self._called("documents/waiting")
+        found = []
+        for held in self._held.values():
+            if self._state(held) == "waiting" and self._may_decide(held, device):
+                fixed = self._fixed(held.document)
+                found.append(WaitingDocument(fixed.document, held.document.type, fixed.statement, fixed.expires))
+        return found
+
+    async def decide(self, document: str, device: str, *, decision: str, proof: str | None, signature: str) -> Verdict:
+        self._called("documents/decide")
+        held = self._mine(document, device)
+        decided = Decision.parse(decision, proof, signature)
+        # Step 7 (a): stored, unexpired, undecided; (b), (c): by the device's key, over exactly these bytes.
+        if self._state(held) == "expired":
+            raise DocumentExpired()
+        if held.state != "waiting":
+            raise DocumentDecided()
+        decided.verify(held.document, self._key(device))
+        if decided.approves and held.document.type in ("pair", "sign") and proof != RIGHT_PROOF:
+            raise PasswordWrong(data={"tries_left": 2})
+        held.state = "approved" if decided.approves else "refused"
+        binding = self._effect(held, device) if decided.approves else None
+        activation = new_id("act") if decided.approves and held.document.type == "sign" else None
+        return Verdict("approved" if decided.approves else "refused", held.document.type, binding, activation)
+
+    def _effect(self, held: _Held, device: str) -> str | None:
+        document = held.document
+        match document.type:
+            case "pair" | "test":
+                for binding, bound in self._bound.items():
+                    if (bound.device, bound.credential) == (device, document.text("credential")):
+                        bound.state = "trial" if document.type == "pair" else "active"
+                        return binding
+            case "associate":
+                for credential in document.objects("credentials"):
+                    self.associations.add((str(document.object("computer")["id"]), device, str(credential["id"])))
+        return None
+
+    async def state(self, document: str) -> DocumentState:
+        self._called("documents/state")
+        return self._state(self._held[document])
+
+    async def withdraw(self, document: str) -> None:
+        self._called("documents/withdraw")
+        held = self._held[document]
+        if held.state == "waiting":
+            held.state = "withdrawn"
+
+    # ---- bindings and associations ----
+
+    async def bindings(self, device: str) -> list[Binding]:
+        self._called("bindings/list")
+        return [
+            Binding(binding, bound.credential, bound.state)
+            for binding, bound in self._bound.items()
+            if bound.device == device and bound.state in ("trial", "active")
+        ]
+
+    async def end_bindings(self, device: str) -> None:
+        self._called("bindings/end")
+        self._bound = {name: bound for name, bound in self._bound.items() if bound.device != device}
+
+    async def end_association(self, computer: str, device: str | None) -> None:
+        self._called("associations/end")
+        self.associations = {
+            one for one in self.associations if one[0] != computer or (device is not None and one[1] != device)
+        }
+
+    # ---- inside ----
+
+    def _called(self, name: str) -> None:
+        if self.away:
+            raise Unavailable("the SAM is away")
+        self.calls.append(name)
+
+    def _state(self, held: _Held) -> DocumentState:
+        if held.state == "waiting" and self._clock.now().timestamp() >= held.document.expires:
+            return "expired"
+        return held.state
+
+    def _active(self, device: str) -> list[_Bound]:
+        return [one for one in self._bound.values() if one.device == device and one.state == "active"]
+
+    def _may_decide(self, held: _Held, device: str) -> bool:
+        if held.device is not None:
+            return held.device == device
+        return any(one.credential == held.document.text("credential") for one in self._active(device))
+
+    def _mine(self, document: str, device: str) -> _Held:
+        held = self._held.get(document)
+        if held is None or not self._may_decide(held, device):
+            raise SamNotFound()
+        return held
+
+    def _key(self, device: str) -> P256Key:
+        return next(one.key for one in self._bound.values() if one.device == device)
+
+    def _of(self, device: str) -> JsonObject:
+        return {"device": device, "device_key": self._key(device).jkt}
+
+    def _named(self, credential: str) -> JsonObject:
+        return {"credential": credential, "subject": self._subjects[credential]}
