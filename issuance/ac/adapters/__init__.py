@@ -1,0 +1,1 @@
+"""The AC's way to its HSM slot."""

@@ -1,0 +1,5 @@
+"""What the AC does, one module for each act.
+
+``orders`` takes what operators signed · ``emission`` identifies who visits (I3, I4) · ``issuing`` makes certificates
+(I1 to I10) · ``revocation`` ends them · ``publishing`` answers CRL and OCSP · ``founding`` makes the authority itself.
+"""
