@@ -1,11 +1,58 @@
-"""`linkid`: the command of the whole service."""
+"""`linkid`: the one command of the service. `linkid --help` lists what it can do."""
 
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from foundation.settings import SettingsError
+from linkid.settings import load_settings
 
 
-def main() -> int:
-    print("linkid: the commands arrive with the processes")
-    return 0
+class Command(NamedTuple):
+    """A command: the module that does it, and one line for the list."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Final = {
+    "serve": Command("linkid.commands.serve", "start everything on this machine and keep it up"),
+    "migrate": Command("linkid.commands.migrate", "make the database's roles, and bring its tables up to date"),
+    "hsm": Command("linkid.commands.hsm", "make tokens and the keys in them"),
+}
+"""Modules are imported only for the command asked for: the app host never loads what the SAM needs."""
+
+
+def parser(asked: str | None) -> argparse.ArgumentParser:
+    """The command line, with the arguments of *asked* spelt out."""
+    top = argparse.ArgumentParser(prog="linkid", description="Certificates in the cloud, approved on the phone.")
+    top.add_argument("--settings", type=Path, metavar="FILE", help="settings file (else linkid.toml, if there is one)")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        one = commands.add_parser(name, help=command.help, description=command.help)
+        if name == asked:
+            importlib.import_module(command.module).arguments(one)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code. Mistakes of the operator are told in lines, without a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
+    try:
+        settings = load_settings(arguments.settings, os.environ)
+    except SettingsError as mistakes:
+        for problem in mistakes.problems:
+            print(f"linkid: {problem}", file=sys.stderr)
+        return 2
+    outcome: int = importlib.import_module(COMMANDS[arguments.command].module).run(settings, arguments)
+    return outcome
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ class EmbeddedPostgres:
     def prepare(self) -> None:
         """Make the cluster unless it is there; clear what a killed server left behind. Raises PostgresFailed."""
         user = self.os_user
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        self.socket.parent.mkdir(parents=True, exist_ok=True)
         if user is not None:
             let_pass(user, self.data)
             let_pass(user, self.socket)

@@ -1,0 +1,1 @@
+"""One module per command of `linkid`: `arguments(parser)` says what may be given, `run(settings, given)` does it."""

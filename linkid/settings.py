@@ -1,0 +1,163 @@
+"""The settings of the whole, assembled from what the processes need. `docs/settings.md` tells them to an operator.
+
+Without a file everything has the value that suits one development machine. A file is `linkid.toml` in the project's
+folder, or the one that LINKID_SETTINGS or `linkid --settings` names; the environment goes on top, as
+foundation/settings.py says.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from foundation.migrations import OWNER
+from foundation.settings import Secret, Section, load
+from hsm_service.hsm.settings import HsmSettings
+from linkid.places import Places
+from linkid.platform import ROOT, program
+from linkid.postgres import dsn
+from softhsm_config.tokens import LABELS
+
+DATABASE = "linkid"
+Port = Annotated[int, Field(ge=1, le=65535)]
+Role = Literal["owner", "gateway", "sam", "ac"]
+
+
+class Listener(Section):
+    """A public listener."""
+
+    port: Port
+    host: str = "127.0.0.1"
+    """Where it listens; 0.0.0.0 reaches beyond this machine."""
+    url: str | None = None
+    """How others reach it, when that is not http(s)://localhost:port: behind a proxy, or by a name of its own."""
+
+
+class AppHost(Listener):
+    """The phone app and the emission page: static files on an origin of their own."""
+
+    port: Port = 8440
+
+
+class Gateway(Listener):
+    """Everything else that the internet reaches."""
+
+    port: Port = 8441
+
+
+class Pki(Listener):
+    """Certificates, revocation lists and OCSP; plain HTTP, because every answer is signed (RFC 5280, 6960)."""
+
+    port: Port = 8442
+
+
+class Health(Listener):
+    """Health and metrics, for operators; never on a public address."""
+
+    port: Port = 8449
+
+
+class ServerTls(Section):
+    """Files of the public certificate."""
+
+    certificate: Path
+    key: Path
+
+
+class DatabaseSettings(Section):
+    """An address per role; none given: the embedded server. A process needs only its own."""
+
+    owner: Secret | None = None
+    gateway: Secret | None = None
+    sam: Secret | None = None
+    ac: Secret | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the server under var/postgres is meant."""
+        return self == DatabaseSettings()
+
+
+class Settings(Section):
+    """All of it."""
+
+    environment: Literal["development", "production"] = "development"
+    var: Path = Places().var
+    """Folder of everything that lives."""
+    sams: Annotated[int, Field(ge=1, le=16)] = 1
+    """SAM processes on this machine."""
+    app: AppHost = AppHost()
+    gateway: Gateway = Gateway()
+    pki: Pki = Pki()
+    health: Health = Health()
+    tls: ServerTls | None = None
+    database: DatabaseSettings = DatabaseSettings()
+    sam_hsm: HsmSettings | None = None
+    """The SAM's token in a real HSM; not given: SoftHSM under var/tokens/sam."""
+    ac_hsm: HsmSettings | None = None
+    """The AC's token; likewise."""
+
+    @model_validator(mode="after")
+    def _production_is_in_earnest(self) -> Settings:
+        if self.environment == "production":
+            if self.database.embedded:
+                raise ValueError("production needs a database of its own: give the addresses under [database]")
+            for name in ("app", "gateway"):
+                url = getattr(self, name).url
+                if url is None or not url.startswith("https://"):
+                    raise ValueError(f"production needs the public address of {name}: url = 'https://…' under [{name}]")
+        return self
+
+    @property
+    def places(self) -> Places:
+        """The paths below `var`."""
+        return Places(self.var)
+
+    def url(self, name: Literal["app", "gateway", "pki"]) -> str:
+        """The public address of a listener, without a slash at the end."""
+        listener: Listener = getattr(self, name)
+        scheme = "https" if self.tls is not None and name != "pki" else "http"
+        return (listener.url or f"{scheme}://localhost:{listener.port}").rstrip("/")
+
+    def hsm(self, process: Literal["sam", "ac"]) -> HsmSettings:
+        """How *process* reaches its token. Raises ProgramMissing; FileNotFoundError while SoftHSM's is not made yet."""
+        given = self.sam_hsm if process == "sam" else self.ac_hsm
+        if given is not None:
+            return given
+        pin = (self.places.secrets / f"hsm-{process}.pin").read_text(encoding="ascii")
+        return HsmSettings(module=program("softhsm-module"), token_label=LABELS[process], pin=SecretStr(pin))
+
+    def dsn(self, role: Role) -> str:
+        """The database address of *role*. Embedded: by the password under var/secrets, made on first use."""
+        given: Secret | None = getattr(self.database, role)
+        if given is not None:
+            return given.get_secret_value()
+        if not self.database.embedded:
+            raise ValueError(f"this process needs the database address of {role}: give {role} under [database]")
+        name = OWNER if role == "owner" else f"linkid_{role}"
+        return dsn(self.places.postgres().socket, DATABASE, name, role_password(self.places, role))
+
+
+def role_password(places: Places, role: Role) -> str:
+    """The password of a database role of the embedded server; made on first use, 0600."""
+    file = places.secrets / f"db-{role}"
+    try:
+        return file.read_text(encoding="ascii")
+    except FileNotFoundError:
+        places.make_folders()
+        word = secrets.token_urlsafe(24)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(word)
+        return word
+
+
+def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings of *file*, else of LINKID_SETTINGS, else of linkid.toml if there is one. Raises SettingsError."""
+    named = file or (Path(environ["LINKID_SETTINGS"]) if "LINKID_SETTINGS" in environ else None)
+    usual = ROOT / "linkid.toml"
+    return load(Settings, named or (usual if usual.exists() else None), environ)

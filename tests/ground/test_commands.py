@@ -1,0 +1,106 @@
+"""The command line: what an operator sees."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from linkid.__main__ import COMMANDS, main, parser
+from linkid.serve import children
+from linkid.settings import Settings
+from linkid.supervisor import Supervisor
+
+
+@pytest.fixture
+def var() -> Iterator[Path]:
+    """A short folder for everything that lives."""
+    with tempfile.TemporaryDirectory(prefix="linkid-var-") as folder:
+        yield Path(folder)
+
+
+def linkid(var: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "linkid", *words],
+        env={**os.environ, "LINKID_VAR": str(var), **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_migrate_makes_a_database_once_and_finds_it_afterwards(var: Path) -> None:
+    """From nothing to every table by one command; the second run changes nothing; no server is left running."""
+    first = linkid(var, "migrate")
+    assert first.returncode == 0, first.stderr
+    assert "applied foundation/0001_audit" in first.stdout
+    second = linkid(var, "migrate")
+    assert (second.returncode, second.stdout) == (0, "the database is up to date\n")
+    assert not (var / "postgres" / "postmaster.pid").exists()
+    for secret in (var / "secrets").iterdir():
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600, secret
+
+
+def test_hsm_init_makes_a_token_per_process(var: Path) -> None:
+    """The SAM's and the AC's tokens are made apart, and making them again does nothing."""
+    for process in ("sam", "ac", "sam"):
+        done = linkid(var, "hsm", "init", process)
+        assert done.returncode == 0, done.stderr
+    assert (var / "tokens" / "sam" / "softhsm2.conf").exists()
+    assert (var / "secrets" / "hsm-ac.pin").exists()
+
+
+def test_a_wrong_settings_file_is_told_in_a_line(var: Path) -> None:
+    """The file, the key, and what was probably meant; no traceback."""
+    file = var / "linkid.toml"
+    file.write_text("[databse]\nsam = 'x'\n")
+    done = linkid(var, "--settings", str(file), "migrate")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"linkid: {file}: databse: unknown key; did you mean database?")
+    assert "Traceback" not in done.stderr
+
+
+def test_production_refuses_to_start_on_development_parts(var: Path) -> None:
+    """No embedded database, no address without HTTPS."""
+    done = linkid(var, "migrate", LINKID__ENVIRONMENT="production")
+    assert done.returncode == 2
+    assert "production needs" in done.stderr
+
+
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help of each command works, which also proves that its module can be imported."""
+    for name in COMMANDS:
+        with pytest.raises(SystemExit) as end:
+            parser(name).parse_args([name, "--help"])
+        assert end.value.code == 0
+    assert "usage: linkid serve" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the list of those that exist."""
+    with pytest.raises(SystemExit) as end:
+        main(["srve"])
+    assert end.value.code == 2
+    assert "serve" in capsys.readouterr().err
+
+
+def test_the_table_of_processes_fits_together(var: Path) -> None:
+    """Nobody stands on a process that is not there, with one SAM or several, embedded database or not."""
+    for sams in (1, 3):
+        names = [child.name for child in children(Settings(var=var, sams=sams))]
+        Supervisor(children(Settings(var=var, sams=sams)), var)
+        assert [name for name in names if name.startswith("sam-")] == [f"sam-{index}" for index in range(sams)]
+    outside = Settings.model_validate({"var": var, "database": {"owner": "postgresql://db/linkid"}})
+    assert "database" not in [child.name for child in children(outside)]
+
+
+def test_only_sam_and_ac_are_told_where_a_token_is(var: Path) -> None:
+    """The gateway and the app host learn nothing of the HSM, not even by their environment."""
+    for child in children(Settings(var=var)):
+        told = [value for value in child.environment.values() if "tokens" in value]
+        assert bool(told) == child.name.startswith(("sam", "ac", "hsm")), child.name

@@ -1,0 +1,77 @@
+"""Ordinary OS users for child processes of root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from linkid.processes import OsUser, is_running, let_pass
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another OS user")
+
+
+def nobody() -> OsUser:
+    found = pwd.getpwnam("nobody")
+    return OsUser("nobody", found.pw_uid, found.pw_gid)
+
+
+def can_read(path: Path, uid: int, gid: int) -> bool:
+    asked = [sys.executable, "-S", "-c", "import sys; open(sys.argv[1]).close()", str(path)]
+    return (
+        subprocess.run(asked, user=uid, group=gid, extra_groups=[], stderr=subprocess.DEVNULL, cwd="/").returncode == 0
+    )
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """A readable file in a folder that only root may enter, as below /root."""
+    folder = tmp_path / "closed"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "file").write_text("x")
+    (folder / "deep" / "file").chmod(0o644)
+    (folder / "deep").chmod(0o755)
+    folder.chmod(0o700)
+    return folder
+
+
+@root_only
+def test_one_user_is_let_through_and_no_other(closed: Path) -> None:
+    """The database's OS user may pass through a private folder to its own; everybody else stays outside."""
+    user, other = nobody(), 54321
+    file = closed / "deep" / "file"
+    if not can_read(Path(sys.executable), user.uid, user.gid):
+        pytest.skip("this Python lies where no ordinary user may go")
+    assert not can_read(file, user.uid, user.gid)
+    assert closed in let_pass(user, file)
+    assert can_read(file, user.uid, user.gid)
+    assert not can_read(file, other, other)
+
+
+@root_only
+def test_letting_pass_gives_no_right_to_list(closed: Path) -> None:
+    """Search permission only: names in the folder stay hidden; and the second time there is nothing left to do."""
+    user = nobody()
+    let_pass(user, closed / "deep")
+    listing = [sys.executable, "-S", "-c", "import os, sys; os.listdir(sys.argv[1])", str(closed)]
+    done = subprocess.run(listing, user=user.uid, group=user.gid, extra_groups=[], stderr=subprocess.DEVNULL, cwd="/")
+    assert done.returncode != 0
+    assert let_pass(user, closed / "deep") == []
+    assert stat.S_IMODE(closed.stat().st_mode) & 0o007 == 0
+
+
+def test_a_pid_counts_only_with_its_command_line() -> None:
+    """A number in a pid file may belong to somebody else by now."""
+    child = subprocess.Popen([sys.executable, "-S", "-c", "input()", "linkid-marker"], stdin=subprocess.PIPE)
+    try:
+        assert is_running(child.pid, "linkid-marker")
+        assert not is_running(child.pid, "postgres")
+    finally:
+        child.communicate(b"\n")
+    assert not is_running(child.pid)
+    assert not is_running(0)
