@@ -1,0 +1,171 @@
+"""Logs: events with fields, and nothing secret or personal in them."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from foundation.ids import new_token
+from foundation.logs import configure, get_logger, redact
+from tests.foundation.proofs import Key
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What is written in production's style; the logging of the test run is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
+    stream = io.StringIO()
+    configure("json", process="gateway", stream=stream)
+    yield stream
+    root.handlers[:], root.level = handlers, level
+    logging.getLogger("aiohttp.access").disabled = False
+    structlog.configure(**config)
+
+
+def read(stream: io.StringIO) -> list[dict[str, Any]]:
+    """The lines as objects."""
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+TOKEN = new_token("dvt")
+JWE = "eyJhbGciOiJFQ0RILUVTIn0..aXY.Y2lwaGVy.dGFn"
+
+SECRETS = {
+    "token": (f"got {TOKEN.text} here", f"got {TOKEN.public_id}_*** here"),
+    "token in an address": (f"/x?t={TOKEN.text}&y", f"/x?t={TOKEN.public_id}_***&y"),
+    "jws": (f"proof {Key().proof('GET', 'https://a.example/', 0)}!", "proof <jose>!"),
+    "jwe": (f"sent {JWE}", "sent <jose>"),
+    "bearer": ("Authorization: Bearer abcdefgh12345678", "Authorization: Bearer ***"),
+    "basic": ("basic dXNlcjpwYXNz", "basic ***"),
+    "cpf": ("cpf 123.456.789-09.", "cpf <cpf>."),
+    "cpf alone": ("for 12345678909", "for <number>"),
+    "cnpj": ("12.345.678/0001-95", "<cnpj>"),
+    "cnpj alone": ("12345678000195", "<number>"),
+    "phone": ("to +55 11 98765-4321", "to <phone>"),
+    "phone close": ("to=+5511987654321,", "to=<phone>,"),
+    "phone national": ("(11) 98765-4321", "<phone>"),
+    "phone alone": ("11987654321", "<number>"),
+    "e-mail": ("mail maria.silva+x@mail.example.com now", "mail <e-mail> now"),
+    "dsn": ("postgresql://sam:hunter2@db/linkid", "postgresql://***@db/linkid"),
+}
+
+
+@pytest.mark.parametrize("what", SECRETS)
+def test_redact_masks(what: str) -> None:
+    """What looks like a secret or like personal data is masked, the rest of the text stays."""
+    text, expected = SECRETS[what]
+
+    assert redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cred_00041061050r3gg28a1c60t3gf approved",
+        "2026-11-23T12:00:00.123456Z",
+        "took 1234.5678901234 ms at seq 123456",
+        "line 4096 of sha256 " + "0123456789abcdef" * 4,
+        "listening on 127.0.0.1:8441",
+        "RFC 9449 section 4.3",
+        "a_b_c",
+    ],
+)
+def test_redact_leaves_the_rest(text: str) -> None:
+    """A log that masks everything helps nobody."""
+    assert redact(text) == text
+
+
+def test_events_are_json_lines(lines: io.StringIO) -> None:
+    """An event, its fields, level, logger, time and process."""
+    get_logger("pairing.service").info("code_sent", pairing="par_1", sends_left=2)
+
+    (line,) = read(lines)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "code_sent",
+        "pairing": "par_1",
+        "sends_left": 2,
+        "level": "info",
+        "logger": "pairing.service",
+        "process": "gateway",
+    }
+
+
+def test_standard_loggers_speak_the_same(lines: io.StringIO) -> None:
+    """What a library logs passes the same masks."""
+    logging.getLogger("asyncpg.pool").warning("cannot log in as %s at %s", "sam", "postgresql://sam:hunter2@db/linkid")
+
+    (line,) = read(lines)
+    assert line["event"] == "cannot log in as sam at postgresql://***@db/linkid"
+    assert (line["level"], line["logger"], line["process"]) == ("warning", "asyncpg.pool", "gateway")
+
+
+def test_fields_are_masked_by_name_and_by_look(lines: io.StringIO) -> None:
+    """Whatever depth, whatever type."""
+    get_logger("x").info(
+        "odd_fields",
+        authorization="anything",
+        nested={"cookie": "c", "list": [TOKEN.text, b"bytes", {"password": "p"}]},
+        number=12345678909,
+        small=42,
+        thing=ValueError("mail maria@example.com"),
+        none=None,
+    )
+
+    (line,) = read(lines)
+    assert line["authorization"] == "***"
+    assert line["nested"] == {"cookie": "***", "list": [f"{TOKEN.public_id}_***", "<5 bytes>", {"password": "***"}]}
+    assert (line["number"], line["small"], line["none"]) == ("<number>", 42, None)
+    assert line["thing"] == "mail <e-mail>"
+
+
+def test_tracebacks_are_masked(lines: io.StringIO) -> None:
+    """An exception's message may quote what was sent."""
+    try:
+        raise RuntimeError(f"no row for {TOKEN.text} of +5511987654321")
+    except RuntimeError:
+        get_logger("x").exception("failed")
+        logging.getLogger("y").exception("failed too")
+
+    for line in read(lines):
+        assert "RuntimeError" in line["exception"]
+        assert TOKEN.secret not in json.dumps(line)
+        assert "98765" not in json.dumps(line)
+
+
+def test_nothing_breaks_a_line(lines: io.StringIO) -> None:
+    """A newline from outside stays inside its line: log injection makes no second one."""
+    get_logger("x").info("odd", name='a\n{"event":"forged"}\r\n')
+
+    assert len(read(lines)) == 1
+
+
+def test_aiohttps_access_log_is_off(lines: io.StringIO) -> None:
+    """Its lines have raw paths and queries in them."""
+    logging.getLogger("aiohttp.access").info("GET /x?secret=1")
+
+    assert lines.getvalue() == ""
+
+
+def test_levels_are_respected(lines: io.StringIO) -> None:
+    """Below INFO nothing is written."""
+    get_logger("x").debug("quiet")
+    logging.getLogger("y").debug("quiet")
+
+    assert lines.getvalue() == ""
+
+
+def test_console_style_is_readable(lines: io.StringIO) -> None:
+    """Development reads lines, with the same masks."""
+    stream = io.StringIO()
+    configure("console", process="sam-0", stream=stream)
+    get_logger("x").warning("code_sent", to="+5511987654321", who="par_1")
+
+    assert "code_sent" in stream.getvalue()
+    assert "par_1" in stream.getvalue()
+    assert "98765" not in stream.getvalue()
