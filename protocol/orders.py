@@ -16,9 +16,14 @@ TYP = "linkid+order"
 MAX_BYTES = 16_384
 
 RevocationReason: TypeAlias = Literal[
-    "unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded", "cessationOfOperation",
-    "certificateHold", "removeFromCRL", "privilegeWithdrawn", "aACompromise",
-]  # fmt: skip
+    "unspecified",
+    "keyCompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+    "privilegeWithdrawn",
+]
+"""ICP-Brasil knows no suspension, so neither certificateHold nor removeFromCRL."""
 
 
 class _Closed(BaseModel):

@@ -123,6 +123,12 @@ class Hsm:
         """A new user key, wrapped; nothing of it stays in the token."""
         return await self.in_room(lambda room: operations.generate_wrapped(room, algorithm, kek), deadline=30.0)
 
+    async def generate_with_request(self, algorithm: KeyAlgorithm, kek: int, name: str) -> tuple[WrappedKey, bytes]:
+        """The same, with a certification request signed by it (PKCS#10 DER)."""
+        return await self.in_room(
+            lambda room: operations.generate_with_request(room, algorithm, kek, name), deadline=30.0
+        )
+
     async def sign_wrapped(
         self, key: WrappedKey, key_algorithm: KeyAlgorithm, algorithm: SignAlgorithm, digests: Sequence[bytes]
     ) -> list[bytes]:

@@ -4,21 +4,35 @@ Each function does one thing in a ``Room`` and leaves nothing behind in the toke
 objects for milliseconds. Nothing here decides whether a signature may be made; that is the SAM's ``signatures`` room.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 from pkcs11 import KDF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PKCS11Error
 
 from hsm_service.hsm.faults import HsmRequestFault, SlotDamaged
 from hsm_service.hsm.slots import made_at
 from hsm_service.hsm.templates import NEWBORN, UNWRAPPED
 from hsm_service.hsm.token import Room
-from hsm_service.hsm.x509_keys import DIGEST_INFO, PSS
+from hsm_service.hsm.x509_keys import (
+    DIGEST_INFO,
+    PSS,
+    HsmEcPrivateKey,
+    HsmRsaPrivateKey,
+    rsa_public,
+    sign_ec,
+    sign_rsa,
+)
 from protocol.algorithms import KeyAlgorithm, SignAlgorithm
-from protocol.keys import P256Key, signature_to_der
+from protocol.keys import P256Key
+
+T = TypeVar("T")
+PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 _KEY_TYPES = {"RSA-2048": KeyType.RSA, "P-256": KeyType.EC}
 
@@ -43,6 +57,17 @@ class TransportKey:
 
 def generate_wrapped(room: Room, algorithm: KeyAlgorithm, kek: int) -> WrappedKey:
     """A new pair: generated as session objects, wrapped (RFC 5649), destroyed. RSA takes about 150 ms."""
+    return _born(room, algorithm, kek, lambda private, key: None)[0]
+
+
+def generate_with_request(room: Room, algorithm: KeyAlgorithm, kek: int, name: str) -> tuple[WrappedKey, bytes]:
+    """The same, and a certification request (PKCS#10 DER, common name ``name``) signed by the key while it is born."""
+    return _born(room, algorithm, kek, lambda private, key: _request(private, key, name))
+
+
+def _born(
+    room: Room, algorithm: KeyAlgorithm, kek: int, use: "Callable[[Any, PublicKey], T]"
+) -> "tuple[WrappedKey, T]":
     if algorithm == "P-256":
         public, private = room.curve().generate_keypair(
             mechanism=Mechanism.EC_KEY_PAIR_GEN, capabilities=MechanismFlag.SIGN, private_template=NEWBORN
@@ -52,23 +77,28 @@ def generate_wrapped(room: Room, algorithm: KeyAlgorithm, kek: int) -> WrappedKe
             KeyType.RSA, 2048, capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY, private_template=NEWBORN
         )
     try:
-        spki = _spki(public, algorithm)
+        key: PublicKey
+        if algorithm == "P-256":
+            key = P256Key.from_point(bytes(public[Attribute.EC_POINT])[-65:]).public
+        else:
+            key = rsa_public(public)
+        used = use(private, key)
         blob = bytes(room.secret(f"kek.{kek}").wrap_key(private, mechanism=room.wrap_mechanism))
     finally:
         private.destroy()
         public.destroy()
-    return WrappedKey(blob, spki, kek)
+    return WrappedKey(blob, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), kek), used
 
 
-def _spki(public: Any, algorithm: KeyAlgorithm) -> bytes:
-    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-    if algorithm == "P-256":
-        key = P256Key.from_point(bytes(public[Attribute.EC_POINT])[-65:]).public
+def _request(private: Any, key: PublicKey, name: str) -> bytes:
+    newborn: HsmRsaPrivateKey | HsmEcPrivateKey
+    if isinstance(key, rsa.RSAPublicKey):
+        newborn = HsmRsaPrivateKey(lambda digest, hash_, padded: sign_rsa(private, digest, hash_, padded), key)
     else:
-        modulus = int.from_bytes(bytes(public[Attribute.MODULUS]), "big")
-        exponent = int.from_bytes(bytes(public[Attribute.PUBLIC_EXPONENT]), "big")
-        key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        newborn = HsmEcPrivateKey(lambda digest: sign_ec(private, digest), key)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(newborn, hashes.SHA256())
+    return request.public_bytes(Encoding.DER)
 
 
 def sign_wrapped(
@@ -102,8 +132,7 @@ def _sign(private: Any, algorithm: SignAlgorithm, digest: bytes) -> bytes:
         case "RSA-PSS":
             return bytes(private.sign(digest, mechanism=Mechanism.RSA_PKCS_PSS, mechanism_param=PSS[name]))
         case "ECDSA":
-            # SEC 1 takes the leftmost 256 bits of a longer digest; PKCS#11 leaves that to the token, so we do it.
-            return signature_to_der(bytes(private.sign(digest[:32], mechanism=Mechanism.ECDSA)))
+            return sign_ec(private, digest)
 
 
 def hmac(room: Room, label: str, data: bytes) -> bytes:

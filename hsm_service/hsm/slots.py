@@ -47,8 +47,8 @@ def initialise_sam_slot(token: Token, now: datetime) -> P256Key:
 def initialise_ac_slot(token: Token, now: datetime) -> P256Key:
     """Make what is missing of ``ca-root.1 ca-issuing.1 ocsp.1 pepper.1 transport.1 root.1``; returns the AC root's key.
 
-    ``ca-*`` and ``ocsp`` are RSA keys for certificates (see ``x509_keys``); ``root.1`` signs statements; ``pepper.1`` is
-    for verifiers of installation passwords.
+    ``ca-*`` and ``ocsp`` are RSA keys for certificates (see ``x509_keys``); ``root.1`` signs statements; ``pepper.1``
+    is for verifiers of installation passwords.
     Raises SlotDamaged when a slot in use lacks something. Takes some seconds: RSA-4096 is found by luck.
     """
     plan: Sequence[tuple[str, object, Maker]] = (

@@ -9,12 +9,12 @@
     certificate = await hsm.run(lambda: builder.sign(issuing, hashes.SHA256()))
 
 Call them from the threads of ``Hsm.run`` or from a program of one thread: each thread has a session of its own, which
-nobody closes when the thread ends. The key object may be kept; it holds a label, never a handle. Each signature is
+nobody closes when the thread ends. The key object may be kept: it holds a label, never a handle. Each signature is
 verified with the public key before it is returned, since a stale handle has been seen to sign with another key.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NoReturn, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -40,15 +40,25 @@ PSS: Final = {
 }
 """Mechanism parameters by hash: never left to the library, whose defaults are SHA-1."""
 
+RsaSign: TypeAlias = Callable[[bytes, str, AsymmetricPadding], bytes]
+"""Digest, name of its hash, padding: the signature."""
+EcSign: TypeAlias = Callable[[bytes], bytes]
+"""Digest: the signature in DER."""
+
 
 def rsa_key(token: Token, label: str) -> "HsmRsaPrivateKey":
     """An RSA key of the token by its label. Raises HsmKeyMissing, HsmUnavailable."""
-    return HsmRsaPrivateKey(token, label, token.run(lambda room: _rsa_public(room, label)))
+    public = token.run(lambda room: rsa_public(room.private(label)))
+    return HsmRsaPrivateKey(
+        lambda digest, hash_, padded: token.run(lambda room: sign_rsa(room.private(label), digest, hash_, padded)),
+        public,
+    )
 
 
 def ec_key(token: Token, label: str) -> "HsmEcPrivateKey":
     """A P-256 key of the token by its label. Raises HsmKeyMissing, HsmUnavailable."""
-    return HsmEcPrivateKey(token, label, token.run(lambda room: room.p256_public(label).public))
+    public = token.run(lambda room: room.p256_public(label).public)
+    return HsmEcPrivateKey(lambda digest: token.run(lambda room: sign_ec(room.private(label), digest)), public)
 
 
 def labels(token: Token, names: Sequence[str]) -> dict[str, str]:
@@ -61,8 +71,8 @@ def labels(token: Token, names: Sequence[str]) -> dict[str, str]:
     return token.run(newest)
 
 
-def _rsa_public(room: Room, label: str) -> rsa.RSAPublicKey:
-    key = room.private(label)
+def rsa_public(key: Any) -> rsa.RSAPublicKey:
+    """The public half, which an RSA key of the token tells, private or not."""
     exponent = int.from_bytes(bytes(key[Attribute.PUBLIC_EXPONENT]), "big")
     return rsa.RSAPublicNumbers(exponent, int.from_bytes(bytes(key[Attribute.MODULUS]), "big")).public_key()
 
@@ -78,18 +88,18 @@ def _digest(data: bytes, algorithm: Any) -> tuple[bytes, hashes.HashAlgorithm]:
 class HsmRsaPrivateKey(rsa.RSAPrivateKey):
     """RSA: PKCS#1 v1.5 and PSS over SHA-256, SHA-384, SHA-512."""
 
-    def __init__(self, token: Token, label: str, public: rsa.RSAPublicKey) -> None:
+    def __init__(self, sign: RsaSign, public: rsa.RSAPublicKey) -> None:
         """Use ``rsa_key``."""
-        self._token, self._label, self._public = token, label, public
+        self._sign, self._public = sign, public
 
     def sign(self, data: Any, padding: AsymmetricPadding, algorithm: Any) -> bytes:
         """As the base. Raises HsmUnavailable; TypeError for a padding, KeyError for a hash that we do not use."""
         digest, hash_ = _digest(data, algorithm)
-        signature = self._token.run(lambda room: _sign_rsa(room.private(self._label), digest, hash_.name, padding))
+        signature = self._sign(digest, hash_.name, padding)
         try:
             self._public.verify(signature, digest, padding, utils.Prehashed(hash_))
         except InvalidSignature as cause:
-            raise HsmUnavailable(f"{self._label} made a signature that does not verify") from cause
+            raise HsmUnavailable("the token made a signature that does not verify") from cause
         return signature
 
     def public_key(self) -> rsa.RSAPublicKey:
@@ -125,19 +135,18 @@ class HsmRsaPrivateKey(rsa.RSAPrivateKey):
 class HsmEcPrivateKey(ec.EllipticCurvePrivateKey):
     """ECDSA on P-256."""
 
-    def __init__(self, token: Token, label: str, public: ec.EllipticCurvePublicKey) -> None:
+    def __init__(self, sign: EcSign, public: ec.EllipticCurvePublicKey) -> None:
         """Use ``ec_key``."""
-        self._token, self._label, self._public = token, label, public
+        self._sign, self._public = sign, public
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
         """As the base: DER. Raises HsmUnavailable."""
         digest, hash_ = _digest(data, signature_algorithm.algorithm)
-        raw = self._token.run(lambda room: bytes(room.private(self._label).sign(digest, mechanism=Mechanism.ECDSA)))
-        signature = signature_to_der(raw)
+        signature = self._sign(digest)
         try:
             self._public.verify(signature, digest, ec.ECDSA(utils.Prehashed(hash_)))
         except InvalidSignature as cause:
-            raise HsmUnavailable(f"{self._label} made a signature that does not verify") from cause
+            raise HsmUnavailable("the token made a signature that does not verify") from cause
         return signature
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
@@ -175,8 +184,8 @@ class HsmEcPrivateKey(ec.EllipticCurvePrivateKey):
         return self
 
 
-def _sign_rsa(key: Any, digest: bytes, name: str, padded: AsymmetricPadding) -> bytes:
-    """The raw mechanisms over the digest are the ones that every vendor has."""
+def sign_rsa(key: Any, digest: bytes, name: str, padded: AsymmetricPadding) -> bytes:
+    """By a key object of the token. The raw mechanisms over the digest are the ones that every vendor has."""
     if isinstance(padded, padding.PKCS1v15):
         return bytes(key.sign(DIGEST_INFO[name] + digest, mechanism=Mechanism.RSA_PKCS))
     if isinstance(padded, padding.PSS):
@@ -184,3 +193,8 @@ def _sign_rsa(key: Any, digest: bytes, name: str, padded: AsymmetricPadding) -> 
         salt = padded._salt_length if isinstance(padded._salt_length, int) else size
         return bytes(key.sign(digest, mechanism=Mechanism.RSA_PKCS_PSS, mechanism_param=(hash_mechanism, mgf, salt)))
     raise TypeError(f"no such padding here: {type(padded).__name__}")
+
+
+def sign_ec(key: Any, digest: bytes) -> bytes:
+    """By a key object of the token: DER. SEC 1 takes the leftmost 256 bits of a digest; tokens differ, so we do it."""
+    return signature_to_der(bytes(key.sign(digest[:32], mechanism=Mechanism.ECDSA)))

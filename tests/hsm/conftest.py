@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.module import Module
@@ -40,7 +41,7 @@ def add_token(label: str, module: Path) -> None:
 @pytest.fixture(scope="session")
 def settings(sam_token: TokenFiles, hsm_module: Path) -> HsmSettings:
     """How the SAM's token is reached."""
-    return HsmSettings(module=hsm_module, token_label=sam_token.label, pin=sam_token.pin)
+    return HsmSettings(module=hsm_module, token_label=sam_token.label, pin=SecretStr(sam_token.pin))
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def token(settings: HsmSettings) -> Token:
 def ac_token(token: Token, hsm_module: Path) -> Token:
     """The AC's token with its objects."""
     add_token("linkid-ac", hsm_module)
-    made = Token(HsmSettings(module=hsm_module, token_label="linkid-ac", pin="1234"))
+    made = Token(HsmSettings(module=hsm_module, token_label="linkid-ac", pin=SecretStr("1234")))
     initialise_ac_slot(made, NOW)
     return made
 

@@ -4,11 +4,13 @@ import asyncio
 import hashlib
 import secrets
 import threading
+from functools import partial
 
 import pkcs11
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from pkcs11 import Attribute, ObjectClass
 
 from foundation.errors import LinkIdError
@@ -17,7 +19,7 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.faults import HsmKeyMissing, HsmRequestFault, HsmUnavailable, StaleHandle
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Room, Token
-from protocol.algorithms import SIGN_ALGORITHMS
+from protocol.algorithms import SIGN_ALGORITHMS, KeyAlgorithm
 from protocol.keys import P256Key
 
 
@@ -25,7 +27,7 @@ from protocol.keys import P256Key
 async def test_a_wrapped_key_signs(hsm: Hsm, name: str) -> None:
     """Every algorithm on offer: made in the HSM, kept wrapped, signs, verifies with the public key."""
     algorithm = SIGN_ALGORITHMS[name]
-    kind = "P-256" if algorithm.family == "ECDSA" else "RSA-2048"
+    kind: KeyAlgorithm = "P-256" if algorithm.family == "ECDSA" else "RSA-2048"
     key = await hsm.generate_wrapped(kind, 1)
     digests = [secrets.token_bytes(algorithm.digest_bytes) for _ in range(3)]
     signatures = await hsm.sign_wrapped(key, kind, algorithm, digests)
@@ -98,7 +100,15 @@ def test_eight_threads_sign_the_right_thing(token: Token) -> None:
         try:
             for turn in range(40):
                 digest = hashlib.sha256(f"{number} {turn}".encode()).digest()
-                made = token.run(lambda room, d=digest: operations.sign_wrapped(room, key, "RSA-2048", algorithm, [d]))
+                made = token.run(
+                    partial(
+                        operations.sign_wrapped,
+                        key=key,
+                        key_algorithm="RSA-2048",
+                        algorithm=algorithm,
+                        digests=[digest],
+                    )
+                )
                 algorithm.verify(public, made[0], digest)  # type: ignore[arg-type]
         except BaseException as error:
             wrong.append(error)
@@ -220,3 +230,13 @@ def test_unknown_faults_are_suspect() -> None:
     assert kind_of(pkcs11.NoSuchKey()) is Kind.SUSPECT
     assert kind_of(pkcs11.PinLocked()) is Kind.LOGIN
     assert kind_of(pkcs11.DataLenRange()) is Kind.REQUEST
+
+
+@pytest.mark.parametrize("kind", ["RSA-2048", "P-256"])
+async def test_a_key_signs_its_own_request_at_birth(hsm: Hsm, kind: KeyAlgorithm) -> None:
+    """The certification request names the credential, carries the key's public half and is signed by it."""
+    key, der = await hsm.generate_with_request(kind, 1, "cred_x")
+    request = x509.load_der_x509_csr(der)
+    assert request.is_signature_valid
+    assert request.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == key.spki
+    assert request.subject.rfc4514_string() == "CN=cred_x"

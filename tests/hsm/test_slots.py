@@ -3,12 +3,14 @@
 import pkcs11
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
+from pydantic import SecretStr
 
 from hsm_service.hsm import operations
 from hsm_service.hsm.faults import HsmLoginRefused, SlotDamaged
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.slots import add_transport_key, initialise_ac_slot, initialise_sam_slot
-from hsm_service.hsm.token import Token
+from hsm_service.hsm.templates import UNWRAPPED, mechanism
+from hsm_service.hsm.token import Room, Token
 from hsm_service.hsm.x509_keys import labels, rsa_key
 from tests.hsm.conftest import NOW, add_token
 
@@ -57,7 +59,7 @@ def test_the_ac_slot(ac_token: Token) -> None:
 def test_secrets_do_not_leave(token: Token, label: str) -> None:
     """Nobody reads a secret of the slot, whoever has the PIN."""
 
-    def read(room: operations.Room) -> None:
+    def read(room: Room) -> None:
         key = room.secret(label)
         assert key[Attribute.NEVER_EXTRACTABLE]
         assert key[Attribute.LOCAL]
@@ -70,7 +72,7 @@ def test_secrets_do_not_leave(token: Token, label: str) -> None:
 def test_the_kek_decides_what_it_unwraps(token: Token) -> None:
     """With the PIN and a blob, a readable key cannot be had: not by unwrap, not by decrypt, not by copy."""
 
-    def attack(room: operations.Room) -> None:
+    def attack(room: Room) -> None:
         wrapped = operations.generate_wrapped(room, "P-256", 1)
         kek = room.secret("kek.1")
         for weak in (
@@ -82,7 +84,7 @@ def test_the_kek_decides_what_it_unwraps(token: Token) -> None:
             with pytest.raises(pkcs11.PKCS11Error):
                 kek.unwrap_key(
                     ObjectClass.PRIVATE_KEY, KeyType.EC, wrapped.blob, mechanism=room.wrap_mechanism,
-                    capabilities=MechanismFlag.SIGN, template={**operations.UNWRAPPED, **weak},
+                    capabilities=MechanismFlag.SIGN, template={**UNWRAPPED, **weak},
                 )  # fmt: skip
         assert not isinstance(kek, pkcs11.DecryptMixin)
         with pytest.raises(pkcs11.PKCS11Error):
@@ -91,7 +93,7 @@ def test_the_kek_decides_what_it_unwraps(token: Token) -> None:
             kek.copy({Attribute.UNWRAP_TEMPLATE: {}})
         good = kek.unwrap_key(
             ObjectClass.PRIVATE_KEY, KeyType.EC, wrapped.blob, mechanism=room.wrap_mechanism,
-            capabilities=MechanismFlag.SIGN, template=operations.UNWRAPPED,
+            capabilities=MechanismFlag.SIGN, template=UNWRAPPED,
         )  # fmt: skip
         try:
             with pytest.raises(pkcs11.PKCS11Error):
@@ -114,7 +116,7 @@ def test_a_weak_slot_is_refused(token: Token, settings: HsmSettings) -> None:
         add_token(name, settings.module)
         weak = Token(settings.model_copy(update={"token_label": name, "pin": _pin("1234")}))
 
-        def make(room: operations.Room, capabilities: MechanismFlag = capabilities) -> None:
+        def make(room: Room, capabilities: MechanismFlag = capabilities) -> None:
             room.session.generate_key(KeyType.AES, 256, store=True, label="kek.1", capabilities=capabilities,
                                       template={Attribute.EXTRACTABLE: False, Attribute.SENSITIVE: True})  # fmt: skip
 
@@ -137,9 +139,14 @@ def test_a_wrong_pin_is_tried_once(token: Token, settings: HsmSettings, monkeypa
     """A refused login stops everything; a real HSM would lock or wipe itself at the second or third try."""
     add_token("locked", settings.module)  # a token where nobody of this process is logged in
     wrong = Token(settings.model_copy(update={"token_label": "locked", "pin": _pin("9999")}))
-    tries = []
+    tries: list[int] = []
     original = wrong._login
-    monkeypatch.setattr(wrong, "_login", lambda epoch: (tries.append(epoch), original(epoch))[1])
+
+    def counted(epoch: int) -> object:
+        tries.append(epoch)
+        return original(epoch)
+
+    monkeypatch.setattr(wrong, "_login", counted)
     for _ in range(3):
         with pytest.raises(HsmLoginRefused):
             wrong.open()
@@ -148,16 +155,11 @@ def test_a_wrong_pin_is_tried_once(token: Token, settings: HsmSettings, monkeypa
 
 def test_mechanism_numbers_are_configuration() -> None:
     """A vendor's own number for RFC 5649 is accepted by the binding."""
-    vendor = operations.__dict__["Mechanism"]
-    from hsm_service.hsm.templates import mechanism
-
     assert mechanism(0x210A) is Mechanism.AES_KEY_WRAP_PAD
     luna = mechanism(0x80000171)
-    assert isinstance(luna, vendor)
+    assert isinstance(luna, Mechanism)
     assert int(luna) == 0x80000171
 
 
-def _pin(text: str) -> object:
-    from pydantic import SecretStr
-
+def _pin(text: str) -> SecretStr:
     return SecretStr(text)

@@ -42,8 +42,8 @@ def test_ec(ac_token: Token) -> None:
     made = certificate(key, hashes.SHA256(), None)
     made.verify_directly_issued_by(made)
     crl = x509.CertificateRevocationListBuilder().issuer_name(NAME).last_update(NOW).next_update(NOW + timedelta(1))
-    assert crl.sign(key, hashes.SHA256()).is_signature_valid(key.public_key())  # type: ignore[arg-type]
-    csr = x509.CertificateSigningRequestBuilder().subject_name(NAME).sign(key, hashes.SHA256())  # type: ignore[arg-type]
+    assert crl.sign(key, hashes.SHA256()).is_signature_valid(key.public_key())
+    csr = x509.CertificateSigningRequestBuilder().subject_name(NAME).sign(key, hashes.SHA256())
     assert csr.is_signature_valid
 
 

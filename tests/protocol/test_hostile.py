@@ -4,15 +4,16 @@ import hashlib
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.encoding import b64u, canonical_json
+from foundation.encoding import JsonValue, b64u, canonical_json
 from foundation.errors import LinkIdError
-from protocol import activation, algorithms, custody, documents, orders, proofs
+from protocol import activation, algorithms, custody, decisions, documents, orders, proofs
 from protocol.decisions import Decision
-from protocol.keys import P256Key
+from protocol.keys import P256Key, sign_raw
 from tests.vectors import build_vectors as vectors
 
 DOCUMENT = vectors.sign_document()
@@ -41,8 +42,8 @@ def test_one_flipped_bit_anywhere_spoils_a_decision() -> None:
     """A decision is over these exact bytes: whatever bit of document, proof or signature changes, it fails."""
     proof = vectors.proof_text(DOCUMENT)
     key = vectors.public("device")
-    message = vectors.decisions.message(DOCUMENT.digest, "approve", proof)
-    signature = vectors.sign_raw(vectors.private("device"), message)
+    message = decisions.message(DOCUMENT.digest, "approve", proof)
+    signature = sign_raw(vectors.private("device"), message)
     Decision("approve", proof, signature).verify(DOCUMENT, key)
     for index in range(0, len(DOCUMENT.data), 7):
         data = bytearray(DOCUMENT.data)
@@ -181,8 +182,8 @@ def test_orders() -> None:
     """An order counts only from a known operator, of a known form."""
     operator, stranger = vectors.private("operator"), vectors.private("stranger")
     known = {vectors.public("operator").jkt: vectors.public("operator")}
-    revoke = {"v": 1, "type": "revoke", "id": "ord_0123456789abcdefghjkmnpqrs", "created": 1, "serial": "0a",
-              "reason": "keyCompromise"}  # fmt: skip
+    revoke: dict[str, JsonValue] = {"v": 1, "type": "revoke", "id": "ord_0123456789abcdefghjkmnpqrs", "created": 1,
+              "serial": "0a", "reason": "keyCompromise"}  # fmt: skip
     order, signer = orders.open_order(orders.sign_order(revoke, operator), known)
     assert order.id == revoke["id"]
     assert signer in known
@@ -220,7 +221,7 @@ def test_signature_algorithms_verify() -> None:
     """RSA and ECDSA signatures are told from bad ones, and from ones for another kind of key."""
     digest = hashlib.sha256(b"x").digest()
     key = ec.generate_private_key(ec.SECP256R1())
-    signature = key.sign(digest, ec.ECDSA(algorithms.utils.Prehashed(algorithms.hashes.SHA256())))
+    signature = key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
     ecdsa = algorithms.SIGN_ALGORITHMS["ECDSA-SHA256"]
     ecdsa.verify(key.public_key(), signature, digest)
     with pytest.raises(LinkIdError):
