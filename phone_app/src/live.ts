@@ -115,10 +115,11 @@ export class EventReader {
   private readonly decoder = new TextDecoder();
 
   feed(bytes: Uint8Array): string[] {
-    const lines = (this.rest + this.decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r/);
+    const lines = (this.rest + this.decoder.decode(bytes, { stream: true })).split("\n");
     this.rest = lines.pop() ?? "";
     const events: string[] = [];
-    for (const line of lines) {
+    for (const ended of lines) {
+      const line = ended.replace(/\r$/, "");
       if (line === "") {
         if (this.hasData || this.name !== "") events.push(this.name || "message");
         this.name = "";

@@ -32,7 +32,7 @@ export interface Statement<D extends AnyDocument = AnyDocument> {
   document: D;
   bytes: Bytes;
   hash: Bytes;
-  /** Seconds since 1970; the earlier of the statement's and the document's. */
+  /** Seconds since 1970; never later than the document's own. */
   expires: number;
   /** Null: this document does not want the password. */
   proof: ProofRequest | null;
@@ -87,7 +87,8 @@ export async function openStatement<T extends DocumentType>(
     if (!types.includes(document.type as T) || SIGNERS[document.type] !== role) throw new Untrusted("a document of another type");
     // 3. Neither it nor its wrapping has expired.
     if (!Number.isSafeInteger(payload.expires)) throw new Untrusted("a statement without an end");
-    const expires = Math.min(payload.expires as number, document.expires);
+    const expires = payload.expires as number;
+    if (expires > document.expires) throw new Untrusted("a statement that outlives its document");
     if (expires <= now) throw new Expired("the document has expired");
     // 4. It wants the password for that document's purpose, stretched hard enough, and encrypted to a real key.
     const proof = await readProof(payload.proof as Json, PURPOSES[document.type]);
