@@ -57,6 +57,20 @@ class Places:
         return self.var / "trust.json"
 
     @property
+    def trust_parts(self) -> Path:
+        """Each slot's root, until both are known."""
+        return self.var / "pki" / "roots"
+
+    @property
+    def operators(self) -> Path:
+        """Public keys of the operators whose orders count: pinned beside SAM and AC, never a row."""
+        return self.var / "pki" / "operators.json"
+
+    def head(self, chain: str) -> Path:
+        """The last audit head of one writer."""
+        return self.heads / f"{chain}.json"
+
+    @property
     def ac_socket(self) -> Path:
         """The AC's private socket."""
         return self.run / "ac.sock"

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 
 from foundation.migrations import OWNER
 from foundation.settings import Secret, Section, load
+from foundation.tls import TlsFiles
 from hsm_service.hsm.settings import HsmSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
@@ -36,6 +37,8 @@ class Listener(Section):
     """Where it listens; 0.0.0.0 reaches beyond this machine."""
     url: str | None = None
     """How others reach it, when that is not http(s)://localhost:port: behind a proxy, or by a name of its own."""
+    behind_https: bool = False
+    """A proxy in front speaks HTTPS with the outside and plain HTTP with us."""
 
 
 class AppHost(Listener):
@@ -48,6 +51,13 @@ class Gateway(Listener):
     """Everything else that the internet reaches."""
 
     port: Port = 8441
+    proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Proxies whose X-Forwarded-For is believed. Whoever can send from there chooses its address for our limits."""
+    pairing_key: Secret | None = None
+    """32 bytes in hexadecimal, the same for every gateway: SMS codes and QR frames are made with it. Whoever has it can
+    guess neither passwords nor keys, but knows every SMS code. Not given: made under var/secrets (development)."""
+    messages_per_day: Annotated[int, Field(ge=1)] = 5000
+    """SMS a day, of all holders together; then a person must look. Bounds what a pumping attack can cost."""
 
 
 class Pki(Listener):
@@ -67,6 +77,31 @@ class ServerTls(Section):
 
     certificate: Path
     key: Path
+
+
+class Sms(Section):
+    """The Twilio account that sends text messages. In development nothing is sent: the inbox page shows them."""
+
+    account: str
+    """Account SID (AC…)."""
+    key: str
+    """API key SID (SK…). Whoever has key and secret can send messages at our cost, and read the codes in sent ones."""
+    secret: Secret
+    sender: str
+    """A number in E.164, or a messaging service (MG…)."""
+
+
+class PrivateTls(Section):
+    """Mutual TLS between our processes on different machines."""
+
+    certificate: Path
+    key: Path
+    authorities: Path
+
+    @property
+    def files(self) -> TlsFiles:
+        """As the private channel wants them."""
+        return TlsFiles(self.certificate, self.key, self.authorities)
 
 
 class DatabaseSettings(Section):
@@ -97,6 +132,15 @@ class Settings(Section):
     health: Health = Health()
     tls: ServerTls | None = None
     database: DatabaseSettings = DatabaseSettings()
+    sms: Sms | None = None
+    sam_addresses: tuple[str, ...] = ()
+    """Where gateways reach the SAMs (``tls:host:port``); not given: the Unix sockets of this machine."""
+    ac: str | None = None
+    """Where the AC is reached; likewise."""
+    private_tls: PrivateTls | None = None
+    """For ``tls:`` addresses: our certificate and key, and the authority that signs those of the others."""
+    listen: str | None = None
+    """Where this SAM or AC listens, when not on the Unix socket of this machine."""
     sam_hsm: HsmSettings | None = None
     """The SAM's token in a real HSM; not given: SoftHSM under var/tokens/sam."""
     ac_hsm: HsmSettings | None = None
@@ -107,6 +151,10 @@ class Settings(Section):
         if self.environment == "production":
             if self.database.embedded:
                 raise ValueError("production needs a database of its own: give the addresses under [database]")
+            if self.sms is None:
+                raise ValueError("production needs an SMS provider: account, key, secret and sender under [sms]")
+            if self.gateway.pairing_key is None:
+                raise ValueError("production needs pairing_key under [gateway]: 32 random bytes in hexadecimal")
             for name in ("app", "gateway"):
                 url = getattr(self, name).url
                 if url is None or not url.startswith("https://"):
@@ -117,6 +165,25 @@ class Settings(Section):
     def places(self) -> Places:
         """The paths below `var`."""
         return Places(self.var)
+
+    @property
+    def ac_address(self) -> str:
+        """Where the AC is reached from this machine."""
+        return self.ac or f"unix:{self.places.ac_socket}"
+
+    def sam_targets(self) -> list[str]:
+        """Where the SAMs are reached from this machine."""
+        return list(self.sam_addresses) or [f"unix:{self.places.sam_socket(index)}" for index in range(self.sams)]
+
+    def pairing_key(self) -> bytes:
+        """The gateways' key for SMS codes and frames. Raises ValueError when it is not 32 bytes in hexadecimal."""
+        given = self.gateway.pairing_key
+        if given is None:
+            return bytes.fromhex(_made_once(self.places, "gateway-pairing", lambda: secrets.token_hex(32)))
+        key = bytes.fromhex(given.get_secret_value())
+        if len(key) != 32:
+            raise ValueError("pairing_key under [gateway] must be 32 bytes in hexadecimal")
+        return key
 
     def url(self, name: Literal["app", "gateway", "pki"]) -> str:
         """The public address of a listener, without a slash at the end."""
@@ -145,12 +212,17 @@ class Settings(Section):
 
 def role_password(places: Places, role: Role) -> str:
     """The password of a database role of the embedded server; made on first use, 0600."""
-    file = places.secrets / f"db-{role}"
+    return _made_once(places, f"db-{role}", lambda: secrets.token_urlsafe(24))
+
+
+def _made_once(places: Places, name: str, make: Callable[[], str]) -> str:
+    """A secret of this machine, kept in a file of its own."""
+    file = places.secrets / name
     try:
         return file.read_text(encoding="ascii")
     except FileNotFoundError:
         places.make_folders()
-        word = secrets.token_urlsafe(24)
+        word = make()
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(word)
         return word

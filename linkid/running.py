@@ -1,0 +1,44 @@
+"""What every process of ours does around its work: logs in one style, and an orderly end at SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from foundation.errors import LinkIdError
+from foundation.logs import configure, get_logger
+from linkid.platform import ProgramMissing
+from linkid.settings import Settings
+
+
+def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Run *work* until it ends or we are told to stop; the exit code. Failures are told in one line, and in the log."""
+    configure("json" if settings.environment == "production" else "console", process=name)
+    try:
+        return asyncio.run(_until_told(work))
+    except (LinkIdError, ProgramMissing, FileNotFoundError) as error:
+        get_logger(__name__).error("process_failed", reason=type(error).__name__)
+        print(f"linkid {name}: {error}", file=sys.stderr)
+        return 1
+
+
+async def _until_told(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, told.set)
+    running = asyncio.create_task(work())
+    stop = asyncio.create_task(told.wait())
+    await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if running.done():
+        running.result()
+        return 0
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    return 0
