@@ -1,18 +1,23 @@
 """What OAuth needs from others: the computers, and the ceremony behind the authorize page's QR."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from foundation.errors import JsonObject
 
-@dataclass(frozen=True)
-class Computer:
+
+class Computer(Protocol):
     """An associated computer: its registered name, its key (JWK), and the credentials it may ask for."""
 
-    id: str
-    name: str
-    key: Mapping[str, str]
-    credentials: Sequence[str]
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> JsonObject: ...
+    @property
+    def credentials(self) -> Sequence[str]: ...
 
 
 class Computers(Protocol):
@@ -20,6 +25,10 @@ class Computers(Protocol):
 
     async def find(self, computer: str) -> Computer | None:
         """None when there is none, or its association ended: its tokens are then worth nothing at once."""
+        ...
+
+    async def used(self, computer: str) -> None:
+        """It came, and proved its key: for the holder's list of computers."""
         ...
 
 
@@ -41,7 +50,8 @@ class Links(Protocol):
     """Links with purpose ``identify`` (docs/protocol.md section 9.3)."""
 
     async def open(self, *, page_key: str, client: str, client_name: str, scope: str, address: str) -> str:
-        """Start one; its id (``lnk_…``). ``page_key`` stands where a computer's key thumbprint would.
+        """Start one; its id (``lnk_…``). ``page_key``: 43 base64url characters that only this page has; they stand
+        where a computer's key thumbprint would.
 
         Raises a TooMany when this address opens too many.
         """

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from foundation.dpop import AssertionVerifier, BadAssertion, BadProof, Proof, thumbprint
+from foundation.dpop import AssertionVerifier, BadAssertion, BadProof, Proof, public_jwk, thumbprint
 from foundation.encoding import strict_json, unb64u
 from foundation.errors import LinkIdError
 from foundation.ids import is_id, secret_digest, secret_matches
@@ -71,7 +71,7 @@ class ClientAuthentication:
             name=computer.name,
             method=ClientMethod.KEY,
             grants=frozenset({GrantType.CLIENT}),
-            keys=(computer.key,),
+            keys=(public_jwk(computer.key, UnknownClient),),
         )
 
     async def _by_assertion(self, client_id: str, client: Client | None, assertion: str) -> Client:

@@ -4,6 +4,7 @@ The page's secret is in the page and nowhere else; there are no cookies. What pr
 ceremony: frames of a second, one scan, and a check code that is typed into the page that showed the QR.
 """
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from urllib.parse import quote, urlencode
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
+from foundation.encoding import b64u
 from foundation.errors import LinkIdError
 from foundation.ids import BadToken, Random, new_token, parse_token, secret_matches
 from foundation.web import SlidingWindow
@@ -97,7 +99,7 @@ class PageService:
         # 3. The link whose frames the page shows.
         token = new_token(PREFIX, self._random)
         link = await self._links.open(
-            page_key=page_key(token.public_id),
+            page_key=page_key(token.secret),
             client=checked.client.id,
             client_name=checked.client.name,
             scope=request.scope,
@@ -105,21 +107,21 @@ class PageService:
         )
         now = self._clock.now()
         await self._store.add_page(token, request, link, now=now, until=now + PAGE_LIFE)
-        view = await self._links.look(link, page_key=page_key(token.public_id))
+        view = await self._links.look(link, page_key=page_key(token.secret))
         return OpenPage(token.text, checked.client.name, request, view)
 
     async def look(self, token: str) -> LinkView:
         """The page as it is this second. Raises PageUnknown, PageOver."""
-        page = await self._own(token)
-        return await self._links.look(page.link, page_key=page_key(page.id))
+        page, key = await self._own(token)
+        return await self._links.look(page.link, page_key=key)
 
     async def finish(self, token: str, check_code: str) -> str:
         """The check code was typed: the address to go on to, with a code for the client.
 
         Raises PageUnknown, PageOver, and pairing's errors about the check code.
         """
-        page = await self._own(token)
-        credentials = await self._links.check(page.link, check_code, page_key=page_key(page.id))
+        page, key = await self._own(token)
+        credentials = await self._links.check(page.link, check_code, page_key=key)
         code = new_token("ac", self._random)
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -133,8 +135,8 @@ class PageService:
 
     async def cancel(self, token: str) -> str:
         """The person gives up: the address that tells the client."""
-        page = await self._own(token)
-        await self._links.give_up(page.link, page_key=page_key(page.id))
+        page, key = await self._own(token)
+        await self._links.give_up(page.link, page_key=key)
         async with self._database.transaction() as connection:
             if not await self._store.close_page(connection, page.id, PageState.CANCELLED, self._clock.now()):
                 raise PageOver()
@@ -163,7 +165,8 @@ class PageService:
             raise UnsafeRedirect("redirect_uri is not registered")
         return CheckedRequest(client, redirect, redirect_given=True)
 
-    async def _own(self, token: str) -> Page:
+    async def _own(self, token: str) -> tuple[Page, str]:
+        """The page of a token, and its key towards pairing."""
         try:
             page_id, secret = parse_token(token, PREFIX)
         except BadToken as cause:
@@ -174,12 +177,12 @@ class PageService:
         page = found[0]
         if page.state is not PageState.OPEN or self._clock.now() >= page.expires:
             raise PageOver(page.state.value)
-        return page
+        return page, page_key(secret)
 
 
-def page_key(page_id: str) -> str:
-    """What stands where a computer's key thumbprint would: the page's own name."""
-    return page_id
+def page_key(secret: str) -> str:
+    """What stands where a computer's key thumbprint would. It comes from the page's secret: the database lacks it."""
+    return b64u(hashlib.sha256(b"linkid-page-v1\0" + secret.encode("ascii")).digest())
 
 
 def _checked_request(checked: CheckedRequest, parameters: Mapping[str, str]) -> AuthorizeRequest:

@@ -10,10 +10,11 @@ from foundation.database import Connection, Database
 from foundation.dpop import Proof
 from foundation.errors import LinkIdError
 from foundation.ids import BadToken, Random, new_token, parse_token
-from hsm_service.oauth.domain.client import SERVICE, Client, GrantType
+from hsm_service.oauth.domain.client import SERVICE, Client, ClientKind, GrantType
 from hsm_service.oauth.domain.grant import TOKEN_LIFE, AccessToken, Code
 from hsm_service.oauth.domain.pkce import check_verifier
 from hsm_service.oauth.errors import ClientNotPermitted, GrantRefused, ProofMissing, ScopeUnknown
+from hsm_service.oauth.ports import Computers
 from hsm_service.oauth.service.authentication import check_own_key
 from hsm_service.oauth.store import OAuthStore
 
@@ -33,9 +34,16 @@ class TokenService:
     """Gives and takes back access tokens."""
 
     def __init__(
-        self, database: Database, clock: Clock, audit: AuditChain, random: Random = secrets.token_bytes
+        self,
+        database: Database,
+        clock: Clock,
+        audit: AuditChain,
+        *,
+        computers: Computers,
+        random: Random = secrets.token_bytes,
     ) -> None:
         """The gateway's database."""
+        self._computers = computers
         self._database = database
         self._store = OAuthStore(database)
         self._clock = clock
@@ -52,7 +60,10 @@ class TokenService:
         jkt = _bound_to(client, proof)
         granted = checked_scope(scope)
         async with self._database.transaction() as connection:
-            return await self._issue(connection, client, granted, jkt, credentials=None, code=None)
+            issued = await self._issue(connection, client, granted, jkt, credentials=None, code=None)
+        if client.kind is ClientKind.COMPUTER:
+            await self._computers.used(client.id)
+        return issued
 
     async def for_code(
         self, client: Client, *, code: str, redirect: str | None, verifier: str | None, proof: Proof | None

@@ -1,27 +1,9 @@
 """Labels: texts from a caller that a person reads on a phone while deciding. Nothing in them may deceive the eye."""
 
-import unicodedata
 from collections.abc import Sequence
-from typing import Final
 
 from hsm_service.signing.domain.request import Label
-
-MAX_LABEL: Final = 120
-"""docs/protocol.md section 5; two lines on a phone."""
-_TAIL: Final = 24
-"""Kept when a text is cut in its middle: the end of a file name says what kind of file it is."""
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories without a picture: controls, bidirectional overrides, zero-width characters, unassigned ones."""
-
-
-def clean(text: str) -> str:
-    """One line, NFC, nothing invisible, at most ``MAX_LABEL`` characters with the middle cut out when longer."""
-    # White space first: a line break between two words must leave a space behind.
-    one_line = " ".join(unicodedata.normalize("NFC", text[: 8 * MAX_LABEL]).split())
-    shown = " ".join("".join(char for char in one_line if unicodedata.category(char) not in _HIDDEN).split())
-    if len(shown) <= MAX_LABEL:
-        return shown
-    return shown[: MAX_LABEL - _TAIL - 1] + "…" + shown[-_TAIL:]
+from protocol.documents import clean
 
 
 def labels_for(count: int, claimed: Sequence[Label], description: str = "") -> list[Label]:

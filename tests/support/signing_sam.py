@@ -1,0 +1,267 @@
+"""A SAM for the signing API, behind its real private channel: docs/protocol.md sections 5, 6 and 10, without an HSM.
+
+Real here: canonical documents, statements by a root key, the activation key and its secret, the multiset of hashes with
+one signature per occurrence, the stored answer for a retry, signatures that verify. Not here: custody, phones, proofs;
+a test says `approve` or `refuse` in their place. It knows nothing but the wire, so that a gateway that leaves the
+protocol fails here. The real SAM is in tests/journeys.
+"""
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+
+from foundation.channel import Call, private_app
+from foundation.clock import Clock
+from foundation.encoding import JsonObject, b64u, unb64u
+from foundation.errors import BadInput, Conflict, Gone, NotFound, NotPermitted
+from foundation.ids import new_id
+from protocol.activation import activation_key
+from protocol.algorithms import SIGN_ALGORITHMS, agree
+from protocol.documents import Document, clean
+from protocol.keys import P256Key, sign_raw
+from protocol.passwords import Argon2
+from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+ACTIVATION_SECONDS = 300
+
+
+class SamUnknown(NotFound):
+    """As the SAM names what is not there."""
+
+    code = "double_unknown"
+
+
+class SamMembers(BadInput):
+    """A call whose body is not what section 10 says."""
+
+    code = "double_members"
+
+
+class SamHashes(NotPermitted):
+    """Hashes that were not approved, or signed already."""
+
+    code = "hashes_not_approved"
+
+
+class SamSeal(NotPermitted):
+    """Another secret."""
+
+    code = "double_seal_broken"
+
+
+class SamActivationOver(Gone):
+    """Too late."""
+
+    code = "activation_expired"
+
+
+class SamNotActive(Conflict):
+    """Not a credential that signs."""
+
+    code = "double_not_active"
+
+
+@dataclass
+class SamCredential:
+    """A key and what its certificate says."""
+
+    key: PrivateKey
+    key_algorithm: str
+    subject: str
+    certificate: bytes
+
+
+@dataclass
+class Held:
+    """A document and what became of it."""
+
+    document: Document
+    caller: JsonObject
+    hashes: list[bytes]
+    state: str = "waiting"
+    reason: str | None = None
+    activation: str | None = None
+    until: int = 0
+    left: Counter[bytes] = field(default_factory=Counter)
+    answers: dict[bytes, list[bytes]] = field(default_factory=dict)
+
+
+class SigningSam:
+    """`private_app(...)` over `calls()`; `approve`, `refuse` and `expire` are the phone's part."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._root = ec.generate_private_key(ec.SECP256R1())
+        self.root = P256Key.from_public(self._root.public_key())
+        self.credentials: dict[str, SamCredential] = {}
+        self.held: dict[str, Held] = {}
+        self.bodies: list[tuple[str, JsonObject]] = []
+
+    def app(self) -> Any:
+        """To be served."""
+        calls: dict[str, Call] = {
+            "documents/sign": self._fix,
+            "documents/state": self._state,
+            "documents/withdraw": self._withdraw,
+            "signatures/sign": self._sign,
+        }
+        return private_app(calls)
+
+    # ---- the phone's part ----
+
+    def approve(self, document: str) -> str:
+        """As a device with the right password would."""
+        held = self._waiting(document)
+        held.state, held.activation = "approved", new_id("act")
+        held.until = int(self._clock.now().timestamp()) + ACTIVATION_SECONDS
+        held.left = Counter(held.hashes)
+        return held.activation
+
+    def refuse(self, document: str, decision: str = "refuse:changed-mind") -> None:
+        """With the decision's word as the reason."""
+        held = self._waiting(document)
+        held.state, held.reason = "refused", decision
+
+    @property
+    def last(self) -> str:
+        """The newest document."""
+        return list(self.held)[-1]
+
+    # ---- section 10 ----
+
+    async def _fix(self, body: JsonObject) -> JsonObject:
+        self._members(
+            "documents/sign",
+            body,
+            {"credential", "caller", "hashes", "hash_algorithm", "sign_algorithm", "documents", "activation_key"},
+        )
+        credential = self.credentials.get(str(body["credential"]))
+        if credential is None:
+            raise SamUnknown()
+        hashes = _digests(body["hashes"])
+        agree(credential.key_algorithm, str(body["sign_algorithm"]), str(body["hash_algorithm"]), hashes)
+        documents: Any = body["documents"]
+        caller: Any = body["caller"]
+        if len(documents) != len(hashes) or set(caller) != {"kind", "id", "name"}:
+            raise SamMembers("as many documents as hashes; a caller has kind, id, name")
+        if len(unb64u(str(body["activation_key"]), max_len=32)) != 32:
+            raise SamMembers("activation_key")
+        members: dict[str, Any] = {
+            "credential": body["credential"],
+            "certificate": b64u(hashlib.sha256(credential.certificate).digest()),
+            "subject": credential.subject,
+            "caller": dict(caller),
+            "scope": "single" if len(hashes) == 1 else "multi",
+            "count": len(hashes),
+            "documents": [
+                {"label": clean(one["label"]), "size": one["size"], "hash": b64u(digest)}
+                for one, digest in zip(documents, hashes, strict=True)
+            ],
+            "hash_algorithm": body["hash_algorithm"],
+            "sign_algorithm": body["sign_algorithm"],
+            "verification_code": f"{secrets.randbelow(90) + 10}",
+            "activation_key": body["activation_key"],
+        }
+        document = Document.fix("sign", new_id("req"), members, now=self._clock.now(), nonce=secrets.token_bytes(16))
+        self.held[document.id] = Held(document, caller, hashes)
+        signed = signing_input(
+            statement_payload(document, ProofWanted("sign", bytes(16), Argon2(19456, 2, 1), self.root)),
+            kid=self.root.jkt,
+        )
+        return {
+            "document": document.id,
+            "statement": assemble(signed, sign_raw(self._root, signed)),
+            "verification_code": members["verification_code"],
+            "expires": document.expires,
+        }
+
+    async def _state(self, body: JsonObject) -> JsonObject:
+        self._members("documents/state", body, {"document"})
+        held = self._known(body)
+        self._look_at_the_clock(held)
+        answer: dict[str, Any] = {"state": held.state}
+        if held.reason is not None:
+            answer["reason"] = held.reason
+        if held.activation is not None:
+            answer["activation"] = held.activation
+            answer["until"] = held.until
+        return answer
+
+    async def _withdraw(self, body: JsonObject) -> JsonObject:
+        self._members("documents/withdraw", body, {"document"})
+        held = self._known(body)
+        self._look_at_the_clock(held)
+        if held.state == "waiting":
+            held.state = "withdrawn"
+        return {}
+
+    async def _sign(self, body: JsonObject) -> JsonObject:
+        self._members(
+            "signatures/sign", body, {"activation", "secret", "hashes", "hash_algorithm", "sign_algorithm", "caller"}
+        )
+        held = next((one for one in self.held.values() if one.activation == body["activation"]), None)
+        if held is None:
+            raise SamUnknown()
+        caller: Any = body["caller"]
+        if (caller["kind"], caller["id"]) != (held.caller["kind"], held.caller["id"]):
+            raise SamUnknown()
+        if b64u(activation_key(unb64u(str(body["secret"]), max_len=32))) != held.document.text("activation_key"):
+            raise SamSeal()
+        if self._clock.now().timestamp() >= held.until:
+            raise SamActivationOver()
+        hashes = _digests(body["hashes"])
+        name = hashlib.sha256(b"".join(hashes)).digest()
+        if name not in held.answers:
+            wanted = Counter(hashes)
+            same_algorithm = body["sign_algorithm"] == held.document.text("sign_algorithm")
+            if wanted - held.left or not same_algorithm:
+                raise SamHashes()
+            held.left -= wanted
+            credential = self.credentials[held.document.text("credential")]
+            held.answers[name] = [make_signature(credential.key, str(body["sign_algorithm"]), one) for one in hashes]
+        return {"signatures": [b64u(one) for one in held.answers[name]]}
+
+    # ---- inside ----
+
+    def _members(self, call: str, body: JsonObject, wanted: set[str]) -> None:
+        self.bodies.append((call, body))
+        if set(body) != wanted:
+            raise SamMembers(f"{call}: {sorted(set(body) ^ wanted)}")
+
+    def _known(self, body: JsonObject) -> Held:
+        held = self.held.get(str(body["document"]))
+        if held is None:
+            raise SamUnknown()
+        return held
+
+    def _waiting(self, document: str) -> Held:
+        held = self.held[document]
+        self._look_at_the_clock(held)
+        assert held.state == "waiting", held.state
+        return held
+
+    def _look_at_the_clock(self, held: Held) -> None:
+        if held.state == "waiting" and self._clock.now().timestamp() >= held.document.expires:
+            held.state = "expired"
+
+
+def make_signature(key: PrivateKey, sign_algorithm: str, digest: bytes) -> bytes:
+    """RSA as is, ECDSA in DER."""
+    algorithm = SIGN_ALGORITHMS[sign_algorithm]
+    prehashed = utils.Prehashed(algorithm.hash)
+    if isinstance(key, rsa.RSAPrivateKey):
+        if algorithm.family == "RSA-PSS":
+            salted = padding.PSS(padding.MGF1(algorithm.hash), algorithm.digest_bytes)
+            return key.sign(digest, salted, prehashed)
+        return key.sign(digest, padding.PKCS1v15(), prehashed)
+    return key.sign(digest, ec.ECDSA(prehashed))
+
+
+def _digests(values: Any) -> list[bytes]:
+    return [unb64u(value, max_len=64) for value in values] if isinstance(values, Sequence) else []

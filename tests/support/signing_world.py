@@ -1,0 +1,354 @@
+"""The signing API assembled: real gateway slices, real PostgreSQL, the SAM of `signing_sam` behind its channel.
+
+    async def test_x(world: World) -> None:
+        computer = await world.computer()
+        ...
+
+The gateway calls itself `ORIGIN` whatever port it listens on, as behind a proxy.
+"""
+
+import base64
+import contextlib
+import hashlib
+import json
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from aiohttp.test_utils import TestClient, TestServer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from foundation.audit import AuditChain
+from foundation.channel import PrivateClient, serve_private
+from foundation.clock import FixedClock
+from foundation.database import Connection, Database, open_pool
+from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
+from foundation.encoding import JsonObject, b64u
+from foundation.ids import new_id
+from foundation.web import ErrorTable, new_app
+from hsm_service.credentials.domain.credential import Credential
+from hsm_service.credentials.service import CredentialService
+from hsm_service.csc.problems import DIALECT as CSC
+from hsm_service.csc.web import CscV2
+from hsm_service.oauth.domain.client import ClientMethod, GrantType
+from hsm_service.oauth.problems import DIALECT as OAUTH
+from hsm_service.oauth.problems import PREFIXES
+from hsm_service.oauth.service.authentication import ClientAuthentication
+from hsm_service.oauth.service.callers import CallerService
+from hsm_service.oauth.service.clients import ClientService, Registered
+from hsm_service.oauth.service.tokens import TokenService
+from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.web.bearer import Authenticator
+from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.signing.adapters.sam import SamOverChannel
+from hsm_service.signing.adapters.wakeups import PostgresWakeups
+from hsm_service.signing.ports import CredentialView
+from hsm_service.signing.service import SigningService
+from protocol.keys import sign_raw
+from tests.support.callers import Caller
+from tests.support.postgres import TestDatabase
+from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
+
+ORIGIN = "https://gateway.linkid.test"
+APP = "https://app.linkid.test"
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+
+_RSA = rsa.generate_private_key(65537, 2048)  # once per test process: it takes a moment
+
+
+@dataclass
+class ComputerRow:
+    """What pairing knows of a computer."""
+
+    id: str
+    name: str
+    key: JsonObject
+    credentials: Sequence[str]
+
+
+class Computers:
+    """Pairing's computers, in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, ComputerRow] = {}
+        self.came: list[str] = []
+
+    async def find(self, computer: str) -> ComputerRow | None:
+        return self.rows.get(computer)
+
+    async def used(self, computer: str) -> None:
+        self.came.append(computer)
+
+
+@dataclass
+class Doorbell:
+    """Counts rings that would happen if their transactions commit."""
+
+    rings: list[tuple[str, str]] = field(default_factory=list)
+
+    async def ring(self, connection: Connection, *, document: str, credential: str) -> None:
+        async def rung() -> None:
+            self.rings.append((document, credential))
+
+        connection.after_commit(rung)
+
+
+class CredentialsPort:
+    """Signing's port over the credentials slice, as the roof joins them."""
+
+    def __init__(self, service: CredentialService) -> None:
+        self._service = service
+
+    async def find(self, credential: str) -> CredentialView | None:
+        found = await self._service.known([credential])
+        return found[0] if found else None
+
+
+class Computer(Caller):
+    """A desktop agent: its key, its id, and the calls it makes."""
+
+    id: str = ""
+
+    def assertion(self, **changes: Any) -> str:
+        """A `private_key_jwt`; `changes` replace claims."""
+        now = int(self._clock.now().timestamp())
+        claims: dict[str, Any] = {
+            "iss": self.id,
+            "sub": self.id,
+            "aud": ORIGIN + TOKEN_PATH,
+            "jti": secrets.token_urlsafe(12),
+            "iat": now,
+            "exp": now + 60,
+        }
+        header = {"alg": "ES256"}
+        signed = ".".join(b64u(json.dumps(part).encode()) for part in (header, {**claims, **changes}))
+        return f"{signed}.{b64u(sign_raw(self.private, signed.encode()))}"
+
+    def token_form(self, **changes: Any) -> dict[str, str]:
+        """What it posts to the token endpoint."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self.id,
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": self.assertion(),
+        }
+        return {name: value for name, value in {**form, **changes}.items() if value is not None}
+
+    async def log_in(self) -> None:
+        """Get an access token."""
+        self.token = None
+        headers = {"DPoP": self.proof("POST", TOKEN_PATH)}
+        async with self.client.post(TOKEN_PATH, data=self.token_form(), headers=headers) as response:
+            body = await response.json()
+            assert response.status == 200, body
+            self.token = body["access_token"]
+
+
+class BearerCaller:
+    """An integrator with a plain bearer token."""
+
+    def __init__(self, client: TestClient[Any, Any], token: str) -> None:
+        self.client = client
+        self.token = token
+
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        sent = {"Authorization": f"Bearer {self.token}", **headers}
+        async with self.client.request(method, path, json=body, headers=sent) as response:
+            content = await response.read()
+            return response.status, json.loads(content) if content else {}
+
+
+@dataclass
+class World:
+    """Everything a test may need."""
+
+    clock: FixedClock
+    database: Database
+    owner: "asyncpg.Connection[Any]"
+    sam: SigningSam
+    computers: Computers
+    doorbell: Doorbell
+    clients: ClientService
+    tokens: TokenService
+    signing: SigningService
+    credentials: CredentialService
+    client: TestClient[Any, Any]
+
+    async def credential(self, key_algorithm: str = "RSA-2048", subject: str = "MARIA DA SILVA", **facts: Any) -> str:
+        """A credential with a certificate; `facts` replace columns of the SAM's view."""
+        made, key = new_credential(key_algorithm, subject, now=self.clock.now())
+        made = replace(made, **facts)
+        await add_facts(self.owner, made)
+        self.sam.credentials[made.id] = SamCredential(key, key_algorithm, subject, made.chain[0])
+        return made.id
+
+    async def computer(self, *credentials: str, name: str = "Notebook da Maria", log_in: bool = True) -> Computer:
+        """An associated computer with an access token."""
+        made = Computer(self.client, self.clock, ORIGIN)
+        made.id = new_id("cmp")
+        self.computers.rows[made.id] = ComputerRow(made.id, name, made.key.jwk, credentials)
+        if log_in:
+            await made.log_in()
+        return made
+
+    async def integrator(self, *credentials: str, name: str = "Contratos SA") -> BearerCaller:
+        """An integrator with a bearer token by client credentials."""
+        registered = await self.register(name=name)
+        for credential in credentials:
+            await self.clients.allow(registered.client.id, credential)
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": registered.client.id,
+            "client_secret": registered.secret,
+        }
+        async with self.client.post(TOKEN_PATH, data=form) as response:
+            body = await response.json()
+            assert response.status == 200, body
+        return BearerCaller(self.client, body["access_token"])
+
+    async def register(self, **changes: Any) -> Registered:
+        """An integrator, by an operator's hand."""
+        data: dict[str, Any] = {"name": "Contratos SA", "method": ClientMethod.SECRET, "grants": [GrantType.CLIENT]}
+        return await self.clients.register(**{**data, **changes})
+
+
+FACTS = """
+DROP SCHEMA IF EXISTS sam CASCADE;
+CREATE SCHEMA sam;
+-- stands in for the SAM's view, with its columns (docs/protocol.md section 13)
+CREATE TABLE sam.credential_facts (
+    id text PRIMARY KEY, spki_hash bytea, chain bytea[], subject text, serial text,
+    valid_from timestamptz, valid_to timestamptz, state text, key_algorithm text);
+GRANT USAGE ON SCHEMA sam TO linkid_gateway;
+GRANT SELECT ON sam.credential_facts TO linkid_gateway;
+"""
+
+
+async def add_facts(owner: "asyncpg.Connection[Any]", credential: Credential) -> None:
+    """A row of the stand-in."""
+    await owner.execute(
+        "INSERT INTO sam.credential_facts VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        credential.id,
+        credential.spki_hash,
+        list(credential.chain),
+        credential.subject,
+        credential.serial,
+        credential.valid_from,
+        credential.valid_to,
+        credential.state,
+        credential.key_algorithm,
+    )
+
+
+def new_credential(key_algorithm: str, subject: str, *, now: datetime) -> tuple[Credential, PrivateKey]:
+    """A key, its certificate under a root of its own, and the facts about it."""
+    key: PrivateKey = _RSA if key_algorithm == "RSA-2048" else ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "BR"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "ICP-Brasil"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{subject}:00000000000"),
+        ]
+    )
+    issuer_key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "AC Link ID Teste")])
+    start, end = now - timedelta(days=1), now + timedelta(days=365)
+
+    def certificate(subject_name: x509.Name, public: Any) -> bytes:
+        builder = x509.CertificateBuilder().subject_name(subject_name).issuer_name(issuer).public_key(public)
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
+        return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+    leaf = certificate(name, key.public_key())
+    spki = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    facts = Credential(
+        id=new_id("cred"),
+        subject=subject,
+        serial=f"{x509.load_der_x509_certificate(leaf).serial_number:x}",
+        valid_from=start,
+        valid_to=end,
+        state="active",
+        key_algorithm=key_algorithm,
+        spki_hash=hashlib.sha256(spki).digest(),
+        chain=(leaf, certificate(issuer, issuer_key.public_key())),
+    )
+    return facts, key
+
+
+def digest(text: str, name: str = "sha256") -> bytes:
+    """A hash to be signed."""
+    return hashlib.new(name, text.encode()).digest()
+
+
+def b64(data: bytes) -> str:
+    """As CSC writes bytes."""
+    return base64.b64encode(data).decode()
+
+
+@contextlib.asynccontextmanager
+async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
+    """Assemble; everything is closed afterwards."""
+    clock = FixedClock(NOW)
+    async with contextlib.AsyncExitStack() as stack:
+        owner = await asyncpg.connect(database.dsn())
+        stack.push_async_callback(owner.close)
+        await owner.execute(FACTS)
+        ours = Database(await open_pool(database.dsn("linkid_gateway"), max_size=20))
+        stack.push_async_callback(ours.close)
+        sam = SigningSam(clock)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sam", dir="/tmp"))
+        server = await stack.enter_async_context(await serve_private(sam.app(), f"unix:{Path(folder)}/sam.sock"))
+        channel = await stack.enter_async_context(PrivateClient(server.address))
+        wakeups = await stack.enter_async_context(PostgresWakeups(ours, database.dsn("linkid_gateway")))
+        computers, doorbell = Computers(), Doorbell()
+        audit = AuditChain(ours, "gateway", clock)
+        replays = DatabaseReplayCache(ours)
+        dpop = DpopVerifier(clock, replays)
+        credentials = CredentialService(ours, clock)
+        signing = SigningService(
+            ours,
+            clock,
+            audit,
+            sam=SamOverChannel(channel),
+            doorbell=doorbell,
+            credentials=CredentialsPort(credentials),
+            wakeups=wakeups,
+        )
+        tokens = TokenService(ours, clock, audit, computers=computers)
+        authentication = ClientAuthentication(
+            OAuthStore(ours), computers, AssertionVerifier(clock, replays), frozenset({ORIGIN, ORIGIN + TOKEN_PATH})
+        )
+        endpoints = OAuthEndpoints(issuer=ORIGIN, clock=clock, authentication=authentication, tokens=tokens, dpop=dpop)
+        callers = CallerService(ours, clock, dpop=dpop, computers=computers)
+        csc = CscV2(
+            clock=clock,
+            authenticator=Authenticator(callers, ORIGIN),
+            credentials=credentials,
+            signing=signing,
+            issuer=ORIGIN,
+            app_url=APP,
+        )
+        app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **dict.fromkeys(PREFIXES, OAUTH)}))
+        app.add_routes([*endpoints.routes(), *csc.routes()])
+        client = await stack.enter_async_context(TestClient(TestServer(app)))
+        yield World(
+            clock=clock,
+            database=ours,
+            owner=owner,
+            sam=sam,
+            computers=computers,
+            doorbell=doorbell,
+            clients=ClientService(ours, clock, audit),
+            tokens=tokens,
+            signing=signing,
+            credentials=credentials,
+            client=client,
+        )
