@@ -26,12 +26,12 @@ import structlog
 from aiohttp import web
 
 from foundation.encoding import strict_json
-from foundation.errors import FAMILIES, Internal, JsonObject, JsonValue, LinkIdError, Unavailable, every_error
+from foundation.errors import FAMILIES, BadInput, Internal, JsonObject, JsonValue, LinkIdError, Unavailable, every_error
 from foundation.logs import get_logger
 from foundation.tls import TlsFiles, private_client_context, private_server_context
 from foundation.web.bodies import read_body
 from foundation.web.caller import REQUEST_ID, Handler
-from foundation.web.errors import FAMILY_STATUS, RouteNotFound
+from foundation.web.errors import FAMILY_STATUS, BodyTooLarge
 
 Call: TypeAlias = Callable[[JsonObject], Awaitable[JsonObject]]
 """A call's implementation: the body's object in, the answer's object out, or an error of ours raised."""
@@ -54,6 +54,20 @@ class AnswerLost(Unavailable):
     """The call was sent and no answer came (deadline, broken connection): it may have happened."""
 
     code = "answer_lost"
+
+
+class NoSuchCall(BadInput):
+    """The other process does not know this call: the two are of different versions."""
+
+    code = "no_such_call"
+    summary = "There is no such call."
+
+
+class NotAnObject(BadInput):
+    """A private call's body is no JSON object."""
+
+    code = "not_an_object"
+    summary = "A private call needs a JSON object."
 
 
 class AlreadyServed(Internal):
@@ -114,7 +128,7 @@ def _handler(call: Call, max_message: int) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         body = strict_json(await read_body(request, max_bytes=max_message), max_bytes=max_message)
         if not isinstance(body, dict):
-            raise Internal("a private call needs a JSON object")
+            raise NotAnObject
         return web.json_response(await call(body))
 
     return handle
@@ -132,7 +146,7 @@ async def _private_errors(request: web.Request, handler: Handler) -> web.StreamR
         except LinkIdError as raised:
             error = raised
         except web.HTTPException as raised:
-            error = RouteNotFound(f"{request.path}: {raised.reason}")
+            error = NoSuchCall(f"{request.path[:64]}: {raised.reason}")
         except Exception:
             _log.exception("unexpected_error", call=request.path)
             error = Internal()
@@ -141,6 +155,8 @@ async def _private_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 
 def _status(error: LinkIdError) -> int:
+    if isinstance(error, BodyTooLarge):
+        return 413
     return next((FAMILY_STATUS[kind] for kind in type(error).__mro__ if kind in FAMILY_STATUS), 500)
 
 
@@ -259,12 +275,12 @@ def _remove_stale(path: Path) -> None:
 class ErrorRegistry:
     """Error classes by code: what a private answer's error becomes again."""
 
-    def __init__(self, classes: Sequence[type[LinkIdError]] | None = None) -> None:
-        """Every class imported so far, unless told. Raises ValueError when two classes share a code."""
+    def __init__(self, classes: Sequence[type[LinkIdError]] | None = None, *, strict: bool = True) -> None:
+        """Every class imported so far, unless told. Raises ValueError when two share a code (the first, if not strict)."""
         self._classes: dict[str, type[LinkIdError]] = {}
         for kind in [*FAMILIES, *(every_error() if classes is None else classes)]:
             known = self._classes.setdefault(kind.code, kind)
-            if known is not kind and "code" in vars(kind):
+            if strict and known is not kind and "code" in vars(kind):
                 raise ValueError(f"{kind.__qualname__} and {known.__qualname__} share the code {kind.code!r}")
 
     def error(self, wire: Mapping[str, Any]) -> LinkIdError:
@@ -319,6 +335,8 @@ class PrivateClient:
         within ``deadline`` seconds; RemoteError for answers that are not ours.
         """
         content = json.dumps(dict(body or {}), ensure_ascii=False, allow_nan=False, default=_plain).encode("utf-8")
+        if len(content) > self._max_message:
+            raise Internal(f"{name}: a private message of {len(content)} bytes")
         start = next(self._turn)
         refusal = NotDelivered("no target")
         async with _Deadline(deadline, name):
@@ -337,7 +355,8 @@ class PrivateClient:
             headers["X-Request-Id"] = identity
         base = "http://private" if isinstance(address, UnixAddress) else f"https://{_host(address)}"
         try:
-            async with self._session(text, address).post(f"{base}/{name}", data=content, headers=headers) as response:
+            session = self._session(text, address)
+            async with session.post(f"{base}/{name}", data=content, headers=headers, allow_redirects=False) as response:
                 status, answer = response.status, await response.content.read(self._max_message + 1)
                 while len(answer) <= self._max_message and not response.content.at_eof():
                     answer += await response.content.read(self._max_message + 1)
@@ -358,7 +377,7 @@ class PrivateClient:
             return body
         wire = body.get("error")
         if self._registry is None:
-            self._registry = ErrorRegistry()
+            self._registry = ErrorRegistry(strict=False)  # in the middle of a call is no time to find a defect
         raise self._registry.error(wire if isinstance(wire, dict) else {})
 
     def _session(self, text: str, address: UnixAddress | TlsAddress) -> aiohttp.ClientSession:

@@ -9,7 +9,7 @@ the secret half of tokens, JOSE compact texts, CPF, CNPJ, telephone numbers, e-m
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final, Literal, TextIO
 
 import structlog
@@ -90,6 +90,27 @@ def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     return {key: value if key in ("level", "timestamp") else _field(key, value) for key, value in event.items()}
 
 
+def _through_standard_logging(processors: Sequence[Processor]) -> None:
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *processors],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+# Until a process configures its logs (and in tests), events are ordinary records of the standard library.
+_through_standard_logging(
+    [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+        redact_event,
+        structlog.processors.KeyValueRenderer(key_order=["event"]),
+    ]
+)
+
+
 def configure(
     style: Literal["json", "console"], *, level: str = "INFO", process: str = "", stream: TextIO | None = None
 ) -> None:
@@ -125,16 +146,12 @@ def configure(
             renderer,
         ],
     )
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
+    _through_standard_logging(
+        [
             *shared,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
+        ]
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)

@@ -1,0 +1,420 @@
+"""The private channel: both ends joined, and each way it can break."""
+
+import asyncio
+import io
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import structlog
+from aiohttp import web
+
+from foundation.channel import (
+    AlreadyServed,
+    AnswerLost,
+    ErrorRegistry,
+    NotDelivered,
+    PrivateClient,
+    RemoteError,
+    TlsAddress,
+    UnixAddress,
+    error_to_wire,
+    parse_address,
+    private_app,
+    serve_private,
+)
+from foundation.errors import BadInput, Gone, Internal, JsonObject, Locked, Unavailable
+from foundation.tls import DevelopmentAuthority, TlsFiles
+
+
+class CredentialLocked(Locked):
+    """An error of a slice, with a constructor of its own."""
+
+    code = "test_credential_locked"
+
+    def __init__(self, tries: int) -> None:
+        """Not the constructor that the wire knows."""
+        super().__init__(f"after {tries} tries", retry_after=10_800, data={"tries": tries})
+
+
+async def _echo(body: JsonObject) -> JsonObject:
+    return {"said": body, "request": structlog.contextvars.get_contextvars().get("request_id")}
+
+
+async def _locked(_body: JsonObject) -> JsonObject:
+    raise CredentialLocked(3)
+
+
+async def _broken(_body: JsonObject) -> JsonObject:
+    raise RuntimeError("the PIN is 1234")
+
+
+async def _slow(_body: JsonObject) -> JsonObject:
+    await asyncio.sleep(30)
+    return {}
+
+
+CALLS = {"documents/echo": _echo, "locked": _locked, "broken": _broken, "slow": _slow}
+
+
+@pytest.fixture
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A socket's path; short, for a socket's address has little room."""
+    return tmp_path_factory.mktemp("c") / "sam.sock"
+
+
+@pytest_asyncio.fixture
+async def client(path: Path) -> AsyncIterator[PrivateClient]:
+    """A client of a server on a Unix socket."""
+    async with await serve_private(private_app(CALLS), f"unix:{path}", grace_seconds=0.1) as server:
+        async with PrivateClient(server.address) as client:
+            yield client
+
+
+async def test_a_call_comes_back(client: PrivateClient) -> None:
+    """JSON both ways, also non-ASCII, and with no body at all."""
+    assert (await client.call("documents/echo", {"name": "João", "list": [1, {"a": None}]}))["said"] == {
+        "name": "João",
+        "list": [1, {"a": None}],
+    }
+    assert (await client.call("documents/echo"))["said"] == {}
+
+
+async def test_a_message_too_large_is_not_sent(client: PrivateClient) -> None:
+    """The other side would refuse it."""
+    with pytest.raises(Internal, match="a private message of"):
+        await client.call("documents/echo", {"x": "y" * 2_000_000})
+
+
+async def test_the_request_id_goes_along(client: PrivateClient) -> None:
+    """One id leads through the logs of both processes."""
+    with structlog.contextvars.bound_contextvars(request_id="rq_1"):
+        assert (await client.call("documents/echo"))["request"] == "rq_1"
+
+
+async def test_an_error_is_raised_again_as_itself(client: PrivateClient) -> None:
+    """Class, detail, data and waiting time, whatever constructor the class has."""
+    with pytest.raises(CredentialLocked) as caught:
+        await client.call("locked")
+
+    error = caught.value
+    assert (error.detail, error.retry_after, dict(error.data)) == ("after 3 tries", 10_800, {"tries": 3})
+
+
+async def test_an_unexpected_error_says_nothing(client: PrivateClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even to our own processes; the log of the other side has it."""
+    with pytest.raises(Internal) as caught:
+        await client.call("broken")
+
+    assert "1234" not in str(caught.value)
+    assert "1234" not in str(caught.value.data)
+    assert "unexpected_error" in caplog.text
+
+
+async def test_an_unknown_call_is_told(client: PrivateClient) -> None:
+    """A client newer than its server hears so."""
+    with pytest.raises(BadInput) as caught:
+        await client.call("documents/none")
+
+    assert caught.value.code == "no_such_call"
+
+
+async def test_an_error_nobody_knows_is_remote() -> None:
+    """A server newer than its client: the code is kept, the family is a fault."""
+    error = ErrorRegistry([Gone]).error({"code": "from_the_future", "detail": "d", "data": {"a": 1}})
+
+    assert isinstance(error, RemoteError)
+    assert (error.remote_code, error.detail, error.data["a"]) == ("from_the_future", "d", 1)
+
+
+@pytest.mark.parametrize(
+    "wire", [{}, {"code": 5}, {"code": "gone", "detail": [], "data": 7, "retry_after": "x"}, {"code": "x" * 1000}]
+)
+def test_odd_errors_are_still_errors(wire: dict[str, Any]) -> None:
+    """Whatever stands there, something of ours is raised."""
+    error = ErrorRegistry().error(wire)
+
+    assert error.retry_after is None
+    assert error.detail is None
+    assert len(str(error.data)) < 200
+
+
+def test_registry_refuses_two_classes_with_one_code() -> None:
+    """Which one should be raised?"""
+
+    class One(Gone):
+        """One."""
+
+        code = "test_same_code"
+
+    class Two(Gone):
+        """Another."""
+
+        code = "test_same_code"
+
+    with pytest.raises(ValueError, match="share the code 'test_same_code'"):
+        ErrorRegistry([One, Two])
+    One.code, Two.code = "test_one", "test_two"
+
+
+def test_error_on_the_wire() -> None:
+    """The whole error: both ends are ours."""
+    assert error_to_wire(CredentialLocked(3)) == {
+        "code": "test_credential_locked",
+        "summary": Locked.summary,
+        "detail": "after 3 tries",
+        "data": {"tries": 3},
+        "retry_after": 10_800,
+    }
+
+
+async def test_nobody_there_is_not_delivered(path: Path) -> None:
+    """The call did not happen; and that is temporary."""
+    async with PrivateClient(f"unix:{path}") as client:
+        with pytest.raises(NotDelivered) as caught:
+            await client.call("x")
+
+    assert isinstance(caught.value, Unavailable)
+
+
+async def test_too_late_is_answer_lost(client: PrivateClient) -> None:
+    """The call may have happened."""
+    with pytest.raises(AnswerLost) as caught:
+        await client.call("slow", deadline=0.1)
+
+    assert isinstance(caught.value, Unavailable)
+
+
+async def test_a_server_that_dies_under_a_call_is_answer_lost(path: Path) -> None:
+    """Sent, then silence."""
+
+    async def die(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _reader.read(10)
+        writer.transport.abort()
+
+    async with await asyncio.start_unix_server(die, path):
+        async with PrivateClient(f"unix:{path}") as client:
+            with pytest.raises(AnswerLost):
+                await client.call("x")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"a":1,"a":2}',
+        b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}",
+        b'HTTP/1.1 500 Oops\r\nContent-Length: 13\r\n\r\n{"error":"x"}',
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b" " * 3_000_000,
+        b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)
+async def test_an_answer_that_is_not_ours(path: Path, answer: bytes) -> None:
+    """Something else listens there, or the other side is broken: never taken for an answer."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_unix_server(speak, path):
+        async with PrivateClient(f"unix:{path}") as client:
+            with pytest.raises(RemoteError):
+                await client.call("x")
+
+
+async def test_another_target_takes_over(tmp_path: Path, path: Path) -> None:
+    """A SAM process that died is skipped; a call that was delivered is not repeated elsewhere."""
+    calls: list[str] = []
+
+    async def count(_body: JsonObject) -> JsonObject:
+        calls.append("count")
+        return {}
+
+    async def fail(_body: JsonObject) -> JsonObject:
+        calls.append("fail")
+        raise CredentialLocked(1)
+
+    app = private_app({"count": count, "fail": fail})
+    async with await serve_private(app, f"unix:{path}") as server:
+        async with PrivateClient([f"unix:{path}.dead", server.address, f"unix:{path}.dead2"]) as client:
+            for _ in range(6):
+                await client.call("count")
+            with pytest.raises(CredentialLocked):
+                await client.call("fail")
+
+    assert calls == ["count"] * 6 + ["fail"]
+
+
+async def test_a_restarted_server_is_found_again(path: Path) -> None:
+    """The client keeps no grudge and no dead connection."""
+    async with PrivateClient(f"unix:{path}") as client:
+        for _ in range(2):
+            async with await serve_private(private_app(CALLS), f"unix:{path}") as _:
+                await client.call("documents/echo")
+            with pytest.raises(Unavailable):
+                await client.call("documents/echo")
+
+
+# --- the socket --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    """A umask that protects nothing."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+async def test_the_socket_is_the_owners_alone(path: Path) -> None:
+    """Whatever the umask; and it disappears with its server."""
+    async with await serve_private(private_app(CALLS), f"unix:{path}"):
+        found = path.stat()
+        assert stat.S_ISSOCK(found.st_mode)
+        assert stat.S_IMODE(found.st_mode) == 0o600
+
+    assert not path.exists()
+
+
+async def test_a_group_can_be_let_in(path: Path) -> None:
+    """Where processes have different users, a group that both are in."""
+    async with await serve_private(private_app(CALLS), f"unix:{path}", mode=0o660, group=os.getgid()):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+async def test_a_stale_socket_is_replaced(path: Path) -> None:
+    """Left behind by a process that was killed."""
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(path))
+    dead.close()
+
+    async with await serve_private(private_app(CALLS), f"unix:{path}") as server:
+        async with PrivateClient(server.address) as client:
+            assert await client.call("documents/echo")
+
+
+async def test_a_live_socket_is_respected(path: Path) -> None:
+    """Two servers at one address would be two SAMs where one is meant; the first goes on."""
+    async with await serve_private(private_app(CALLS), f"unix:{path}") as server:
+        with pytest.raises(AlreadyServed):
+            await serve_private(private_app(CALLS), f"unix:{path}")
+        async with PrivateClient(server.address) as client:
+            assert await client.call("documents/echo")
+
+
+async def test_a_file_in_the_way_is_not_removed(path: Path) -> None:
+    """Only sockets are ours to remove; a link to one is not either."""
+    path.write_text("precious")
+    with pytest.raises(FileExistsError):
+        await serve_private(private_app(CALLS), f"unix:{path}")
+    assert path.read_text() == "precious"
+
+    link = path.with_name("link.sock")
+    link.symlink_to(path)
+    with pytest.raises(FileExistsError):
+        await serve_private(private_app(CALLS), f"unix:{link}")
+
+
+async def test_a_successors_socket_is_left_alone(path: Path) -> None:
+    """A server that closes late does not take away its successor's address."""
+    first = await serve_private(private_app(CALLS), f"unix:{path}")
+    path.unlink()
+    async with await serve_private(private_app(CALLS), f"unix:{path}") as second:
+        await first.close()
+        async with PrivateClient(second.address) as client:
+            assert await client.call("documents/echo")
+
+
+# --- hostile peers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"[]", 400), (b"", 400), (b'{"a":1,"a":2}', 400), (b"\xff", 400), (b'{"a":"' + b"x" * 2_000_000 + b'"}', 413)],
+)
+async def test_a_body_that_is_not_ours(path: Path, body: bytes, status: int) -> None:
+    """Refused with an error in our form, whoever is connected."""
+    async with await serve_private(private_app(CALLS), f"unix:{path}"):
+        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session:
+            async with session.post("http://private/documents/echo", data=io.BytesIO(body)) as response:
+                answer = await response.json()
+
+    assert response.status == status
+    assert set(answer["error"]) == {"code", "summary", "detail", "data", "retry_after"}
+
+
+# --- mutual TLS --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> DevelopmentAuthority:
+    """The private authority of this installation."""
+    return DevelopmentAuthority(tmp_path / "private", datetime.now(UTC))
+
+
+async def test_mutual_tls(authority: DevelopmentAuthority, tmp_path: Path) -> None:
+    """Peers of the private authority talk; strangers, and clients without certificate, do not get to HTTP."""
+    sam, gateway = authority.peer(["127.0.0.1"], "sam"), authority.peer(["gateway"], "gateway")
+    stranger = DevelopmentAuthority(tmp_path / "other", datetime.now(UTC)).peer(["127.0.0.1"], "stranger")
+    mixed = TlsFiles(stranger.certificate, stranger.key, authority.certificate_file)
+    async with await serve_private(private_app(CALLS), "tls:127.0.0.1:0", tls=sam) as server:
+        async with PrivateClient(server.address, tls=gateway) as client:
+            assert (await client.call("documents/echo", {"a": 1}))["said"] == {"a": 1}
+        for wrong in (stranger, mixed):
+            async with PrivateClient(server.address, tls=wrong) as client:
+                with pytest.raises(Unavailable):
+                    await client.call("documents/echo")
+        naked = aiohttp.TCPConnector(ssl=False)
+        async with aiohttp.ClientSession(connector=naked) as session:
+            with pytest.raises(aiohttp.ClientError):
+                await session.post(server.address.replace("tls:", "https://") + "/documents/echo", data=b"{}")
+
+
+async def test_a_server_with_another_name_is_refused(authority: DevelopmentAuthority) -> None:
+    """A gateway's certificate cannot pose as the SAM's."""
+    gateway = authority.peer(["gateway"], "gateway")
+    async with await serve_private(private_app(CALLS), "tls:127.0.0.1:0", tls=gateway) as server:
+        async with PrivateClient(server.address, tls=gateway) as client:
+            with pytest.raises(NotDelivered):
+                await client.call("documents/echo")
+
+
+async def test_tls_needs_its_files() -> None:
+    """Said before anything listens or connects."""
+    with pytest.raises(ValueError, match="needs certificate"):
+        await serve_private(web.Application(), "tls:127.0.0.1:0")
+    async with PrivateClient("tls:127.0.0.1:1") as client:
+        with pytest.raises(ValueError, match="needs certificate"):
+            await client.call("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("unix:/run/sam-0.sock", UnixAddress(Path("/run/sam-0.sock"))),
+        ("tls:sam.internal:8500", TlsAddress("sam.internal", 8500)),
+        ("tls:[::1]:8500", TlsAddress("::1", 8500)),
+    ],
+)
+def test_addresses(text: str, expected: object) -> None:
+    """Two forms."""
+    assert parse_address(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "unix:", "unix:relative", "tls:host", "tls::1", "tls:h:x", "tls:h:70000", "tcp:h:1", "http://h:1"]
+)
+def test_what_is_no_address(text: str) -> None:
+    """Everything else is refused, naming the two forms."""
+    with pytest.raises(ValueError, match="expected unix:"):
+        parse_address(text)
