@@ -52,6 +52,10 @@ class CredentialService:
         found = await self._store.credentials(ids)
         return [credential for credential in found if not only_valid or credential.usable(now)]
 
+    async def held(self, ids: Sequence[str]) -> list[Held]:
+        """Those of ``ids`` that belong to somebody, with what kind of holder that is."""
+        return await self._store.held(ids)
+
     async def holder_of(self, credential_id: str) -> Holder | None:
         """Whose it is, or None when nobody was recorded."""
         return await self._store.holder_of(credential_id)

@@ -49,6 +49,11 @@ class CredentialStore:
         rows = await self._database.fetch(QUERIES.credentials_for_number, number)
         return [Held(_credential(row), HolderKind(row["kind"])) for row in rows]
 
+    async def held(self, ids: Sequence[str]) -> list[Held]:
+        """Those of these ids that belong to somebody."""
+        rows = await self._database.fetch(QUERIES.held, list(ids))
+        return [Held(_credential(row), HolderKind(row["kind"])) for row in rows]
+
     async def holder_of(self, credential_id: str) -> Holder | None:
         """Whose it is, or None."""
         row = await self._database.fetchrow(QUERIES.holder_of, credential_id)
