@@ -276,7 +276,7 @@ class ErrorRegistry:
     """Error classes by code: what a private answer's error becomes again."""
 
     def __init__(self, classes: Sequence[type[LinkIdError]] | None = None, *, strict: bool = True) -> None:
-        """Every class imported so far, unless told. Raises ValueError when two share a code (the first, if not strict)."""
+        """Every class imported so far, unless told. Two with one code: ValueError, or the first if not ``strict``."""
         self._classes: dict[str, type[LinkIdError]] = {}
         for kind in [*FAMILIES, *(every_error() if classes is None else classes)]:
             known = self._classes.setdefault(kind.code, kind)
