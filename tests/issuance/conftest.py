@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from foundation.channel import PrivateClient
 from foundation.clock import FixedClock
@@ -34,7 +35,7 @@ def ac_slot(sam_token: TokenFiles, hsm_module: Path) -> HsmSettings:
     subprocess.run([str(program("softhsm2-util")), *argv], check=True, capture_output=True, env=dict(os.environ))
     module = Module.load(hsm_module)
     module.renew(module.epoch)
-    settings = HsmSettings(module=hsm_module, token_label=LABEL, pin="1234")
+    settings = HsmSettings(module=hsm_module, token_label=LABEL, pin=SecretStr("1234"))
     initialise_ac_slot(Token(settings), NOW)
     return settings
 

@@ -55,7 +55,9 @@ def root_signed(payload: JsonObject, key: ec.EllipticCurvePrivateKey) -> str:
 def csr(key: HolderKey, subject: str = "whatever") -> bytes:
     """A request; its subject must not matter."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
-    return x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return (
+        x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    )
 
 
 def spki(key: HolderKey) -> bytes:

@@ -1,7 +1,8 @@
 """Making a certificate: steps I1 to I10 of docs/walkthroughs/one-emission.md.
 
 I1 to I7 are the check that mints a permit (``domain.permit``); here are the rows, the order of effects, and I8 to I10.
-After a crash anywhere the same call goes on: the intention names serial and validity, so what is signed again is the same.
+After a crash anywhere the same call goes on: the intention names serial and validity, so what is signed again is the
+same.
 """
 
 import hashlib
