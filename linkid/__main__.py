@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(next((word for word in words if word in COMMANDS), None)).parse_args(words)
     try:
         settings = load_settings(arguments.settings, os.environ)
+        settings.demand(arguments.command)
     except SettingsError as mistakes:
         for problem in mistakes.problems:
             print(f"linkid: {problem}", file=sys.stderr)

@@ -11,12 +11,11 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 
-from foundation.migrations import OWNER
-from foundation.settings import Secret, Section, load
+from foundation.settings import Secret, Section, SettingsError, load
 from foundation.tls import TlsFiles
 from hsm_service.hsm.settings import HsmSettings
 from linkid.places import Places
@@ -45,6 +44,8 @@ class AppHost(Listener):
     """The phone app and the emission page: static files on an origin of their own."""
 
     port: Port = 8440
+    dist: Path = ROOT / "phone_app" / "dist"
+    """The built phone app. Whoever can write here can change what people approve."""
 
 
 class Gateway(Listener):
@@ -111,6 +112,8 @@ class DatabaseSettings(Section):
     gateway: Secret | None = None
     sam: Secret | None = None
     ac: Secret | None = None
+    superuser: Secret | None = None
+    """Only for `linkid migrate`: it then makes the roles itself, with the passwords of the other addresses."""
 
     @property
     def embedded(self) -> bool:
@@ -149,17 +152,34 @@ class Settings(Section):
     @model_validator(mode="after")
     def _production_is_in_earnest(self) -> Settings:
         if self.environment == "production":
-            if self.database.embedded:
-                raise ValueError("production needs a database of its own: give the addresses under [database]")
-            if self.sms is None:
-                raise ValueError("production needs an SMS provider: account, key, secret and sender under [sms]")
-            if self.gateway.pairing_key is None:
-                raise ValueError("production needs pairing_key under [gateway]: 32 random bytes in hexadecimal")
             for name in ("app", "gateway"):
                 url = getattr(self, name).url
                 if url is None or not url.startswith("https://"):
                     raise ValueError(f"production needs the public address of {name}: url = 'https://…' under [{name}]")
         return self
+
+    def demand(self, command: str) -> None:
+        """Refuse to run *command* in production on development parts. Raises SettingsError.
+
+        Each process is asked only for what it needs: the app host has no database, the SAM no SMS provider.
+        """
+        if self.environment != "production":
+            return
+        everything = command == "serve"
+        role = "owner" if command == "migrate" else command
+        wanted = [name for name in get_args(Role) if everything or name == role]
+        problems = [
+            f"production needs a database of its own: the address of {name}, under [database]"
+            for name in wanted
+            if getattr(self.database, name) is None
+        ]
+        if everything or command == "gateway":
+            if self.sms is None:
+                problems.append("production needs an SMS provider: account, key, secret and sender under [sms]")
+            if self.gateway.pairing_key is None:
+                problems.append("production needs pairing_key under [gateway]: 32 random bytes in hexadecimal")
+        if problems:
+            raise SettingsError(problems)
 
     @property
     def places(self) -> Places:
@@ -206,8 +226,12 @@ class Settings(Section):
             return given.get_secret_value()
         if not self.database.embedded:
             raise ValueError(f"this process needs the database address of {role}: give {role} under [database]")
-        name = OWNER if role == "owner" else f"linkid_{role}"
-        return dsn(self.places.postgres().socket, DATABASE, name, role_password(self.places, role))
+        return dsn(self.places.postgres().socket, DATABASE, role_name(role), role_password(self.places, role))
+
+
+def role_name(role: Role) -> str:
+    """The database's name for *role*."""
+    return f"linkid_{role}"
 
 
 def role_password(places: Places, role: Role) -> str:

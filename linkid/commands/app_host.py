@@ -6,7 +6,6 @@ import argparse
 
 from app_host.host import run_app_host
 from app_host.settings import AppHostSettings
-from linkid.platform import ROOT
 from linkid.running import run_process
 from linkid.settings import Settings
 
@@ -21,7 +20,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
     host = AppHostSettings(
         host=settings.app.host,
         port=settings.app.port,
-        dist=ROOT / "phone_app" / "dist",
+        dist=settings.app.dist,
         trust_file=settings.places.trust,
         tls_certificate=tls.certificate if tls else None,
         tls_key=tls.key if tls else None,

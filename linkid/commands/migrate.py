@@ -6,15 +6,16 @@ import argparse
 import asyncio
 import sys
 from typing import get_args
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
 from foundation.errors import LinkIdError
-from foundation.migrations import OWNER, ensure_roles, migrate
+from foundation.migrations import ensure_roles, migrate
 from linkid.postgres import PostgresFailed
 from linkid.processes import NoWayIn
 from linkid.schema import slices
-from linkid.settings import DATABASE, Role, Settings, role_password
+from linkid.settings import DATABASE, Role, Settings, role_name, role_password
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,14 +29,14 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
             with settings.places.postgres().available():
                 asyncio.run(_embedded_roles(settings))
                 return asyncio.run(_migrate(settings))
-        return asyncio.run(_migrate(settings))
+        return asyncio.run(_outside(settings))
     except (LinkIdError, PostgresFailed, NoWayIn, OSError, asyncpg.PostgresError) as error:
         print(f"linkid migrate: {error}", file=sys.stderr)
         return 1
 
 
 async def _embedded_roles(settings: Settings) -> None:
-    """With an outside server the operator makes roles and database; here we are the operator."""
+    """Here we are the operator: database and roles, with passwords of our own making."""
     server = settings.places.postgres()
     connection = await asyncpg.connect(server.dsn("postgres"))
     try:
@@ -43,9 +44,18 @@ async def _embedded_roles(settings: Settings) -> None:
             await connection.execute(f"CREATE DATABASE {DATABASE}")
     finally:
         await connection.close()
-    roles: list[Role] = list(get_args(Role))
-    names = {role: OWNER if role == "owner" else f"linkid_{role}" for role in roles}
-    await ensure_roles(server.dsn(DATABASE), {names[role]: role_password(settings.places, role) for role in roles})
+    passwords = {role_name(role): role_password(settings.places, role) for role in get_args(Role)}
+    await ensure_roles(server.dsn(DATABASE), passwords)
+
+
+async def _outside(settings: Settings) -> int:
+    """Roles are the operator's business, unless we are given the superuser's address."""
+    superuser = settings.database.superuser
+    if superuser is not None:
+        addresses = {role: urlsplit(settings.dsn(role)) for role in get_args(Role)}
+        passwords = {role_name(role): unquote(address.password or "") for role, address in addresses.items()}
+        await ensure_roles(superuser.get_secret_value(), passwords)
+    return await _migrate(settings)
 
 
 async def _migrate(settings: Settings) -> int:

@@ -66,10 +66,21 @@ def test_a_wrong_settings_file_is_told_in_a_line(var: Path) -> None:
 
 
 def test_production_refuses_to_start_on_development_parts(var: Path) -> None:
-    """No embedded database, no address without HTTPS."""
-    done = linkid(var, "migrate", LINKID__ENVIRONMENT="production")
-    assert done.returncode == 2
-    assert "production needs" in done.stderr
+    """No address without HTTPS; and each process lists what it lacks, and asks for nothing that it does not need."""
+    bare = linkid(var, "migrate", LINKID__ENVIRONMENT="production")
+    assert bare.returncode == 2
+    assert "production needs the public address of app" in bare.stderr
+    addresses = {
+        "LINKID__ENVIRONMENT": "production",
+        "LINKID__APP__URL": "https://app.example.com",
+        "LINKID__GATEWAY__URL": "https://id.example.com",
+    }
+    for command, wanted in (("migrate", ["owner"]), ("serve", ["owner", "gateway", "sam", "ac"])):
+        done = linkid(var, command, **addresses)
+        assert done.returncode == 2
+        told = [line for line in done.stderr.splitlines() if "the address of" in line]
+        assert [line.split("address of ")[1].split(",")[0] for line in told] == wanted
+    assert "SMS provider" in done.stderr
 
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,8 +66,14 @@ def test_letting_pass_gives_no_right_to_list(closed: Path) -> None:
 
 def test_a_pid_counts_only_with_its_command_line() -> None:
     """A number in a pid file may belong to somebody else by now."""
-    child = subprocess.Popen([sys.executable, "-S", "-c", "input()", "linkid-marker"], stdin=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-S", "-c", "print('up', flush=True); input()", "linkid-marker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     try:
+        assert child.stdout is not None
+        child.stdout.readline()
         assert is_running(child.pid, "linkid-marker")
         assert not is_running(child.pid, "postgres")
     finally:
