@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pairing.domain.machine import Machine
+from foundation.machine import Machine
 
 CODE_LIFE: Final = timedelta(minutes=10)
 """NIST SP 800-63B section 5.1.3.2: at most ten minutes. Shorter punishes slow carriers."""

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pairing.domain.machine import Machine
+from foundation.machine import Machine
 
 LINK_LIFE: Final = timedelta(minutes=5)
 """From the first frame to the typed check code: long enough to find the phone, short enough to be watched."""
