@@ -1,0 +1,1 @@
+"""Tests of `push`, by floor: domain, database, live channel, adapters against fakes."""

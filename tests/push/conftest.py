@@ -1,0 +1,74 @@
+"""Push on a real PostgreSQL, with a carrier that does what a test tells it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from foundation.clock import FixedClock
+from foundation.database import Database, open_pool
+from foundation.errors import LinkIdError
+from push.domain.outbox import Kind
+from push.domain.sealing import Seal
+from push.ports import Parcel
+from push.service.outbox import OutboxService, OutboxWorker
+from tests.support.postgres import TestDatabase
+
+KEY = bytes(range(32))
+
+
+class ScriptedCarrier:
+    """Raises what stands in its script, one entry per call, and accepts when the script is at its end."""
+
+    def __init__(self, *script: LinkIdError | None) -> None:
+        self._script = list(script)
+        self.carried: list[Parcel] = []
+        self.calls = 0
+
+    async def carry(self, parcel: Parcel) -> None:
+        self.calls += 1
+        error = self._script.pop(0) if self._script else None
+        if error is not None:
+            raise error
+        self.carried.append(parcel)
+
+
+class Post:
+    """An outbox, its worker, and the carrier of SMS."""
+
+    def __init__(self, database: Database, clock: FixedClock, *script: LinkIdError | None) -> None:
+        self.database = database
+        self.clock = clock
+        self.carrier = ScriptedCarrier(*script)
+        seal = Seal(KEY)
+        self.worker = OutboxWorker(database, clock, seal, {Kind.SMS: self.carrier}, random=bytes)
+        self.outbox = OutboxService(database, clock, seal, self.worker)
+
+    async def queue(self, text: str = "oi", to: str | None = "+5531987654321", life: float = 600) -> None:
+        """One SMS."""
+        async with self.database.transaction() as connection:
+            expires = datetime.fromtimestamp(self.clock.now().timestamp() + life, UTC)
+            await self.outbox.send(connection, to, text, expires)
+
+    async def states(self) -> list[str]:
+        """Of every message, in order."""
+        return [row["state"] for row in await self.database.fetch("SELECT state FROM push.outbox ORDER BY id")]
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+async def gateway_database(database: TestDatabase) -> AsyncIterator[Database]:
+    """As the gateway's role sees it."""
+    opened = Database(await open_pool(database.dsn("linkid_gateway"), max_size=20))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def post(gateway_database: Database, clock: FixedClock) -> Post:
+    """With a carrier that accepts everything."""
+    return Post(gateway_database, clock)

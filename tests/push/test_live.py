@@ -1,0 +1,269 @@
+"""The live channel: what rings reaches an open stream, whichever gateway it was rung at, and is not lost in between."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from foundation.clock import FixedClock
+from foundation.database import Database
+from foundation.errors import NotAuthenticated
+from foundation.web import new_app
+from push.adapters.live_bells import LiveBells, LiveListener
+from push.domain.outbox import Kind
+from push.domain.sealing import Seal
+from push.service.bells import DoorbellService
+from push.service.live import STREAMS_PER_DEVICE, LiveHub
+from push.service.outbox import OutboxService, OutboxWorker
+from push.web import LiveSettings, live_routes
+from tests.push.conftest import KEY
+from tests.support.postgres import TestDatabase
+
+PATIENCE = 10.0
+
+
+class NamedDevices:
+    """Whoever says which phone it is, is it."""
+
+    async def device_id(self, request: web.Request) -> str:
+        device = request.headers.get("Test-Device")
+        if device is None:
+            raise NotAuthenticated()
+        return device
+
+
+class Node:
+    """A gateway: hub, listener, worker and HTTP."""
+
+    def __init__(self, database: Database, dsn: str, clock: FixedClock, settings: LiveSettings, capacity: int) -> None:
+        self.database = database
+        self.clock = clock
+        self.hub = LiveHub(database, clock, capacity=capacity)
+        self.listener = LiveListener(dsn, self.hub.tell)
+        seal = Seal(KEY)
+        self.worker = OutboxWorker(database, clock, seal, {Kind.DOORBELL: LiveBells(database)})
+        self.bells = DoorbellService(database, clock, OutboxService(database, clock, seal, self.worker))
+        app = new_app()
+        app.add_routes(live_routes(self.hub, NamedDevices(), settings))
+        self.client: TestClient[Any, Any] = TestClient(TestServer(app))
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self.client.start_server()
+        runs = (self.hub.run(), self.listener.run(), self.worker.run())
+        self.tasks = [asyncio.create_task(run) for run in runs]
+
+    async def stop(self) -> None:
+        self.hub.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.client.close()
+
+    async def ring(self, *devices: str, document: str = "doc_1", life: float = 300) -> None:
+        async with self.database.transaction() as connection:
+            await self.bells.ring(connection, devices, document, self.clock.now() + timedelta(seconds=life))
+
+    async def stream(self, device: str) -> "Ear":
+        response = await self.client.get("/phone/v1/live", headers={"Test-Device": device})
+        assert response.status == 200
+        ear = Ear(response)
+        assert await ear.event() == ("hello", {})
+        return ear
+
+
+class Ear:
+    """The phone's end of a stream."""
+
+    def __init__(self, response: ClientResponse) -> None:
+        self.response = response
+
+    async def chunk(self) -> str:
+        """Everything up to the next empty line; "" at the end."""
+        lines: list[str] = []
+        async with asyncio.timeout(PATIENCE):
+            while line := (await self.response.content.readline()).decode():
+                if line == "\n":
+                    break
+                lines.append(line)
+        return "".join(lines)
+
+    async def event(self) -> tuple[str, dict[str, Any]]:
+        """The next event that is not a heartbeat; ("", {}) at the end."""
+        while (chunk := await self.chunk()).startswith(":"):
+            pass
+        fields = dict(line.split(": ", 1) for line in chunk.splitlines())
+        return fields.get("event", ""), json.loads(fields.get("data", "{}"))
+
+
+class MakeNode:
+    """Nodes that share database and clock."""
+
+    def __init__(self, database: Database, dsn: str, clock: FixedClock) -> None:
+        self._shared = (database, dsn, clock)
+        self.nodes: list[Node] = []
+
+    async def __call__(self, settings: LiveSettings | None = None, capacity: int = 100) -> Node:
+        node = Node(*self._shared, settings or LiveSettings(), capacity)
+        self.nodes.append(node)
+        await node.start()
+        return node
+
+
+@pytest.fixture
+async def make_node(gateway_database: Database, database: TestDatabase, clock: FixedClock) -> AsyncIterator[MakeNode]:
+    make = MakeNode(gateway_database, database.dsn("linkid_gateway"), clock)
+    yield make
+    for node in make.nodes:
+        await node.stop()
+
+
+async def test_a_doorbell_reaches_an_open_stream(make_node: MakeNode) -> None:
+    """What is rung while the app is open arrives as an opaque id."""
+    node = await make_node()
+    ear = await node.stream("dev_a")
+    await node.ring("dev_a")
+    name, data = await ear.event()
+
+    assert name == "doorbell"
+    assert set(data) == {"id"}
+    assert data["id"].startswith("not_")
+
+
+async def test_a_doorbell_reaches_a_stream_at_another_gateway(make_node: MakeNode) -> None:
+    """It does not matter which gateway a request came in at."""
+    one, other = await make_node(), await make_node()
+    ear = await other.stream("dev_a")
+    await one.ring("dev_a")
+
+    assert (await ear.event())[0] == "doorbell"
+
+
+async def test_what_rang_while_no_stream_was_open_is_heard_on_connecting(make_node: MakeNode) -> None:
+    """A phone that was between two streams misses nothing."""
+    node = await make_node()
+    await node.ring("dev_a")
+    ear = await node.stream("dev_a")
+
+    assert (await ear.event())[0] == "doorbell"
+
+
+async def test_a_settled_or_expired_doorbell_is_silent(make_node: MakeNode) -> None:
+    """Nothing rings for what was decided or is over."""
+    node = await make_node()
+    await node.ring("dev_a", document="doc_settled")
+    await node.ring("dev_a", document="doc_late", life=10)
+    async with node.database.transaction() as connection:
+        await node.bells.settle(connection, "doc_settled")
+    node.clock.advance(11)
+    await node.ring("dev_a", document="doc_now")
+    ear = await node.stream("dev_a")
+    first = await ear.event()
+    node.hub.close()
+
+    assert first[0] == "doorbell"
+    assert await ear.event() == ("", {})
+
+
+async def test_a_doorbell_rings_on_its_device_only_and_once_per_stream(make_node: MakeNode) -> None:
+    """Other phones hear nothing, and looking again does not ring again."""
+    node = await make_node()
+    mine, theirs = await node.stream("dev_a"), await node.stream("dev_b")
+    await node.ring("dev_a")
+    heard = await mine.event()
+    node.hub.tell(None)
+    await node.ring("dev_b", document="doc_2")
+    other = await theirs.event()
+    node.hub.close()
+
+    assert heard[1] != other[1]
+    assert await mine.event() == ("", {})
+    assert await theirs.event() == ("", {})
+
+
+async def test_the_listener_recovers_when_its_connection_is_killed(make_node: MakeNode, database: TestDatabase) -> None:
+    """A killed LISTEN connection loses nothing: the hub looks at everything when it is back."""
+    node = await make_node()
+    ear = await node.stream("dev_a")
+    await node.database.fetch("SELECT 1")
+    killed = await _kill_listeners(database)
+    await node.ring("dev_a")
+
+    assert killed >= 1
+    assert (await ear.event())[0] == "doorbell"
+
+
+async def _kill_listeners(database: TestDatabase) -> int:
+    import asyncpg
+
+    connection = await asyncpg.connect(database.dsn())
+    try:
+        for _ in range(100):
+            rows = await connection.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'linkid-live' AND datname = current_database()"
+            )
+            if rows:
+                return len(rows)
+            await asyncio.sleep(0.02)
+        return 0
+    finally:
+        await connection.close()
+
+
+async def test_a_stream_beats_and_ends_by_itself(make_node: MakeNode) -> None:
+    """Heartbeats keep proxies calm; after its life a stream ends and may be opened again."""
+    node = await make_node(LiveSettings(heartbeat=0.05, life=0.2))
+    ear = await node.stream("dev_a")
+
+    assert await ear.chunk() == ": heartbeat\n"
+    assert await ear.event() == ("", {})
+    assert len(node.hub) == 0
+    await node.stream("dev_a")
+
+
+async def test_a_fourth_stream_of_a_phone_ends_its_eldest(make_node: MakeNode) -> None:
+    """A phone whose network changed is not kept out by streams that are dead already."""
+    node = await make_node()
+    ears = [await node.stream("dev_a") for _ in range(STREAMS_PER_DEVICE + 1)]
+
+    assert await ears[0].event() == ("", {})
+    assert len(node.hub) == STREAMS_PER_DEVICE
+
+    await node.ring("dev_a")
+
+    assert [(await ear.event())[0] for ear in ears[1:]] == ["doorbell"] * STREAMS_PER_DEVICE
+
+
+async def test_a_full_gateway_says_so(make_node: MakeNode) -> None:
+    """Beyond its capacity a gateway refuses streams and says when to try again."""
+    node = await make_node(capacity=1)
+    await node.stream("dev_a")
+    response = await node.client.get("/phone/v1/live", headers={"Test-Device": "dev_b"})
+
+    assert response.status == 429
+    assert response.headers["Retry-After"] == "5"
+    assert (await response.json())["code"] == "too_many_streams"
+
+
+async def test_a_stream_needs_a_phone(make_node: MakeNode) -> None:
+    """Nobody listens without being somebody."""
+    node = await make_node()
+    response = await node.client.get("/phone/v1/live")
+
+    assert response.status == 401
+
+
+async def test_streams_of_phones_that_left_are_forgotten(make_node: MakeNode) -> None:
+    """A connection that the phone dropped does not stay counted."""
+    node = await make_node(LiveSettings(heartbeat=0.05, life=30))
+    ear = await node.stream("dev_a")
+    ear.response.close()
+    async with asyncio.timeout(PATIENCE):
+        while len(node.hub):
+            await asyncio.sleep(0.02)
