@@ -13,6 +13,7 @@ from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.csc.errors import InvalidAuthenticationData, NotImplementedHere
 from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
 from hsm_service.signing import errors as signing
+from protocol.errors import CredentialLocked
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
@@ -40,6 +41,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         TokenInvalid: (401, "invalid_token"),
         BadProof: (401, "invalid_dpop_proof"),
         # what became of a request
+        CredentialLocked: (400, "invalid_authentication_data"),
         InvalidAuthenticationData: (400, "invalid_authentication_data"),
         signing.RequestRefused: (400, "access_denied"),
         signing.RequestWithdrawn: (400, "access_denied"),
@@ -52,6 +54,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
 
 TEXTS: Final[Mapping[type[LinkIdError], str]] = MappingProxyType(
     {
+        CredentialLocked: "Credential locked",
         NoSuchCredential: "Invalid parameter credentialID",
         signing.UnknownCredential: "Invalid parameter credentialID",
         signing.CredentialDisabled: "The credential identified by credentialID is disabled",

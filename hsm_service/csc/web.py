@@ -71,7 +71,7 @@ class CscV2:
     async def info(self, request: web.Request) -> web.Response:
         """11.1: what this service is; anybody may ask."""
         dialect.read_info(await _body(request))
-        return answer(dialect.info(name=self._name, issuer=self._issuer, logo=f"{self._app}/icons/icon-256.png"))
+        return answer(dialect.info(name=self._name, issuer=self._issuer, logo=f"{self._app}/icons/icon-192.png"))
 
     async def list_credentials(self, request: web.Request) -> web.Response:
         """11.4: what this caller may use."""

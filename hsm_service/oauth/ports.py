@@ -44,6 +44,8 @@ class LinkView:
     """The same for typing."""
     phone: str | None = None
     """The nickname of the phone that scanned it."""
+    ended_by: str | None = None
+    """Why a dead one died: second_scan, checks_spent, give_up; None when its time ran out."""
 
 
 class Links(Protocol):

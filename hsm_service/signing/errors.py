@@ -1,6 +1,6 @@
 """Why a signature request or a signature is not to be had."""
 
-from foundation.errors import BadInput, Conflict, Gone, NotAuthenticated, NotFound, NotPermitted, TooMany
+from foundation.errors import BadInput, Conflict, Gone, NotAuthenticated, NotFound, NotPermitted, TooMany, Unavailable
 
 
 class UnknownCredential(NotFound):
@@ -73,6 +73,20 @@ class HolderLeftAlone(TooMany):
     code = "holder_left_alone"
     summary = "The holder refused recently. Ask again later."
     may_disclose = True
+
+
+class CallerFrozen(NotPermitted):
+    """The holder said "it was not me" about this caller, and has not lifted it."""
+
+    code = "signing_caller_frozen"
+    summary = "The holder has blocked requests from this caller."
+
+
+class SamNotAvailable(Unavailable):
+    """The SAM refuses work, or kept back a signature that did not verify: an operator should look."""
+
+    code = "signing_sam_not_available"
+    summary = "Signing is temporarily unavailable. Try again later."
 
 
 class UnknownHandle(NotFound):

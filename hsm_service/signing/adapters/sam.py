@@ -16,10 +16,12 @@ from hsm_service.signing.domain.request import Ask, Caller
 from hsm_service.signing.errors import (
     AlgorithmNotPossible,
     BadSad,
+    CallerFrozen,
     CredentialDisabled,
     NotTheApprovedHashes,
     RequestPending,
     SadExpired,
+    SamNotAvailable,
     UnknownCredential,
 )
 from hsm_service.signing.ports import FixedDocument, Outcome, Verdict
@@ -32,14 +34,16 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
     {
         "credential_unknown": UnknownCredential,
         "credential_not_active": CredentialDisabled,
-        "credential_locked": CredentialDisabled,
         "caller_not_associated": UnknownCredential,
+        "caller_frozen": CallerFrozen,
         "algorithm_refused": AlgorithmNotPossible,
         "too_many_pending": RequestPending,
         "seal_broken": BadSad,
         "activation_unknown": BadSad,
         "activation_expired": SadExpired,
         "hashes_not_approved": NotTheApprovedHashes,
+        "signature_not_released": SamNotAvailable,
+        "sam_refuses_work": SamNotAvailable,
     }
 )
 """By the SAM's code. One that is not here passes unchanged, and its family decides."""

@@ -1,0 +1,174 @@
+"""The authorize page on HTTP: the page itself, what it asks once a second, and its files.
+
+Everything a stranger could influence is escaped by the template; the Content-Security-Policy allows this origin's own
+script and style and nothing inline, so that a slip there would still run nothing.
+"""
+
+import hashlib
+from importlib import resources
+from typing import Final
+from urllib.parse import urlsplit
+
+import jinja2
+from aiohttp import web
+
+from foundation.errors import JsonObject, LinkIdError
+from foundation.web import WireModel, answer, client_address, read_json, request_id
+from foundation.web.caller import Network
+from hsm_service.oauth.errors import BadOAuthRequest, RedirectableError, TooManyPages, UnsafeRedirect
+from hsm_service.oauth.ports import LinkView
+from hsm_service.oauth.problems import redirect_parameters
+from hsm_service.oauth.service.pages import OpenPage, PageService
+from hsm_service.oauth.web.drawing import EMPTY, draw
+from hsm_service.oauth.web.form import once
+
+PATH: Final = "/oauth2/authorize"
+ASSETS: Final = "/oauth2/assets"
+CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_FILES: Final = {
+    "page.css": "text/css",
+    "authorize.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_FOLDER = resources.files("hsm_service.oauth.web").joinpath("page")
+
+
+class PageCall(WireModel):
+    """What the page's calls carry: its secret."""
+
+    page: str
+
+
+class CheckCall(PageCall):
+    """And the check code."""
+
+    code: str
+
+
+class AuthorizePages:
+    """Handlers and their routes."""
+
+    def __init__(self, pages: PageService, trusted_proxies: tuple[Network, ...] = ()) -> None:
+        """``trusted_proxies``: who may say where a person comes from."""
+        self._pages = pages
+        self._proxies = trusted_proxies
+        self._content = {name: _FOLDER.joinpath(name).read_bytes() for name in _FILES}
+        # The address changes with the content: browsers may keep a file for ever, and never mix versions.
+        self._paths = {
+            name: f"{ASSETS}/{hashlib.sha256(content).hexdigest()[:16]}/{name}"
+            for name, content in self._content.items()
+        }
+        self._templates = jinja2.Environment(
+            loader=jinja2.FunctionLoader(lambda name: _FOLDER.joinpath(name).read_text(encoding="utf-8")),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            auto_reload=False,
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the gateway's application."""
+        return [
+            web.get(PATH, self.page),
+            web.post(f"{PATH}/state", self.state),
+            web.post(f"{PATH}/check", self.check),
+            web.post(f"{PATH}/cancel", self.cancel),
+            web.get(f"{ASSETS}/{{version}}/{{name}}", self.asset),
+        ]
+
+    async def page(self, request: web.Request) -> web.Response:
+        """RFC 6749 section 4.1.1: a person arrives, sent by an application."""
+        try:
+            parameters = once(request.query.items())
+        except BadOAuthRequest as error:
+            # A parameter that stands there twice may be the address itself: nobody is sent anywhere.
+            return self._refused(request, UnsafeRedirect(error.detail))
+        try:
+            opened = await self._pages.open(parameters, address=client_address(request, self._proxies))
+        except (UnsafeRedirect, TooManyPages) as error:
+            return self._refused(request, error)
+        except RedirectableError as problem:
+            checked = await self._pages.client_address(parameters)
+            state = parameters.get("state")
+            return _redirect(self._pages.address(checked.redirect, state, **redirect_parameters(problem.error)))
+        return self._html("authorize.html", self._shown(opened))
+
+    async def state(self, request: web.Request) -> web.Response:
+        """Once a second: how it stands, and this second's QR."""
+        call = await read_json(request, PageCall)
+        return answer(_link(await self._pages.look(call.page)))
+
+    async def check(self, request: web.Request) -> web.Response:
+        """The check code was typed."""
+        call = await read_json(request, CheckCall)
+        return answer({"redirect": await self._pages.finish(call.page, call.code)})
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """The person goes back without having identified."""
+        call = await read_json(request, PageCall)
+        return answer({"redirect": await self._pages.cancel(call.page)})
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """A file of the page."""
+        name = request.match_info["name"]
+        if self._paths.get(name) != request.path:
+            raise web.HTTPNotFound
+        return web.Response(
+            body=self._content[name],
+            headers={
+                "Content-Type": f"{_FILES[name]}; charset=utf-8",
+                "Cache-Control": "public, max-age=31536000, immutable",
+            },
+        )
+
+    def _shown(self, opened: OpenPage) -> dict[str, object]:
+        return {
+            "client": opened.client_name,
+            "host": _host(opened.request.redirect),
+            "token": opened.token,
+            "link": opened.link,
+            "qr": draw(opened.link.frame) if opened.link.frame else EMPTY,
+        }
+
+    def _refused(self, request: web.Request, error: LinkIdError) -> web.Response:
+        busy = isinstance(error, TooManyPages)
+        return self._html(
+            "refused.html",
+            {
+                "heading": "Espere um minuto" if busy else "Este endereço não confere",
+                "message": error.message,
+                "advice": "" if busy else "Se você confia no aplicativo, avise quem cuida dele.",
+                "detail": f"{error.code}: {error.detail or error.summary}",
+                "request_id": request_id(request),
+            },
+            status=429 if busy else 400,
+        )
+
+    def _html(self, template: str, values: dict[str, object], status: int = 200) -> web.Response:
+        text = self._templates.get_template(template).render(assets=self._paths, **values)
+        headers = {"Content-Security-Policy": CSP, "Cache-Control": "no-store"}
+        return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+
+
+def _link(view: LinkView) -> JsonObject:
+    drawn = draw(view.frame) if view.frame else EMPTY
+    return {
+        "state": view.state,
+        "expires_in": view.expires_in,
+        "qr": {"view_box": drawn.view_box, "path": drawn.path},
+        "code": view.code,
+        "phone": view.phone,
+        "ended_by": view.ended_by,
+    }
+
+
+def _redirect(address: str) -> web.Response:
+    return web.Response(status=302, headers={"Location": address, "Cache-Control": "no-store"})
+
+
+def _host(address: str) -> str:
+    """Where the person will go back to, as they would recognise it."""
+    parts = urlsplit(address)
+    return parts.hostname or "o aplicativo neste aparelho"
