@@ -1,0 +1,407 @@
+"""The gateway of docs/protocol.md sections 9.1 and 9.2 in memory, for one holder, as a browser sees it: with CORS.
+
+It checks what a real gateway, SAM and AC check of a phone with joserfc and cryptography, never with the app's own code.
+What it finds wrong gathers in ``complaints``, which the fixture demands to be empty. Its lies are methods and attributes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import rfc8785
+from aiohttp import web
+from argon2.low_level import Type, hash_secret_raw
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from joserfc import jwe, jws
+from joserfc.jwk import ECKey
+
+from tests.sandbox_phone.roots import Roots, b64u, decision_message, jkt, new_id, unb64u
+
+PASSWORD = "Senha1234"
+SMS_CODE = "135790"
+SUBJECT = "MARIA DA SILVA:12345678909"
+CALLER = web.RequestKey("caller", ECKey)
+_HEADERS = "authorization, content-type, dpop"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Refusal(Exception):
+    """An error answer of section 12."""
+
+    def __init__(self, status: int, code: str, **data: Any) -> None:
+        super().__init__(code)
+        self.status = status
+        self.body = {"code": code, "message": "<b>Ligue para 0800</b>", "request_id": "req-1", **data}
+
+
+class Wanted:
+    """A document of the SAM's or the AC's, and who may decide it with what proof."""
+
+    def __init__(self, data: bytes, proof: dict[str, Any] | None) -> None:
+        self.data, self.proof = data, proof
+        self.document: dict[str, Any] = json.loads(data)
+        self.decision: str | None = None
+
+
+class GatewayDouble:
+    """State, faults and the phone's routes. ``app_origin`` and ``roots.gateway`` are set once ports are known."""
+
+    def __init__(self, roots: Roots) -> None:
+        self.roots = roots
+        self.complaints: list[str] = []
+        self.calls: list[str] = []
+        self.documents: dict[str, Wanted] = {}
+        self.credentials = [
+            {
+                "id": new_id("cred"),
+                "subject": SUBJECT,
+                "kind": "e-CPF A3",
+                "valid_to": "2029-11-23T12:00:00Z",
+                "state": "active",
+            }
+        ]
+        self.bindings: dict[str, str] = {}
+        self.nickname: str | None = None
+        self.device, self.token = new_id("dev"), f"dvt_{'0' * 26}_{secrets.token_hex(16)}"
+        self.key: ECKey | None = None
+        self.seen_jti: set[str] = set()
+        self.listeners: set[asyncio.Queue[str]] = set()
+        self.computers: list[dict[str, Any]] = []
+        self.code_tries = 5
+        self.password_tries = 3
+        self.scans: dict[str, str] = {}
+        self.scanned: list[str] = []
+        self.scan_errors: list[Refusal] = []
+        self.live_fails = False
+        self.rogue: dict[str, Any] | None = None
+        self.retire_once = False
+        self.leeway = 30
+
+    # --- plumbing -----------------------------------------------------------------------------------------------------
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._middleware])
+        phone = "/phone/v1"
+        app.router.add_post(f"{phone}/pairings", self.pairings)
+        app.router.add_post(phone + "/pairings/{par}/resend", self.pairings)
+        app.router.add_post(phone + "/pairings/{par}/code", self.code)
+        app.router.add_put(f"{phone}/device", self.put_device)
+        app.router.add_get(f"{phone}/device", self.get_device)
+        app.router.add_delete(f"{phone}/device", self.delete_device)
+        app.router.add_delete(phone + "/computers/{cmp}", self.delete_computer)
+        app.router.add_post(f"{phone}/bindings", self.bind)
+        app.router.add_get(f"{phone}/waiting", self.waiting)
+        app.router.add_get(phone + "/documents/{id}", self.get_document)
+        app.router.add_post(phone + "/documents/{id}/decision", self.decide)
+        app.router.add_post(f"{phone}/scan", self.scan)
+        app.router.add_get(f"{phone}/live", self.live)
+        return app
+
+    @web.middleware
+    async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        cors = {
+            "Access-Control-Allow-Origin": self.roots.app,
+            "Access-Control-Allow-Headers": _HEADERS,
+            "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+            "Access-Control-Expose-Headers": "date, retry-after, dpop-nonce, x-request-id",
+        }
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers=cors)
+        self.calls.append(f"{request.method} {request.path}")
+        try:
+            self._demand_possession(request)
+            answer = await handler(request)
+        except Refusal as refusal:
+            answer = web.json_response(refusal.body, status=refusal.status)
+        except (AssertionError, LookupError, ValueError) as error:
+            self.complaints.append(f"{request.method} {request.path}: {type(error).__name__}: {error}")
+            answer = web.json_response({"code": "internal_error"}, status=500)
+        if not answer.prepared:
+            answer.headers.update(cors)
+        return answer
+
+    def _demand_possession(self, request: web.Request) -> None:
+        """RFC 9449 section 4.3, and the device token once there is one."""
+        assert "Cookie" not in request.headers
+        header = json.loads(unb64u(request.headers["DPoP"].split(".")[0]))
+        assert set(header) == {"typ", "alg", "jwk"}
+        assert header["typ"] == "dpop+jwt"
+        assert set(header["jwk"]) == {"kty", "crv", "x", "y"}
+        key = ECKey.import_key(header["jwk"])
+        claims = json.loads(jws.deserialize_compact(request.headers["DPoP"], key, algorithms=["ES256"]).payload)
+        assert claims["htm"] == request.method
+        assert claims["htu"] == f"{self.roots.gateway}{request.path}"
+        assert abs(claims["iat"] - time.time()) < self.leeway
+        assert claims["jti"] not in self.seen_jti
+        self.seen_jti.add(claims["jti"])
+        request[CALLER] = key
+        if not request.path.startswith("/phone/") or "/pairings" in request.path:
+            return
+        if self.key is None:
+            raise Refusal(401, "not_authenticated")
+        assert request.headers["Authorization"] == f"DPoP {self.token}"
+        assert claims["ath"] == b64u(hashlib.sha256(self.token.encode()).digest())
+        assert jkt(key) == jkt(self.key)
+
+    # --- pairing ------------------------------------------------------------------------------------------------------
+
+    async def pairings(self, request: web.Request) -> web.Response:
+        if request.path.endswith("/pairings"):
+            body = await request.json()
+            assert body == {"number": "+5531999991234"}, body
+        return web.json_response(
+            {
+                "pairing": new_id("par"),
+                "number": "+55 31 9****-1234",
+                "expires_in": 600,
+                "resend_in": 30,
+                "sends_left": 2,
+            }
+        )
+
+    async def code(self, request: web.Request) -> web.Response:
+        if (await request.json())["code"] != SMS_CODE:
+            self.code_tries -= 1
+            if self.code_tries == 0:
+                raise Refusal(410, "too_many_tries")
+            raise Refusal(403, "code_wrong", tries_left=self.code_tries)
+        self.key = request[CALLER]
+        return web.json_response({"device": self.device, "token": self.token, "credentials": self.credentials})
+
+    async def put_device(self, request: web.Request) -> web.Response:
+        self.nickname = (await request.json())["nickname"]
+        return await self.get_device(request)
+
+    async def get_device(self, _request: web.Request) -> web.Response:
+        bindings = [
+            {"credential": one["id"], **{name: one[name] for name in ("subject", "kind", "valid_to")}, "state": state}
+            for one in self.credentials
+            if (state := self.bindings.get(one["id"]))
+        ]
+        return web.json_response(
+            {"device": self.device, "nickname": self.nickname, "bindings": bindings, "computers": self.computers}
+        )
+
+    async def delete_device(self, _request: web.Request) -> web.Response:
+        self.key = None
+        return web.Response(status=204)
+
+    async def delete_computer(self, request: web.Request) -> web.Response:
+        self.computers = [one for one in self.computers if one["id"] != request.match_info["cmp"]]
+        return web.Response(status=204)
+
+    async def bind(self, request: web.Request) -> web.Response:
+        id = (await request.json())["credential"]
+        subject = next(one["subject"] for one in self.credentials if one["id"] == id)
+        made = self.add("pair", proof="pair", nickname=self.nickname, credential=id, subject=subject)
+        return web.json_response({"statement": self.statement(made)})
+
+    # --- documents ----------------------------------------------------------------------------------------------------
+
+    def add(self, kind: str, *, proof: str | None = None, **members: Any) -> str:
+        """A document for this phone; its id."""
+        bound = {} if kind == "sign" else {"device": self.device, "device_key": jkt(self.key or ECKey.generate_key())}
+        document = self.roots.document(kind, now=int(time.time()), **(bound | members))
+        self.documents[document["id"]] = Wanted(rfc8785.dumps(document), self.roots.proof(proof) if proof else None)
+        return str(document["id"])
+
+    def ask_signature(self, *labels: str, **members: Any) -> str:
+        """A request for signatures waits, and the doorbell rings."""
+        files = [
+            {"label": label, "size": 48_213, "hash": b64u(hashlib.sha256(label.encode()).digest())}
+            for label in labels or ("Contrato de locação.pdf",)
+        ]
+        common = {
+            "credential": self.credentials[0]["id"],
+            "certificate": b64u(bytes(32)),
+            "subject": SUBJECT,
+            "caller": {"kind": "computer", "id": new_id("cmp"), "name": "Notebook da Maria"},
+            "scope": "single" if len(files) == 1 else "multi",
+            "count": len(files),
+            "documents": files,
+            "hash_algorithm": "SHA-256",
+            "sign_algorithm": "RSA-PKCS1-SHA256",
+            "verification_code": "27",
+            "activation_key": b64u(secrets.token_bytes(32)),
+        }
+        made = self.add("sign", proof="sign", **(common | members))
+        self.ring()
+        return made
+
+    def show_link(self, text: str, kind: str = "associate", **members: Any) -> str:
+        """Text that, scanned or typed, asks for an association (or an identification)."""
+        credentials = [{"id": one["id"], "subject": one["subject"]} for one in self.credentials]
+        computer = {
+            "id": new_id("cmp"),
+            "name": "Notebook da Maria",
+            "os": "Debian GNU/Linux 12",
+            "key": jkt(ECKey.generate_key("P-256")),
+            "address": "192.168.0.17",
+        }
+        integrator = {"id": new_id("cli"), "name": "Cartório Digital"}
+        own = (
+            {"computer": computer}
+            if kind == "associate"
+            else {"integrator": integrator, "scope": "service", "address": "203.0.113.9"}
+        )
+        made = self.add(kind, credentials=credentials, **(own | members))
+        self.scans[text] = made
+        return made
+
+    def ring(self) -> None:
+        for queue in self.listeners:
+            queue.put_nowait(new_id("not"))
+
+    def statement(self, id: str) -> str:
+        wanted = self.documents[id]
+        if self.rogue is not None:
+            return self.roots.statement(wanted.data, wanted.proof, **self.rogue)
+        return self.roots.statement(wanted.data, wanted.proof)
+
+    async def waiting(self, _request: web.Request) -> web.Response:
+        items = [
+            {
+                "id": id,
+                "type": one.document["type"],
+                "statement": self.statement(id),
+                "expires": "2029-01-01T00:00:00Z",
+            }
+            for id, one in self.documents.items()
+            if one.decision is None and one.document["type"] in ("sign", "test") and id not in self.scans.values()
+        ]
+        return web.json_response({"items": items})
+
+    async def get_document(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in self.documents:
+            raise Refusal(404, "not_found")
+        return web.json_response({"statement": self.statement(request.match_info["id"])})
+
+    async def scan(self, request: web.Request) -> web.Response:
+        text = (await request.json())["text"]
+        self.scanned.append(text)
+        if self.scan_errors:
+            raise self.scan_errors.pop(0)
+        if text not in self.scans:
+            raise Refusal(400, "code_not_ours")
+        return web.json_response({"statement": self.statement(self.scans[text])})
+
+    async def decide(self, request: web.Request) -> web.Response:
+        wanted, body = self.documents[request.match_info["id"]], await request.json()
+        assert set(body) == {"decision", "proof", "signature"}
+        assert self.key is not None
+        demand_decision(self.key, wanted.data, body)
+        if wanted.decision is not None:
+            raise Refusal(409, "document_decided")
+        if wanted.proof is not None and body["decision"] == "approve":
+            if self.retire_once:
+                self.retire_once = False
+                self.roots.sam_transport = ECKey.generate_key("P-256")
+                wanted.proof = self.roots.proof(wanted.proof["purpose"])
+                raise Refusal(409, "transport_key_retired")
+            self._demand_password(wanted, body["proof"])
+        else:
+            assert body["proof"] is None
+        wanted.decision = body["decision"]
+        return web.json_response(self._effect(wanted.document, body["decision"]))
+
+    def _demand_password(self, wanted: Wanted, proof: str) -> None:
+        assert self.key is not None
+        plain = open_proof(proof, self.roots.sam_transport, wanted, jkt(self.key))
+        if plain != stretch(PASSWORD, wanted.proof or {}):
+            self.password_tries -= 1
+            if self.password_tries == 0:
+                raise Refusal(423, "credential_locked", retry_after=10_800)
+            raise Refusal(403, "password_wrong", tries_left=self.password_tries)
+
+    def _effect(self, document: dict[str, Any], decision: str) -> dict[str, Any]:
+        if decision != "approve":
+            return {"state": "refused"}
+        if document["type"] == "pair":
+            self.bindings[document["credential"]] = "trial"
+            test = self.add("test", credential=document["credential"], subject=document["subject"])
+            self.ring()
+            return {"state": "approved", "next": {"document": test}}
+        if document["type"] == "test":
+            self.bindings[document["credential"]] = "active"
+        if document["type"] in ("associate", "identify"):
+            return {"state": "approved", "next": {"check_code": "042"}}
+        return {"state": "approved"}
+
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        if self.live_fails:
+            raise Refusal(503, "unavailable")
+        answer = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Access-Control-Allow-Origin": self.roots.app}
+        )
+        await answer.prepare(request)
+        await answer.write(b"event: hello\ndata: {}\n\n")
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        self.listeners.add(queue)
+        try:
+            while True:
+                bell = await queue.get()
+                if bell == "":
+                    return answer
+                await answer.write(f': heartbeat\n\nevent: doorbell\ndata: {{"id":"{bell}"}}\n\n'.encode())
+        finally:
+            self.listeners.discard(queue)
+
+    def hang_up(self) -> None:
+        """End every live channel, as every 55 s."""
+        for queue in self.listeners:
+            queue.put_nowait("")
+
+
+# --- what the other side checks, for phone and emission alike ---------------------------------------------------------
+
+
+def demand_decision(key: ECKey, data: bytes, body: dict[str, Any]) -> None:
+    """The signature of section 3 holds."""
+    raw = unb64u(body["signature"])
+    assert len(raw) == 64
+    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    message = decision_message(data, body["decision"], body["proof"])
+    public: Any = key.public_key
+    public.verify(der, message, ec.ECDSA(hashes.SHA256()))
+
+
+def open_proof(proof: str, transport: ECKey, wanted: Wanted, device: str, **more: str) -> bytes:
+    """The stretched password in a proof whose every other member is as section 4 wants it."""
+    assert len(proof) <= 2048
+    header = json.loads(unb64u(proof.split(".")[0]))
+    assert set(header) == {"alg", "enc", "epk", "kid"}, header
+    assert set(header["epk"]) == {"kty", "crv", "x", "y"}
+    assert header["kid"] == jkt(transport)
+    opened = jwe.decrypt_compact(proof, transport, algorithms=["ECDH-ES", "A256GCM"]).plaintext
+    assert opened is not None
+    plain = json.loads(opened)
+    assert opened == rfc8785.dumps(plain)
+    stretched = unb64u(plain.pop("stretched"))
+    assert wanted.proof is not None
+    expected = {
+        "v": 1,
+        "purpose": wanted.proof["purpose"],
+        "document": wanted.document["id"],
+        "hash": b64u(hashlib.sha256(wanted.data).digest()),
+        "device": device,
+        "nonce": wanted.document["nonce"],
+    }
+    assert plain == expected | more, plain
+    return stretched
+
+
+def stretch(password: str, proof: dict[str, Any]) -> bytes:
+    """Argon2id of section 4."""
+    argon2 = proof["argon2"]
+    return hash_secret_raw(
+        password.encode(), unb64u(proof["salt"]), argon2["t"], argon2["m"], argon2["p"], 32, Type.ID, 19
+    )
