@@ -32,6 +32,7 @@ from foundation.clock import FixedClock
 from foundation.database import Connection, Database, open_pool
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
 from foundation.encoding import JsonObject, b64u
+from foundation.errors import BadInput
 from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
 from hsm_service.credentials.domain.credential import Credential
@@ -39,13 +40,16 @@ from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.problems import DIALECT as CSC
 from hsm_service.csc.web import CscV2
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
+from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
 from hsm_service.oauth.problems import PREFIXES
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.clients import ClientService, Registered
+from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
 from hsm_service.signing.adapters.sam import SamOverChannel
@@ -99,6 +103,75 @@ class Doorbell:
             self.rings.append((document, credential))
 
         connection.after_commit(rung)
+
+
+class CheckWrong(BadInput):
+    """As pairing says it."""
+
+    code = "double_check_wrong"
+    message = "Código errado."
+
+
+@dataclass
+class PageLink:
+    """A link with purpose identify."""
+
+    key: str
+    client: str
+    client_name: str
+    scope: str
+    address: str
+    state: str = "waiting"
+    credentials: Sequence[str] = ()
+    check_code: str = "042"
+    tries: int = 0
+    ended_by: str | None = None
+
+
+class Links:
+    """Pairing's links as the authorize page has them; `scan`, `approve` and `refuse` are the phone's part."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        self._clock = clock
+        self.links: dict[str, PageLink] = {}
+
+    async def open(self, *, page_key: str, client: str, client_name: str, scope: str, address: str) -> str:
+        assert len(page_key) == 43
+        link = new_id("lnk")
+        self.links[link] = PageLink(page_key, client, client_name, scope, address)
+        return link
+
+    async def look(self, link: str, *, page_key: str) -> LinkView:
+        found = self._own(link, page_key)
+        n = int(self._clock.now().timestamp()) % 300
+        if found.state == "waiting":
+            frame = f"{APP}/l#1.{found.key[:22]}.{n}.{found.key[-22:]}"
+            return LinkView("waiting", 290, frame=frame, code="K7M2P-9XQ4T")
+        return LinkView(found.state, 250, phone="Celular da Maria", ended_by=found.ended_by)
+
+    async def check(self, link: str, code: str, *, page_key: str) -> Sequence[str]:
+        found = self._own(link, page_key)
+        assert found.state == "approved", found.state
+        if code != found.check_code:
+            found.tries += 1
+            raise CheckWrong(data={"tries_left": 3 - found.tries})
+        found.state = "associated"
+        return found.credentials
+
+    async def give_up(self, link: str, *, page_key: str) -> None:
+        found = self._own(link, page_key)
+        if found.state in ("waiting", "claimed", "approved"):
+            found.state = "dead"
+
+    @property
+    def last(self) -> PageLink:
+        """The newest."""
+        return list(self.links.values())[-1]
+
+    def _own(self, link: str, page_key: str) -> PageLink:
+        found = self.links[link]
+        assert found.key == page_key
+        return found
 
 
 class CredentialsPort:
@@ -176,6 +249,7 @@ class World:
     sam: SigningSam
     computers: Computers
     doorbell: Doorbell
+    links: Links
     clients: ClientService
     tokens: TokenService
     signing: SigningService
@@ -308,7 +382,7 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
         server = await stack.enter_async_context(await serve_private(sam.app(), f"unix:{Path(folder)}/sam.sock"))
         channel = await stack.enter_async_context(PrivateClient(server.address))
         wakeups = await stack.enter_async_context(PostgresWakeups(ours, database.dsn("linkid_gateway")))
-        computers, doorbell = Computers(), Doorbell()
+        computers, doorbell, links = Computers(), Doorbell(), Links(clock)
         audit = AuditChain(ours, "gateway", clock)
         replays = DatabaseReplayCache(ours)
         dpop = DpopVerifier(clock, replays)
@@ -336,8 +410,9 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             issuer=ORIGIN,
             app_url=APP,
         )
+        pages = AuthorizePages(PageService(ours, clock, audit, links=links, issuer=ORIGIN))
         app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **dict.fromkeys(PREFIXES, OAUTH)}))
-        app.add_routes([*endpoints.routes(), *csc.routes()])
+        app.add_routes([*endpoints.routes(), *pages.routes(), *csc.routes()])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(
             clock=clock,
@@ -346,6 +421,7 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             sam=sam,
             computers=computers,
             doorbell=doorbell,
+            links=links,
             clients=ClientService(ours, clock, audit),
             tokens=tokens,
             signing=signing,
