@@ -1,1 +1,17 @@
-"""The program on the user's computer. A distribution of its own (`linkid-desktop`): it imports nothing of the server."""
+"""The program on the user's computer. A distribution of its own (`linkid-desktop`): it imports nothing of the server.
+
+| floor | where | holds |
+|---|---|---|
+| commands | `commands.py`, `__main__.py` | the command line; the only place that knows every class |
+| stories | `associate.py`, `sign.py`, `inspect.py` | what a command does, step by step |
+| screens | `ui/` | `port.py` says what a story shows; terminal, local page and silence fulfil it |
+| adapters | `client/`, `pdf.py`, `keychain.py`, `profiles.py` | the service, PDF files, where secrets and state rest |
+| rules | `domain/` | trust, what a request must say, states; no input or output |
+
+Two keys matter here. The *association key* is this computer's; whoever has it can ask, and only the phone can approve.
+The *trust roots* are pinned at the association; everything acted on comes signed by them (docs/protocol.md section 2).
+
+Open `sign.py` first.
+"""
+
+VERSION = "0.1.0"

@@ -1,0 +1,1 @@
+"""The service seen from outside: `http` carries, `oauth` proves who we are, `links` associates, `csc_client` signs."""

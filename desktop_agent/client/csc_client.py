@@ -1,0 +1,181 @@
+"""The signing API seen from outside: Cloud Signature Consortium v2, as docs/protocol.md section 9.5 offers it."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from desktop_agent.client.http import CALL_SECONDS, Caller, Reply, printable, refusal_of
+from desktop_agent.client.oauth import access_token
+from desktop_agent.domain.certificate import SHA256_OID, Certificate, read_chain
+from desktop_agent.domain.request import Document
+from desktop_agent.errors import (
+    NobodyAnswered,
+    NotAssociated,
+    RefusedOnPhone,
+    ServiceRefused,
+    UntrustedServer,
+)
+
+PREFIX: Final = "/csc/v2/"
+WAIT_SECONDS: Final = 25
+"""How long the service may keep one ``authorizeCheck`` open: below the 30 s at which proxies begin to cut."""
+MOST_CREDENTIALS: Final = 100
+_WITHDRAWN: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A certificate in the cloud that this computer may ask signatures of."""
+
+    id: str
+    certificate: Certificate
+    usable: bool
+    """The service says that key and certificate are in order."""
+    batch: int
+    """Most signatures in one request."""
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """A request on its way to the phone. Nothing in it is trusted but what :mod:`domain.request` confirms."""
+
+    handle: str
+    statement: object
+
+
+class CscClient:
+    """Calls in the name of one computer. The token is fetched when first needed, and once more when it has run out."""
+
+    def __init__(self, caller: Caller, computer: str) -> None:
+        self._caller = caller
+        self.computer = computer
+        self._token: str | None = None
+
+    async def credentials(self) -> list[Credential]:
+        """All of them. Raises NotAssociated, ServiceRefused, NoConnection, UntrustedServer."""
+        listed = (await self._call("credentials/list", {})).content.get("credentialIDs")
+        if not isinstance(listed, list) or len(listed) > MOST_CREDENTIALS:
+            raise UntrustedServer("O serviço respondeu uma lista de certificados malformada.")
+        return [await self.credential(id) for id in listed]
+
+    async def credential(self, id: object) -> Credential:
+        """One of them, with its chain."""
+        if not isinstance(id, str) or not id:
+            raise UntrustedServer("O serviço respondeu uma lista de certificados malformada.")
+        asked = {"credentialID": id, "certificates": "chain", "certInfo": True, "authInfo": False}
+        content = (await self._call("credentials/info", asked)).content
+        key, cert, most = content.get("key"), content.get("cert"), content.get("multisign")
+        if not isinstance(key, dict) or not isinstance(cert, dict):
+            raise UntrustedServer("O serviço respondeu um certificado malformado.")
+        usable = key.get("status") == "enabled" and cert.get("status", "valid") == "valid"
+        certificate = read_chain(_many(cert.get("certificates")))
+        return Credential(id, certificate, usable, most if isinstance(most, int) and most > 0 else 1)
+
+    async def authorize(self, credential: str, documents: Sequence[Document]) -> Authorization:
+        """Ask the phone. Raises ServiceRefused (revoked, too many waiting ...), NotAssociated, NoConnection."""
+        labels = [{"label": item.label, "size": item.size} for item in documents]
+        body = {
+            "credentialID": credential,
+            "numSignatures": len(documents),
+            "hashes": [_b64(item.digest) for item in documents],
+            "hashAlgorithmOID": SHA256_OID,
+            "clientData": json.dumps({"documents": labels}, ensure_ascii=False),
+        }
+        content = (await self._call("credentials/authorize", body)).content
+        ours = content.get("linkid")
+        if not isinstance(ours, dict):
+            raise UntrustedServer("O serviço não mostrou o pedido assinado pelo módulo de assinatura.")
+        return Authorization(_secret(content.get("handle")), ours.get("statement"))
+
+    async def check(self, handle: str, wait: int) -> tuple[str, str | None, int]:
+        """(handle for the next time, SAD once approved, seconds to leave before asking again).
+
+        ``wait``: seconds the service may keep us. Raises RefusedOnPhone, NobodyAnswered, NoConnection.
+        """
+        reply = await self._call(
+            "credentials/authorizeCheck", {"handle": handle}, prefer=f"wait={wait}", seconds=wait + CALL_SECONDS
+        )
+        if reply.status == 202:
+            again = reply.content.get("handle", handle)
+            return _secret(again), None, min(reply.retry_after or 0, WAIT_SECONDS)
+        return handle, _secret(reply.content.get("SAD")), 0
+
+    async def sign(self, credential: str, sad: str, certificate: Certificate, digests: Sequence[bytes]) -> list[bytes]:
+        """Signatures in the order of ``digests``, each verified against ``certificate``: nothing else leaves here.
+
+        The same call again is answered with the same signatures. Raises UntrustedServer, NoConnection, ServiceRefused.
+        """
+        body = {
+            "credentialID": credential,
+            "SAD": sad,
+            "hashes": [_b64(digest) for digest in digests],
+            "hashAlgorithmOID": SHA256_OID,
+            "signAlgo": certificate.algorithm.oid,
+        }
+        reply = await self._call("signatures/signHash", body, seconds=2 * CALL_SECONDS)
+        signatures = _many(reply.content.get("signatures"))
+        if len(signatures) != len(digests):
+            raise UntrustedServer("O serviço devolveu outra quantidade de assinaturas.")
+        for digest, signature in zip(digests, signatures, strict=True):
+            certificate.verify(digest, signature)
+        return signatures
+
+    async def withdraw(self, handle: str) -> None:
+        """Take the request back from the phone. A service that cannot lets it expire."""
+        await self._call("linkid/withdraw", {"handle": handle}, seconds=_WITHDRAWN)
+
+    async def _call(
+        self, method: str, body: Mapping[str, Any], *, prefer: str | None = None, seconds: float = CALL_SECONDS
+    ) -> Reply:
+        fresh = self._token is None
+        if self._token is None:
+            self._token = await access_token(self._caller, self.computer)
+        reply = await self._caller.call(
+            "POST", PREFIX + method, body, token=self._token, prefer=prefer, seconds=seconds
+        )
+        if reply.ok:
+            return reply
+        if reply.status == 401 and not fresh:
+            self._token = None
+            return await self._call(method, body, prefer=prefer, seconds=seconds)
+        raise _error_of(reply)
+
+
+def _error_of(reply: Reply) -> Exception:
+    """CSC's error codes as ours."""
+    said = printable(reply.content.get("error_description"))
+    match reply.content.get("error"):
+        case "access_denied":
+            return RefusedOnPhone("O pedido foi recusado no celular.")
+        case "expired_token":
+            return NobodyAnswered("Ninguém respondeu a tempo no celular.")
+        case "invalid_token":
+            return NotAssociated("O serviço não reconhece mais este computador: a associação foi encerrada.")
+        case "invalid_authentication_data":
+            return ServiceRefused("O uso deste certificado está bloqueado.", said)
+        case _:
+            return refusal_of(reply)
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _many(value: object) -> list[bytes]:
+    """CSC writes binary values in ordinary base64. Raises UntrustedServer."""
+    try:
+        if isinstance(value, list) and len(value) <= MOST_CREDENTIALS:
+            return [base64.b64decode(item, validate=True) for item in value]
+    except (binascii.Error, TypeError, ValueError) as cause:
+        raise UntrustedServer("O serviço respondeu dados malformados.") from cause
+    raise UntrustedServer("O serviço respondeu dados malformados.")
+
+
+def _secret(value: object) -> str:
+    """A handle or SAD: opaque, ASCII, bounded."""
+    if not isinstance(value, str) or not value.isascii() or not 0 < len(value) <= 4096:
+        raise UntrustedServer("O serviço respondeu um identificador malformado.")
+    return value

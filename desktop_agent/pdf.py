@@ -1,0 +1,272 @@
+"""PDF files: looked at, prepared, finished and published; PAdES B-B by pyHanko.
+
+A signature is made in two halves, because minutes and a person lie between them: `prepare` copies the file beside its
+destination, appends an incremental update with room for the signature, and tells the digest to sign; `finish` puts the
+signature in and then *validates the result as a stranger would*, earlier signatures included. Only `publish` gives the
+file its name, in one step that never replaces anything by accident. The input is only ever read. Memory does not grow
+with the file: it is copied and hashed in pieces.
+
+Everything here blocks; stories call it in a thread.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from asn1crypto import cms  # type: ignore[import-untyped]
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign import fields, signers
+from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest
+from pyhanko.sign.validation import EmbeddedPdfSignature, validate_pdf_signature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from desktop_agent.domain.certificate import Certificate
+from desktop_agent.errors import BadCommand, UnsuitablePdf
+
+DIGEST: Final = "sha256"
+_HEADER_WITHIN: Final = 1024
+"""Bytes: readers look for %PDF- this far (ISO 32000-2, annex on implementation notes)."""
+
+logging.getLogger("pyhanko").addHandler(logging.NullHandler())
+logging.getLogger("pyhanko").propagate = False  # its warnings are for programmers; what matters we raise
+
+
+@dataclass(frozen=True)
+class EarlierSignature:
+    """A signature that is in the file already.
+
+    ``good``: it verifies over what it covers, and nothing it forbids came after.
+    """
+
+    field: str
+    signer: str
+    good: bool
+
+
+@dataclass
+class PreparedPdf:
+    """A copy with room for a signature. ``digest`` (SHA-256 of the CMS signed attributes) is what the key must sign."""
+
+    source: Path
+    size: int
+    """Of the source, in bytes."""
+    copy: Path
+    digest: bytes
+    attributes: cms.CMSAttributes
+    hole: PreparedByteRangeDigest
+    certificate: Certificate
+    earlier: list[EarlierSignature]
+
+    def discard(self) -> None:
+        """Remove the copy. Harmless when it was published or removed."""
+        self.copy.unlink(missing_ok=True)
+
+
+def check(path: Path) -> list[EarlierSignature]:
+    """Look whether ``path`` can be signed.
+
+    Raises UnsuitablePdf with the reason. Answers the signatures it has already.
+    """
+    with _opened(path) as file, _as_unsuitable(path):
+        reader = _reader(file, path)
+        if reader.encrypted:
+            raise UnsuitablePdf(
+                f"{path.name} está protegido por senha (cifrado).", "Salve uma cópia sem senha e assine a cópia."
+            )
+        if int(reader.root["/Pages"]["/Count"]) < 1:
+            raise UnsuitablePdf(f"{path.name} não tem nenhuma página.")
+        signatures = list(reader.embedded_signatures)
+        if any(item.docmdp_level is fields.MDPPerm.NO_CHANGES for item in signatures):
+            raise UnsuitablePdf(
+                f"{path.name} foi certificado por quem o criou de modo que proíbe qualquer alteração, "
+                "inclusive novas assinaturas.",
+                "Peça ao autor uma versão que permita assinar.",
+            )
+        return [_judge(item) for item in signatures]
+
+
+def prepare(path: Path, beside: Path, certificate: Certificate, *, reason: str | None = None) -> PreparedPdf:
+    """The first half. ``beside``: the folder of the later output. Raises UnsuitablePdf, BadCommand (folder)."""
+    earlier = check(path)
+    copy = _copy(path, beside)
+    try:
+        with copy.open("r+b") as file, _as_unsuitable(path):
+            size = os.fstat(file.fileno()).st_size
+            digest, attributes, hole = asyncio.run(_append_update(file, path, certificate, reason))
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    return PreparedPdf(path, size, copy, digest, attributes, hole, certificate, earlier)
+
+
+async def _append_update(
+    file: BinaryIO, path: Path, certificate: Certificate, reason: str | None
+) -> tuple[bytes, cms.CMSAttributes, PreparedByteRangeDigest]:
+    writer = IncrementalPdfFileWriter(file, prev=_reader(file, path), strict=False)
+    signer = _signer(certificate, None)
+    metadata = signers.PdfSignatureMetadata(
+        field_name=f"LinkID-{secrets.token_hex(4)}",
+        md_algorithm=DIGEST,
+        subfilter=fields.SigSeedSubFilter.PADES,
+        name=certificate.holder,
+        reason=reason,
+    )
+    hole, _, _ = await signers.PdfSigner(metadata, signer).async_digest_doc_for_signing(writer, in_place=True)
+    attributes = await signer.signed_attrs(hole.document_digest, DIGEST, use_pades=True)
+    return hashlib.sha256(attributes.dump()).digest(), attributes, hole
+
+
+def finish(prepared: PreparedPdf, signature: bytes) -> None:
+    """The second half: put the signature in, validate everything, flush to disk. Raises UnsuitablePdf."""
+    signer = _signer(prepared.certificate, signature)
+    with prepared.copy.open("r+b") as file, _as_unsuitable(prepared.source):
+        content = asyncio.run(signer.async_sign_prescribed_attributes(DIGEST, prepared.attributes))
+        prepared.hole.fill_with_cms(file, content)
+        file.flush()
+        os.fsync(file.fileno())
+        _validate(file, prepared)
+
+
+def publish(prepared: PreparedPdf, output: Path, *, overwrite: bool) -> None:
+    """Give the finished copy its name, at once or not at all.
+
+    Raises BadCommand when something has that name already.
+    """
+    if output.exists() and output.samefile(prepared.source):
+        raise BadCommand("O arquivo assinado não pode substituir o original.", "Escolha outro nome com -o.")
+    try:
+        if overwrite:
+            prepared.copy.replace(output)
+        else:
+            os.link(prepared.copy, output)  # fails when the name is taken; a rename would replace it
+            prepared.discard()
+    except FileExistsError as cause:
+        raise BadCommand(f"{output} já existe.", "Escolha outro nome com -o, ou use --overwrite.") from cause
+    except OSError as cause:
+        if overwrite or output.exists():
+            raise BadCommand(f"Não foi possível gravar {output}: {cause.strerror}.") from cause
+        prepared.copy.rename(output)  # a file system without hard links (FAT, some network shares)
+
+
+def free_name(path: Path) -> Path:
+    """``contrato-assinado.pdf`` for ``contrato.pdf``; numbered while the name is taken."""
+    candidate, number = path.with_name(f"{path.stem}-assinado.pdf"), 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}-assinado-{number}.pdf")
+    return candidate
+
+
+def _validate(file: BinaryIO, prepared: PreparedPdf) -> None:
+    """Read what we wrote as a stranger would: our signature covers the whole file, and no earlier one got worse."""
+    *before, ours = PdfFileReader(file, strict=False).embedded_signatures
+    status = validate_pdf_signature(ours, signer_validation_context=_no_roots())
+    if not (status.intact and status.valid and status.coverage is SignatureCoverageLevel.ENTIRE_FILE):
+        raise UnsuitablePdf(f"A assinatura de {prepared.source.name} não ficou válida.", "Avise o suporte do Link ID.")
+    now = {item.field: item.good for item in map(_judge, before)}
+    if any(item.good and not now.get(item.field) for item in prepared.earlier):
+        raise UnsuitablePdf(
+            f"Assinar {prepared.source.name} invalidaria uma assinatura anterior: ela não permite novas assinaturas.",
+            "Peça ao autor uma versão que permita assinar.",
+        )
+
+
+def _judge(signature: EmbeddedPdfSignature) -> EarlierSignature:
+    """Whether it holds by itself; who is trusted is for verifiers to say."""
+    good, who = False, ""
+    # An algorithm nobody knows, a broken container: not good, and no reason to stop.
+    with suppress(Exception):
+        who = str(signature.signer_cert.subject.native.get("common_name", ""))
+        status = validate_pdf_signature(signature, signer_validation_context=_no_roots())
+        good = bool(status.intact and status.valid and status.docmdp_ok is not False)
+    return EarlierSignature(signature.field_name, who.partition(":")[0], good)
+
+
+def _no_roots() -> ValidationContext:
+    return ValidationContext(trust_roots=[], allow_fetching=False)
+
+
+def _signer(certificate: Certificate, signature: bytes | None) -> signers.ExternalSigner:
+    """pyHanko's shape for a signature made elsewhere; without one it reserves room."""
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+    store.register_multiple([_asn1(item) for item in certificate.chain])
+    return signers.ExternalSigner(
+        signing_cert=_asn1(certificate.leaf),
+        cert_registry=store,
+        signature_value=signature or certificate.algorithm.room,
+        embed_roots=False,
+    )
+
+
+def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
+    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+
+
+def _reader(file: BinaryIO, path: Path) -> PdfFileReader:
+    """Tolerant: much software writes a little beside the standard (Word: tables *and* streams of references).
+
+    What is lenient here is made good by `_validate`, which looks at the result.
+    """
+    file.seek(0)
+    if b"%PDF-" not in file.read(_HEADER_WITHIN):
+        raise UnsuitablePdf(f"{path.name} não é um PDF.")
+    return PdfFileReader(file, strict=False)
+
+
+def _copy(path: Path, beside: Path) -> Path:
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=".part", dir=beside)
+    except OSError as cause:
+        raise BadCommand(
+            f"Não é possível gravar em {beside}: {cause.strerror}.", "Escolha outro lugar com -o."
+        ) from cause
+    os.close(descriptor)
+    try:
+        shutil.copyfile(path, name)
+        shutil.copymode(path, name)
+        Path(name).chmod(stat.S_IMODE(os.stat(name).st_mode) | stat.S_IWUSR)  # a read-only input may be signed too
+    except OSError as cause:
+        Path(name).unlink(missing_ok=True)
+        raise BadCommand(f"Não foi possível copiar {path.name}: {cause.strerror}.") from cause
+    return Path(name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would make us wait for ever
+            raise UnsuitablePdf(f"{path} não é um arquivo.")
+        file = path.open("rb")
+    except OSError as cause:
+        raise UnsuitablePdf(
+            f"Não foi possível abrir {path}: {cause.strerror}.", "Confira o nome do arquivo."
+        ) from cause
+    with file:
+        yield file
+
+
+@contextmanager
+def _as_unsuitable(path: Path) -> Iterator[None]:
+    """Foreign errors die here. A hostile PDF can raise anything out of a parser, so anything becomes one of ours."""
+    try:
+        yield
+    except (UnsuitablePdf, BadCommand, OSError):
+        raise
+    except Exception as cause:
+        raise UnsuitablePdf(f"{path.name} está danificado ou usa algo que não sabemos assinar.") from cause

@@ -1,0 +1,1 @@
+"""What a person sees: `port` says what a story shows, `terminal`, `page` and `silent` fulfil it; `qr` draws."""
