@@ -24,7 +24,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +51,10 @@ _EVENT = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _VALUE = re.compile(r"[A-Za-z0-9_.:-]{1,128}\Z")
 _SEPARATORS = re.compile(r"[_.:-]")
+_DIGEST = re.compile(r"(?:[A-Za-z0-9_-]{43}|[0-9a-f]{64})\Z")
+"""SHA-256 in b64u or hex: whatever digits chance puts there, it is no person's."""
+_PERSONAL: Final = range(10, 16)
+"""Digits of a telephone number (10 to 15), CPF (11), IPv4 address (up to 12), CNPJ (14)."""
 _MAX_INTEGER: Final = 10**9
 """Counts and sizes fit below; a CPF or a telephone number written as an integer does not. Instants are text."""
 
@@ -277,10 +282,16 @@ async def verify(database: Database, chain: str, *, kept: Head | None = None) ->
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
         row = await connection.fetchrow(queries.head, chain)
         end = Head(row["seq"], row["hash"]) if row else Head(0, GENESIS)
-        async for record in connection.cursor(queries.lines, chain):
-            if not checker.take(AuditLine(chain, record["seq"], record["at"], record["body"], record["hash"])):
-                break
+        async with aclosing(connection.cursor(queries.lines, chain)) as records:
+            async for record in records:
+                if not checker.take(AuditLine(chain, record["seq"], record["at"], record["body"], record["hash"])):
+                    break
     return checker.finish(end)
+
+
+async def heads(database: Database) -> dict[str, Head]:
+    """Where every chain ends, by name: what is merged and signed, and what ``verify`` is asked about one by one."""
+    return {row["chain"]: Head(row["seq"], row["hash"]) for row in await database.fetch(queries.heads)}
 
 
 class _Checker:
@@ -348,12 +359,20 @@ def _check_field(event: str, name: str, value: object) -> None:
         return
     if not isinstance(value, str) or not _VALUE.match(value):
         raise Internal(f"audit field {event} {name}: not an id, a digest, a number or a flag")
-    digits = 0
+    if not _DIGEST.match(value) and any(len(run) in _PERSONAL for run in _digit_runs(value)):
+        raise Internal(f"audit field {event} {name}: looks like a personal number")
+
+
+def _digit_runs(value: str) -> Iterator[str]:
+    """Digits that only separators part, joined: ``a.123-456.x`` gives ``123456``."""
+    run = ""
     for part in _SEPARATORS.split(value):
-        digits = digits + len(part) if part.isdigit() else 0
-        # 10 to 14 digits in a row, whatever stands between them: telephone number, CPF, CNPJ, IP address.
-        if digits >= 10:
-            raise Internal(f"audit field {event} {name}: looks like a personal number")
+        if part.isdigit():
+            run += part
+            continue
+        yield run
+        run = ""
+    yield run
 
 
 def _read_head(file: Path, chain: str) -> Head | None:

@@ -8,7 +8,7 @@ that ``on_violation`` names. A constraint nobody mapped stays an asyncpg error: 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import asyncpg
@@ -144,8 +144,8 @@ class Connection:
         with _translated():
             await self.raw.executemany(query, rows)
 
-    async def cursor(self, query: str, *args: object, prefetch: int = 500) -> AsyncIterator[Record]:
-        """Rows as they come, for results that do not fit in memory."""
+    async def cursor(self, query: str, *args: object, prefetch: int = 500) -> AsyncGenerator[Record, None]:
+        """Rows as they come, for results that do not fit in memory. Leave early only inside ``contextlib.aclosing``."""
         with _translated():
             async for row in self.raw.cursor(query, *args, prefetch=prefetch):
                 yield row

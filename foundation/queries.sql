@@ -15,6 +15,10 @@ ORDER BY line.seq;
 -- The head as the database has it, without locking.
 SELECT seq, hash FROM audit.heads WHERE chain = $1;
 
+-- name: heads
+-- Where every chain ends.
+SELECT chain, seq, hash FROM audit.heads ORDER BY chain;
+
 -- name: line_hash
 -- The hash of one line, to see whether a head kept outside is still part of the chain.
 SELECT hash FROM audit.lines WHERE chain = $1 AND seq = $2;

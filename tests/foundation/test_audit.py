@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from foundation.audit import GENESIS, AuditChain, DatabaseRolledBack, Head, HeadNotKept, next_line, verify
+from foundation.audit import GENESIS, AuditChain, DatabaseRolledBack, Head, HeadNotKept, heads, next_line, verify
 from foundation.clock import FixedClock
 from foundation.database import Database, open_pool
 from foundation.encoding import strict_json
@@ -26,6 +26,14 @@ NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
 async def sam(database: TestDatabase) -> AsyncIterator[Database]:
     """The database as the SAM sees it."""
     opened = Database(await open_pool(database.dsn("linkid_sam"), max_size=12))
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def shared_sam(shared_database: TestDatabase) -> AsyncIterator[Database]:
+    """The same on the module's shared database, for tests that leave it as it was or keep to a chain of their own."""
+    opened = Database(await open_pool(shared_database.dsn("linkid_sam")))
     yield opened
     await opened.close()
 
@@ -118,6 +126,9 @@ def test_structures_are_refused(value: Any) -> None:
         "2026-11-23T12:30:15Z",
         "RSA-PKCS1-SHA256",
         "P-256",
+        "1234567890-1234567890_1234567890-1234567890",  # a digest in b64u that chance made of digits
+        "12" * 32,  # and one in hex
+        "12345678901234567890",  # a certificate's serial number
         999_999_999,
         0,
         False,
@@ -156,6 +167,7 @@ async def test_appended_lines_verify(sam: Database) -> None:
 
     report = await verify(sam, "sam-0")
 
+    assert await heads(sam) == {"sam-0": report.head}
     assert [line.seq for line in (first, *more, fourth)] == [1, 2, 3, 4]
     assert (report.good, report.lines, report.head.seq) == (True, 5, 5)
     rows = await sam.fetch("SELECT body FROM audit.lines ORDER BY seq")
@@ -250,35 +262,39 @@ async def test_a_role_writes_only_its_own_chains(database: TestDatabase) -> None
         "SET ROLE linkid_owner",
     ],
 )
-async def test_a_process_can_only_append(sam: Database, statement: str) -> None:
+async def test_a_process_can_only_append(shared_sam: Database, statement: str) -> None:
     """The grants say so, whatever the program would like."""
-    await write(sam, chain_of(sam), "x")
+    await write(shared_sam, chain_of(shared_sam), "x")
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await sam.execute(statement)
+        await shared_sam.execute(statement)
 
 
 @pytest.mark.parametrize(
     "statement", ["UPDATE audit.lines SET body = '{}'", "DELETE FROM audit.lines", "TRUNCATE audit.lines"]
 )
-async def test_not_even_the_owner_slips(sam: Database, database: TestDatabase, statement: str) -> None:
+async def test_not_even_the_owner_slips(shared_sam: Database, shared_database: TestDatabase, statement: str) -> None:
     """Migrations run as owner; a line is not changed by one by accident."""
-    await write(sam, chain_of(sam), "x")
-    owner = await asyncpg.connect(database.dsn("linkid_owner"))
+    await write(shared_sam, chain_of(shared_sam), "x")
+    owner = await asyncpg.connect(shared_database.dsn("linkid_owner"))
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await owner.execute(statement)
     await owner.close()
 
 
-@pytest.mark.parametrize("lie", ["fork", "gap", "hash", "prev", "chain", "seq", "at", "not json"])
-async def test_the_database_checks_the_link(sam: Database, lie: str) -> None:
+LIES = ["fork", "gap", "hash", "prev", "chain", "seq", "at", "not json"]
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_the_database_checks_the_link(shared_sam: Database, lie: str) -> None:
     """A writer that computes its own lines cannot fork, skip, or say one thing and store another."""
-    await write(sam, chain_of(sam), "one", "two")
-    head = Head(*(await sam.fetchrow("SELECT seq, hash FROM audit.heads WHERE chain = 'sam-0'") or ()))
-    first = Head(*(await sam.fetchrow("SELECT seq, hash FROM audit.lines WHERE chain = 'sam-0' AND seq = 1") or ()))
+    name = f"sam-{100 + LIES.index(lie)}"
+    await write(shared_sam, chain_of(shared_sam, name=name), "one", "two")
+    rows = await shared_sam.fetch("SELECT seq, hash FROM audit.lines WHERE chain = $1 ORDER BY seq", name)
+    first, head = (Head(row["seq"], row["hash"]) for row in rows)
     start = {"fork": first, "gap": Head(head.seq + 1, head.hash), "prev": Head(head.seq, first.hash)}.get(lie, head)
-    line = next_line("sam-1" if lie == "chain" else "sam-0", start, NOW, "three", {})
+    line = next_line("sam-9" if lie == "chain" else name, start, NOW, "three", {})
     seq, at, body = line.seq, line.at, line.body
     if lie == "seq":
         body = body.replace(b'"seq":3', b'"seq":4')
@@ -289,14 +305,25 @@ async def test_the_database_checks_the_link(sam: Database, lie: str) -> None:
     digest = hashlib.sha256((first if lie == "fork" else head).hash + body).digest()
 
     with pytest.raises((asyncpg.CheckViolationError, asyncpg.UniqueViolationError, asyncpg.DataError)):
-        await sam.execute(
-            "INSERT INTO audit.lines VALUES ('sam-0', $1, $2, $3, $4)",
+        await shared_sam.execute(
+            "INSERT INTO audit.lines VALUES ($1, $2, $3, $4, $5)",
+            name,
             seq,
             at,
             body,
             bytes(32) if lie == "hash" else digest,
         )
-    assert (await verify(sam, "sam-0")).lines == 2
+    assert (await verify(shared_sam, name)).lines == 2
+
+
+async def test_an_honest_line_of_ones_own_passes(shared_sam: Database) -> None:
+    """The test above refuses for the lie's sake, not because of how it inserts."""
+    line = next_line("sam-200", Head(0, GENESIS), NOW, "one", {})
+    await shared_sam.execute("SELECT audit.lock_head('sam-200')")
+
+    await shared_sam.execute("INSERT INTO audit.lines VALUES ('sam-200', 1, $1, $2, $3)", line.at, line.body, line.hash)
+
+    assert (await verify(shared_sam, "sam-200")).good
 
 
 # --- verification ------------------------------------------------------------------------------------------------
