@@ -1,0 +1,24 @@
+"""What an operator's commands do: keys, orders, and what becomes of them.
+
+The roof mounts ``commands.add_commands`` under ``linkid`` (or the three ``*_arguments`` functions one by one), makes an
+``OperatorContext`` from its settings, and awaits ``commands.perform(given, context)``. An operator talks to the AC and
+the SAM over their private channel; the gateway has no part in it.
+"""
+
+from issuance.operator.commands import (
+    add_commands,
+    certificate_arguments,
+    operator_arguments,
+    perform,
+    request_arguments,
+)
+from issuance.operator.context import OperatorContext
+
+__all__ = [
+    "OperatorContext",
+    "add_commands",
+    "certificate_arguments",
+    "operator_arguments",
+    "perform",
+    "request_arguments",
+]
