@@ -34,6 +34,10 @@ STATEMENT_TIMEOUT = "10s"
 IDLE_IN_TRANSACTION_TIMEOUT = "30s"
 """A process that hangs inside a transaction must not hold the audit head for ever."""
 
+COMMAND_SECONDS = 15.0
+"""How long we wait for an answer: longer than the server's own limit, so that it matters only when the server or the
+network has fallen silent."""
+
 CONNECT_SECONDS = 5.0
 ACQUIRE_SECONDS = 5.0
 """How long a caller waits for a free connection before it is told Unavailable; longer only queues the dead."""
@@ -89,7 +93,7 @@ def _translated() -> Iterator[None]:
 
 def _says_closed(error: asyncpg.InterfaceError) -> bool:
     text = str(error)
-    return any(word in text for word in ("closed", "closing", "another operation", "released"))
+    return "is closed" in text or "is closing" in text
 
 
 @contextlib.contextmanager
@@ -153,9 +157,17 @@ class Connection:
     @contextlib.asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that may fail alone: an exception inside undoes only what was done inside."""
+        scope = self.raw.transaction()
         with _translated():
-            async with self.raw.transaction():
-                yield
+            await scope.start()
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Exception):
+                await scope.rollback()
+            raise
+        with _translated():
+            await scope.commit()
 
     def before_commit(self, hook: Hook) -> None:
         """Run last inside the transaction; a hook that raises rolls everything back."""
@@ -292,7 +304,12 @@ async def open_pool(
     }
     with _translated():
         return await asyncpg.create_pool(
-            dsn, min_size=min_size, max_size=max_size, server_settings=settings, timeout=CONNECT_SECONDS
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            server_settings=settings,
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
         )
 
 

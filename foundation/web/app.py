@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from foundation.web.bodies import MAX_BODY
-from foundation.web.caller import REQUEST_ID, Handler, request_id_middleware
+from foundation.web.caller import REQUEST_ID, STARTED, Handler, request_id_middleware
 from foundation.web.errors import ErrorTable, error_middleware
 from foundation.web.metrics import HttpMetrics, metrics_middleware
 
@@ -41,6 +41,7 @@ class SecurityHeaders:
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "no-referrer")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         headers["Server"] = "Link ID"
         if self.https:
             headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
@@ -117,6 +118,7 @@ def new_app(
     headers = security or SecurityHeaders()
 
     async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+        request[STARTED] = response
         headers.apply(response)
         if REQUEST_ID in request:
             response.headers["X-Request-Id"] = request[REQUEST_ID]

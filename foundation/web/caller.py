@@ -12,6 +12,8 @@ from foundation.ids import new_id
 from foundation.logs import get_logger
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
+STARTED: Final = web.RequestKey("started", web.StreamResponse)
+"""The answer whose headers have gone out: from then on there can be no other."""
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network

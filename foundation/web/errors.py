@@ -16,7 +16,7 @@ from aiohttp.typedefs import Middleware
 from foundation import errors
 from foundation.errors import BadInput, Internal, JsonObject, JsonValue, LinkIdError, NotFound
 from foundation.logs import get_logger
-from foundation.web.caller import Handler, request_id
+from foundation.web.caller import STARTED, Handler, request_id
 
 _log = get_logger(__name__)
 
@@ -199,6 +199,11 @@ def error_middleware(table: ErrorTable) -> Middleware:
             _log.exception("unexpected_error")
             error = Internal()
         _note(error)
+        if STARTED in request:
+            # A second answer inside the first would be read as its content: cut the line instead.
+            if request.transport is not None:
+                request.transport.abort()
+            return request[STARTED]
         return table.respond(error, path=request.path, request_id=request_id(request))
 
     return middleware

@@ -19,6 +19,8 @@ class BrokenLine:
         self._listening: asyncio.Server | None = None
         self.cut_after: bytes | None = None
         """When a client's message contains this, it is passed on, and the answer never arrives."""
+        self.silent = False
+        """Swallow everything, both ways, without closing: a network that lost its route."""
         self._answer_is_lost = False
 
     async def listen(self) -> None:
@@ -54,6 +56,8 @@ class BrokenLine:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, watch: bool) -> None:
         try:
             while chunk := await reader.read(65536):
+                if self.silent:
+                    continue
                 if not watch and self._answer_is_lost:
                     self._answer_is_lost = False
                     self.cut()

@@ -280,6 +280,50 @@ async def test_lost_while_committing_is_outcome_unknown(
     assert after == []
 
 
+async def test_a_silent_server_is_unavailable(
+    opened: Database, empty_database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer and no end of connection either: given up after a while, for statements and for COMMIT."""
+    monkeypatch.setattr("foundation.database.COMMAND_SECONDS", 0.2)
+    async with broken_line(empty_database.dsn(), tmp_path) as (line, address):
+        database = Database(await open_pool(address, min_size=0))
+        with pytest.raises(OutcomeUnknown):
+            async with database.transaction() as connection:
+                await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+                line.silent = True
+        line.silent = False
+        await database.ping()
+        with pytest.raises(Unavailable):
+            async with database.transaction() as connection:
+                line.silent = True
+                await connection.execute("SELECT 1")
+        line.silent = False
+        await database.ping()
+        await database.close()
+
+
+async def test_the_callers_own_errors_pass_through(opened: Database) -> None:
+    """A file that is missing, or a timeout of the caller's, is not the database's fault."""
+    for mine in (FileNotFoundError, TimeoutError, OSError, asyncpg.InterfaceError):
+        with pytest.raises(mine):
+            async with opened.transaction() as connection:
+                raise mine("mine")
+        async with opened.transaction() as connection:
+            with pytest.raises(mine):
+                async with connection.savepoint():
+                    raise mine("mine")
+
+
+async def test_one_connection_for_two_at_once_is_a_defect(opened: Database) -> None:
+    """Sharing a transaction between tasks is a mistake in the program, and stays loud."""
+    async with opened.transaction() as connection:
+        results = await asyncio.gather(
+            connection.execute("SELECT pg_sleep(0.1)"), connection.execute("SELECT 1"), return_exceptions=True
+        )
+
+    assert [type(result) for result in results if isinstance(result, Exception)] == [asyncpg.InterfaceError]
+
+
 async def test_pool_exhausted_is_unavailable(
     opened: Database, empty_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
