@@ -16,7 +16,12 @@ const TRUST = "/trust.json";
 const ALWAYS = "linkid-trust";
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.map((file) => new Request(file, { cache: "reload" })))));
+  event.waitUntil(
+    (async () => {
+      await (await caches.open(CACHE)).addAll(FILES.map((file) => new Request(file, { cache: "reload" })));
+      await (await caches.open(ALWAYS)).add(new Request(TRUST, { cache: "reload" }));
+    })(),
+  );
 });
 
 self.addEventListener("activate", (event) => {

@@ -1,0 +1,257 @@
+"""A signature is approved or refused on what the signed bytes say, and on nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import expect
+
+from tests.phone.conftest import World
+from tests.phone.gateway_double import PASSWORD, Refusal
+from tests.sandbox_phone.roots import new_id
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def test_a_request_rings_is_shown_and_approved(world: World) -> None:
+    """The doorbell opens the request; it shows who, what and the code; the password approves it."""
+    phone = await world.paired()
+    asked = world.gateway.ask_signature("Contrato de locação.pdf", "Anexo I.pdf")
+    assert await phone.open_waiting() == "approval"
+    for text in ("Notebook da Maria", "Contrato de locação.pdf", "Anexo I.pdf", "48,2 kB", "2 documentos"):
+        await phone.expect_text(text)
+    assert await phone.verification_code() == "27"
+    await phone.approve(PASSWORD)
+    assert world.gateway.documents[asked].decision == "approve"
+    await phone.finish()
+    await phone.expect_text("Nenhum pedido agora")
+    await phone.expect_text("Aprovado")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("Mudei de ideia", "changed-mind"),
+        ("O conteúdo está errado", "wrong-content"),
+        ("Não fui eu que pedi", "not-me"),
+    ],
+)
+async def test_a_refusal_is_signed_with_its_reason(world: World, words: str, reason: str) -> None:
+    """Each reason is a decision of its own, without a password."""
+    phone = await world.paired()
+    asked = world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.refuse(words)
+    assert world.gateway.documents[asked].decision == f"refuse:{reason}"
+
+
+async def test_a_wrong_password_may_be_corrected_until_it_locks(world: World) -> None:
+    """Tries left are told; a locked credential says until when; nothing is approved."""
+    world.chromium.expect_trouble("403", "423")
+    phone = await world.paired()
+    asked = world.gateway.ask_signature()
+    await phone.open_waiting()
+    for words in ("Restam 2 tentativas", "Resta 1 tentativa", "Tente de novo em 3 horas"):
+        await phone.fill("Senha de uso", "Errada999")
+        await phone.press("Aprovar")
+        await phone.expect_text(words)
+    assert await phone.page.get_by_label("Senha de uso").input_value() == ""
+    assert world.gateway.documents[asked].decision is None
+
+
+async def test_a_password_that_is_none_is_not_even_tried(world: World) -> None:
+    """Seven characters, or an accent, cost no attempt."""
+    phone = await world.paired()
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    for typed in ("Curta12", "acentuação1", ""):
+        await phone.fill("Senha de uso", typed)
+        await phone.press("Aprovar")
+        await phone.expect_text("tem de 8 a 15 letras e números")
+    assert sum(call.endswith("/decision") for call in world.gateway.calls) == 2  # those of the pairing
+
+
+async def test_a_retired_transport_key_is_not_the_holders_problem(world: World) -> None:
+    """The statement is fetched again and the same password proved to the newer key, without asking twice."""
+    world.chromium.expect_trouble("409")
+    phone = await world.paired()
+    asked = world.gateway.ask_signature()
+    await phone.open_waiting()
+    world.gateway.retire_once = True
+    await phone.approve(PASSWORD)
+    assert world.gateway.documents[asked].decision == "approve"
+
+
+@pytest.mark.parametrize("lie", ["other root", "device key", "weak", "expired", "other credential"])
+async def test_what_the_sam_did_not_sign_for_this_phone_is_never_shown(world: World, lie: str) -> None:
+    """A gateway that answers whatever it likes shows nothing: the request is discarded, and people are told."""
+    phone = await world.paired()
+    before = sum(call.endswith("/decision") for call in world.gateway.calls)
+    if lie == "other root":
+        world.gateway.rogue = {"by": world.roots.ac}
+    elif lie == "device key":
+        world.gateway.rogue = {"by": world.roots.sam_transport}
+    elif lie == "weak":
+        world.roots.argon2 = {"m": 1024, "t": 1, "p": 1}
+    elif lie == "expired":
+        world.gateway.rogue = {"expires": 1}
+    credential = {"credential": new_id("cred")} if lie == "other credential" else {}
+    world.gateway.ask_signature("Procuração.pdf", **credential)
+    asked_again = sum(call.endswith("/waiting") for call in world.gateway.calls)
+    while sum(call.endswith("/waiting") for call in world.gateway.calls) <= asked_again:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    if lie == "expired":
+        await expect(phone.page.get_by_text("Nenhum pedido agora")).to_be_visible()
+    else:
+        await phone.expect_text("não pôde ser conferido e foi descartado")
+    assert await phone.at("home") == "home"
+    assert "Procuração" not in await phone.page.content()
+    assert sum(call.endswith("/decision") for call in world.gateway.calls) == before
+
+
+async def test_names_cannot_speak_as_the_app(world: World) -> None:
+    """Markup stays text, reversing characters become visible, and a long name neither hides nor widens anything."""
+    phone = await world.paired()
+    caller = {"kind": "integrator", "id": new_id("cli"), "name": "<img src=x onerror=alert(1)> Banco"}
+    world.gateway.ask_signature("fatura\u202efdp.exe", "x" * 120, caller=caller)
+    await phone.open_waiting()
+    await phone.expect_text("<img src=x onerror=alert(1)> Banco")
+    await phone.expect_text("fatura\ufffdfdp.exe")
+    assert await phone.page.locator("main img").count() == 0
+    overflow = await phone.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert overflow <= 0
+
+
+async def test_a_request_that_ran_out_is_over(world: World) -> None:
+    """At its end the approval screen closes and says to ask again; nothing is sent."""
+    world.gateway.leeway = 999  # the phone's clock is put forward
+    phone = await world.paired()
+    world.gateway.ask_signature()
+    await phone.page.clock.install()
+    await phone.page.reload()
+    await phone.open_waiting()
+    await phone.page.clock.run_for(181_000)
+    await phone.at("over")
+    await phone.expect_text("O prazo deste pedido acabou")
+
+
+async def test_a_request_decided_elsewhere_says_so(world: World) -> None:
+    """Another phone was faster: this one is told, and nothing is approved twice."""
+    world.chromium.expect_trouble("409")
+    phone = await world.paired()
+    asked = world.gateway.ask_signature()
+    await phone.open_waiting()
+    world.gateway.documents[asked].decision = "refuse:changed-mind"
+    await phone.fill("Senha de uso", PASSWORD)
+    await phone.press("Aprovar")
+    await phone.at("over")
+    await phone.expect_text("já foi respondido")
+
+
+async def test_going_back_leaves_the_request_waiting(world: World) -> None:
+    """The phone's own back button leads home, where the request waits and does not open itself again."""
+    phone = await world.paired()
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.page.go_back()
+    await phone.at("home")
+    await phone.expect_text("Esperando por você")
+    world.gateway.ring()
+    await phone.expect_text("Esperando por você")
+    await phone.open_waiting()
+    await phone.at("approval")
+
+
+async def test_a_channel_that_closes_opens_again(world: World) -> None:
+    """The live channel ends every 55 s; a request made after that still rings."""
+    phone = await world.paired()
+    for _ in range(2):
+        world.gateway.hang_up()
+        while not world.gateway.listeners:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    world.gateway.ask_signature()
+    assert await phone.open_waiting() == "approval"
+
+
+async def test_a_phone_that_was_ended_elsewhere_can_pair_again(world: World) -> None:
+    """A token that is no longer accepted leads to pairing again, not to a dead end."""
+    world.chromium.expect_trouble("401")
+    phone = await world.paired()
+    world.gateway.key = None
+    await phone.page.reload()
+    await phone.expect_text("não está mais vinculado")
+    await phone.press("Vincular de novo")
+    await phone.at("welcome")
+
+
+async def test_without_a_network_the_app_opens_and_says_so(world: World) -> None:
+    """The shell comes from the service worker; what was known is shown; nothing can be decided."""
+    world.chromium.expect_trouble("ERR_INTERNET_DISCONNECTED", "Failed to load resource")
+    phone = await world.paired()
+    await phone.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    await phone.page.context.set_offline(True)
+    await phone.page.reload()
+    await phone.at("home")
+    await phone.expect_text("Sem conexão")
+    await phone.page.context.set_offline(False)
+    await phone.expect_text("Conectado")
+
+
+async def test_computers_are_seen_and_removed(world: World) -> None:
+    """Each computer is listed with its use; removing one asks first."""
+    world.gateway.computers = [
+        {
+            "id": new_id("cmp"),
+            "name": "Notebook da Maria",
+            "os": "Debian GNU/Linux 12",
+            "since": "2026-11-20T12:00:00Z",
+            "last_used": None,
+            "credentials": [],
+        }
+    ]
+    phone = await world.paired()
+    await phone.page.get_by_role("button", name="Computadores").click()
+    await phone.at("computers")
+    await phone.expect_text("Ainda não usado")
+    await phone.page.get_by_role("button", name="Remover: Notebook da Maria").click()
+    await phone.at("remove-computer")
+    await phone.press("Remover")
+    await phone.expect_text("Computador removido.")
+    assert world.gateway.computers == []
+
+
+async def test_a_code_typed_by_hand_associates_a_computer(world: World) -> None:
+    """The typed code is normalised; the screen names the computer; after approval the check code is shown large."""
+    phone = await world.paired()
+    made = world.gateway.show_link("K7M2P-9XQ4T")
+    assert await phone.type_code("k7m2p 9xq4t") == "association"
+    for text in ("Notebook da Maria", "Debian GNU/Linux 12", "192.168.0.17", "MARIA DA SILVA"):
+        await phone.expect_text(text)
+    assert await phone.approve_association() == "042"
+    assert world.gateway.documents[made].decision == "approve"
+
+
+async def test_a_system_that_asks_who_one_is(world: World) -> None:
+    """Identification names the system and what it may do, and can be refused."""
+    phone = await world.paired()
+    made = world.gateway.show_link("K7M2P-9XQ4T", "identify")
+    assert await phone.type_code("K7M2P9XQ4T") == "identification"
+    await phone.expect_text("Cartório Digital")
+    await phone.expect_text("Ver os seus certificados e pedir assinaturas")
+    await phone.refuse("Não fui eu que pedi")
+    assert world.gateway.documents[made].decision == "refuse:not-me"
+
+
+async def test_a_code_that_is_not_ours_can_be_typed_again(world: World) -> None:
+    """A wrong code is told beside the field."""
+    world.chromium.expect_trouble("400")
+    phone = await world.paired()
+    world.gateway.scan_errors = [Refusal(400, "code_not_ours")]
+    await phone.press("Digitar código")
+    await phone.fill("Código", "K7M2P-9XQ4")
+    await phone.press("Confirmar")
+    await phone.expect_text("O código tem 10 letras e números.")
+    await phone.fill("Código", "K7M2P-9XQ4T")
+    await phone.press("Confirmar")
+    await phone.expect_text("Este código não é do Link ID")
