@@ -2,11 +2,7 @@
 
 import sys
 
-
-def main() -> int:
-    print("linkid-desktop: the commands arrive with the agent")
-    return 0
-
+from desktop_agent.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

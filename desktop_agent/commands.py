@@ -1,0 +1,342 @@
+"""The commands of `linkid-desktop`: the one place that knows every class. Each function is one command."""
+
+import argparse
+import asyncio
+import getpass
+import json
+import os
+import platform
+import signal
+import ssl
+import sys
+import webbrowser
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from desktop_agent import VERSION, keychain, pdf, words
+from desktop_agent.associate import Ceremony, Wanted, fetch_trust
+from desktop_agent.client.csc_client import CscClient
+from desktop_agent.client.http import Caller
+from desktop_agent.client.links import Links
+from desktop_agent.domain.trust import Trust, read_trust
+from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, NotAssociated
+from desktop_agent.overview import Doctor, describe, has_window, status_of
+from desktop_agent.profiles import Profile, Profiles
+from desktop_agent.sign import QR_AFTER, Job, Options, Signing
+from desktop_agent.ui.page import LocalPage
+from desktop_agent.ui.port import AssociationView, SigningView
+from desktop_agent.ui.silent import SilentSigning
+from desktop_agent.ui.terminal import Screen, TerminalAssociation, TerminalSigning, Typed
+from desktop_agent.ui.together import Together
+
+DEFAULT_SERVER: Final = "http://localhost:8440"
+"""A service on this very machine. Whoever runs Link ID for others says their address in --server or LINKID_SERVER."""
+
+Command: TypeAlias = Callable[[argparse.Namespace, Screen], Awaitable[None]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Answers the exit status; the table is in `--help`."""
+    screen = Screen()
+    try:
+        arguments = build_parser().parse_args(argv)
+        asyncio.run(_until_done_or_told_to_stop(arguments.run(arguments, screen)))
+    except AgentError as error:
+        screen.clear()
+        sys.stderr.write(f"{error}\n" + (f"{error.advice}\n" if error.advice else ""))
+        return error.exit_status
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        screen.clear()
+        sys.stderr.write("\nInterrompido. Nada foi assinado.\n")
+        return INTERRUPTED
+    except BrokenPipeError:  # `linkid-desktop certs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0
+
+
+async def _until_done_or_told_to_stop(command: Awaitable[None]) -> None:
+    """SIGTERM ends a command as Ctrl-C does: what was asked of the phone is withdrawn first."""
+    task = asyncio.ensure_future(command)
+    with suppress(NotImplementedError):  # Windows has no signal handlers in its loop
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task
+
+
+# --- associate --------------------------------------------------------------------------------------------------------
+
+
+async def associate(arguments: argparse.Namespace, screen: Screen) -> None:
+    """QR in the terminal and on a local page; ends with a profile."""
+    profiles = Profiles()
+    tls = tls_for(arguments.ca)
+    trust = _trust_from(arguments.trust) if arguments.trust else await fetch_trust(arguments.server, tls)
+    wanted = Wanted(
+        profile=arguments.profile or trust.environment,
+        computer_name=arguments.name or _computer_name(),
+        system=f"{platform.system()} {platform.release()}"[:60],
+        ca=str(arguments.ca.resolve()) if arguments.ca else None,
+    )
+    await _forbid_twice(profiles, wanted.profile)
+    chain = await keychain.choose(profiles.home, arguments.keychain)
+    async with AsyncExitStack() as stack:
+        views: list[AssociationView] = []
+        page_url = None
+        if not arguments.no_page:
+            page = await stack.enter_async_context(LocalPage(wanted.computer_name))
+            stack.push_async_callback(page.farewell)
+            views.append(page)
+            page_url = page.url
+            if has_window() and not arguments.no_window:
+                await asyncio.to_thread(webbrowser.open, page_url)
+        views.insert(0, TerminalAssociation(screen, Typed(), page_url))
+        await Ceremony(profiles, chain, Together(*views), tls=tls).run(trust, wanted)
+
+
+async def _forbid_twice(profiles: Profiles, name: str) -> None:
+    if name in profiles.names():
+        profile, trust = profiles.choose(name)
+        raise BadCommand(
+            f"Este computador já está associado em {trust.app} como {profile.computer_name!r}.",
+            "Encerre essa associação com linkid-desktop remove, ou guarde a nova ao lado com --profile OUTRO-NOME.",
+        )
+
+
+def _trust_from(path: Path) -> Trust:
+    try:
+        return read_trust(path.read_bytes())
+    except OSError as cause:
+        raise BadCommand(f"Não foi possível ler {path}: {cause.strerror}.") from cause
+
+
+def _computer_name() -> str:
+    """What the phone will show: who, on which machine."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = ""
+    host = platform.node().partition(".")[0] or "computador"
+    return f"{host} ({user})"[:60] if user else host[:60]
+
+
+def tls_for(ca: Path | str | None) -> ssl.SSLContext | None:
+    """The system's authorities and those of a file. Raises BadCommand."""
+    if ca is None:
+        return None
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cafile=str(ca))
+    except (OSError, ssl.SSLError) as cause:
+        raise BadCommand(f"Não foi possível ler autoridades https em {ca}.") from cause
+    return context
+
+
+# --- what is known ----------------------------------------------------------------------------------------------------
+
+
+async def status(arguments: argparse.Namespace, screen: Screen) -> None:
+    """Associations of this computer, without asking the service."""
+    found = status_of(Profiles())
+    if arguments.json:
+        screen.say(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    if not found:
+        raise NotAssociated("Este computador ainda não está associado a um celular.")
+    for item in found:
+        screen.say(f"{screen.bold(item['name'])}  {item['state']}")
+        for label, member in (("serviço", "service"), ("perfil", "profile"), ("computador", "computer"),
+                              ("desde", "associated_at"), ("chave", "key"), ("confiança", "trust")):  # fmt: skip
+            screen.say(f"  {label:<11}{item[member]}")
+
+
+async def certs(arguments: argparse.Namespace, screen: Screen) -> None:
+    """Certificates this computer may ask signatures of."""
+    profile, _, caller = await _open(arguments)
+    async with caller:
+        found = [describe(item) for item in await CscClient(caller, profile.computer).credentials()]
+    if arguments.json:
+        screen.say(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    if not found:
+        screen.say("Nenhum certificado está disponível neste computador.")
+    for item in found:
+        state = "pode assinar" if item["usable"] else "não pode ser usado (revogado, suspenso ou vencido)"
+        screen.say(f"{screen.bold(item['holder'])}  {state}")
+        screen.say(f"  {'número':<11}{item['id']}")
+        screen.say(f"  {'emissor':<11}{item['issuer']}")
+        screen.say(f"  {'validade':<11}{_day(item['valid_from'])} a {_day(item['valid_to'])}")
+
+
+async def doctor(arguments: argparse.Namespace, screen: Screen) -> None:
+    """From here to the service, one thing after the other."""
+    findings = await Doctor(Profiles(), arguments.profile, tls_for).run()
+    for finding in findings:
+        screen.say(f"{'✓' if finding.good else '✗'} {finding.what}")
+        if finding.advice:
+            screen.say(f"    {finding.advice}")
+    bad = sum(not finding.good for finding in findings)
+    if bad:
+        raise AgentError(f"{bad} problema{'s' if bad > 1 else ''} encontrado{'s' if bad > 1 else ''}.", "")
+
+
+def _day(moment: str) -> str:
+    year, month, day = moment[:10].split("-")
+    return f"{day}/{month}/{year}"
+
+
+# --- sign -------------------------------------------------------------------------------------------------------------
+
+
+async def sign(arguments: argparse.Namespace, screen: Screen) -> None:
+    """PDFs, one approval for all of them."""
+    jobs = plan(arguments.files, arguments.output, overwrite=arguments.overwrite)
+    view: SigningView = SilentSigning()
+    if not arguments.quiet:
+        view = TerminalSigning(screen, Typed(), interactive=sys.stdin.isatty() and screen.live)
+    options = Options(
+        credential=arguments.certificate,
+        reason=arguments.reason,
+        overwrite=arguments.overwrite,
+        qr_after=0.0 if arguments.qr else QR_AFTER,
+    )
+    profile, trust, caller = await _open(arguments)
+    async with caller:
+        await Signing(caller, profile.computer, trust, view, options).run(jobs)
+
+
+def plan(files: Sequence[Path], output: Path | None, *, overwrite: bool) -> list[Job]:
+    """Which file becomes which. Raises BadCommand before anything is read or asked."""
+    into = output if output is not None and output.is_dir() else None
+    if output is not None and into is None and len(files) > 1:
+        raise BadCommand("Com vários arquivos, -o precisa ser uma pasta que existe.")
+    jobs: list[Job] = []
+    for file in files:
+        if into is not None:
+            target = pdf.free_name(into / file.name) if not overwrite else into / f"{file.stem}-assinado.pdf"
+        else:
+            target = output or pdf.free_name(file)
+        if target.exists() and file.exists() and target.samefile(file):
+            raise BadCommand("O arquivo assinado não pode substituir o original.", "Escolha outro nome com -o.")
+        if target.exists() and not overwrite:
+            raise BadCommand(f"{target} já existe.", "Escolha outro nome com -o, ou use --overwrite.")
+        if any(job.output == target or job.source == file for job in jobs):
+            raise BadCommand(f"{file} aparece duas vezes.", "Nomeie cada arquivo uma vez só.")
+        jobs.append(Job(file, target))
+    return jobs
+
+
+# --- remove -----------------------------------------------------------------------------------------------------------
+
+
+async def remove(arguments: argparse.Namespace, screen: Screen) -> None:
+    """End the association, there and here."""
+    profiles = Profiles()
+    profile, trust = profiles.choose(arguments.profile)
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise BadCommand("Falta confirmar.", "Em programas, use --yes.")
+        screen.ask(f"Encerrar a associação de {profile.computer_name!r} em {trust.app}? [s/N] ")
+        if (await Typed().line()).casefold() not in ("s", "sim"):
+            screen.say("Nada foi alterado.")
+            return
+    ended = False
+    chain = keychain.named(profile.keychain, profiles.home)
+    if not arguments.offline:
+        key = await chain.load(profile)
+        async with Caller(trust.gateway, key, tls=tls_for(profile.ca)) as caller:
+            ended = await Links(caller, trust.app).end_association(profile.computer)
+    with suppress(AgentError):
+        await chain.forget(profile)
+    profiles.forget(profile.name)
+    screen.say("A associação foi encerrada e a chave deste computador, apagada.")
+    if not ended:
+        screen.say("O serviço não foi avisado: remova este computador também no aplicativo do celular.")
+
+
+# --- shared -----------------------------------------------------------------------------------------------------------
+
+
+async def _open(arguments: argparse.Namespace) -> tuple[Profile, Trust, Caller]:
+    """The chosen association, ready to call."""
+    profiles = Profiles()
+    profile, trust = profiles.choose(arguments.profile)
+    key = await keychain.named(profile.keychain, profiles.home).load(profile)
+    return profile, trust, Caller(trust.gateway, key, tls=tls_for(profile.ca))
+
+
+def build_parser() -> words.Parser:
+    """The command line."""
+    parser = words.Parser("linkid-desktop", words.ABOUT, words.epilog())
+    parser.options.add_argument(
+        "--version", action="version", version=f"linkid-desktop {VERSION}", help="mostra a versão"
+    )
+    commands = parser.add_subparsers(title="comandos", metavar="COMANDO", required=True, parser_class=words.Parser)
+
+    def add(name: str, run: Command, about: str, more: str = "") -> words.Parser:
+        command: words.Parser = commands.add_parser(
+            name, help=about, description=f"{about[0].upper()}{about[1:]}.\n{more}"
+        )
+        command.set_defaults(run=run)
+        command.options.add_argument("--profile", metavar="NOME", default=os.environ.get("LINKID_PROFILE"),
+                                     help="qual associação (padrão: a única)")  # fmt: skip
+        return command
+
+    _associate_options(add("associate", associate, "associa este computador ao seu celular, por QR Code", _ASSOCIATE))
+    add("status", status, "mostra as associações deste computador").options.add_argument(
+        "--json", action="store_true", help="para programas"
+    )
+    add("certs", certs, "lista os certificados que podem assinar daqui").options.add_argument(
+        "--json", action="store_true", help="para programas"
+    )
+    _sign_options(add("sign", sign, "assina PDFs (PAdES), com aprovação no celular", _SIGN))
+    removing = add("remove", remove, "encerra a associação e apaga a chave deste computador")
+    removing.options.add_argument("--yes", action="store_true", help="não pergunta")
+    removing.options.add_argument("--offline", action="store_true", help="só apaga aqui, sem avisar o serviço")
+    add("doctor", doctor, "procura a causa quando algo não funciona")
+    return parser
+
+
+_ASSOCIATE: Final = """
+Mostra um QR Code no terminal e em uma página deste computador. Leia-o com o aplicativo Link ID, confirme no celular o
+nome deste computador, e digite aqui os 3 números que o celular mostrar.
+"""
+_SIGN: Final = """
+O celular mostra o nome do arquivo, este computador e um código de verificação: aprove se o código for o mesmo da tela.
+O original nunca é alterado; assinaturas que o PDF já tem continuam válidas.
+"""
+
+
+def _associate_options(command: words.Parser) -> None:
+    server = os.environ.get("LINKID_SERVER", DEFAULT_SERVER)
+    add = command.options.add_argument
+    add("--server", metavar="URL", default=server, help="endereço do aplicativo Link ID (padrão: %(default)s)")
+    add(
+        "--trust",
+        metavar="ARQUIVO",
+        type=Path,
+        help="trust.json recebido por outro caminho, em vez de buscá-lo em --server",
+    )
+    add("--name", metavar="NOME", help="nome deste computador no celular (padrão: nome da máquina e do usuário)")
+    add("--ca", metavar="ARQUIVO", type=Path, help="autoridades https de uma rede própria (PEM)")
+    add("--keychain", choices=("keyring", "file"), help="onde guardar a chave (padrão: o melhor que funcionar)")
+    add("--no-window", action="store_true", help="não abre o navegador (o endereço da página aparece aqui)")
+    add("--no-page", action="store_true", help="só o terminal, nenhuma página")
+
+
+def _sign_options(command: words.Parser) -> None:
+    command.add_argument("files", metavar="ARQUIVO.pdf", nargs="+", type=Path, help="um ou mais PDFs")
+    add = command.options.add_argument
+    add(
+        "-o",
+        "--output",
+        metavar="SAÍDA",
+        type=Path,
+        help="nome do PDF assinado, ou pasta (padrão: ARQUIVO-assinado.pdf)",
+    )
+    add("--certificate", metavar="ID", help="qual certificado: começo do número, ou parte do nome do titular")
+    add("--reason", metavar="TEXTO", help="motivo, que fica escrito na assinatura")
+    add("--qr", action="store_true", help="mostra logo o QR do pedido (senão, só se o celular demorar)")
+    add("--overwrite", action="store_true", help="substitui um resultado anterior (nunca o original)")
+    add("--quiet", action="store_true", help="não mostra nada; o código de saída diz tudo")

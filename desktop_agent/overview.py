@@ -1,0 +1,168 @@
+"""What is known and whether it works: `status`, `certs`, `doctor`."""
+
+import os
+import platform
+import ssl
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import aiohttp
+
+from desktop_agent import VERSION, keychain
+from desktop_agent.client.csc_client import Credential, CscClient
+from desktop_agent.client.http import Caller
+from desktop_agent.client.oauth import access_token
+from desktop_agent.domain.session import Session
+from desktop_agent.domain.trust import Trust
+from desktop_agent.errors import AgentError
+from desktop_agent.profiles import Profile, Profiles
+
+CLOCK_TOLERANCE: Final = 30
+"""Seconds. Proofs of possession carry our clock; the service accepts about a minute of difference."""
+PROBE_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `doctor`."""
+
+    good: bool
+    what: str
+    advice: str = ""
+
+
+def describe(credential: Credential) -> dict[str, Any]:
+    """A certificate as `certs --json` prints it."""
+    leaf = credential.certificate.leaf
+    return {
+        "id": credential.id,
+        "holder": credential.certificate.holder,
+        "issuer": credential.certificate.issuer,
+        "serial": f"{leaf.serial_number:x}",
+        "valid_from": leaf.not_valid_before_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "valid_to": leaf.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "usable": credential.usable,
+        "per_approval": credential.batch,
+    }
+
+
+def status_of(profiles: Profiles) -> list[dict[str, Any]]:
+    """Every association as `status --json` prints it; nothing is asked of the service."""
+    found = []
+    for name in profiles.names():
+        profile, trust = profiles.choose(name)
+        found.append(
+            {
+                "profile": name,
+                "state": Session.READY.value,
+                "environment": trust.environment,
+                "service": trust.app,
+                "computer": profile.computer,
+                "name": profile.computer_name,
+                "associated_at": profile.associated_at,
+                "key": keychain.named(profile.keychain, profiles.home).where(profile),
+                "trust": trust.fingerprint,
+            }
+        )
+    return found
+
+
+class Doctor:
+    """Looks at one thing after the other, from here to the service, and says what to do about each."""
+
+    def __init__(
+        self, profiles: Profiles, name: str | None, tls: Callable[[str | None], ssl.SSLContext | None]
+    ) -> None:
+        self._profiles = profiles
+        self._name = name
+        self._tls = tls
+
+    async def run(self) -> list[Finding]:
+        """Never raises for what it is there to find."""
+        system = f"{platform.system()} {platform.release()}, Python {sys.version.split()[0]}"
+        findings = [Finding(True, f"linkid-desktop {VERSION} em {system}"), await self._keyring()]
+        try:
+            profile, trust = self._profiles.choose(self._name)
+        except AgentError as error:
+            return [*findings, Finding(False, str(error), error.advice)]
+        findings.append(Finding(True, f"associado como {profile.computer_name!r} ({profile.computer}) em {trust.app}"))
+        findings += await self._reach(trust, profile)
+        findings += await self._use(trust, profile)
+        return findings
+
+    async def _keyring(self) -> Finding:
+        if await keychain.KeyringKeychain().works():
+            return Finding(True, "o chaveiro do sistema funciona")
+        return Finding(True, "sem chaveiro do sistema; a chave fica em um arquivo que só o seu usuário lê")
+
+    async def _reach(self, trust: Trust, profile: Profile) -> list[Finding]:
+        """The two hosts, and the difference of the clocks."""
+        findings = []
+        for what, url in (("o aplicativo", f"{trust.app}/trust.json"), ("o serviço", f"{trust.gateway}/csc/v2/info")):
+            try:
+                date = await self._date_of(url, profile)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                advice = "Verifique internet, proxy (HTTPS_PROXY) e horário; endereço: " + url
+                findings.append(Finding(False, f"{what} não responde ({type(error).__name__})", advice))
+                continue
+            findings.append(Finding(True, f"{what} responde em {url.rpartition('/')[0]}"))
+            if date is not None and what == "o serviço":
+                findings.append(_clock(date))
+        return findings
+
+    async def _date_of(self, url: str, profile: Profile) -> datetime | None:
+        timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS)
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=url.startswith("https")) as session,
+            session.get(url, allow_redirects=False, ssl=self._tls(profile.ca) or True) as answer,
+        ):
+            try:
+                return parsedate_to_datetime(answer.headers.get("Date", ""))
+            except ValueError:
+                return None
+
+    async def _use(self, trust: Trust, profile: Profile) -> list[Finding]:
+        """The key, an access token, the certificates."""
+        findings: list[Finding] = []
+        chain = keychain.named(profile.keychain, self._profiles.home)
+
+        async def try_to(what: str, act: Awaitable[Any]) -> Any:
+            try:
+                result = await act
+            except AgentError as error:
+                findings.append(Finding(False, str(error), error.advice))
+                return None
+            findings.append(Finding(True, what))
+            return result
+
+        key = await try_to(f"a chave deste computador está no {chain.where(profile)}", chain.load(profile))
+        if key is None:
+            return findings
+        async with Caller(trust.gateway, key, tls=self._tls(profile.ca)) as caller:
+            if await try_to("o serviço reconhece este computador", access_token(caller, profile.computer)):
+                listed: Sequence[Credential] | None = await try_to(
+                    "os certificados podem ser lidos", CscClient(caller, profile.computer).credentials()
+                )
+                for item in listed or []:
+                    advice = "" if item.usable else "Está revogado, suspenso ou vencido."
+                    findings.append(Finding(item.usable, f"certificado de {item.certificate.holder}", advice))
+        return findings
+
+
+def _clock(theirs: datetime) -> Finding:
+    seconds = round((datetime.now(UTC) - theirs.astimezone(UTC)).total_seconds())
+    if abs(seconds) <= CLOCK_TOLERANCE:
+        return Finding(True, "o relógio deste computador está certo")
+    ahead = "adiantado" if seconds > 0 else "atrasado"
+    return Finding(
+        False, f"o relógio deste computador está {ahead} {abs(seconds)} s", "Ative o acerto automático de hora."
+    )
+
+
+def has_window() -> bool:
+    """Whether a browser can be opened for the local page."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
