@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 
+from foundation.clock import SystemClock
+from linkid.lan import NoNetwork, lan_environment, own_address, qr_lines
 from linkid.serve import children
-from linkid.settings import Settings
+from linkid.settings import Settings, load_settings
 from linkid.supervisor import AlreadyRunning, GaveUp, Supervisor
 
 
@@ -19,10 +22,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, given: argparse.Namespace) -> int:
     """0 after Ctrl-C or SIGTERM; 1 when something could not be brought up, or another one runs already."""
     settings.places.make_folders()
+    if given.lan:
+        try:
+            os.environ.update(lan_environment(settings, own_address(), SystemClock().now()))
+        except NoNetwork as reason:
+            print(f"linkid: {reason}", file=sys.stderr)
+            return 1
+        settings = load_settings(given.settings, os.environ)
     words = ("--settings", str(given.settings)) if given.settings else ()
     supervisor = Supervisor(children(settings, words), settings.places.run)
     try:
-        asyncio.run(supervisor.run(lambda: _welcome(settings)))
+        asyncio.run(supervisor.run(lambda: _welcome(settings, given.lan)))
     except AlreadyRunning as other:
         print(
             f"linkid: Link ID already runs from this folder, as process {other.pid}: {settings.url('app')}/\n"
@@ -37,7 +47,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
     return 0
 
 
-def _welcome(settings: Settings) -> None:
+def _welcome(settings: Settings, lan: bool) -> None:
     lines = [
         "",
         "  Link ID is ready.",
@@ -47,5 +57,18 @@ def _welcome(settings: Settings) -> None:
         f"    signing API            {settings.url('gateway')}/csc/v2/info",
     ]
     if settings.environment == "development":
-        lines.append(f"    development inbox      {settings.url('gateway')}/dev/inbox   (SMS and e-mail land here)")
+        lines.append(f"    development inbox      {_here(settings)}/dev/inbox   (SMS and e-mail land here)")
+    if lan:
+        lines += [
+            "",
+            f"  On the phone, once: install {settings.places.tls / 'ca.crt'} as a certificate authority you trust",
+            "  (send the file to it). Then scan this with its camera, or open the address of the phone app.",
+            "",
+            *(f"    {line}" for line in qr_lines(f"{settings.url('app')}/")),
+        ]
     print("\n".join([*lines, "", "  Ctrl-C stops it.", ""]), flush=True)
+
+
+def _here(settings: Settings) -> str:
+    """The gateway as this machine's own browser reaches it: the inbox answers nobody else."""
+    return f"{'https' if settings.tls else 'http'}://localhost:{settings.gateway.port}"
