@@ -1,0 +1,66 @@
+"""How messages leave: nothing given means the development inbox, which production does not accept."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from foundation.settings import Secret, Section
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class TwilioSettings(Section):
+    """An account at Twilio. Whoever reads ``api_secret`` can send messages at our cost, and read none."""
+
+    account: Annotated[str, Field(pattern=r"^AC[0-9a-fA-F]{32}$")]
+    api_key: Annotated[str, Field(pattern=r"^SK[0-9a-fA-F]{32}$")]
+    """An API key of its own, revocable, rather than the account's token."""
+    api_secret: Secret
+    sender: Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{7,14}|[0-9]{5,6})$")] | None = None
+    """A number (E.164) or short code; or:"""
+    messaging_service: Annotated[str, Field(pattern=r"^MG[0-9a-fA-F]{32}$")] | None = None
+    """a messaging service, which chooses the sender."""
+
+    @model_validator(mode="after")
+    def _one_sender(self) -> "TwilioSettings":
+        if (self.sender is None) == (self.messaging_service is None):
+            raise ValueError("give either sender or messaging_service")
+        return self
+
+    @property
+    def sender_parameter(self) -> Mapping[str, str]:
+        """The sender, as a parameter of the library's."""
+        if self.sender is not None:
+            return {"from_": self.sender}
+        assert self.messaging_service is not None, "the validator's promise"
+        return {"messaging_service_sid": self.messaging_service}
+
+
+class SmtpSettings(Section):
+    """A server that takes our e-mail."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Port = 587
+    implicit_tls: bool = False
+    """TLS from the first byte (port 465) instead of STARTTLS (587). Without TLS nothing is sent."""
+    user: str | None = None
+    password: Secret | None = None
+    sender: Annotated[str, Field(pattern=r"^[^\r\n]*@[^\r\n]+$")]
+    """As in ``Link ID <nao-responda@example.com>``."""
+
+
+class PushSettings(Section):
+    """Everything that leaves."""
+
+    twilio: TwilioSettings | None = None
+    smtp: SmtpSettings | None = None
+
+    def missing(self) -> list[str]:
+        """What production still needs, one line each that names the keys; empty when it may start."""
+        problems = []
+        if self.twilio is None:
+            problems.append("no SMS provider: give account, api_key, api_secret and sender under [push.twilio]")
+        if self.smtp is None:
+            problems.append("no e-mail server: give host, user, password and sender under [push.smtp]")
+        return problems
