@@ -193,7 +193,7 @@ class AuditChain:
         _check_event(event, fields)
         noted = self._noted(connection)
         if not noted:
-            connection.before_commit(lambda: self._append_noted(connection, noted))
+            connection.before_commit(lambda: self._append_noted(connection, noted), last=True)
         noted.append((event, fields))
 
     async def committed(self, line: AuditLine) -> None:

@@ -121,6 +121,7 @@ class Connection:
         self.scratch: dict[str, Any] = {}
         """What belongs to this transaction and to no row, by the name of the module that put it there."""
         self._before_commit: list[Hook] = []
+        self._last_before_commit: list[Hook] = []
         self._after_commit: list[Hook] = []
 
     async def execute(self, query: str, *args: object) -> str:
@@ -169,17 +170,21 @@ class Connection:
         with _translated():
             await scope.commit()
 
-    def before_commit(self, hook: Hook) -> None:
-        """Run last inside the transaction; a hook that raises rolls everything back."""
-        self._before_commit.append(hook)
+    def before_commit(self, hook: Hook, *, last: bool = False) -> None:
+        """Run inside the transaction when its block has ended; a hook that raises rolls everything back.
+
+        ``last``: after all others, for what takes a lock that everybody needs.
+        """
+        (self._last_before_commit if last else self._before_commit).append(hook)
 
     def after_commit(self, hook: Hook) -> None:
         """Run once the commit is certain. A hook's failure is logged, never raised: the deed is done."""
         self._after_commit.append(hook)
 
     async def _run_before_commit(self) -> None:
-        while self._before_commit:
-            await self._before_commit.pop(0)()
+        while self._before_commit or self._last_before_commit:
+            hooks = self._before_commit or self._last_before_commit
+            await hooks.pop(0)()
 
     async def _run_after_commit(self) -> None:
         for hook in self._after_commit:

@@ -117,10 +117,14 @@ async def test_hooks_run_around_the_commit(opened: Database) -> None:
         async def after() -> None:
             story.append(f"after, outside sees {await count(opened)}")
 
+        async def very_last() -> None:
+            story.append("very last")
+
+        connection.before_commit(very_last, last=True)
         connection.before_commit(last)
         connection.after_commit(after)
 
-    assert story == ["before", "later, outside sees 0", "after, outside sees 1"]
+    assert story == ["before", "later, outside sees 0", "very last", "after, outside sees 1"]
 
 
 async def test_hook_before_commit_can_refuse(opened: Database) -> None:
