@@ -188,7 +188,9 @@ class AuditChain:
     def note(self, connection: Connection, event: str, **fields: Field) -> None:
         """Append as the last thing before COMMIT, together with whatever else this transaction notes.
 
-        The fields are checked now, so that a wrong one fails where it was written.
+        The fields are checked now, so that a wrong one fails where it was written. A note belongs to the transaction:
+        one made inside a savepoint stays when that is undone, and all are gone when the transaction is. So a refusal
+        that raises is noted in a transaction of its own.
         """
         _check_event(event, fields)
         noted = self._noted(connection)
