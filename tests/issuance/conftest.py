@@ -24,7 +24,8 @@ from softhsm_config.tokens import Token as TokenFiles
 from tests.issuance.people import FakeSam, Operator, Visitor, public_of, write_pins
 from tests.support.postgres import TestDatabase
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
+"""Real, because the captcha library asks the machine for the time."""
 LABEL = "issuance-ac"
 
 
