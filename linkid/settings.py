@@ -7,6 +7,7 @@ foundation/settings.py says.
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from hsm_service.hsm.settings import HsmSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
 from linkid.postgres import dsn
+from pairing.settings import PairingSettings
+from push.settings import PushSettings
 from softhsm_config.tokens import LABELS
 
 DATABASE = "linkid"
@@ -54,11 +57,12 @@ class Gateway(Listener):
     port: Port = 8441
     proxies: tuple[IPvAnyNetwork, ...] = ()
     """Proxies whose X-Forwarded-For is believed. Whoever can send from there chooses its address for our limits."""
-    pairing_key: Secret | None = None
-    """32 bytes in hexadecimal, the same for every gateway: SMS codes and QR frames are made with it. Whoever has it can
-    guess neither passwords nor keys, but knows every SMS code. Not given: made under var/secrets (development)."""
-    messages_per_day: Annotated[int, Field(ge=1)] = 5000
-    """SMS a day, of all holders together; then a person must look. Bounds what a pumping attack can cost."""
+    number: Annotated[int, Field(ge=0, le=99)] = 0
+    """Which gateway this is: each keeps an audit chain of its own."""
+    secret: Secret | None = None
+    """32 bytes in hexadecimal, the same for every gateway: SMS codes, QR frames, captchas and sealed messages are made
+    with keys derived from it. Whoever has it knows every SMS code, but can neither approve nor sign. Not given: made
+    under var/secrets (development)."""
 
 
 class Pki(Listener):
@@ -78,18 +82,6 @@ class ServerTls(Section):
 
     certificate: Path
     key: Path
-
-
-class Sms(Section):
-    """The Twilio account that sends text messages. In development nothing is sent: the inbox page shows them."""
-
-    account: str
-    """Account SID (AC…)."""
-    key: str
-    """API key SID (SK…). Whoever has key and secret can send messages at our cost, and read the codes in sent ones."""
-    secret: Secret
-    sender: str
-    """A number in E.164, or a messaging service (MG…)."""
 
 
 class PrivateTls(Section):
@@ -135,7 +127,8 @@ class Settings(Section):
     health: Health = Health()
     tls: ServerTls | None = None
     database: DatabaseSettings = DatabaseSettings()
-    sms: Sms | None = None
+    push: PushSettings = PushSettings()
+    pairing: PairingSettings = PairingSettings()
     sam_addresses: tuple[str, ...] = ()
     """Where gateways reach the SAMs (``tls:host:port``); not given: the Unix sockets of this machine."""
     ac: str | None = None
@@ -174,10 +167,11 @@ class Settings(Section):
             if getattr(self.database, name) is None
         ]
         if everything or command == "gateway":
-            if self.sms is None:
-                problems.append("production needs an SMS provider: account, key, secret and sender under [sms]")
-            if self.gateway.pairing_key is None:
-                problems.append("production needs pairing_key under [gateway]: 32 random bytes in hexadecimal")
+            problems += self.push.missing()
+            if self.gateway.secret is None:
+                problems.append(
+                    "production needs secret under [gateway]: 32 random bytes in hexadecimal, for all of them"
+                )
         if problems:
             raise SettingsError(problems)
 
@@ -195,15 +189,18 @@ class Settings(Section):
         """Where the SAMs are reached from this machine."""
         return list(self.sam_addresses) or [f"unix:{self.places.sam_socket(index)}" for index in range(self.sams)]
 
-    def pairing_key(self) -> bytes:
-        """The gateways' key for SMS codes and frames. Raises ValueError when it is not 32 bytes in hexadecimal."""
-        given = self.gateway.pairing_key
-        if given is None:
-            return bytes.fromhex(_made_once(self.places, "gateway-pairing", lambda: secrets.token_hex(32)))
-        key = bytes.fromhex(given.get_secret_value())
-        if len(key) != 32:
-            raise ValueError("pairing_key under [gateway] must be 32 bytes in hexadecimal")
-        return key
+    def gateway_key(self, purpose: str) -> bytes:
+        """32 bytes for one purpose of the gateways. Raises ValueError unless the secret is 32 bytes in hexadecimal."""
+        given = self.gateway.secret
+        text = (
+            _made_once(self.places, "gateway", lambda: secrets.token_hex(32))
+            if given is None
+            else given.get_secret_value()
+        )
+        secret = bytes.fromhex(text)
+        if len(secret) != 32:
+            raise ValueError("secret under [gateway] must be 32 bytes in hexadecimal")
+        return hmac.digest(secret, f"linkid-gateway-v1|{purpose}".encode("ascii"), "sha256")
 
     def url(self, name: Literal["app", "gateway", "pki"]) -> str:
         """The public address of a listener, without a slash at the end."""

@@ -30,9 +30,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
         settings.places.make_folders()
         if outside is None:
             places = settings.places
-            token = ensure_token(
-                given.process, places.tokens, places.secrets, program("softhsm2-util"), program("softhsm-module")
-            )
+            token = ensure_token(given.process, places.tokens, places.secrets, program("softhsm-module"))
             os.environ["SOFTHSM2_CONF"] = str(token.conf)  # before the module is loaded, which reads it once
         _make_keys(settings, given.process)
     except (TokenFailed, ProgramMissing, LinkIdError, OSError) as error:

@@ -1,0 +1,112 @@
+"""What one slice needs of another, met: each class is a slice's port, spoken by another slice's service.
+
+Slices state their needs in words of their own (`ports.py`) and never import each other; the translations are here, and
+only here. A translation that needs more than a line is a sign that a port says the wrong thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from hsm_service.credentials.errors import NoSuchCredential
+from hsm_service.credentials.service import CredentialService
+from hsm_service.credentials.store import Held
+from hsm_service.oauth import ports as oauth
+from hsm_service.signing import ports as signing
+from hsm_service.signing.service import SigningService
+from pairing import ports as pairing
+from pairing.service.links import LinkService
+from pairing.web import Doorkeeper
+
+
+class CredentialsOfSigning:
+    """`signing.ports.Credentials` by the credentials slice."""
+
+    def __init__(self, credentials: CredentialService) -> None:
+        self._credentials = credentials
+
+    async def find(self, credential: str) -> signing.CredentialView | None:
+        """None when there is none."""
+        try:
+            return await self._credentials.info(credential)
+        except NoSuchCredential:
+            return None
+
+
+class HoldersOfPairing:
+    """`pairing.ports.Holders` by the credentials slice."""
+
+    def __init__(self, credentials: CredentialService) -> None:
+        self._credentials = credentials
+
+    async def for_number(self, number: str) -> list[pairing.CredentialFacts]:
+        """Whoever gave this number."""
+        return [_facts(held) for held in await self._credentials.for_number(number)]
+
+    async def facts(self, credentials: Sequence[str]) -> list[pairing.CredentialFacts]:
+        """Those that exist."""
+        return [_facts(held) for held in await self._credentials.held(credentials)]
+
+
+def _facts(held: Held) -> pairing.CredentialFacts:
+    credential = held.credential
+    return pairing.CredentialFacts(
+        credential.id, credential.subject, held.kind.value, credential.valid_to, credential.state
+    )
+
+
+class CallersOfPairing:
+    """`pairing.ports.Callers` by the signing slice, which is made after pairing: joined when both are there."""
+
+    def __init__(self) -> None:
+        self._signing: SigningService | None = None
+
+    def join(self, signing_service: SigningService) -> None:
+        """From now on decisions wake its waiters."""
+        self._signing = signing_service
+
+    async def decided(self, document: str) -> None:
+        """A hint; before the join nobody waits."""
+        if self._signing is not None:
+            await self._signing.decided(document)
+
+
+class LinksOfOAuth:
+    """`oauth.ports.Links` by the pairing slice: the ceremony behind the authorize page's QR."""
+
+    def __init__(self, links: LinkService) -> None:
+        self._links = links
+
+    async def open(self, *, page_key: str, client: str, client_name: str, scope: str, address: str) -> str:
+        """Begin one."""
+        begun = await self._links.begin_identify(
+            page_key, pairing.AskingIntegrator(client, client_name), scope=scope, address=address
+        )
+        return begun.link
+
+    async def look(self, link: str, *, page_key: str) -> oauth.LinkView:
+        """As it is this second."""
+        seen = await self._links.look(link, page_key)
+        return oauth.LinkView(seen.state.value, seen.expires_in, seen.frame, seen.code, seen.phone)
+
+    async def check(self, link: str, code: str, *, page_key: str) -> list[str]:
+        """The credentials that the phone approved."""
+        completed = await self._links.check(link, page_key, code)
+        return [facts.id for facts in completed.credentials]
+
+    async def give_up(self, link: str, *, page_key: str) -> None:
+        """The page was left."""
+        await self._links.give_up(link, page_key)
+
+
+class DevicesOfPush:
+    """`push.ports.Devices` by pairing's doorkeeper."""
+
+    def __init__(self, doorkeeper: Doorkeeper) -> None:
+        self._doorkeeper = doorkeeper
+
+    async def device_id(self, request: web.Request) -> str:
+        """The paired phone that calls."""
+        return (await self._doorkeeper.device(request)).id
