@@ -9,12 +9,10 @@
 from __future__ import annotations
 
 import os
-import pty
 import secrets
-import select
 import shutil
 import subprocess
-import time
+import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -27,7 +25,7 @@ _TOOL_SECONDS: Final = 30.0
 
 
 class TokenFailed(Exception):
-    """softhsm2-util did not do what we asked; the message ends with its own words."""
+    """SoftHSM did not do what we asked; the message ends with its own words."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,10 @@ class Token:
         return self.pin_file.read_text(encoding="ascii")
 
 
-def ensure_token(process: str, tokens: Path, secrets_folder: Path, util: Path, module: Path) -> Token:
+def ensure_token(process: str, tokens: Path, secrets_folder: Path, module: Path) -> Token:
     """The token of *process* (`sam` or `ac`), initialised when it is not there yet; never touched when it is.
 
-    `util` is softhsm2-util, `module` libsofthsm2.so. Raises TokenFailed; also when the token is there but its PIN file
+    `module` is libsofthsm2.so. Raises TokenFailed; also when the token is there but its PIN file
     is not, because a new token in its place would make every key wrapped under the old one worthless.
     """
     folder = tokens / process
@@ -67,7 +65,7 @@ def ensure_token(process: str, tokens: Path, secrets_folder: Path, util: Path, m
         if not token.pin_file.exists():
             raise TokenFailed(f"the token {token.label} exists but {token.pin_file} does not: restore that file")
         return token
-    _initialise(token, slot, util, module)
+    _initialise(token, slot, module)
     return token
 
 
@@ -76,47 +74,22 @@ def configuration(slot: Path) -> str:
     return resources.files(__package__).joinpath("softhsm2.conf").read_text("utf-8").replace("@TOKENS@", str(slot))
 
 
-def _initialise(token: Token, slot: Path, util: Path, module: Path) -> None:
+def _initialise(token: Token, slot: Path, module: Path) -> None:
     pin, so_pin = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
     _write(token.so_pin_file, so_pin)
     _write(token.pin_file, pin)
-    argv = [str(util), "--module", str(module), "--init-token", "--free", "--label", token.label]
-    # On a terminal of its own the tool asks; as arguments the PINs would stand in the list of processes.
-    words, code = _converse(argv, {**os.environ, "SOFTHSM2_CONF": str(token.conf)}, [so_pin, so_pin, pin, pin])
-    if code != 0 or not any(slot.glob("*/token.object")):
+    done = subprocess.run(
+        [sys.executable, "-m", "softhsm_config.initialise", str(module), token.label],
+        env={**os.environ, "SOFTHSM2_CONF": str(token.conf)},
+        input=f"{so_pin}\n{pin}\n",
+        capture_output=True,
+        text=True,
+        timeout=_TOOL_SECONDS,
+    )
+    if done.returncode != 0 or not any(slot.glob("*/token.object")):
         for half_made in slot.iterdir():
             shutil.rmtree(half_made)
-        raise TokenFailed(f"the token {token.label} could not be initialised: {words.strip()[-500:]}")
-
-
-def _converse(argv: list[str], environment: dict[str, str], answers: list[str]) -> tuple[str, int]:
-    """Run *argv* on a pseudo-terminal and give one answer per prompt; its words (PINs are not echoed) and exit code."""
-    ours, theirs = pty.openpty()
-    try:
-        child = subprocess.Popen(
-            argv, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
-        )
-    finally:
-        os.close(theirs)
-    said, waiting, until = b"", list(answers), time.monotonic() + _TOOL_SECONDS
-    try:
-        while time.monotonic() < until:
-            if not select.select([ours], [], [], 1.0)[0]:
-                continue
-            try:
-                piece = os.read(ours, 4096)
-            except OSError:  # Linux's way of saying that the other side is closed
-                break
-            if not piece:
-                break
-            said += piece
-            if waiting and said.endswith(b": "):
-                os.write(ours, waiting.pop(0).encode("ascii") + b"\n")
-        else:
-            child.kill()
-        return said.decode("utf-8", "replace"), child.wait()
-    finally:
-        os.close(ours)
+        raise TokenFailed(f"the token {token.label} could not be initialised: {done.stderr.strip()[-500:]}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -116,7 +116,8 @@ async def test_old_tls_is_refused(folder: Path) -> None:
         with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.maximum_version = ssl.TLSVersion.TLSv1_1
         host, port = server.url.removeprefix("https://").split(":")
-        with pytest.raises(ssl.SSLError):
+        # some builds of OpenSSL read the alert, some only notice that the server hung up
+        with pytest.raises((ssl.SSLError, ConnectionResetError)):
             await asyncio.open_connection(host, int(port), ssl=old)
 
 

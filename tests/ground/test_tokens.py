@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from softhsm_config.tokens import Token, TokenFailed
+from linkid.platform import program
+from softhsm_config.tokens import Token, TokenFailed, ensure_token
 from tests.support.softhsm import new_token
 
 
@@ -45,10 +46,17 @@ def test_a_lost_pin_file_never_makes_a_new_token(tmp_path: Path) -> None:
         new_token(tmp_path)
 
 
+def test_a_module_that_refuses_is_told_in_words(tmp_path: Path) -> None:
+    """No half-made token is left behind, so that the next try starts from the beginning."""
+    with pytest.raises(TokenFailed, match="linkid-sam could not be initialised"):
+        ensure_token("sam", tmp_path / "tokens", tmp_path / "secrets", tmp_path / "no-such-module.so")
+    assert new_token(tmp_path).pin
+
+
 def test_a_token_can_be_opened_with_its_pin(sam_token: Token, hsm_module: Path) -> None:
     """What was initialised is what a PKCS#11 client can log in to."""
     asked = subprocess.run(
-        ["softhsm2-util", "--module", str(hsm_module), "--show-slots"],
+        [str(program("softhsm2-util")), "--module", str(hsm_module), "--show-slots"],
         env={"SOFTHSM2_CONF": str(sam_token.conf), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,

@@ -20,9 +20,7 @@ from softhsm_config.tokens import Token, ensure_token
 
 def new_token(folder: Path, process: str = "sam") -> Token:
     """A fresh token below *folder* (`tokens/`, `secrets/`)."""
-    return ensure_token(
-        process, folder / "tokens", folder / "secrets", util=program("softhsm2-util"), module=program("softhsm-module")
-    )
+    return ensure_token(process, folder / "tokens", folder / "secrets", program("softhsm-module"))
 
 
 @pytest.fixture(scope="session")
