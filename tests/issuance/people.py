@@ -164,9 +164,11 @@ class FakeSam:
             "expires": int((now + timedelta(minutes=10)).timestamp()),
         }
 
-    def possession(self, visitor: "Visitor", now: datetime, key: HolderKey | None = None, **changes: JsonValue) -> str:
+    def possession(
+        self, visitor: "Visitor", now: datetime, holder_key: HolderKey | None = None, **changes: JsonValue
+    ) -> str:
         document = self.wants_password(visitor, now)
-        payload = self.possession_members(visitor, document, key or self.new_key(), now)
+        payload = self.possession_members(visitor, document, holder_key or self.new_key(), now)
         return root_signed({**payload, **changes}, self.root)
 
 

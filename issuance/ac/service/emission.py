@@ -132,9 +132,7 @@ class EmissionService:
         # The emission key signed exactly this proof over exactly this document.
         answer.verify(emission.identify, emission.key)
         digest = _digest(answer.proof, emission.identify)
-        if emission.answer is not None:
-            if not same(emission.answer, digest) or emission.term is None:
-                raise EmissionOutOfOrder("identified before, by another answer")
+        if emission.answer is not None and emission.term is not None and same(emission.answer, digest):
             return await self._term_statement(emission.term)
         stretched, cpf = await self._opened(answer.proof, emission)
         # Counted before it is tried: rivals in flight are counted too.
@@ -253,10 +251,10 @@ class EmissionService:
                 self._audit.note(connection, "emission.identified", emission=emission.id, order=order.id)
         if first:
             return await self._term_statement(term)
-        # A rival with the same answer was first (a repeated request): what it fixed is what counts.
+        # Identified before, with another proof (its answer was lost): the term that was fixed then is what counts.
         stored = await self._living(emission.id)
-        if stored.term is None or stored.answer is None or not same(stored.answer, digest):
-            raise EmissionOutOfOrder("identified before, by another answer")
+        if stored.term is None:
+            raise EmissionExpired
         return await self._term_statement(stored.term)
 
     def _term(self, emission: Emission, order: IssueOrder, now: datetime) -> Document:
