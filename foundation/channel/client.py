@@ -13,9 +13,9 @@ import structlog
 from foundation.channel.wire import (
     MAX_MESSAGE,
     AnswerLost,
+    BadAnswer,
     ErrorRegistry,
     NotDelivered,
-    RemoteError,
     TlsAddress,
     UnixAddress,
     parse_address,
@@ -58,7 +58,7 @@ class PrivateClient:
         """Post ``body`` to ``/<name>`` and return the answer's object.
 
         Raises the error the other side raised; NotDelivered when no target took the call; AnswerLost when none answered
-        within ``deadline`` seconds; RemoteError for answers that are not ours.
+        within ``deadline`` seconds; BadAnswer for answers that are not ours.
         """
         content = json.dumps(dict(body or {}), ensure_ascii=False, allow_nan=False, default=_plain).encode("utf-8")
         if len(content) > self._max_message:
@@ -96,15 +96,14 @@ class PrivateClient:
         try:
             body = strict_json(content, max_bytes=self._max_message)
         except LinkIdError as cause:
-            raise RemoteError(f"{name}: the answer (status {status}) is not strict JSON: {cause.detail}") from cause
+            raise BadAnswer(f"{name}: the answer (status {status}) is not strict JSON: {cause.detail}") from cause
         if not isinstance(body, dict):
-            raise RemoteError(f"{name}: the answer (status {status}) is not an object")
+            raise BadAnswer(f"{name}: the answer (status {status}) is not an object")
         if status == 200:
             return body
-        wire = body.get("error")
         if self._registry is None:
             self._registry = ErrorRegistry(strict=False)  # in the middle of a call is no time to find a defect
-        raise self._registry.error(wire if isinstance(wire, dict) else {})
+        raise self._registry.error(body.get("error"))
 
     def _session(self, text: str, address: UnixAddress | TlsAddress) -> aiohttp.ClientSession:
         session = self._sessions.get(text)

@@ -1,14 +1,27 @@
 """What both ends of the private channel agree on: addresses, limits, and how an error travels."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import ClassVar, Final
 
-from foundation.errors import FAMILIES, BadInput, Internal, JsonObject, JsonValue, LinkIdError, Unavailable, every_error
+from foundation.errors import (
+    FAMILIES,
+    BadInput,
+    Internal,
+    JsonObject,
+    LinkIdError,
+    Unavailable,
+    every_error,
+    family_of,
+)
 
 MAX_MESSAGE: Final = 1024 * 1024
 """Bytes of a private message either way. 100 signatures of RSA-4096 in base64 are 70 KiB."""
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 
 
 class NotDelivered(Unavailable):
@@ -43,15 +56,25 @@ class AlreadyServed(Internal):
     code = "already_served"
 
 
-class RemoteError(Internal):
-    """The other process raised something whose code this one does not know. ``remote_code`` has it."""
+class BadAnswer(Internal):
+    """The other side answered something that is not ours: another program listens there, or it is broken."""
 
-    code = "remote_error"
+    code = "bad_answer"
+
+
+class RemoteError(Exception):
+    """Marks an error of the other process whose class this process does not have. It is never raised bare.
+
+    What is raised descends from this *and* from the family that the other side's class has, with that class's code,
+    sentences and disclosure: so an error passes through a process that knows nothing of it and still means the same.
+    """
+
+    code: ClassVar[str]
 
     @property
     def remote_code(self) -> str:
         """The code as the other side said it."""
-        return str(self.data.get("remote_code", ""))
+        return self.code
 
 
 @dataclass(frozen=True)
@@ -81,13 +104,17 @@ def parse_address(text: str) -> UnixAddress | TlsAddress:
 
 
 def error_to_wire(error: LinkIdError) -> JsonObject:
-    """An error as it travels between our processes."""
+    """An error as it travels between our processes: whole, since both ends are ours."""
     return {
         "code": error.code,
         "summary": error.summary,
         "detail": error.detail,
         "data": dict(error.data),
         "retry_after": error.retry_after,
+        # for a receiver that does not have the class
+        "family": family_of(type(error)).code,
+        "message": error.message,
+        "may_disclose": error.may_disclose,
     }
 
 
@@ -98,25 +125,46 @@ class ErrorRegistry:
         """Every class imported so far, unless told. Two with one code: ValueError, or the first if not ``strict``."""
         self._classes: dict[str, type[LinkIdError]] = {}
         for kind in [*FAMILIES, *(every_error() if classes is None else classes)]:
+            if issubclass(kind, RemoteError):
+                continue
             known = self._classes.setdefault(kind.code, kind)
             if strict and known is not kind and "code" in vars(kind):
                 raise ValueError(f"{kind.__qualname__} and {known.__qualname__} share the code {kind.code!r}")
 
-    def error(self, wire: Mapping[str, Any]) -> LinkIdError:
-        """The error that a private answer describes; RemoteError for a code that nobody here knows."""
+    def error(self, wire: object) -> LinkIdError:
+        """The error that a private answer describes: of its own class, else a RemoteError, else BadAnswer."""
+        if not isinstance(wire, Mapping):
+            return BadAnswer("an error that is no object")
         code, detail = wire.get("code"), wire.get("detail")
         retry_after, data = wire.get("retry_after"), wire.get("data")
-        kind = self._classes.get(code) if isinstance(code, str) else None
-        fields: dict[str, JsonValue] = dict(data) if isinstance(data, Mapping) else {}
-        if kind is None:
-            kind = RemoteError
-            fields["remote_code"] = str(code)[:64]
+        if not isinstance(code, str) or not _CODE.match(code):
+            return BadAnswer("an error without a code")
         # Subclasses may have constructors of their own; what travels is what the root's has.
+        kind = self._classes.get(code) or _remote(code, wire)
         error = kind.__new__(kind)
         LinkIdError.__init__(
             error,
             detail if isinstance(detail, str) else None,
             retry_after=retry_after if isinstance(retry_after, int) else None,
-            data=fields,
+            data=data if isinstance(data, Mapping) else None,
         )
         return error
+
+
+def _remote(code: str, wire: Mapping[str, object]) -> type[LinkIdError]:
+    family = next((kind for kind in FAMILIES if kind.code == wire.get("family")), Internal)
+    summary, message = wire.get("summary"), wire.get("message")
+    return _remote_class(
+        code,
+        family.code,
+        summary if isinstance(summary, str) else family.summary,
+        message if isinstance(message, str) else family.message,
+        wire.get("may_disclose") is True,
+    )
+
+
+@lru_cache(maxsize=256)
+def _remote_class(code: str, family_code: str, summary: str, message: str, may_disclose: bool) -> type[LinkIdError]:
+    family = next(kind for kind in FAMILIES if kind.code == family_code)
+    facts = {"code": code, "summary": summary, "message": message, "may_disclose": may_disclose}
+    return type(f"Remote{family.__name__}", (RemoteError, family), {**facts, "__doc__": "Raised by another process."})

@@ -19,6 +19,7 @@ from aiohttp import web
 from foundation.channel import (
     AlreadyServed,
     AnswerLost,
+    BadAnswer,
     ErrorRegistry,
     NotDelivered,
     PrivateClient,
@@ -30,8 +31,10 @@ from foundation.channel import (
     private_app,
     serve_private,
 )
+from foundation.encoding import strict_json
 from foundation.errors import BadInput, Gone, Internal, JsonObject, Locked, Unavailable
 from foundation.tls import DevelopmentAuthority, TlsFiles
+from foundation.web import ErrorTable
 
 
 class CredentialLocked(Locked):
@@ -126,24 +129,52 @@ async def test_an_unknown_call_is_told(client: PrivateClient) -> None:
     assert caught.value.code == "no_such_call"
 
 
-async def test_an_error_nobody_knows_is_remote() -> None:
-    """A server newer than its client: the code is kept, the family is a fault."""
-    error = ErrorRegistry([Gone]).error({"code": "from_the_future", "detail": "d", "data": {"a": 1}})
+def test_an_error_nobody_knows_keeps_its_meaning() -> None:
+    """A gateway does not import the SAM's classes: code, family, sentences and disclosure come along."""
+    wire = {**error_to_wire(CredentialLocked(3)), "code": "test_unknown_here"}
 
-    assert isinstance(error, RemoteError)
-    assert (error.remote_code, error.detail, error.data["a"]) == ("from_the_future", "d", 1)
+    error = ErrorRegistry([Gone]).error(wire)
+
+    assert issubclass(type(error), Locked)
+    assert issubclass(type(error), RemoteError)
+    assert error.code == "test_unknown_here"
+    assert (error.detail, error.retry_after, dict(error.data)) == ("after 3 tries", 10_800, {"tries": 3})
+    response = ErrorTable().respond(error, path="/", request_id="rq_1")
+    assert response.status == 423
+    assert isinstance(response.body, bytes)
+    assert strict_json(response.body, max_bytes=1000) == {
+        "code": "test_unknown_here",
+        "message": CredentialLocked.message,
+        "detail": "after 3 tries",
+        "tries": 3,
+        "retry_after": 10_800,
+        "request_id": "rq_1",
+    }
+
+
+def test_an_unknown_error_of_an_unknown_family_is_opaque() -> None:
+    """A fault of ours, which shows nothing."""
+    error = ErrorRegistry([]).error({"code": "odd", "family": "odd", "detail": "d", "data": {"a": 1}})
+
+    assert issubclass(type(error), Internal)
+    assert issubclass(type(error), RemoteError)
+    assert not error.may_disclose
 
 
 @pytest.mark.parametrize(
-    "wire", [{}, {"code": 5}, {"code": "gone", "detail": [], "data": 7, "retry_after": "x"}, {"code": "x" * 1000}]
+    "wire", [None, [], "x", {}, {"code": 5}, {"code": "Bad Code"}, {"code": "x" * 1000}, {"code": "a\n"}]
 )
-def test_odd_errors_are_still_errors(wire: dict[str, Any]) -> None:
-    """Whatever stands there, something of ours is raised."""
-    error = ErrorRegistry().error(wire)
+def test_what_is_no_error_is_a_bad_answer(wire: Any) -> None:
+    """Nothing of it is taken over."""
+    assert type(ErrorRegistry().error(wire)) is BadAnswer
 
-    assert error.retry_after is None
-    assert error.detail is None
-    assert len(str(error.data)) < 200
+
+def test_odd_members_are_dropped() -> None:
+    """A known code with rubbish around it."""
+    error = ErrorRegistry().error({"code": "gone", "detail": [], "data": 7, "retry_after": "x"})
+
+    assert type(error) is Gone
+    assert (error.detail, error.retry_after, dict(error.data)) == (None, None, {})
 
 
 def test_registry_refuses_two_classes_with_one_code() -> None:
@@ -172,6 +203,9 @@ def test_error_on_the_wire() -> None:
         "detail": "after 3 tries",
         "data": {"tries": 3},
         "retry_after": 10_800,
+        "family": "locked",
+        "message": Locked.message,
+        "may_disclose": True,
     }
 
 
@@ -227,7 +261,7 @@ async def test_an_answer_that_is_not_ours(path: Path, answer: bytes) -> None:
 
     async with await asyncio.start_unix_server(speak, path):
         async with PrivateClient(f"unix:{path}") as client:
-            with pytest.raises(RemoteError):
+            with pytest.raises(BadAnswer):
                 await client.call("x")
 
 
@@ -350,7 +384,7 @@ async def test_a_body_that_is_not_ours(path: Path, body: bytes, status: int) -> 
                 answer = await response.json()
 
     assert response.status == status
-    assert set(answer["error"]) == {"code", "summary", "detail", "data", "retry_after"}
+    assert set(answer["error"]) == set(error_to_wire(Gone()))
 
 
 # --- mutual TLS --------------------------------------------------------------------------------------------------
