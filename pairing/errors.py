@@ -243,7 +243,7 @@ class CheckTooEarly(Conflict):
 class CheckWrong(BadInput):
     """Not the check code on the phone. ``data``: ``tries_left``."""
 
-    code = "check_wrong"
+    code = "check_code_wrong"
     summary = "Wrong check code."
     message = "Código de conferência errado. Confira os três números no celular."
 
@@ -251,7 +251,7 @@ class CheckWrong(BadInput):
 class CheckSpent(Gone):
     """Three wrong check codes: the link is dead, and what the phone approved was taken back."""
 
-    code = "check_spent"
+    code = "check_code_spent"
     summary = "Too many wrong check codes. Start again."
     message = "Foram três códigos errados e a associação foi desfeita. Comece de novo."
 

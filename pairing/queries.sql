@@ -123,51 +123,51 @@ INSERT INTO pairing.links (id, purpose, state, jkt, key, token, locator, compute
                            address, checks, created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7,
         CASE WHEN $8::text IS NOT NULL THEN coalesce((SELECT id FROM pairing.computers WHERE jkt = $4), $8) END,
-        $9, $10, $11, $12, $13, $14, 0, $15, $16)
-RETURNING *;
+        $9, $10, $11, $12, $13, $14, 0, $15, $16);
 
 -- name: link
 -- A link, to the key that began it only, with the nickname of the phone that claimed it.
-SELECT link.*, device.nickname AS phone, device.jkt AS device_jkt
+SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
+       link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
+       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.id = $1 AND link.jkt = $2;
 
 -- name: link_by_token
 -- The link whose frame was scanned.
-SELECT link.*, device.nickname AS phone, device.jkt AS device_jkt
+SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
+       link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
+       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.token = $1;
 
 -- name: link_by_locator
 -- The open link whose code was typed.
-SELECT link.*, device.nickname AS phone, device.jkt AS device_jkt
+SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
+       link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
+       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.locator = $1 AND link.state IN ('waiting', 'claimed', 'approved');
 
 -- name: link_by_document
 -- The link that a decided document belongs to.
-SELECT link.*, device.nickname AS phone, device.jkt AS device_jkt
+SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
+       link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
+       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.document = $1;
 
 -- name: claim_link
 -- The first phone that scans a link claims it, and with it the frames vanish.
-UPDATE pairing.links AS link SET state = step.target, device = $4
+UPDATE pairing.links AS link SET state = step.target, device = $4, credentials = $6
 FROM unnest($2::text[], $3::text[]) AS step (source, target)
 WHERE link.id = $1 AND link.state = step.source AND link.expires_at > $5
 RETURNING link.id;
 
--- name: unclaim_link
--- No document came of the claim: the link is free again, unless something else happened to it.
-UPDATE pairing.links AS link SET state = step.target, device = NULL
-FROM unnest($2::text[], $3::text[]) AS step (source, target)
-WHERE link.id = $1 AND link.device = $4 AND link.document IS NULL AND link.state = step.source
-RETURNING link.id;
-
 -- name: document_of_link
 -- The SAM fixed this document for the phone that claimed the link. Only the first one counts.
-UPDATE pairing.links SET document = $3, credentials = $4
-WHERE id = $1 AND device = $2 AND state = 'claimed' AND document IS NULL AND expires_at > $5
+UPDATE pairing.links SET document = $3
+WHERE id = $1 AND device = $2 AND state = 'claimed' AND document IS NULL AND expires_at > $4
 RETURNING id;
 
 -- name: step_link

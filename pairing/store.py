@@ -221,9 +221,9 @@ class LinkStore:
         rows = await connection.fetch(queries.end_open_link, jkt, *steps, LinkEvent.GIVE_UP)
         return [row["document"] for row in rows if row["document"]]
 
-    async def add(self, connection: Connection, row: LinkRow) -> LinkRow:
-        """A new link. Raises UniqueViolation of ``one_open_link_per_locator`` once in a few million times."""
-        record = await connection.fetchrow(
+    async def add(self, connection: Connection, row: LinkRow) -> None:
+        """A new link. Violates ``one_open_link_per_locator`` once in some hundred thousand times."""
+        await connection.execute(
             queries.add_link,
             row.id,
             row.purpose,
@@ -242,43 +242,34 @@ class LinkStore:
             row.created_at,
             row.expires_at,
         )
-        assert record is not None, "INSERT … RETURNING"
-        return _link(record)
 
     async def find(self, link: str, jkt: str) -> LinkRow | None:
         """The key's own, or None."""
-        return _link_or_none(await self._database.fetchrow(queries.link, link, jkt))
+        return _link(await self._database.fetchrow(queries.link, link, jkt))
 
     async def by_token(self, token: str) -> LinkRow | None:
         """The link of a frame."""
-        return _link_or_none(await self._database.fetchrow(queries.link_by_token, token))
+        return _link(await self._database.fetchrow(queries.link_by_token, token))
 
     async def by_locator(self, locator: str) -> LinkRow | None:
         """The open link of a typed code."""
-        return _link_or_none(await self._database.fetchrow(queries.link_by_locator, locator))
+        return _link(await self._database.fetchrow(queries.link_by_locator, locator))
 
     async def by_document(self, document: str) -> LinkRow | None:
         """The link that a document belongs to."""
-        return _link_or_none(await self._database.fetchrow(queries.link_by_document, document))
+        return _link(await self._database.fetchrow(queries.link_by_document, document))
 
-    async def claim(self, connection: Connection, link: str, device: str, now: datetime) -> bool:
-        """Whether this phone, and no other, claimed it."""
-        steps = LINK.steps(LinkEvent.SCAN)
-        return await connection.fetchval(queries.claim_link, link, *steps, device, now) is not None
-
-    async def unclaim(self, connection: Connection, link: str, device: str) -> bool:
-        """Whether the phone's claim was taken back."""
-        steps = LINK.steps(LinkEvent.UNCLAIM)
-        return await connection.fetchval(queries.unclaim_link, link, *steps, device) is not None
-
-    async def fixed(
-        self, connection: Connection, link: str, device: str, document: str, credentials: Sequence[str], now: datetime
+    async def claim(
+        self, connection: Connection, link: str, device: str, credentials: Sequence[str], now: datetime
     ) -> bool:
+        """Whether this phone, and no other, claimed it, for these credentials of its."""
+        steps = LINK.steps(LinkEvent.SCAN)
+        claimed = await connection.fetchval(queries.claim_link, link, *steps, device, now, list(credentials))
+        return claimed is not None
+
+    async def fixed(self, connection: Connection, link: str, device: str, document: str, now: datetime) -> bool:
         """Whether this became the document of the claimed link."""
-        return (
-            await connection.fetchval(queries.document_of_link, link, device, document, list(credentials), now)
-            is not None
-        )
+        return await connection.fetchval(queries.document_of_link, link, device, document, now) is not None
 
     async def step(self, connection: Connection, link: str, event: LinkEvent, now: datetime) -> bool:
         """Whether the event happened to the link."""
@@ -388,11 +379,9 @@ def _device(row: Record, token_digest: bytes = b"") -> DeviceRow:
     return DeviceRow(row["id"], row["jkt"], json.loads(row["key"]), row["nickname"], Device(row["state"]), token_digest)
 
 
-def _link_or_none(row: Record | None) -> LinkRow | None:
-    return None if row is None else _link(row)
-
-
-def _link(row: Record) -> LinkRow:
+def _link(row: Record | None) -> LinkRow | None:
+    if row is None:
+        return None
     return LinkRow(
         id=row["id"],
         purpose=Purpose(row["purpose"]),
@@ -415,6 +404,6 @@ def _link(row: Record) -> LinkRow:
         checks=row["checks"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
-        phone=row.get("phone"),
-        device_jkt=row.get("device_jkt"),
+        phone=row["phone"],
+        device_jkt=row["device_jkt"],
     )

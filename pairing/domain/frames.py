@@ -17,6 +17,8 @@ from pairing.errors import CodeNotOurs, FrameExpired
 from protocol.links import frame_mac
 
 TOKEN_BYTES: Final = 16
+LOCATOR_BYTES: Final = 5
+"""Random bytes of which five characters are made."""
 
 FRAME_EARLY: Final = 1
 FRAME_LATE: Final = 5

@@ -52,7 +52,7 @@ class LinkEvent(StrEnum):
 
     SCAN = "scan"
     SECOND_SCAN = "second_scan"
-    UNCLAIM = "unclaim"
+    NOT_ASKED = "not_asked"
     APPROVE = "approve"
     REFUSE = "refuse"
     CHECK_RIGHT = "check_right"
@@ -70,7 +70,7 @@ LINK: Final[Machine[Link, LinkEvent]] = Machine(
         },
         Link.CLAIMED: {
             LinkEvent.SECOND_SCAN: Link.DEAD,
-            LinkEvent.UNCLAIM: Link.WAITING,  # the SAM made no document for that phone: nobody holds the link
+            LinkEvent.NOT_ASKED: Link.DEAD,  # the SAM would not ask that phone; a claimed code is never shown again
             LinkEvent.APPROVE: Link.APPROVED,
             LinkEvent.REFUSE: Link.REFUSED,
             LinkEvent.GIVE_UP: Link.DEAD,

@@ -2,7 +2,8 @@
 
 * ``phones``: a number, a code, a nickname, a token; what a phone is told about itself.
 * ``decisions``: documents of the SAM on their way to a phone and back, and what follows from the SAM's verdict.
-* ``links``: a QR code, the phone that claims it, the check code. OAuth's authorize page uses it as well.
+* ``links``: the side that shows a QR code and takes the check code (OAuth's authorize page is one as well); ``scans``:
+  the phone; ``link_life``: what they share.
 * ``computers``: computers as OAuth clients, and how they go.
 * ``bells``: which phones to ring for a credential.
 * ``meter``: limits.

@@ -6,7 +6,7 @@ one table (``_REACTIONS``), to what the SAM says became of a document of that ty
 =========  ==============================================================================
 pair       a binding is on trial: a test is fixed and rung
 test       the round trip worked: the device is active, and is rung from now on
-associate  the link is approved: the check code is shown (``links.py``)
+associate  the link is approved: the check code is shown (``scans.py``)
 identify   the same, for an authorize page
 sign       whoever waits for the signature is woken
 =========  ==============================================================================
@@ -26,7 +26,7 @@ from foundation.ids import is_id
 from pairing.domain.ceremony import NUMBER_PROOF_LIFE, Device, DeviceEvent
 from pairing.errors import CredentialNotOfPhone, NicknameNeeded, NothingToDecide, NumberProofOld
 from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Sam, Verdict, WaitingDocument
-from pairing.service.links import LinkService
+from pairing.service.scans import ScanService
 from pairing.store import DeviceRow, DeviceStore
 from protocol.errors import DocumentDecided
 
@@ -56,7 +56,7 @@ class DecisionService:
         holders: Holders,
         doorbell: Doorbell,
         callers: Callers,
-        links: LinkService,
+        scans: ScanService,
     ) -> None:
         """The roof brings the partners together."""
         self._database = database
@@ -66,7 +66,7 @@ class DecisionService:
         self._holders = holders
         self._doorbell = doorbell
         self._callers = callers
-        self._links = links
+        self._scans = scans
         self._devices = DeviceStore(database)
 
     async def bind(self, device: DeviceRow, credential: str) -> FixedDocument:
@@ -120,11 +120,10 @@ class DecisionService:
         except DocumentDecided:
             # The phone may be repeating itself because our answer was lost. Only the ceremony's next step is told
             # again, only to the phone that approved; the decision itself changes nothing any more.
-            check_code = await self._links.approved_before(device, document) if decision == "approve" else None
+            check_code = await self._scans.approved_before(device, document) if decision == "approve" else None
             if check_code is None:
                 raise
             return Decided("approved", check_code=check_code)
-        decided = await self._REACTIONS.get(verdict.type, DecisionService._nothing)(self, device, document, verdict)
         async with self._database.transaction() as connection:
             await self._doorbell.settle(connection, document)
             self._audit.note(
@@ -135,7 +134,8 @@ class DecisionService:
                 type=verdict.type,
                 state=verdict.state,
             )
-        return decided
+        react = self._REACTIONS.get(verdict.type, DecisionService._nothing)
+        return await react(self, device, document, verdict)
 
     async def _pair(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         if verdict.state != "approved" or verdict.binding is None:
@@ -156,8 +156,8 @@ class DecisionService:
 
     async def _link(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         if verdict.state == "approved":
-            return Decided(verdict.state, check_code=await self._links.approve(device, document))
-        await self._links.refuse(document)
+            return Decided(verdict.state, check_code=await self._scans.approve(device, document))
+        await self._scans.refuse(document)
         return Decided(verdict.state)
 
     async def _sign(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:

@@ -1,6 +1,6 @@
 """HTTP of this slice: ``/phone/v1`` (docs/protocol.md 9.2) and ``/links/v1`` (9.3).
 
-    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, computers)
+    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers)
 
 ``GET /phone/v1/live`` is push's; it finds out who is calling by ``Doorkeeper.device`` as well.
 """
@@ -11,6 +11,7 @@ from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.scans import ScanService
 from pairing.web.doorkeeper import Doorkeeper
 from pairing.web.links import LinkRoutes
 from pairing.web.phone import PhoneRoutes
@@ -23,10 +24,11 @@ def pairing_routes(
     phones: PhoneService,
     decisions: DecisionService,
     links: LinkService,
+    scans: ScanService,
     computers: ComputerService,
 ) -> list[web.RouteDef]:
     """Everything, ready for ``app.add_routes``."""
     return [
-        *PhoneRoutes(doorkeeper, phones, decisions, links, computers).routes(),
+        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers).routes(),
         *LinkRoutes(doorkeeper, links, computers).routes(),
     ]

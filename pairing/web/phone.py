@@ -11,8 +11,8 @@ from foundation.web import WireModel, answer, read_json
 from pairing.ports import CredentialFacts
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
-from pairing.service.links import LinkService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
+from pairing.service.scans import ScanService
 from pairing.web.doorkeeper import Doorkeeper
 from protocol.decisions import MAX_PROOF_CHARACTERS
 
@@ -68,14 +68,14 @@ class PhoneRoutes:
         doorkeeper: Doorkeeper,
         phones: PhoneService,
         decisions: DecisionService,
-        links: LinkService,
+        scans: ScanService,
         computers: ComputerService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
         self._phones = phones
         self._decisions = decisions
-        self._links = links
+        self._scans = scans
         self._computers = computers
 
     def routes(self) -> list[web.RouteDef]:
@@ -182,7 +182,7 @@ class PhoneRoutes:
     async def scan(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         body = await read_json(request, ScanBody)
-        fixed = await self._links.scan(device, body.text)
+        fixed = await self._scans.scan(device, body.text)
         return answer({"statement": fixed.statement})
 
 

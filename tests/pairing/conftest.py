@@ -17,8 +17,10 @@ from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
+from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.scans import ScanService
 from pairing.web import Doorkeeper, pairing_routes
 from tests.pairing.people import APP, CREDENTIALS, ORIGIN, Computer, Phone, TownOfHolders
 from tests.pairing.recorders import RecordingCallers, RecordingDoorbell, RecordingSms
@@ -95,7 +97,9 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             app_host="app.test",
             messages_per_day=messages_per_day,
         )
-        links = LinkService(gateway_database, clock, audit, code_key=key, sam=sam, holders=holders, app=APP)
+        life = LinkLife(gateway_database, audit, key, sam)
+        links = LinkService(gateway_database, clock, audit, life=life, sam=sam, holders=holders, app=APP)
+        scans = ScanService(gateway_database, clock, audit, life=life, sam=sam, app=APP)
         decisions = DecisionService(
             gateway_database,
             clock,
@@ -104,12 +108,12 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             holders=holders,
             doorbell=doorbell,
             callers=callers,
-            links=links,
+            scans=scans,
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
         doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
         app = new_app()
-        app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, computers))
+        app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers))
         client = TestClient(TestServer(app))
         await client.start_server()
         clients.append(client)

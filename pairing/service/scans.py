@@ -1,0 +1,165 @@
+"""The scanning side of a link: a paired phone that saw a frame, and what its holder then decided.
+
+The numbers are those of docs/walkthroughs/one-association.md.
+"""
+
+from datetime import datetime
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.errors import LinkIdError, NotFound
+from pairing.domain import frames
+from pairing.domain.frames import Frame, RequestCode, TypedCode
+from pairing.domain.limits import MISSES, Scope
+from pairing.domain.link import LINK, Link, LinkEvent, Purpose, state_at
+from pairing.errors import BindingNotActive, CodeNotOurs, LinkOver, LinkTaken, NotForYou, TooManyGuesses
+from pairing.ports import AskingComputer, AskingIntegrator, FixedDocument, Sam
+from pairing.service.link_life import LinkLife
+from pairing.service.meter import Meter
+from pairing.store import DeviceRow, LinkRow, LinkStore
+
+
+class ScanService:
+    """One per gateway."""
+
+    def __init__(
+        self, database: Database, clock: Clock, audit: AuditChain, *, life: LinkLife, sam: Sam, app: str
+    ) -> None:
+        """``app``: the app host's origin, with which every code of ours begins."""
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._life = life
+        self._sam = sam
+        self._app = app
+        self._meter = Meter(database)
+        self._links = LinkStore(database)
+
+    async def scan(self, device: DeviceRow, text: str) -> FixedDocument:
+        """What a phone scanned or typed: a frame, a code, or the QR code of a signature request.
+
+        Raises CodeNotOurs, FrameExpired, LinkTaken, LinkOver, BindingNotActive, NotForYou, TooManyGuesses.
+        """
+        now = self._clock.now()
+        await self._meter.demand([(limit, device.id) for limit in MISSES], now, TooManyGuesses)
+        try:
+            # 2a. What is it? 2b. Of which link, and did we show this, now?
+            scanned = frames.read_scan(text, self._app)
+            if isinstance(scanned, RequestCode):
+                return await self._request(device, scanned.request)
+            row = await self._believed(scanned, now)
+        except CodeNotOurs:
+            await self._note_miss(device, now)
+            raise
+        # 3. The first phone claims the link. 4. The SAM fixes what its holder is asked.
+        row = await self._claim(device, row, now)
+        return await self._document(device, row, now)
+
+    async def approve(self, device: DeviceRow, document: str) -> str:
+        """5. The SAM says that the phone approved: the check code to show.
+
+        Raises LinkOver when nobody waits any more; what the SAM granted is then taken back.
+        """
+        now = self._clock.now()
+        row = await self._links.by_document(document)
+        if row is None:
+            raise LinkOver(data={"state": Link.DEAD})
+        async with self._database.transaction() as connection:
+            approved = await self._links.step(connection, row.id, LinkEvent.APPROVE, now)
+            if approved:
+                self._audit.note(connection, "link.approved", link=row.id, device=device.id, document=document)
+        if not approved:
+            await self._life.take_back(row)
+            raise LinkOver(data={"state": state_at(row.state, row.expires_at, now)})
+        return self._life.check_code(row)
+
+    async def approved_before(self, device: DeviceRow, document: str) -> str | None:
+        """The check code again, for the phone that approved this document and did not hear our answer; else None."""
+        row = await self._links.by_document(document)
+        if row is None or row.device != device.id:
+            return None
+        state = state_at(row.state, row.expires_at, self._clock.now())
+        if state is Link.CLAIMED and await self._sam.state(document) == "approved":
+            return await self.approve(device, document)
+        return self._life.check_code(row) if state is Link.APPROVED else None
+
+    async def refuse(self, document: str) -> None:
+        """5. The SAM says that the phone refused."""
+        row = await self._links.by_document(document)
+        if row is not None:
+            await self._life.kill(row, LinkEvent.REFUSE, self._clock.now())
+
+    async def _believed(self, scanned: Frame | TypedCode, now: datetime) -> LinkRow:
+        """The link that a frame or typed code was really shown for, about now. Raises CodeNotOurs, FrameExpired."""
+        if isinstance(scanned, Frame):
+            row = await self._links.by_token(scanned.token)
+            if row is None:
+                raise CodeNotOurs("no link has this token")
+            frames.check_frame(scanned, self._life.shown(row), now)
+        else:
+            row = await self._links.by_locator(scanned.locator)
+            if row is None:
+                raise CodeNotOurs("no open link has this locator")
+            frames.check_typed(scanned, self._life.shown(row), now)
+        return row
+
+    async def _claim(self, device: DeviceRow, row: LinkRow, now: datetime) -> LinkRow:
+        """The link, held by this phone. A second phone, while a first is at it, ends it for both: somebody else sees
+        the screen. Raises BindingNotActive, LinkTaken, LinkOver."""
+        credentials = [one.credential for one in await self._sam.bindings(device.id) if one.state == "active"]
+        if not credentials:
+            raise BindingNotActive()
+        async with self._database.transaction() as connection:
+            if await self._links.claim(connection, row.id, device.id, credentials, now):
+                self._audit.note(connection, "link.claimed", link=row.id, device=device.id)
+        row = await self._links.by_token(row.token) or row
+        state = state_at(row.state, row.expires_at, now)
+        if row.device == device.id and state is Link.CLAIMED:
+            return row
+        if row.device != device.id and LINK.allows(state, LinkEvent.SECOND_SCAN):
+            await self._life.kill(row, LinkEvent.SECOND_SCAN, now)
+            raise LinkTaken()
+        raise LinkOver(data={"state": state})
+
+    async def _document(self, device: DeviceRow, row: LinkRow, now: datetime) -> FixedDocument:
+        """What the phone's holder is asked about the link that the phone holds. Raises LinkOver."""
+        if row.document is not None:
+            return await self._sam.statement(row.document, device.id)  # the same phone scanned it again
+        try:
+            fixed = await self._fix(device, row)
+        except LinkIdError:
+            await self._life.kill(row, LinkEvent.NOT_ASKED, now)
+            raise
+        async with self._database.transaction() as connection:
+            kept = await self._links.fixed(connection, row.id, device.id, fixed.document, now)
+        if not kept:
+            await self._sam.withdraw(fixed.document)
+            raise LinkOver(data={"state": Link.DEAD})
+        return fixed
+
+    async def _fix(self, device: DeviceRow, row: LinkRow) -> FixedDocument:
+        if row.purpose is Purpose.IDENTIFY:
+            integrator = AskingIntegrator(_given(row.integrator), row.name)
+            return await self._sam.fix_identify(device.id, integrator, _given(row.scope), row.address)
+        assert row.key is not None, "the table's CHECK"
+        computer = AskingComputer(_given(row.computer), row.name, row.os, row.key, row.address)
+        return await self._sam.fix_associate(device.id, row.credentials, computer)
+
+    async def _request(self, device: DeviceRow, request: str) -> FixedDocument:
+        """A signature request that the doorbell did not bring. Raises NotForYou."""
+        try:
+            return await self._sam.statement(request, device.id)
+        except NotFound as cause:
+            raise NotForYou(request) from cause
+
+    async def _note_miss(self, device: DeviceRow, now: datetime) -> None:
+        async with self._database.transaction() as connection:
+            await self._meter.note(connection, Scope.MISS, device.id, now)
+            self._audit.note(connection, "link.code_refused", device=device.id)
+
+
+def _given(value: str | None) -> str:
+    """A column that the table's CHECKs demand for this purpose."""
+    assert value is not None
+    return value
