@@ -11,13 +11,13 @@
   const STATUS = {
     waiting: "Leia o código com o aplicativo Link ID",
     claimed: "Aprove no celular",
-    approved: "Falta só o código de conferência",
+    approved: "Aprovado no celular",
     done: "Identificação confirmada",
     over: "Não foi desta vez",
   };
   const ENDED = {
     refused: "O pedido foi recusado no celular.",
-    second_scan: "Outro celular leu o mesmo código. Por segurança começamos de novo: confira se ninguém mais vê esta tela.",
+    second_scan: "Outro celular leu o mesmo código, e por segurança o pedido terminou. Confira se ninguém mais vê esta tela e tente de novo.",
     checks_spent: "Foram três códigos de conferência errados.",
     dead: "O tempo acabou.",
   };
