@@ -20,12 +20,12 @@ WHERE h.phone = $1 AND cardinality(c.chain) > 0
 ORDER BY c.valid_to DESC, c.id;
 
 -- name: held
--- Those of these credentials that belong to somebody, with the kind of holder.
+-- Those of these credentials with a certificate that belong to somebody, with the kind of holder.
 SELECT c.id, c.spki_hash, c.chain, c.subject, c.serial, c.valid_from, c.valid_to, c.state, c.key_algorithm, h.kind
 FROM sam.credential_facts c
 JOIN credentials.holdings o ON o.credential = c.id
 JOIN credentials.holders h ON h.id = o.holder
-WHERE c.id = ANY ($1::text[])
+WHERE c.id = ANY($1::text[]) AND cardinality(c.chain) > 0
 ORDER BY c.valid_to DESC, c.id;
 
 -- name: holder_of

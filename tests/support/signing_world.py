@@ -261,7 +261,8 @@ class World:
         made, key = new_credential(key_algorithm, subject, now=self.clock.now())
         made = replace(made, **facts)
         await add_facts(self.owner, made)
-        self.sam.credentials[made.id] = SamCredential(key, key_algorithm, subject, made.chain[0])
+        certificate = made.chain[0] if made.chain else b""
+        self.sam.credentials[made.id] = SamCredential(key, key_algorithm, subject, certificate)
         return made.id
 
     async def computer(self, *credentials: str, name: str = "Notebook da Maria", log_in: bool = True) -> Computer:
