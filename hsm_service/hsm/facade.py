@@ -91,6 +91,10 @@ class Hsm:
         """The canary: raises HsmUnavailable when the token does not do what it did."""
         await self.run(self.token.check)
 
+    async def newest_versions(self, names: Sequence[str]) -> dict[str, int]:
+        """The newest version of each secret key. Raises SlotDamaged when the slot has none of a name."""
+        return await self.in_room(lambda room: operations.newest_versions(room, names))
+
     async def root(self) -> P256Key:
         """The public half of ``root.1``."""
         return await self.in_room(lambda room: room.p256_public("root.1"))

@@ -165,6 +165,15 @@ def transport_keys(room: Room) -> list[TransportKey]:
     return found
 
 
+def newest_versions(room: Room, names: Sequence[str]) -> dict[str, int]:
+    """The newest version of each secret key. Raises SlotDamaged when there is none of a name."""
+    found = {name: room.versions(name, ObjectClass.SECRET_KEY) for name in names}
+    missing = [name for name, versions in found.items() if not versions]
+    if missing:
+        raise SlotDamaged(f"the slot has no {', '.join(missing)}; run: linkid hsm init")
+    return {name: versions[-1] for name, versions in found.items()}
+
+
 def demand_strong(room: Room, kek: int) -> None:
     """Refuse a token whose objects are weaker than the ones we make. Raises SlotDamaged.
 

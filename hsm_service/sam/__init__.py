@@ -1,0 +1,15 @@
+"""The signature activation module: the process that checks what the holder signed, and alone reaches the keys.
+
+It believes nothing the gateway says about consent. What it acts on: signatures by device keys over bytes it fixed
+itself, a password proof, rows that carry a MAC made in the HSM, and its own memory. Follow one signature with
+docs/walkthroughs/one-signature.md open; the numbers there stand in the code here.
+
+Rooms, each ``domain`` (pure) → ``store`` with ``queries.sql`` → ``service``, as far as it needs them:
+
+``credentials`` keys and certificates · ``bindings`` phones · ``associations`` computers · ``attempts`` the ladder of
+wrong passwords · ``documents`` step 4 · ``decisions`` step 7 · ``activations`` what a good decision leaves ·
+``signatures`` steps 8 to 10 · ``emission`` how a key is born.
+
+Beside them: ``rows`` (row MACs), ``custody`` (the password around a key), ``roots`` (statements and transport keys),
+``watch`` (when to refuse all work), ``api`` (the private calls), ``process`` (everything put together).
+"""

@@ -1,0 +1,118 @@
+"""An activation, its occurrences, and the permit. Pure."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, final
+
+from foundation.encoding import JsonObject, b64u
+from hsm_service.hsm.operations import WrappedKey
+from hsm_service.sam.errors import ActivationExpired, HashesNotApproved
+from protocol.algorithms import KeyAlgorithm, SignAlgorithm
+
+LIFE: Final = timedelta(seconds=300)
+"""How long a caller may take to fetch what was approved (section 15)."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One row of ``sam.activations``. ``digests`` are its document's, in its order."""
+
+    id: str
+    document: str
+    document_hash: str
+    credential: str
+    digests: Sequence[bytes] = field(repr=False)
+    sealed: bytes = field(repr=False)
+    until: datetime
+    voided: bool = False
+    mac: bytes = field(default=b"", repr=False)
+
+    def meaning(self) -> JsonObject:
+        """Under the MAC. The document's hash brings caller, algorithm, hashes and activation key with it."""
+        return {
+            "id": self.id,
+            "document": self.document,
+            "document_hash": self.document_hash,
+            "credential": self.credential,
+            "sealed": b64u(hashlib.sha256(self.sealed).digest()),
+            "until": int(self.until.timestamp()),
+        }
+
+    def demand_open(self, now: datetime) -> None:
+        """Raises ActivationExpired: too late, or voided."""
+        if self.voided or now >= self.until:
+            raise ActivationExpired(self.id)
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One row of ``sam.occurrences``."""
+
+    ordinal: int
+    digest: bytes
+    signature: bytes | None
+
+
+def match(asked: Sequence[bytes], approved: Sequence[bytes]) -> list[int]:
+    """For each hash asked for, the ordinal of an approved one, each ordinal once.
+
+    Both must be the same multiset: all of what was approved, nothing else. Raises HashesNotApproved.
+    """
+    if Counter(asked) != Counter(approved):
+        raise HashesNotApproved("another list of hashes was approved")
+    places: dict[bytes, list[int]] = {}
+    for ordinal, digest in enumerate(approved):
+        places.setdefault(digest, []).append(ordinal)
+    return [places[digest].pop(0) for digest in asked]
+
+
+class _Mint:
+    """Holding it is what makes a permit genuine; ``activations.service`` alone holds it."""
+
+
+@final
+class Permit:
+    """The right to sign exactly these digests with this key, once, in this epoch of the HSM.
+
+    The signer takes nothing else. Only ``activations.service`` (step 8) makes one, after everything was checked.
+    """
+
+    __slots__ = ("algorithm", "credential", "digests", "epoch", "key", "key_algorithm", "spent")
+
+    def __init__(
+        self,
+        mint: _Mint,
+        *,
+        credential: str,
+        key: WrappedKey,
+        key_algorithm: KeyAlgorithm,
+        algorithm: SignAlgorithm,
+        digests: Sequence[bytes],
+        epoch: int,
+    ) -> None:
+        """Raises TypeError without the mint."""
+        if not isinstance(mint, _Mint):
+            raise TypeError("permits are minted by step 8 only")
+        self.credential = credential
+        self.key = key
+        self.key_algorithm = key_algorithm
+        self.algorithm = algorithm
+        self.digests = tuple(digests)
+        self.epoch = epoch
+        self.spent = False
+
+    def spend(self) -> None:
+        """Once. Raises RuntimeError the second time."""
+        if self.spent:
+            raise RuntimeError("a permit serves once")
+        self.spent = True
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Permit({self.credential}, {len(self.digests)} x {self.algorithm.name})"
+
+
+MINT: Final = _Mint()

@@ -1,0 +1,36 @@
+-- Consumed approvals and their occurrences.
+
+-- name: add
+-- A consumed approval.
+INSERT INTO sam.activations (id, document, credential, sealed, until, mac) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: add_occurrences
+-- One row for each hash, as often as it was approved.
+INSERT INTO sam.occurrences (activation, ordinal, hash)
+SELECT $1, one.ordinal, one.hash FROM unnest($2::smallint[], $3::bytea[]) AS one (ordinal, hash);
+
+-- name: by_id
+-- One activation, with its document.
+SELECT a.id, a.document, a.credential, a.sealed, a.until, a.voided, a.mac FROM sam.activations a WHERE a.id = $1;
+
+-- name: by_document
+-- What a document's approval left.
+SELECT id, until, voided FROM sam.activations WHERE document = $1;
+
+-- name: occurrences
+-- Its occurrences, in the order of the document.
+SELECT ordinal, hash, state, signature FROM sam.occurrences WHERE activation = $1 ORDER BY ordinal;
+
+-- name: reserve
+-- Written before anything is signed: after a crash we know what may have been.
+UPDATE sam.occurrences SET state = 'reserved' WHERE activation = $1 AND state = 'approved';
+
+-- name: store_signatures
+-- At most one signature is ever stored for an occurrence; whoever comes second changes nothing.
+UPDATE sam.occurrences o SET state = 'signed', signature = made.signature, signed_at = $4
+FROM unnest($2::smallint[], $3::bytea[]) AS made (ordinal, signature)
+WHERE o.activation = $1 AND o.ordinal = made.ordinal AND o.state = 'reserved' RETURNING o.ordinal;
+
+-- name: void_all
+-- After a restore no approval counts any more.
+UPDATE sam.activations SET voided = true WHERE NOT voided AND until > $1 RETURNING id;

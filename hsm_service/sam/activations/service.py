@@ -1,0 +1,105 @@
+"""The first half of step 8: an activation and its secret become a permit. Nobody else mints one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.encoding import b64u
+from foundation.ids import same
+from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.operations import WrappedKey
+from hsm_service.sam.activations.domain import MINT, Activation, Occurrence, Permit
+from hsm_service.sam.activations.store import ActivationStore
+from hsm_service.sam.credentials.domain import Credential
+from hsm_service.sam.credentials.store import CredentialStore
+from hsm_service.sam.documents.domain import Fixed, caller_name
+from hsm_service.sam.errors import ActivationUnknown, HashesNotApproved
+from protocol import activation as sealing
+from protocol import algorithms
+
+
+@dataclass(frozen=True)
+class SignCall:
+    """``signatures/sign`` as asked."""
+
+    activation: str
+    secret: bytes
+    digests: Sequence[bytes]
+    hash_algorithm: str
+    sign_algorithm: str
+    caller_kind: str
+    caller_id: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An activation that this caller may use now: its credential, its rows, and the wrapped key it held."""
+
+    activation: Activation
+    fixed: Fixed
+    credential: Credential
+    algorithm: algorithms.SignAlgorithm
+    occurrences: Sequence[Occurrence]
+    wrapped: bytes
+
+
+class Activations:
+    """Opens activations, and mints permits for what is opened."""
+
+    def __init__(
+        self, database: Database, clock: Clock, hsm: Hsm, store: ActivationStore, credentials: CredentialStore
+    ) -> None:
+        self._database, self._clock, self._hsm = database, clock, hsm
+        self._store, self._credentials = store, credentials
+
+    async def open(self, call: SignCall) -> Opened:
+        """Everything that must be so before a key is touched.
+
+        Raises ActivationUnknown, ActivationExpired, HashesNotApproved, AlgorithmRefused, CredentialNotActive,
+        SealBroken.
+        """
+        now = self._clock.now()
+        # 1. The activation's row and its document's hold (MACs); so hashes, algorithm and caller are those approved.
+        activation, fixed = await self._store.get(self._database, call.activation)
+        document = fixed.document
+        # 2. The caller is the one the holder saw. Somebody else's activation does not exist.
+        if not same(fixed.caller or "", caller_name(call.caller_kind, call.caller_id)):
+            raise ActivationUnknown(call.activation)
+        # 3. In time, and not voided.
+        activation.demand_open(now)
+        # 4. Exactly the approved hashes, by exactly the approved algorithm.
+        if (call.hash_algorithm, call.sign_algorithm) != (
+            document.text("hash_algorithm"),
+            document.text("sign_algorithm"),
+        ):
+            raise HashesNotApproved("another algorithm was approved")
+        # 5. The credential still may sign, with the certificate that the document names.
+        credential = await self._credentials.get(self._database, activation.credential)
+        certificate = credential.usable(now)
+        if document.text("certificate") != b64u(certificate.hash):
+            raise HashesNotApproved("another certificate was approved")
+        algorithm = algorithms.agree(
+            credential.key_algorithm, call.sign_algorithm, call.hash_algorithm, activation.digests
+        )
+        # 6. The secret opens the seal, which is bound to this activation, request, credential, hashes and algorithm.
+        aad = sealing.additional_data(
+            activation.id, document.id, credential.id, activation.digests, call.sign_algorithm
+        )
+        wrapped = sealing.open_sealed(call.secret, activation.sealed, aad)
+        # 7. The occurrences are those that 7f wrote.
+        occurrences = await self._store.occurrences(self._database, activation)
+        return Opened(activation, fixed, credential, algorithm, occurrences, wrapped)
+
+    def permit(self, opened: Opened) -> Permit:
+        """The right to sign what was opened, in the document's order."""
+        spki, _ = opened.credential.key()
+        return Permit(
+            MINT,
+            credential=opened.credential.id,
+            key=WrappedKey(opened.wrapped, spki, opened.credential.kek),
+            key_algorithm=opened.credential.key_algorithm,
+            algorithm=opened.algorithm,
+            digests=opened.activation.digests,
+            epoch=self._hsm.epoch,
+        )

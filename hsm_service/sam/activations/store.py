@@ -1,0 +1,83 @@
+"""Rows of ``sam.activations`` and ``sam.occurrences``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from foundation.database import Connection
+from foundation.queries import Queries
+from hsm_service.sam.activations.domain import Activation, Occurrence
+from hsm_service.sam.bindings.store import Reader
+from hsm_service.sam.documents.domain import Fixed
+from hsm_service.sam.documents.store import DocumentStore
+from hsm_service.sam.errors import ActivationUnknown
+from hsm_service.sam.rows import Alarm, RowSeals
+
+queries = Queries.load("hsm_service.sam.activations")
+TABLE = "activations"
+
+
+class ActivationStore:
+    """Adds and finds activations; occurrences are reserved and signed by guarded statements."""
+
+    def __init__(self, seals: RowSeals, documents: DocumentStore, alarm: Alarm) -> None:
+        self._seals, self._documents, self._alarm = seals, documents, alarm
+
+    async def add(self, connection: Connection, activation: Activation) -> None:
+        """With its occurrences; part of 7f."""
+        mac = await self._seals.seal(TABLE, activation.meaning())
+        await connection.execute(
+            queries.add, activation.id, activation.document, activation.credential, activation.sealed,
+            activation.until, mac,
+        )  # fmt: skip
+        ordinals = list(range(len(activation.digests)))
+        await connection.execute(queries.add_occurrences, activation.id, ordinals, list(activation.digests))
+
+    async def get(self, reader: Reader, id_: str) -> tuple[Activation, Fixed]:
+        """An activation whose MAC holds, and its document. Raises ActivationUnknown, DocumentUnknown."""
+        row = await reader.fetchrow(queries.by_id, id_)
+        if row is None:
+            raise ActivationUnknown(id_)
+        fixed = await self._documents.get(reader, row["document"])
+        found = await self._seals.genuine_one(
+            TABLE,
+            Activation(
+                row["id"],
+                row["document"],
+                fixed.document.hash,
+                row["credential"],
+                fixed.document.digests(),
+                row["sealed"],
+                row["until"],
+                row["voided"],
+                row["mac"],
+            ),
+        )
+        if found is None or fixed.document.type != "sign":
+            raise ActivationUnknown(id_)
+        return found, fixed
+
+    async def of_document(self, reader: Reader, document: str) -> tuple[str, datetime] | None:
+        """Id and end of what a document's approval left."""
+        row = await reader.fetchrow(queries.by_document, document)
+        return None if row is None else (row["id"], row["until"])
+
+    async def occurrences(self, reader: Reader, activation: Activation) -> list[Occurrence]:
+        """In the document's order. Raises ActivationUnknown when the rows are not those that 7f wrote."""
+        rows = await reader.fetch(queries.occurrences, activation.id)
+        found = [Occurrence(row["ordinal"], row["hash"], row["signature"]) for row in rows]
+        if [one.digest for one in found] != list(activation.digests):
+            await self._alarm.raise_("row.forged", "occurrences", activation.id)
+            raise ActivationUnknown(activation.id)
+        return found
+
+    async def reserve(self, connection: Connection, activation: str) -> None:
+        """Step 8: the occurrences that nobody reserved yet."""
+        await connection.execute(queries.reserve, activation)
+
+    async def store_signatures(
+        self, connection: Connection, activation: str, signatures: Sequence[bytes], now: datetime
+    ) -> int:
+        """How many were stored; less than all when somebody else was first."""
+        ordinals = list(range(len(signatures)))
+        rows = await connection.fetch(queries.store_signatures, activation, ordinals, list(signatures), now)
+        return len(rows)

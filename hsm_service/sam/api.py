@@ -1,0 +1,238 @@
+"""The private calls of docs/protocol.md section 10: read the body, ask the room, answer. No decisions are made here."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.audit import DatabaseRolledBack
+from foundation.channel import Call
+from foundation.encoding import JsonObject, b64u
+from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.activations.service import SignCall
+from hsm_service.sam.associations.service import Associations
+from hsm_service.sam.bindings.service import Bindings
+from hsm_service.sam.credentials.service import Credentials
+from hsm_service.sam.decisions.service import Decisions
+from hsm_service.sam.decisions.state import Outcomes
+from hsm_service.sam.documents.service import Computer, Documents, SignAsk
+from hsm_service.sam.emission.service import Emission
+from hsm_service.sam.errors import BadCall, WorkRefused
+from hsm_service.sam.fields import Fields
+from hsm_service.sam.signatures.service import Signatures
+from hsm_service.sam.watch import Watch
+from protocol.algorithms import KEY_ALGORITHMS
+from protocol.decisions import Decision
+
+VERSION: Final = 1
+_KINDS: Final = {"computer": "cmp", "integrator": "cli"}
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Everything that answers."""
+
+    emission: Emission
+    credentials: Credentials
+    documents: Documents
+    decisions: Decisions
+    outcomes: Outcomes
+    signatures: Signatures
+    bindings: Bindings
+    associations: Associations
+
+
+class Api:
+    """One method for each call."""
+
+    def __init__(self, rooms: Rooms, watch: Watch, hsm: Hsm) -> None:
+        self._rooms, self._watch, self._hsm = rooms, watch, hsm
+
+    def calls(self) -> Mapping[str, Call]:
+        """By name, for ``foundation.channel.private_app``."""
+        working: Mapping[str, Callable[[Fields], Awaitable[JsonObject]]] = {
+            "emission/prepare": self.emission_prepare,
+            "emission/keys": self.emission_keys,
+            "credentials/activate": self.credentials_activate,
+            "credentials/revoke": self.credentials_revoke,
+            "documents/pair": self.documents_pair,
+            "documents/test": self.documents_test,
+            "documents/associate": self.documents_associate,
+            "documents/identify": self.documents_identify,
+            "documents/sign": self.documents_sign,
+            "documents/statement": self.documents_statement,
+            "documents/waiting": self.documents_waiting,
+            "documents/decide": self.documents_decide,
+            "documents/state": self.documents_state,
+            "documents/withdraw": self.documents_withdraw,
+            "signatures/sign": self.signatures_sign,
+            "bindings/list": self.bindings_list,
+            "bindings/end": self.bindings_end,
+            "associations/list": self.associations_list,
+            "associations/end": self.associations_end,
+        }
+        return {"status": self.status, **{name: self._guarded(call) for name, call in working.items()}}
+
+    def _guarded(self, call: Callable[[Fields], Awaitable[JsonObject]]) -> Call:
+        """Nothing works while the watch says no; and when an append finds the chain shortened, nothing more works."""
+
+        async def guarded(body: JsonObject) -> JsonObject:
+            self._watch.demand_ready()
+            try:
+                return await call(Fields(body))
+            except DatabaseRolledBack as error:
+                self._watch.stop(error)
+                raise WorkRefused(error.detail) from error
+
+        return guarded
+
+    async def status(self, _body: JsonObject) -> JsonObject:
+        """Always answers."""
+        return {"epoch": self._hsm.epoch, "ready": self._watch.ready, "version": VERSION}
+
+    async def emission_prepare(self, body: Fields) -> JsonObject:
+        """{emission, key: jkt, key_algorithm}."""
+        stated = await self._rooms.emission.prepare(
+            body.id("emission", "ems"),
+            body.text("key", max_characters=43),
+            body.one_of("key_algorithm", KEY_ALGORITHMS),
+        )
+        return {**stated.answer(), "credential": stated.fixed.credential}
+
+    async def emission_keys(self, body: Fields) -> JsonObject:
+        """{document, decision, proof, signature, key_jwk}."""
+        return await self._rooms.emission.keys(body.id("document", "doc"), _decision(body), body.key("key_jwk"))
+
+    async def credentials_activate(self, body: Fields) -> JsonObject:
+        """{credential, chain}."""
+        return await self._rooms.credentials.activate(
+            body.id("credential", "cred"), body.datas("chain", max_bytes=8192)
+        )
+
+    async def credentials_revoke(self, body: Fields) -> JsonObject:
+        """{revocation}."""
+        await self._rooms.credentials.revoke(body.text("revocation", max_characters=4096))
+        return {}
+
+    async def documents_pair(self, body: Fields) -> JsonObject:
+        """{device, device_key, nickname, credential}."""
+        stated = await self._rooms.documents.pair(
+            body.id("device", "dev"), body.key("device_key"), body.text("nickname"), body.id("credential", "cred")
+        )
+        return stated.answer()
+
+    async def documents_test(self, body: Fields) -> JsonObject:
+        """{binding}."""
+        return (await self._rooms.documents.test(body.id("binding", "bnd"))).answer()
+
+    async def documents_associate(self, body: Fields) -> JsonObject:
+        """{device, credentials, computer: {id, name, os, key, address}}."""
+        said = body.object("computer")
+        computer = Computer(
+            said.id("id", "cmp"), said.text("name"), said.text("os"), said.key("key"), said.text("address")
+        )
+        stated = await self._rooms.documents.associate(
+            body.id("device", "dev"), body.ids("credentials", "cred"), computer
+        )
+        return stated.answer()
+
+    async def documents_identify(self, body: Fields) -> JsonObject:
+        """{device, integrator: {id, name}, scope, address}."""
+        said = body.object("integrator")
+        stated = await self._rooms.documents.identify(
+            body.id("device", "dev"),
+            (said.id("id", "cli"), said.text("name")),
+            body.text("scope"),
+            body.text("address"),
+        )
+        return stated.answer()
+
+    async def documents_sign(self, body: Fields) -> JsonObject:
+        """{credential, caller, hashes, hash_algorithm, sign_algorithm, documents, activation_key} (step 4)."""
+        kind, id_ = _caller(body)
+        digests = body.datas("hashes", max_bytes=64)
+        labels = [
+            (one.text("label", max_characters=4096), one.size_or_none("size")) for one in body.objects("documents")
+        ]
+        if len(labels) != len(digests):
+            raise BadCall("documents: as many as hashes")
+        ask = SignAsk(
+            credential=body.id("credential", "cred"),
+            caller_kind=kind,
+            caller_id=id_,
+            caller_name=body.object("caller").text_or_none("name") or "",
+            digests=digests,
+            hash_algorithm=body.text("hash_algorithm"),
+            sign_algorithm=body.text("sign_algorithm"),
+            labels=labels,
+            activation_key=body.data("activation_key", size=32),
+        )
+        stated = await self._rooms.documents.sign(ask)
+        return {**stated.answer(), "verification_code": stated.fixed.document.text("verification_code")}
+
+    async def documents_statement(self, body: Fields) -> JsonObject:
+        """{document, device}."""
+        stated = await self._rooms.documents.statement(body.id("document", "doc", "req"), body.id("device", "dev"))
+        return {"statement": stated.statement, "expires": stated.fixed.document.expires}
+
+    async def documents_waiting(self, body: Fields) -> JsonObject:
+        """{device}."""
+        found = await self._rooms.documents.waiting(body.id("device", "dev"))
+        return {"items": [{**one.answer(), "type": one.fixed.document.type} for one in found]}
+
+    async def documents_decide(self, body: Fields) -> JsonObject:
+        """{document, device, decision, proof, signature} (step 7)."""
+        return await self._rooms.decisions.decide(
+            body.id("document", "doc", "req"), body.id("device", "dev"), _decision(body)
+        )
+
+    async def documents_state(self, body: Fields) -> JsonObject:
+        """{document}."""
+        return await self._rooms.outcomes.state(body.id("document", "doc", "req"))
+
+    async def documents_withdraw(self, body: Fields) -> JsonObject:
+        """{document}."""
+        await self._rooms.documents.withdraw(body.id("document", "doc", "req"))
+        return {}
+
+    async def signatures_sign(self, body: Fields) -> JsonObject:
+        """{activation, secret, hashes, hash_algorithm, sign_algorithm, caller} (steps 8 to 10)."""
+        kind, id_ = _caller(body)
+        call = SignCall(
+            activation=body.id("activation", "act"),
+            secret=body.data("secret", size=32),
+            digests=body.datas("hashes", max_bytes=64),
+            hash_algorithm=body.text("hash_algorithm"),
+            sign_algorithm=body.text("sign_algorithm"),
+            caller_kind=kind,
+            caller_id=id_,
+        )
+        return {"signatures": [b64u(one) for one in await self._rooms.signatures.sign(call)]}
+
+    async def bindings_list(self, body: Fields) -> JsonObject:
+        """{device}."""
+        return await self._rooms.bindings.list(body.id("device", "dev"))
+
+    async def bindings_end(self, body: Fields) -> JsonObject:
+        """{device, credential?}."""
+        await self._rooms.bindings.end(body.id("device", "dev"), body.id_or_none("credential", "cred"))
+        return {}
+
+    async def associations_list(self, body: Fields) -> JsonObject:
+        """{computer}."""
+        return await self._rooms.associations.list(body.id("computer", "cmp"))
+
+    async def associations_end(self, body: Fields) -> JsonObject:
+        """{computer, device?}."""
+        await self._rooms.associations.end(body.id("computer", "cmp"), body.id_or_none("device", "dev"))
+        return {}
+
+
+def _caller(body: Fields) -> tuple[str, str]:
+    """Kind and id of who asks; the two must fit."""
+    said = body.object("caller")
+    kind = said.one_of("kind", tuple(_KINDS))
+    return kind, said.id("id", _KINDS[kind])
+
+
+def _decision(body: Fields) -> Decision:
+    return Decision.parse(body.raw("decision"), body.raw("proof"), body.raw("signature"))

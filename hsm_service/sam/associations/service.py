@@ -1,0 +1,33 @@
+"""What a computer is associated with, and its end."""
+
+from foundation.audit import AuditChain
+from foundation.database import Database
+from foundation.encoding import JsonValue
+from hsm_service.sam.associations.store import AssociationStore
+from hsm_service.sam.bindings.store import BindingStore
+
+
+class Associations:
+    """Lists and ends. Ending asks for no signature: it only takes rights away."""
+
+    def __init__(self, database: Database, audit: AuditChain, store: AssociationStore, bindings: BindingStore) -> None:
+        self._database, self._audit, self._store, self._bindings = database, audit, store, bindings
+
+    async def list(self, computer: str) -> dict[str, JsonValue]:
+        """Active ones of a computer."""
+        found = await self._store.of_computer(self._database, computer)
+        return {"associations": [{"credential": one.credential, "name": one.name, "key": one.key.jwk} for one in found]}
+
+    async def end(self, computer: str, device: str | None) -> None:
+        """All of a computer's; with ``device``, only those for credentials that this phone is bound to."""
+        allowed = None
+        if device is not None:
+            allowed = {one.credential for one in await self._bindings.of_device(self._database, device, active=False)}
+        for association in await self._store.of_computer(self._database, computer):
+            if allowed is not None and association.credential not in allowed:
+                continue
+            async with self._database.transaction() as connection:
+                if await self._store.end(connection, association):
+                    self._audit.note(
+                        connection, "association.ended", computer=computer, credential=association.credential
+                    )

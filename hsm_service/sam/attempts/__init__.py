@@ -1,0 +1,1 @@
+"""Guesses of the usage password: counted before they are tried."""

@@ -1,0 +1,101 @@
+"""The ladder (docs/protocol.md section 15). Pure.
+
+Two numbers that only grow: ``total``, tries ever reserved; ``forgiven``, how many of the first ones a right password
+forgave. ``total - forgiven`` stands on the ladder. A right password forgives what was reserved *up to itself*: a guess
+that runs at the same time on another phone stays counted. Numbers that only grow cannot be turned back unnoticed by
+whoever writes to the database, as long as this process remembers the highest it has seen.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from foundation.encoding import JsonObject
+
+Purpose = Literal["sign", "pair"]
+
+FOR_EVER: Final = timedelta.max
+SIGN_STEPS: Final = ((3, timedelta(hours=3)), (6, timedelta(hours=24)), (9, FOR_EVER))
+"""Wrong usage passwords in a row by active devices: after the third 3 h, the sixth 24 h, the ninth a new emission."""
+
+PAIR_TRIES: Final = 5
+PAIR_WINDOW: Final = timedelta(hours=1)
+"""Pairing has no paired device behind it, so it locks only itself, and only for an hour."""
+
+
+@dataclass(frozen=True)
+class Locked:
+    """Until when; None: for ever."""
+
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """One row of ``sam.attempts``."""
+
+    credential: str
+    purpose: Purpose
+    total: int
+    forgiven: int
+    last: datetime
+    mac: bytes = field(default=b"", repr=False)
+
+    @property
+    def id(self) -> str:
+        """For the audit."""
+        return f"{self.credential}.{self.purpose}"
+
+    def meaning(self) -> JsonObject:
+        """Under the MAC."""
+        return {
+            "credential": self.credential,
+            "purpose": self.purpose,
+            "total": self.total,
+            "forgiven": self.forgiven,
+            "last": int(self.last.timestamp()),
+        }
+
+    @property
+    def count(self) -> int:
+        """How many stand on the ladder."""
+        return self.total - self.forgiven
+
+    def locked(self, now: datetime) -> Locked | None:
+        """Whether the next try is refused now."""
+        if self.purpose == "pair":
+            until = self.last + PAIR_WINDOW
+            return Locked(until) if self.count >= PAIR_TRIES and now < until else None
+        for step, wait in reversed(SIGN_STEPS):
+            if self.count == step or (step == SIGN_STEPS[-1][0] and self.count > step):
+                if wait is FOR_EVER:
+                    return Locked(None)
+                return Locked(self.last + wait) if now < self.last + wait else None
+        return None
+
+    def reserve(self, now: datetime) -> "Ladder":
+        """One more try. The caller has asked ``locked`` before."""
+        forgiven = self.forgiven
+        if self.purpose == "pair" and now >= self.last + PAIR_WINDOW:
+            forgiven = self.total  # a quiet hour has passed
+        return replace(self, total=self.total + 1, forgiven=forgiven, last=now)
+
+    def forgive(self, ordinal: int) -> "Ladder":
+        """After the try numbered ``ordinal`` (the total when it was reserved) had the right password."""
+        return replace(self, forgiven=max(self.forgiven, ordinal))
+
+    def give_back(self) -> "Ladder":
+        """After a try that never reached the password (the HSM failed before): one less on the ladder."""
+        return replace(self, forgiven=min(self.total, self.forgiven + 1))
+
+    @property
+    def tries_left(self) -> int:
+        """Before the next lock; 0 when this one closed it."""
+        if self.purpose == "pair":
+            return max(0, PAIR_TRIES - self.count)
+        return next((step - self.count for step, _ in SIGN_STEPS if step >= self.count), 0)
+
+
+def fresh(credential: str, purpose: Purpose, now: datetime) -> Ladder:
+    """Nobody tried yet."""
+    return Ladder(credential, purpose, 0, 0, now)

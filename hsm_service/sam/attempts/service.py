@@ -1,0 +1,125 @@
+"""Step 7d: a try is counted, and the count committed, before the password is tried."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Connection, Database, Record
+from foundation.queries import Queries
+from hsm_service.sam.attempts.domain import Ladder, Purpose, fresh
+from hsm_service.sam.rows import Alarm, RowSeals
+from protocol.errors import CredentialLocked, PasswordWrong
+
+queries = Queries.load("hsm_service.sam.attempts")
+TABLE = "attempts"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A reserved try. ``ordinal`` is its number among all tries ever."""
+
+    credential: str
+    purpose: Purpose
+    ordinal: int
+    tries_left: int
+
+
+class Attempts:
+    """Counts in the database and, against whoever turns that back, in this process's memory as well."""
+
+    def __init__(self, database: Database, audit: AuditChain, seals: RowSeals, alarm: Alarm, clock: Clock) -> None:
+        self._database, self._audit, self._seals, self._alarm, self._clock = database, audit, seals, alarm, clock
+        self._highest: dict[tuple[str, Purpose], Ladder] = {}
+
+    async def demand_open(self, credential: str, purpose: Purpose) -> None:
+        """Before a phone is rung at all. Raises CredentialLocked."""
+        now = self._clock.now()
+        row = await self._database.fetchrow(queries.look, credential, purpose)
+        self._refuse_locked(await self._believe(row, credential, purpose, now), now)
+
+    async def reserve(self, credential: str, purpose: Purpose) -> Attempt:
+        """Take one try, in a transaction of its own that is committed when this returns. Raises CredentialLocked."""
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            ladder = await self._lock(connection, credential, purpose, now)
+            self._refuse_locked(ladder, now)
+            taken = ladder.reserve(now)
+            await self._write(connection, taken)
+            self._audit.note(connection, "attempt.reserved", credential=credential, purpose=purpose, count=taken.count)
+        return Attempt(credential, purpose, taken.total, taken.tries_left)
+
+    async def failed(self, attempt: Attempt) -> PasswordWrong:
+        """Say so in the audit, and make the error for the caller to raise; the count stands already."""
+        async with self._database.transaction() as connection:
+            self._audit.note(
+                connection,
+                "attempt.failed",
+                credential=attempt.credential,
+                purpose=attempt.purpose,
+                tries_left=attempt.tries_left,
+            )
+        return PasswordWrong(data={"tries_left": attempt.tries_left})
+
+    async def succeeded(self, connection: Connection, attempt: Attempt) -> None:
+        """Inside the transaction that uses the right password (7f)."""
+        ladder = await self._lock(connection, attempt.credential, attempt.purpose, self._clock.now())
+        await self._write(connection, ladder.forgive(attempt.ordinal))
+
+    async def give_back(self, attempt: Attempt) -> None:
+        """The password was never tried: the HSM failed before."""
+        async with self._database.transaction() as connection:
+            ladder = await self._lock(connection, attempt.credential, attempt.purpose, self._clock.now())
+            await self._write(connection, ladder.give_back())
+
+    def _refuse_locked(self, ladder: Ladder, now: datetime) -> None:
+        lock = ladder.locked(now)
+        if lock is None:
+            return
+        if lock.until is None:
+            raise CredentialLocked("for ever", data={"for_ever": True})
+        raise CredentialLocked(retry_after=max(1, ceil((lock.until - now).total_seconds())))
+
+    async def _lock(self, connection: Connection, credential: str, purpose: Purpose, now: datetime) -> Ladder:
+        row = await connection.fetchrow(queries.lock, credential, purpose)
+        if row is None:
+            first = fresh(credential, purpose, now)
+            await connection.execute(
+                queries.begin, credential, purpose, 0, 0, now, await self._seals.seal(TABLE, first.meaning())
+            )
+            row = await connection.fetchrow(queries.lock, credential, purpose)
+        return await self._believe(row, credential, purpose, now)
+
+    async def _believe(self, row: Record | None, credential: str, purpose: Purpose, now: datetime) -> Ladder:
+        """The row, unless it is forged, or older than what this process has seen: then what we remember."""
+        known = self._highest.get((credential, purpose))
+        found = None if row is None else _read(row)
+        genuine = await self._seals.genuine_one(TABLE, found)
+        if genuine is not None and (known is None or genuine.total >= known.total):
+            return genuine
+        if known is not None:
+            if genuine is not None or found is None:
+                await self._alarm.raise_("attempts.turned_back", TABLE, known.id)
+            return known
+        if found is None:
+            return fresh(credential, purpose, now)
+        # A forged row and no memory: nobody knows how many tries there were. Closed until the row is repaired.
+        raise CredentialLocked("the attempts row does not hold", data={"for_ever": True})
+
+    async def _write(self, connection: Connection, ladder: Ladder) -> None:
+        mac = await self._seals.seal(TABLE, ladder.meaning())
+        await connection.execute(
+            queries.change, ladder.credential, ladder.purpose, ladder.total, ladder.forgiven, ladder.last, mac
+        )
+
+        async def remember() -> None:
+            known = self._highest.get((ladder.credential, ladder.purpose))
+            if known is None or ladder.total >= known.total:
+                self._highest[ladder.credential, ladder.purpose] = ladder
+
+        connection.after_commit(remember)
+
+
+def _read(row: Record) -> Ladder:
+    return Ladder(row["credential"], row["purpose"], row["total"], row["forgiven"], row["last_at"], row["mac"])

@@ -1,0 +1,1 @@
+"""Phones that may decide for a credential."""

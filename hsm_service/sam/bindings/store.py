@@ -1,0 +1,79 @@
+"""Rows of ``sam.bindings``; only those whose MAC holds come out."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from foundation.database import Connection, Record
+from foundation.errors import BadInput
+from foundation.queries import Queries
+from hsm_service.sam.bindings.domain import Binding, State
+from hsm_service.sam.rows import RowSeals
+from protocol.keys import P256Key
+
+queries = Queries.load("hsm_service.sam.bindings")
+TABLE = "bindings"
+
+
+class Reader(Protocol):
+    """A connection or a database."""
+
+    async def fetchrow(self, query: str, *args: object) -> Record | None:
+        """The first row, or None."""
+        ...
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Record]:
+        """All rows."""
+        ...
+
+
+class BindingStore:
+    """Finds, adds and changes bindings."""
+
+    def __init__(self, seals: RowSeals) -> None:
+        self._seals = seals
+
+    async def find(self, reader: Reader, id_: str) -> Binding | None:
+        """By its id, unless it has ended."""
+        return await self._one(await reader.fetchrow(queries.by_id, id_))
+
+    async def made_by(self, reader: Reader, document: str) -> Binding | None:
+        """The binding that a pairing's document made."""
+        return await self._one(await reader.fetchrow(queries.by_document, document))
+
+    async def of(self, reader: Reader, device: str, credential: str) -> Binding | None:
+        """The binding of a phone to a credential."""
+        return await self._one(await reader.fetchrow(queries.of_device_and_credential, device, credential))
+
+    async def of_device(self, reader: Reader, device: str, *, active: bool) -> list[Binding]:
+        """All of a phone's; ``active``: only those that may decide."""
+        rows = await reader.fetch(queries.of_device, device)
+        good = await self._seals.genuine(TABLE, [read for read in map(_read, rows) if read is not None])
+        return [binding for binding in good if not active or binding.state is State.ACTIVE]
+
+    async def add(self, connection: Connection, binding: Binding) -> None:
+        """Raises a unique violation when the phone has a binding that has not ended."""
+        mac = await self._seals.seal(TABLE, binding.meaning())
+        await connection.execute(
+            queries.add, binding.id, binding.credential, binding.device, binding.key.point, binding.nickname,
+            binding.state.value, binding.document, binding.created, mac,
+        )  # fmt: skip
+
+    async def change(self, connection: Connection, binding: Binding, state: State) -> bool:
+        """False when somebody was faster."""
+        mac = await self._seals.seal(TABLE, binding.to(state).meaning())
+        row = await connection.fetchval(queries.change, binding.id, binding.state.value, state.value, mac)
+        return row is not None
+
+    async def _one(self, row: Record | None) -> Binding | None:
+        return await self._seals.genuine_one(TABLE, None if row is None else _read(row))
+
+
+def _read(row: Record) -> Binding | None:
+    try:
+        key = P256Key.from_point(row["device_key"])
+    except BadInput:  # written by somebody else than us; with it no MAC would hold either
+        return None
+    return Binding(
+        row["id"], row["credential"], row["device"], key, row["nickname"], State(row["state"]), row["document"],
+        row["created_at"], row["mac"],
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Keys, their certificates, and their states."""

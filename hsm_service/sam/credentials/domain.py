@@ -1,0 +1,116 @@
+"""A credential: key + certificate + state. Pure."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from foundation.encoding import JsonObject, b64u
+from hsm_service.sam.errors import CredentialNotActive
+from protocol.algorithms import KeyAlgorithm
+from protocol.passwords import Argon2
+
+
+class State(StrEnum):
+    """prepared → bound → active → revoked; no way back."""
+
+    PREPARED = "prepared"
+    BOUND = "bound"
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A chain that ``chain.accept`` accepted, and what we read in the leaf."""
+
+    chain: Sequence[bytes] = field(repr=False)
+    subject: str
+    serial: str
+    valid_from: datetime
+    valid_to: datetime
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 of the holder's certificate, how documents name it."""
+        return hashlib.sha256(self.chain[0]).digest()
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One row of ``sam.credentials``."""
+
+    id: str
+    emission: str
+    emission_key: str
+    key_algorithm: KeyAlgorithm
+    state: State
+    salt: bytes = field(repr=False)
+    argon2: Argon2
+    kek: int
+    pepper: int
+    created: datetime
+    spki: bytes | None = field(default=None, repr=False)
+    bound: bytes | None = field(default=None, repr=False)
+    request: bytes | None = field(default=None, repr=False)
+    certificate: Certificate | None = None
+    mac: bytes = field(default=b"", repr=False)
+
+    def meaning(self) -> JsonObject:
+        """Under the MAC: everything."""
+        certificate = self.certificate
+        return {
+            "id": self.id,
+            "emission": self.emission,
+            "emission_key": self.emission_key,
+            "key_algorithm": self.key_algorithm,
+            "state": self.state.value,
+            "salt": b64u(self.salt),
+            "argon2": self.argon2.members(),
+            "kek": self.kek,
+            "pepper": self.pepper,
+            "created": int(self.created.timestamp()),
+            "spki": _digest(self.spki),
+            "bound": _digest(self.bound),
+            "request": _digest(self.request),
+            "certificate": None
+            if certificate is None
+            else {
+                "chain": [_digest(one) for one in certificate.chain],
+                "subject": certificate.subject,
+                "serial": certificate.serial,
+                "valid_from": int(certificate.valid_from.timestamp()),
+                "valid_to": int(certificate.valid_to.timestamp()),
+            },
+        }
+
+    def key(self) -> tuple[bytes, bytes]:
+        """SPKI and bound blob. Raises CredentialNotActive before there is a key."""
+        if self.spki is None or self.bound is None:
+            raise CredentialNotActive(f"{self.id} has no key yet")
+        return self.spki, self.bound
+
+    def usable(self, now: datetime) -> Certificate:
+        """Its certificate, when it may sign now. Raises CredentialNotActive: revoked, no certificate, or not valid."""
+        if self.state is not State.ACTIVE or self.certificate is None:
+            raise CredentialNotActive(f"{self.id} is {self.state}")
+        if not self.certificate.valid_from <= now < self.certificate.valid_to:
+            raise CredentialNotActive(f"{self.id}: the certificate is not valid now")
+        return self.certificate
+
+    def with_key(self, spki: bytes, bound: bytes, request: bytes, kek: int, pepper: int) -> "Credential":
+        """After the holder set the usage password."""
+        return replace(self, state=State.BOUND, spki=spki, bound=bound, request=request, kek=kek, pepper=pepper)
+
+    def with_certificate(self, certificate: Certificate) -> "Credential":
+        """After the AC issued."""
+        return replace(self, state=State.ACTIVE, certificate=certificate)
+
+    def revoked(self) -> "Credential":
+        """For ever."""
+        return replace(self, state=State.REVOKED)
+
+
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else b64u(hashlib.sha256(data).digest())

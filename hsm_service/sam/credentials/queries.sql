@@ -1,0 +1,37 @@
+-- Keys and certificates.
+
+-- name: add
+-- A credential that waits for its key; nothing comes back when the emission has one already.
+INSERT INTO sam.credentials (id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p,
+                             kek, pepper, created_at, mac)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (emission) DO NOTHING RETURNING id;
+
+-- name: change
+-- The next state of a credential, if it still is in the state it comes from.
+UPDATE sam.credentials
+SET state = $3, kek = $4, pepper = $5, spki = $6, bound = $7, request = $8, chain = $9, subject = $10, serial = $11,
+    valid_from = $12, valid_to = $13, mac = $14
+WHERE id = $1 AND state = $2 RETURNING id;
+
+-- name: by_id
+-- One credential.
+SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p, kek, pepper, spki, bound,
+       request, chain, subject, serial, valid_from, valid_to, created_at, mac
+FROM sam.credentials WHERE id = $1;
+
+-- name: by_emission
+-- The credential of an emission.
+SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p, kek, pepper, spki, bound,
+       request, chain, subject, serial, valid_from, valid_to, created_at, mac
+FROM sam.credentials WHERE emission = $1;
+
+-- name: by_certificate
+-- The credential with this certificate (SHA-256 of its DER).
+SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p, kek, pepper, spki, bound,
+       request, chain, subject, serial, valid_from, valid_to, created_at, mac
+FROM sam.credentials WHERE certificate_hash = $1;
+
+-- name: lock
+-- Take a credential's row until the transaction ends: requests for it are counted one after the other.
+SELECT id FROM sam.credentials WHERE id = $1 FOR NO KEY UPDATE;

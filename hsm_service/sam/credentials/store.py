@@ -1,0 +1,98 @@
+"""Rows of ``sam.credentials``; only those whose MAC holds come out."""
+
+from dataclasses import replace
+from typing import Protocol
+
+from foundation.database import Connection, Record
+from foundation.queries import Queries
+from hsm_service.sam.credentials.domain import Certificate, Credential, State
+from hsm_service.sam.errors import CredentialUnknown
+from hsm_service.sam.rows import RowSeals
+from protocol.passwords import Argon2
+
+queries = Queries.load("hsm_service.sam.credentials")
+TABLE = "credentials"
+
+
+class Reader(Protocol):
+    """A connection, or a database: whatever fetches one row."""
+
+    async def fetchrow(self, query: str, *args: object) -> Record | None:
+        """The first row, or None."""
+        ...
+
+
+class CredentialStore:
+    """Finds, adds and changes credentials."""
+
+    def __init__(self, seals: RowSeals) -> None:
+        self._seals = seals
+
+    async def get(self, reader: Reader, id_: str) -> Credential:
+        """Raises CredentialUnknown when there is none, or its row does not hold."""
+        found = await self._genuine(await reader.fetchrow(queries.by_id, id_))
+        if found is None:
+            raise CredentialUnknown(id_)
+        return found
+
+    async def of_emission(self, reader: Reader, emission: str) -> Credential | None:
+        """The credential that an emission began."""
+        return await self._genuine(await reader.fetchrow(queries.by_emission, emission))
+
+    async def with_certificate(self, reader: Reader, certificate_hash: bytes) -> Credential | None:
+        """By SHA-256 of the certificate's DER."""
+        return await self._genuine(await reader.fetchrow(queries.by_certificate, certificate_hash))
+
+    async def add(self, connection: Connection, credential: Credential) -> bool:
+        """False when its emission already has one."""
+        sealed = replace(credential, mac=await self._seals.seal(TABLE, credential.meaning()))
+        row = await connection.fetchval(
+            queries.add, sealed.id, sealed.emission, sealed.emission_key, sealed.key_algorithm, sealed.state.value,
+            sealed.salt, sealed.argon2.m, sealed.argon2.t, sealed.argon2.p, sealed.kek, sealed.pepper, sealed.created,
+            sealed.mac,
+        )  # fmt: skip
+        return row is not None
+
+    async def change(self, connection: Connection, before: State, credential: Credential) -> bool:
+        """Write the next state; False when somebody was faster."""
+        mac = await self._seals.seal(TABLE, credential.meaning())
+        certificate = credential.certificate
+        row = await connection.fetchval(
+            queries.change, credential.id, before.value, credential.state.value, credential.kek, credential.pepper,
+            credential.spki, credential.bound, credential.request, list(certificate.chain) if certificate else [],
+            certificate and certificate.subject, certificate and certificate.serial,
+            certificate and certificate.valid_from, certificate and certificate.valid_to, mac,
+        )  # fmt: skip
+        return row is not None
+
+    async def lock(self, connection: Connection, id_: str) -> None:
+        """Queue behind whoever else counts requests of this credential."""
+        await connection.fetchval(queries.lock, id_)
+
+    async def _genuine(self, row: Record | None) -> Credential | None:
+        return await self._seals.genuine_one(TABLE, None if row is None else _read(row))
+
+
+def _read(row: Record) -> Credential:
+    certificate = None
+    if row["chain"]:
+        certificate = Certificate(
+            [bytes(one) for one in row["chain"]], row["subject"], row["serial"], row["valid_from"], row["valid_to"]
+        )
+    return Credential(
+        id=row["id"],
+        emission=row["emission"],
+        emission_key=row["emission_key"],
+        key_algorithm=row["key_algorithm"],
+        state=State(row["state"]),
+        salt=row["salt"],
+        argon2=Argon2(row["argon2_m"], row["argon2_t"], row["argon2_p"]),
+        kek=row["kek"],
+        pepper=row["pepper"],
+        created=row["created_at"],
+        spki=row["spki"],
+        bound=row["bound"],
+        request=row["request"],
+        certificate=certificate,
+        mac=row["mac"],
+    )

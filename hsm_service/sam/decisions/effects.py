@@ -1,0 +1,147 @@
+"""What an approval does, for each type of document: the middle of step 7f. And what it did, for those who ask again."""
+
+import secrets
+from collections.abc import Callable
+
+from foundation.clock import Clock
+from foundation.database import Connection, Database
+from foundation.encoding import JsonValue, unb64u
+from foundation.ids import new_id
+from hsm_service.sam.activations.domain import LIFE, Activation
+from hsm_service.sam.activations.store import ActivationStore
+from hsm_service.sam.associations.domain import Association
+from hsm_service.sam.associations.domain import State as AssociationState
+from hsm_service.sam.associations.store import AssociationStore
+from hsm_service.sam.bindings.domain import Binding, State
+from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.documents.domain import Fixed
+from hsm_service.sam.errors import BindingUnknown
+from protocol import activation as sealing
+from protocol.errors import DecisionInvalid, DocumentDecided
+from protocol.keys import P256Key
+
+Random = Callable[[int], bytes]
+Answer = dict[str, JsonValue]
+
+
+class Effects:
+    """Made inside the transaction that consumes the document."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        bindings: BindingStore,
+        associations: AssociationStore,
+        activations: ActivationStore,
+        random: Random = secrets.token_bytes,
+    ) -> None:
+        self._clock, self._bindings, self._associations = clock, bindings, associations
+        self._activations, self._random = activations, random
+
+    async def make(
+        self, connection: Connection, fixed: Fixed, binding: Binding | None, signer: P256Key, wrapped: bytes | None
+    ) -> Answer:
+        """The effect of a yes. ``wrapped``: what the password opened, for those that asked for it."""
+        answer: Answer = {"state": "approved", "type": fixed.document.type}
+        match fixed.document.type:
+            case "pair":
+                answer["binding"] = await self._bind(connection, fixed, signer)
+            case "test":
+                answer["binding"] = await self._confirm(connection, binding)
+            case "associate":
+                await self._associate(connection, fixed, signer)
+            case "identify":
+                pass  # the evidence is all: whoever continues the authorize page asks for the document's state
+            case "sign":
+                answer["activation"] = await self._activate(connection, fixed, wrapped)
+            case _:
+                raise DecisionInvalid(f"no phone decides {fixed.document.type}")
+        return answer
+
+    async def outcome(self, database: Database, fixed: Fixed) -> Answer:
+        """What ``make`` (or a refusal) answered."""
+        answer: Answer = {"state": fixed.state.value, "type": fixed.document.type}
+        if fixed.state.value != "approved":
+            return answer
+        if fixed.document.type == "pair":
+            made = await self._bindings.made_by(database, fixed.id)
+            answer["binding"] = None if made is None else made.id
+        elif fixed.document.type == "test":
+            answer["binding"] = fixed.context.get("binding")
+        elif fixed.document.type == "sign":
+            found = await self._activations.of_document(database, fixed.id)
+            answer["activation"] = None if found is None else found[0]
+        return {name: value for name, value in answer.items() if value is not None}
+
+    async def _bind(self, connection: Connection, fixed: Fixed, signer: P256Key) -> str:
+        """A binding on trial. Pairing the same phone again replaces what it had, after this very proof."""
+        document = fixed.document
+        old = await self._bindings.of(connection, document.text("device"), document.text("credential"))
+        if old is not None and not await self._bindings.change(connection, old, State.ENDED):
+            raise DocumentDecided("two pairings of one phone at once")
+        made = Binding(
+            id=new_id("bnd", self._random),
+            credential=document.text("credential"),
+            device=document.text("device"),
+            key=signer,
+            nickname=document.text("nickname"),
+            state=State.TRIAL,
+            document=document.id,
+            created=self._clock.now(),
+        )
+        await self._bindings.add(connection, made)
+        return made.id
+
+    async def _confirm(self, connection: Connection, binding: Binding | None) -> str:
+        """The push round trip came back: trial becomes active."""
+        if binding is None:
+            raise BindingUnknown("the binding has ended")
+        if binding.state is State.TRIAL and not await self._bindings.change(connection, binding, State.ACTIVE):
+            raise BindingUnknown("the binding has ended")
+        return binding.id
+
+    async def _associate(self, connection: Connection, fixed: Fixed, signer: P256Key) -> None:
+        """The computer may ask, for those of the listed credentials to which this phone is still bound."""
+        document = fixed.document
+        computer, device = document.object("computer"), document.text("device")
+        key = P256Key.from_jwk(fixed.context.get("computer_key"))
+        if key.jkt != computer["key"]:
+            raise DecisionInvalid("the computer's key is another one")
+        for listed in document.objects("credentials"):
+            credential = str(listed["id"])
+            bound = await self._bindings.of(connection, device, credential)
+            if bound is None or bound.state is not State.ACTIVE or bound.key.jkt != signer.jkt:
+                raise DecisionInvalid("this phone is not bound to a listed credential any more")
+            old = await self._associations.of(connection, str(computer["id"]), credential)
+            if old is not None:
+                await self._associations.end(connection, old)
+            await self._associations.add(
+                connection,
+                Association(
+                    computer=str(computer["id"]),
+                    credential=credential,
+                    name=str(computer["name"]),
+                    os=str(computer["os"]),
+                    key=key,
+                    device=device,
+                    document=document.id,
+                    state=AssociationState.ACTIVE,
+                    created=self._clock.now(),
+                ),
+            )
+
+    async def _activate(self, connection: Connection, fixed: Fixed, wrapped: bytes | None) -> str:
+        """Seal the opened blob to whoever asked, bound to hashes and algorithm; a row for each hash occurrence."""
+        if wrapped is None:
+            raise DecisionInvalid("nothing was opened")
+        document, id_ = fixed.document, new_id("act", self._random)
+        digests = document.digests()
+        aad = sealing.additional_data(
+            id_, document.id, document.text("credential"), digests, document.text("sign_algorithm")
+        )
+        key = unb64u(document.text("activation_key"), max_len=sealing.KEY_BYTES)
+        sealed = sealing.seal(wrapped, key, aad, ephemeral=self._random(32))
+        until = self._clock.now().replace(microsecond=0) + LIFE
+        made = Activation(id_, document.id, document.hash, document.text("credential"), digests, sealed, until)
+        await self._activations.add(connection, made)
+        return id_

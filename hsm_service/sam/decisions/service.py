@@ -1,0 +1,256 @@
+"""Step 7: the SAM takes what the holder signed. The letters are those of docs/walkthroughs/one-signature.md.
+
+7a the bytes are those stored, unexpired, undecided · 7b the device's binding stands and its MAC holds · 7c the device's
+signature verifies over bytes, word and proof, and the proof is for them · 7d the attempt is reserved and committed ·
+7e the password opens the blob · 7f one transaction consumes the document and leaves its effect.
+
+Left to others: that the holder saw what the bytes say (the app verifies our root's signature over them); that the
+device key is on the holder's phone (it proved the password once, when it was bound).
+"""
+
+from dataclasses import dataclass
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Connection, Database
+from foundation.encoding import JsonValue, unb64u
+from foundation.errors import LinkIdError, Unavailable
+from hsm_service.sam.attempts.domain import Purpose
+from hsm_service.sam.attempts.service import Attempt, Attempts
+from hsm_service.sam.bindings.domain import Binding
+from hsm_service.sam.bindings.domain import State as BindingState
+from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.credentials.domain import Credential
+from hsm_service.sam.credentials.store import CredentialStore
+from hsm_service.sam.custody import Custody
+from hsm_service.sam.decisions import store as evidence
+from hsm_service.sam.decisions.effects import Effects
+from hsm_service.sam.documents.domain import Fixed, State
+from hsm_service.sam.documents.service import Documents
+from hsm_service.sam.documents.store import DocumentStore
+from hsm_service.sam.documents.store import queries as document_queries
+from hsm_service.sam.errors import DocumentUnknown
+from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.memory import Memory
+from hsm_service.sam.roots import Proofs
+from protocol import custody
+from protocol.decisions import Decision
+from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
+from protocol.keys import P256Key
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the right password gave: the wrapped key, and the attempt to be forgiven."""
+
+    credential: Credential
+    wrapped: bytes
+    attempt: Attempt
+
+
+class Decisions:
+    """Takes decisions of phones about every type of document but an emission's."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        audit: AuditChain,
+        clock: Clock,
+        documents: Documents,
+        store: DocumentStore,
+        credentials: CredentialStore,
+        bindings: BindingStore,
+        attempts: Attempts,
+        proofs: Proofs,
+        custody: Custody,
+        effects: Effects,
+        memory: Memory,
+        faults: FaultPoints,
+    ) -> None:
+        self._database, self._audit, self._clock = database, audit, clock
+        self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
+        self._attempts, self._proofs, self._custody = attempts, proofs, custody
+        self._effects, self._memory, self._faults = effects, memory, faults
+
+    async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
+        """The holder's yes or no. Answers {state, type, binding?, activation?}; the same again for the same decision.
+
+        Raises DocumentUnknown, DocumentDecided, DocumentExpired, DecisionInvalid, ProofInvalid, TransportKeyRetired,
+        CredentialLocked, PasswordWrong.
+        """
+        fixed = await self._store.get(self._database, id_)  # 7a: its MAC holds, so the bytes are those we fixed
+        signer, binding = await self._signer(fixed, device)  # 7b
+        decision.verify(fixed.document, signer)  # 7c
+        repeated = await self._repeated(fixed, signer, decision)
+        if repeated is not None:
+            return repeated
+        self._documents.demand_undecided(fixed)  # 7a
+        if not decision.approves:
+            return await self._refuse(fixed, device, signer, decision)
+        opened = await self._open(fixed, signer, decision)  # 7c (the proof) to 7e
+        return await self._approve(fixed, device, signer, binding, decision, opened)  # 7f
+
+    # 7b -----------------------------------------------------------------------------------------------------------
+
+    async def _signer(self, fixed: Fixed, device: str) -> tuple[P256Key, Binding | None]:
+        """The key that must have signed: that of an active binding, or of the phone that is being bound just now."""
+        document = fixed.document
+        match document.type:
+            case "sign":
+                binding = await self._bindings.of(self._database, device, document.text("credential"))
+                if binding is None or binding.state is not BindingState.ACTIVE:
+                    raise DecisionInvalid("this phone is not actively bound to the credential")
+                return binding.key, binding
+            case "pair":
+                key = P256Key.from_jwk(fixed.context.get("device_key"))
+                return self._demand_named(fixed, device, key), None
+            case "test":
+                binding = await self._bindings.find(self._database, str(fixed.context.get("binding")))
+                if binding is None:
+                    raise DecisionInvalid("the binding has ended")
+                return self._demand_named(fixed, device, binding.key), binding
+            case "associate" | "identify":
+                bound = await self._bindings.of_device(self._database, device, active=True)
+                if not bound:
+                    raise DecisionInvalid("this phone is bound to nothing")
+                return self._demand_named(fixed, device, bound[0].key), bound[0]
+            case _:
+                raise DocumentUnknown(fixed.id)
+
+    @staticmethod
+    def _demand_named(fixed: Fixed, device: str, key: P256Key) -> P256Key:
+        """The phone and key that the bytes name."""
+        if fixed.device != device or fixed.document.text("device_key") != key.jkt:
+            raise DecisionInvalid("the document is for another phone")
+        return key
+
+    async def _repeated(self, fixed: Fixed, signer: P256Key, decision: Decision) -> dict[str, JsonValue] | None:
+        """The answer that was given before, when this is the same decision again: the first answer was lost."""
+        if fixed.state not in (State.APPROVED, State.REFUSED):
+            return None
+        found = await evidence.find(self._database, fixed.id)
+        if found is None or not found.is_of(decision):
+            return None
+        try:
+            found.verify(fixed.document, signer)
+        except SignatureInvalid:
+            return None
+        return await self._effects.outcome(self._database, fixed)
+
+    # a refusal ----------------------------------------------------------------------------------------------------
+
+    async def _refuse(self, fixed: Fixed, device: str, signer: P256Key, decision: Decision) -> dict[str, JsonValue]:
+        """A no needs no password. "Not me" freezes whoever asked, until the holder has it lifted."""
+        now = self._clock.now()
+        freezes = fixed.caller if decision.reason == "not-me" else None
+        async with self._database.transaction() as connection:
+            await self._consume(connection, fixed, State.REFUSED)
+            await evidence.add(connection, fixed.document, decision, signer, device, now)
+            if freezes is not None:
+                await connection.execute(document_queries.freeze, fixed.credential, freezes, fixed.id, now)
+            self._audit.note(
+                connection,
+                "document.refused",
+                document=fixed.id,
+                hash=fixed.document.hash,
+                reason=decision.reason,
+                device=device,
+                signer=signer.jkt,
+            )
+        if freezes is not None and fixed.credential is not None:
+            self._memory.freeze(fixed.credential, freezes)
+        return {"state": "refused", "type": fixed.document.type}
+
+    # 7c, 7d, 7e ---------------------------------------------------------------------------------------------------
+
+    async def _open(self, fixed: Fixed, signer: P256Key, decision: Decision) -> Opened | None:
+        """The wrapped key, opened by the password; None for documents that want none."""
+        document = fixed.document
+        if document.type not in ("sign", "pair"):
+            if decision.proof is not None:
+                raise ProofInvalid("no password was asked for")
+            return None
+        if decision.proof is None:
+            raise ProofInvalid("the password is missing")
+        purpose: Purpose = "sign" if document.type == "sign" else "pair"
+        credential = await self._credentials.get(self._database, document.text("credential"))
+        certificate = credential.usable(self._clock.now())
+        if document.type == "sign" and certificate.hash != unb64u(document.text("certificate"), max_len=32):
+            raise DecisionInvalid("the certificate is another one than the document names")
+        # 7c: the signature covers the proof; the proof must be for these bytes and this phone. No guess is made yet.
+        stretched = await self._proofs.open(decision.proof, purpose, document, signer, self._clock.now())
+        attempt = await self._attempts.reserve(credential.id, purpose)  # 7d
+        self._faults.reach("7d")
+        try:
+            wrapped = await self._custody.unbind(credential, stretched)  # 7e
+        except custody.DoesNotOpen:
+            raise await self._attempts.failed(attempt) from None
+        except Unavailable:
+            await self._attempts.give_back(attempt)  # the HSM failed before the password was tried
+            raise
+        self._faults.reach("7e")
+        return Opened(credential, wrapped, attempt)
+
+    # 7f -----------------------------------------------------------------------------------------------------------
+
+    async def _approve(
+        self,
+        fixed: Fixed,
+        device: str,
+        signer: P256Key,
+        binding: Binding | None,
+        decision: Decision,
+        opened: Opened | None,
+    ) -> dict[str, JsonValue]:
+        """One transaction: the document is consumed, the evidence kept, the effect made, the intention audited."""
+        now = self._clock.now()
+        try:
+            async with self._database.transaction() as connection:
+                await self._consume(connection, fixed, State.APPROVED)
+                await evidence.add(connection, fixed.document, decision, signer, device, now)
+                if opened is not None:
+                    await self._attempts.succeeded(connection, opened.attempt)
+                wrapped = None if opened is None else opened.wrapped
+                answer = await self._effects.make(connection, fixed, binding, signer, wrapped)
+                self._audit.note(
+                    connection,
+                    "document.approved",
+                    document=fixed.id,
+                    type=fixed.document.type,
+                    hash=fixed.document.hash,
+                    device=device,
+                    signer=signer.jkt,
+                    activation=_text(answer, "activation"),
+                    binding=_text(answer, "binding"),
+                )
+                self._faults.reach("7f-before-commit")
+        except DocumentDecided:
+            if opened is not None:
+                await self._forgive(opened.attempt)
+            raise
+        self._faults.reach("7f-after-commit")
+        return answer
+
+    async def _consume(self, connection: Connection, fixed: Fixed, state: State) -> None:
+        """The guarded UPDATE: of two rivals one goes on. Raises DocumentDecided."""
+        if not await self._store.decide(connection, fixed.id, state):
+            raise DocumentDecided(fixed.id)
+
+        async def remember() -> None:
+            self._memory.decide(fixed.id)
+
+        connection.after_commit(remember)
+
+    async def _forgive(self, attempt: Attempt) -> None:
+        """The password was right, only somebody else had decided meanwhile."""
+        try:
+            async with self._database.transaction() as connection:
+                await self._attempts.succeeded(connection, attempt)
+        except LinkIdError:
+            return  # it stays counted; the next right password forgives it
+
+
+def _text(answer: dict[str, JsonValue], name: str) -> str | None:
+    value = answer.get(name)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,1 @@
+"""Approval documents: fixed, stated, waited for (step 4)."""

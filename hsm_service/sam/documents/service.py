@@ -1,0 +1,338 @@
+"""Step 4: the SAM fixes what will be decided, stores it, and states it, signed by its root, to who may decide it."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Connection, Database, on_violation
+from foundation.encoding import JsonObject, JsonValue, b64u
+from foundation.ids import new_id
+from hsm_service.sam.associations.store import AssociationStore
+from hsm_service.sam.attempts.service import Attempts
+from hsm_service.sam.bindings.domain import Binding
+from hsm_service.sam.bindings.domain import State as BindingState
+from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.credentials.domain import Credential
+from hsm_service.sam.credentials.store import CredentialStore
+from hsm_service.sam.documents.domain import MAX_PENDING, Fixed, State, caller_name
+from hsm_service.sam.documents.store import DocumentStore, queries
+from hsm_service.sam.errors import (
+    BindingUnknown,
+    CallerFrozen,
+    CallerNotAssociated,
+    CredentialUnknown,
+    DocumentUnknown,
+    TooManyPending,
+)
+from hsm_service.sam.memory import Memory
+from hsm_service.sam.roots import Proofs, Roots
+from protocol import algorithms, statements
+from protocol.documents import Document, DocumentType, clean
+from protocol.errors import DocumentDecided, DocumentExpired
+from protocol.keys import P256Key
+from protocol.proofs import Purpose
+
+Random = Callable[[int], bytes]
+NAME_CHARACTERS = 60
+
+_PURPOSE: Mapping[str, Purpose] = {"pair": "pair", "sign": "sign", "emission-key": "emit"}
+"""Which documents ask for the password, and for what."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A document that waits, and the statement of it."""
+
+    fixed: Fixed
+    statement: str
+
+    def answer(self) -> dict[str, JsonValue]:
+        """As the private calls answer."""
+        return {"document": self.fixed.id, "statement": self.statement, "expires": self.fixed.document.expires}
+
+
+@dataclass(frozen=True)
+class SignAsk:
+    """What a caller asks, as the gateway passed it on; nothing of it is believed before it is checked or shown."""
+
+    credential: str
+    caller_kind: str
+    caller_id: str
+    caller_name: str
+    digests: Sequence[bytes]
+    hash_algorithm: str
+    sign_algorithm: str
+    labels: Sequence[tuple[str, int | None]]
+    activation_key: bytes
+
+
+@dataclass(frozen=True)
+class Computer:
+    """A computer that wants to be associated."""
+
+    id: str
+    name: str
+    os: str
+    key: P256Key
+    address: str
+
+
+class Documents:
+    """Fixes, states, lists and withdraws documents."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        audit: AuditChain,
+        clock: Clock,
+        store: DocumentStore,
+        credentials: CredentialStore,
+        bindings: BindingStore,
+        associations: AssociationStore,
+        attempts: Attempts,
+        roots: Roots,
+        proofs: Proofs,
+        memory: Memory,
+        random: Random = secrets.token_bytes,
+    ) -> None:
+        self._database, self._audit, self._clock, self._store = database, audit, clock, store
+        self._credentials, self._bindings, self._associations = credentials, bindings, associations
+        self._attempts, self._roots, self._proofs, self._memory, self._random = attempts, roots, proofs, memory, random
+
+    # --- fixing ------------------------------------------------------------------------------------------------------
+
+    async def pair(self, device: str, device_key: P256Key, nickname: str, credential: str) -> Stated:
+        """A phone asks to bind; it proved possession of its key to the gateway, and will to us by its decision.
+
+        Raises CredentialUnknown, CredentialNotActive, CredentialLocked (for pairing only).
+        """
+        found = await self._credentials.get(self._database, credential)
+        certificate = found.usable(self._clock.now())
+        await self._attempts.demand_open(credential, "pair")
+        members = {
+            "device": device,
+            "device_key": device_key.jkt,
+            "nickname": clean(nickname, limit=NAME_CHARACTERS),
+            "credential": credential,
+            "subject": certificate.subject,
+        }
+        return await self._fix("pair", "doc", members, {"device_key": device_key.jwk})
+
+    async def test(self, binding: str) -> Stated:
+        """Right after pairing: whether the doorbell reaches the phone. Raises BindingUnknown, CredentialUnknown."""
+        found = await self._bindings.find(self._database, binding)
+        if found is None or found.state is not BindingState.TRIAL:
+            raise BindingUnknown(binding)
+        credential = await self._credentials.get(self._database, found.credential)
+        members = {
+            "device": found.device,
+            "device_key": found.key.jkt,
+            "credential": found.credential,
+            "subject": credential.usable(self._clock.now()).subject,
+        }
+        return await self._fix("test", "doc", members, {"binding": found.id})
+
+    async def associate(self, device: str, credentials: Sequence[str], computer: Computer) -> Stated:
+        """A phone scanned a computer's link. Raises CredentialUnknown for one that this phone is not bound to."""
+        listed, key = await self._of_device(device, credentials)
+        members: JsonObject = {
+            "device": device,
+            "device_key": key.jkt,
+            "credentials": listed,
+            "computer": {
+                "id": computer.id,
+                "name": clean(computer.name, limit=NAME_CHARACTERS),
+                "os": clean(computer.os, limit=NAME_CHARACTERS),
+                "key": computer.key.jkt,
+                "address": clean(computer.address, limit=NAME_CHARACTERS),
+            },
+        }
+        return await self._fix("associate", "doc", members, {"computer_key": computer.key.jwk})
+
+    async def identify(self, device: str, integrator: tuple[str, str], scope: str, address: str) -> Stated:
+        """A phone scanned an authorize page: who its holder is, and which credentials the integrator may name."""
+        bound = await self._bindings.of_device(self._database, device, active=True)
+        listed, key = await self._of_device(device, [binding.credential for binding in bound])
+        members: JsonObject = {
+            "device": device,
+            "device_key": key.jkt,
+            "credentials": listed,
+            "integrator": {"id": integrator[0], "name": clean(integrator[1], limit=NAME_CHARACTERS)},
+            "scope": clean(scope),
+            "address": clean(address, limit=NAME_CHARACTERS),
+        }
+        return await self._fix("identify", "doc", members, {})
+
+    async def sign(self, ask: SignAsk) -> Stated:
+        """A caller asks for signatures.
+
+        Raises CredentialUnknown, CredentialNotActive, CredentialLocked, AlgorithmRefused, CallerNotAssociated,
+        CallerFrozen, TooManyPending.
+        """
+        now = self._clock.now()
+        credential = await self._credentials.get(self._database, ask.credential)
+        certificate = credential.usable(now)
+        algorithms.agree(credential.key_algorithm, ask.sign_algorithm, ask.hash_algorithm, ask.digests)
+        caller = await self._caller(ask)
+        await self._attempts.demand_open(credential.id, "sign")
+        members: JsonObject = {
+            "credential": credential.id,
+            "certificate": b64u(certificate.hash),
+            "subject": certificate.subject,
+            "caller": caller,
+            "scope": "single" if len(ask.digests) == 1 else "multi",
+            "count": len(ask.digests),
+            "documents": [
+                {"label": clean(label), "size": size, "hash": b64u(digest)}
+                for digest, (label, size) in zip(ask.digests, ask.labels, strict=True)
+            ],
+            "hash_algorithm": ask.hash_algorithm,
+            "sign_algorithm": ask.sign_algorithm,
+            "verification_code": f"{10 + int.from_bytes(self._random(8), 'big') % 90}",
+            "activation_key": b64u(ask.activation_key),
+        }
+        return await self._fix("sign", "req", members, {}, credential)
+
+    async def emission_key(self, credential: Credential) -> Stated:
+        """The emission page shall set the usage password. The one that waits already is stated again."""
+        waiting = await self._store.waiting_for_credential(
+            self._database, credential.id, "emission-key", self._clock.now()
+        )
+        if waiting is not None:
+            return Stated(waiting, await self._state(waiting.document, credential))
+        members = {
+            "emission": credential.emission,
+            "credential": credential.id,
+            "key": credential.emission_key,
+            "key_algorithm": credential.key_algorithm,
+        }
+        return await self._fix("emission-key", "doc", members, {}, credential)
+
+    # --- stating -----------------------------------------------------------------------------------------------------
+
+    async def statement(self, id_: str, device: str) -> Stated:
+        """Again, for a phone that may decide it. Raises DocumentUnknown, DocumentDecided, DocumentExpired."""
+        fixed = await self._store.get(self._database, id_)
+        if not await self._may_decide(fixed, device):
+            raise DocumentUnknown(id_)
+        self.demand_undecided(fixed)
+        return Stated(fixed, await self._state(fixed.document))
+
+    async def waiting(self, device: str) -> list[Stated]:
+        """What this phone may decide now."""
+        bound = await self._bindings.of_device(self._database, device, active=True)
+        credentials = [binding.credential for binding in bound]
+        found = await self._store.waiting_for_device(self._database, device, credentials, self._clock.now())
+        return [
+            Stated(fixed, await self._state(fixed.document))
+            for fixed in found
+            if self._undecided(fixed) and await self._may_decide(fixed, device)
+        ]
+
+    async def withdraw(self, id_: str) -> None:
+        """Whoever asked gives up; nothing happens to a decided one."""
+        fixed = await self._store.get(self._database, id_)
+        if fixed.document.type == "emission-key":
+            raise DocumentUnknown(id_)
+        async with self._database.transaction() as connection:
+            if await self._store.decide(connection, id_, State.WITHDRAWN):
+                self._audit.note(connection, "document.withdrawn", document=id_)
+
+    def demand_undecided(self, fixed: Fixed) -> None:
+        """Step 7a, after the row's MAC. Raises DocumentDecided, DocumentExpired."""
+        if fixed.state not in (State.WAITING, State.EXPIRED) or self._memory.decided(fixed.id):
+            raise DocumentDecided(fixed.state)
+        if fixed.state is State.EXPIRED or fixed.expired(self._clock.now()):
+            raise DocumentExpired(fixed.id)
+
+    async def lift_freeze(self, credential: str, kind: str, id_: str) -> int:
+        """An operator, asked by the holder: the caller may ask again. How many freezes were lifted."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(queries.lift, credential, caller_name(kind, id_), self._clock.now())
+            self._audit.note(connection, "caller.unfrozen", credential=credential, caller=id_, count=len(rows))
+        self._memory.thaw(credential, caller_name(kind, id_))
+        return len(rows)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    async def _fix(
+        self,
+        type_: DocumentType,
+        prefix: str,
+        members: JsonObject,
+        context: Mapping[str, JsonValue],
+        credential: Credential | None = None,
+    ) -> Stated:
+        now = self._clock.now()
+        document = Document.fix(type_, new_id(prefix, self._random), members, now=now, nonce=self._random(16))
+        fixed = Fixed(document, context)
+        statement = await self._state(document, credential)
+        with on_violation({"one_waiting_request": TooManyPending}):
+            async with self._database.transaction() as connection:
+                if fixed.caller is not None and fixed.credential is not None:
+                    await self._make_room(connection, fixed.credential, fixed.caller)
+                await self._store.add(connection, fixed, now)
+                self._audit.note(
+                    connection,
+                    "document.fixed",
+                    document=fixed.id,
+                    type=type_,
+                    hash=document.hash,
+                    credential=fixed.credential,
+                )
+        return Stated(fixed, statement)
+
+    async def _make_room(self, connection: Connection, credential: str, caller: str) -> None:
+        await self._credentials.lock(connection, credential)
+        await connection.execute(queries.expire_overdue, credential, self._clock.now())
+        if await connection.fetchval(queries.count_waiting, credential) >= MAX_PENDING:
+            raise TooManyPending(f"{MAX_PENDING} requests wait")
+        if self._memory.frozen(credential, caller) or await connection.fetchval(queries.frozen, credential, caller):
+            raise CallerFrozen(caller)
+
+    async def _state(self, document: Document, credential: Credential | None = None) -> str:
+        """The statement about a document, with the current transport key if it asks for the password."""
+        purpose = _PURPOSE.get(document.type)
+        wanted = None
+        if purpose is not None:
+            credential = credential or await self._credentials.get(self._database, document.text("credential"))
+            wanted = await self._proofs.wanted(purpose, credential.salt, credential.argon2)
+        return await self._roots.sign(statements.statement_payload(document, wanted))
+
+    async def _caller(self, ask: SignAsk) -> JsonObject:
+        """A computer's name is the one its holder saw when associating it; an integrator's is the gateway's word."""
+        if ask.caller_kind == "computer":
+            association = await self._associations.of(self._database, ask.caller_id, ask.credential)
+            if association is None:
+                raise CallerNotAssociated(ask.caller_id)
+            return {"kind": "computer", "id": ask.caller_id, "name": association.name}
+        return {"kind": "integrator", "id": ask.caller_id, "name": clean(ask.caller_name, limit=NAME_CHARACTERS)}
+
+    async def _of_device(self, device: str, credentials: Sequence[str]) -> tuple[list[JsonObject], P256Key]:
+        """The named credentials as a document lists them, and the phone's key; all must be bound to this phone now."""
+        now = self._clock.now()
+        bound = {binding.credential: binding for binding in await self._bound(device)}
+        listed: list[JsonObject] = []
+        for id_ in dict.fromkeys(credentials):
+            if id_ not in bound:
+                raise CredentialUnknown(id_)
+            credential = await self._credentials.get(self._database, id_)
+            listed.append({"id": id_, "subject": credential.usable(now).subject})
+        if not listed:
+            raise CredentialUnknown("this phone is bound to none")
+        return listed, bound[str(listed[0]["id"])].key
+
+    async def _bound(self, device: str) -> list[Binding]:
+        return await self._bindings.of_device(self._database, device, active=True)
+
+    async def _may_decide(self, fixed: Fixed, device: str) -> bool:
+        """A document for one phone: that one. A request: any phone actively bound to its credential."""
+        if fixed.document.type == "sign":
+            return any(binding.credential == fixed.credential for binding in await self._bound(device))
+        return fixed.device == device
+
+    def _undecided(self, fixed: Fixed) -> bool:
+        return fixed.state is State.WAITING and not self._memory.decided(fixed.id)

@@ -1,0 +1,69 @@
+"""Rows of ``sam.documents`` and ``sam.freezes``; only documents whose MAC holds come out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from foundation.database import Connection, Record
+from foundation.encoding import BadEncoding, strict_json
+from foundation.queries import Queries
+from hsm_service.sam.bindings.store import Reader
+from hsm_service.sam.documents.domain import Fixed, State
+from hsm_service.sam.errors import DocumentUnknown
+from hsm_service.sam.rows import Alarm, RowSeals
+from protocol.documents import Document
+
+queries = Queries.load("hsm_service.sam.documents")
+TABLE = "documents"
+_MAX_CONTEXT = 4096
+
+
+class DocumentStore:
+    """Finds, adds and consumes documents."""
+
+    def __init__(self, seals: RowSeals, alarm: Alarm) -> None:
+        self._seals, self._alarm = seals, alarm
+
+    async def get(self, reader: Reader, id_: str) -> Fixed:
+        """Raises DocumentUnknown when there is none, or its row does not hold."""
+        row = await reader.fetchrow(queries.by_id, id_)
+        found = await self._genuine([] if row is None else [row])
+        if not found or found[0].id != id_:
+            if row is not None:
+                await self._alarm.raise_("row.forged", TABLE, id_)
+            raise DocumentUnknown(id_)
+        return found[0]
+
+    async def waiting_for_device(
+        self, reader: Reader, device: str, credentials: Sequence[str], now: datetime
+    ) -> list[Fixed]:
+        """What a phone with these active bindings may decide now."""
+        return await self._genuine(await reader.fetch(queries.waiting_for_device, device, list(credentials), now))
+
+    async def waiting_for_credential(self, reader: Reader, credential: str, type_: str, now: datetime) -> Fixed | None:
+        """The newest waiting one of a type."""
+        row = await reader.fetchrow(queries.waiting_for_credential, credential, type_, now)
+        return next(iter(await self._genuine([] if row is None else [row])), None)
+
+    async def add(self, connection: Connection, fixed: Fixed, now: datetime) -> None:
+        """Raises a violation of ``one_waiting_request`` for a second request of one caller."""
+        mac = await self._seals.seal(TABLE, fixed.meaning())
+        await connection.execute(
+            queries.add, fixed.id, fixed.document.type, fixed.document.data, fixed.context_bytes, fixed.credential,
+            fixed.device, fixed.caller, now, fixed.expires_at, mac,
+        )  # fmt: skip
+
+    async def decide(self, connection: Connection, id_: str, state: State) -> bool:
+        """The guarded UPDATE: True for exactly one caller."""
+        return await connection.fetchval(queries.decide, id_, state.value) is True
+
+    async def _genuine(self, rows: Sequence[Record]) -> list[Fixed]:
+        return await self._seals.genuine(TABLE, [read for read in map(_read, rows) if read is not None])
+
+
+def _read(row: Record) -> Fixed | None:
+    try:
+        context = strict_json(row["context"], max_bytes=_MAX_CONTEXT)
+        document = Document.parse(row["data"])
+    except BadEncoding:
+        return None
+    return Fixed(document, context, State(row["state"]), row["mac"]) if isinstance(context, dict) else None

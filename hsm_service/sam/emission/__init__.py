@@ -1,0 +1,1 @@
+"""How a key is born: prepared, made in the HSM, bound to the password, proved to the AC."""

@@ -1,0 +1,103 @@
+"""What the SAM refuses, as codes that the gateway translates (docs/protocol.md sections 10 and 12).
+
+Those that clients meet too are in ``protocol.errors``.
+"""
+
+from foundation.errors import BadInput, Conflict, Gone, NotFound, NotPermitted, TooMany, Unavailable
+
+
+class BadCall(BadInput):
+    """A private call whose body is not what section 10 says. A defect of the caller."""
+
+    code = "sam_bad_call"
+
+
+class CredentialUnknown(NotFound):
+    """No such credential, or its row does not hold."""
+
+    code = "credential_unknown"
+
+
+class CredentialNotActive(Conflict):
+    """Revoked, not yet or no longer valid, or still without a certificate."""
+
+    code = "credential_not_active"
+    summary = "The certificate is not active."
+
+
+class DocumentUnknown(NotFound):
+    """No such document, or not for this device."""
+
+    code = "document_unknown"
+
+
+class BindingUnknown(NotFound):
+    """No such binding, or it has ended."""
+
+    code = "binding_unknown"
+
+
+class CallerNotAssociated(NotPermitted):
+    """The computer is not associated with this credential."""
+
+    code = "caller_not_associated"
+
+
+class CallerFrozen(NotPermitted):
+    """The holder said "it was not me" about this caller, and has not lifted it."""
+
+    code = "caller_frozen"
+    summary = "The holder has blocked requests from here."
+    may_disclose = True
+
+
+class TooManyPending(TooMany):
+    """One request of a caller waits already, or five of everybody."""
+
+    code = "too_many_pending"
+    summary = "Another request is waiting for the holder."
+
+
+class EmissionConflict(Conflict):
+    """Another key, algorithm or state than this emission began with."""
+
+    code = "emission_conflict"
+
+
+class CertificateRefused(NotPermitted):
+    """A chain that does not end in the pinned root, is not valid now, or is for another key."""
+
+    code = "certificate_refused"
+
+
+class ActivationUnknown(NotFound):
+    """No such activation, somebody else's, or its row does not hold."""
+
+    code = "activation_unknown"
+
+
+class ActivationExpired(Gone):
+    """Approved, but not used in time, or voided after a restore."""
+
+    code = "activation_expired"
+    summary = "The approval was not used in time. Ask again."
+
+
+class HashesNotApproved(NotPermitted):
+    """Not exactly the hashes, or not the algorithm, that the holder approved."""
+
+    code = "hashes_not_approved"
+    summary = "These are not the hashes that were approved."
+
+
+class SignatureNotReleased(Unavailable):
+    """A signature did not verify with the certificate: it stays here, and an operator should look."""
+
+    code = "signature_not_released"
+
+
+class WorkRefused(Unavailable):
+    """The SAM does not work now: database behind the audit head, or the HSM is not what it was."""
+
+    code = "sam_refuses_work"
+    summary = "The signing service is stopped until an operator has looked at it."

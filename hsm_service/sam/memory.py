@@ -1,0 +1,54 @@
+"""What this process remembers against whoever writes to the database behind its back.
+
+Rows can be turned back to an earlier state that once was genuine. So the process itself remembers, while it matters,
+which documents were decided, which activations gave signatures and which, and who was frozen. It is a second lock
+beside the guarded states of the database, which alone works across processes and restarts.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+_REMEMBERED: Final = 100_000
+"""Entries of about 100 bytes. Documents live 300 s, activations 300 s more: this is 160 decisions a second."""
+
+
+class Memory:
+    """Bounded; forgets the oldest."""
+
+    def __init__(self) -> None:
+        self._decided: OrderedDict[str, None] = OrderedDict()
+        self._released: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
+        self._frozen: set[tuple[str, str]] = set()
+
+    def decide(self, document: str) -> None:
+        """A decision about the document was committed."""
+        self._decided[document] = None
+        if len(self._decided) > _REMEMBERED:
+            self._decided.popitem(last=False)
+
+    def decided(self, document: str) -> bool:
+        """Whether this process saw it decided, whatever the row says."""
+        return document in self._decided
+
+    def release(self, activation: str, signatures: Sequence[bytes]) -> None:
+        """These signatures of an activation were stored."""
+        self._released[activation] = tuple(signatures)
+        if len(self._released) > _REMEMBERED:
+            self._released.popitem(last=False)
+
+    def released(self, activation: str) -> tuple[bytes, ...] | None:
+        """In the order of its occurrences, if this process stored them."""
+        return self._released.get(activation)
+
+    def freeze(self, credential: str, caller: str) -> None:
+        """The holder said "it was not me"."""
+        self._frozen.add((credential, caller))
+
+    def thaw(self, credential: str, caller: str) -> None:
+        """It was lifted."""
+        self._frozen.discard((credential, caller))
+
+    def frozen(self, credential: str, caller: str) -> bool:
+        """Whether this process saw the freeze."""
+        return (credential, caller) in self._frozen

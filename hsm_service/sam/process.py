@@ -1,0 +1,205 @@
+"""One SAM process: everything put together, opened, listening, and ended when it must be replaced.
+
+``build_sam`` is for tests and for ``run_sam``; ``run_sam`` is what ``linkid sam`` runs. The order of opening matters:
+the HSM first (nothing works without it), then the database, then the comparison with the audit head kept outside; only
+then does anything listen.
+"""
+
+import asyncio
+import json
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from foundation.audit import AuditChain, DatabaseRolledBack
+from foundation.channel import PrivateServer, private_app, serve_private
+from foundation.clock import Clock, SystemClock
+from foundation.database import Database, open_pool
+from foundation.logs import get_logger
+from foundation.tls import TlsFiles
+from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.activations.service import Activations
+from hsm_service.sam.activations.store import ActivationStore
+from hsm_service.sam.api import Api, Rooms
+from hsm_service.sam.associations.service import Associations
+from hsm_service.sam.associations.store import AssociationStore
+from hsm_service.sam.attempts.service import Attempts
+from hsm_service.sam.bindings.service import Bindings
+from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.credentials.service import Credentials
+from hsm_service.sam.credentials.store import CredentialStore
+from hsm_service.sam.custody import Custody
+from hsm_service.sam.decisions.effects import Effects
+from hsm_service.sam.decisions.service import Decisions
+from hsm_service.sam.decisions.state import Outcomes
+from hsm_service.sam.documents.service import Documents
+from hsm_service.sam.documents.store import DocumentStore
+from hsm_service.sam.emission.service import Emission
+from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.memory import Memory
+from hsm_service.sam.roots import Proofs, Roots, TransportKeys
+from hsm_service.sam.rows import Alarm, RowSeals
+from hsm_service.sam.settings import SamSettings
+from hsm_service.sam.signatures.service import Signatures
+from hsm_service.sam.signatures.signer import Signer
+from hsm_service.sam.watch import Watch
+from protocol.keys import P256Key
+
+Random = Callable[[int], bytes]
+
+REPLACE_ME: Final = 70
+"""Exit code by which the supervisor starts another process at once: the HSM library hangs (EX_SOFTWARE)."""
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What this SAM holds true about the AC, from files beside it."""
+
+    root_certificate: x509.Certificate
+    ac_roots: dict[str, P256Key]
+
+    @classmethod
+    def read(cls, trust: Path, root_certificate: Path) -> "Pins":
+        """From trust.json and a PEM file. Raises OSError, ValueError, BadKey."""
+        keys = [P256Key.from_jwk(one) for one in json.loads(trust.read_text(encoding="utf-8"))["ac"]]
+        return cls(x509.load_pem_x509_certificate(root_certificate.read_bytes()), {key.jkt: key for key in keys})
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The newest version of each key in the slot, which new things are made with."""
+
+    kek: int
+    pepper: int
+    rowmac: int
+
+
+@dataclass(frozen=True)
+class Sam:
+    """A SAM that is put together. ``api.calls()`` is what it answers."""
+
+    api: Api
+    hsm: Hsm
+    database: Database
+    audit: AuditChain
+    watch: Watch
+    rooms: Rooms
+
+
+async def build_sam(
+    hsm: Hsm,
+    database: Database,
+    audit: AuditChain,
+    pins: Pins,
+    *,
+    clock: Clock,
+    faults: FaultPoints | None = None,
+    random: Random = secrets.token_bytes,
+) -> Sam:
+    """Put a SAM together over an opened HSM and database; ``watch.look()`` is still to be called.
+
+    Raises SlotDamaged for a token weaker than ours, HsmUnavailable.
+    """
+    versions = await _versions(hsm)
+    await hsm.demand_strong(versions.kek)
+    alarm = Alarm(database, audit)
+    seals = RowSeals(hsm, alarm, versions.rowmac)
+    roots = Roots(hsm, await hsm.root())
+    proofs = Proofs(hsm, TransportKeys(hsm))
+    watch, memory, faults = Watch(audit, hsm), Memory(), faults or FaultPoints()
+    credentials, bindings = CredentialStore(seals), BindingStore(seals)
+    associations, documents_store = AssociationStore(seals), DocumentStore(seals, alarm)
+    activation_store = ActivationStore(seals, documents_store, alarm)
+    attempts = Attempts(database, audit, seals, alarm, clock)
+    custody = Custody(hsm, random)
+    documents = Documents(
+        database=database, audit=audit, clock=clock, store=documents_store, credentials=credentials,
+        bindings=bindings, associations=associations, attempts=attempts, roots=roots, proofs=proofs, memory=memory,
+        random=random,
+    )  # fmt: skip
+    rooms = Rooms(
+        emission=Emission(
+            database=database, audit=audit, clock=clock, hsm=hsm, documents=documents, store=documents_store,
+            credentials=credentials, custody=custody, proofs=proofs, roots=roots, memory=memory, kek=versions.kek,
+            pepper=versions.pepper, random=random,
+        ),
+        credentials=Credentials(database, audit, clock, credentials, pins.root_certificate, pins.ac_roots),
+        documents=documents,
+        decisions=Decisions(
+            database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
+            credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
+            effects=Effects(clock, bindings, associations, activation_store, random), memory=memory, faults=faults,
+        ),
+        outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
+        signatures=Signatures(
+            database=database, audit=audit, clock=clock,
+            activations=Activations(database, clock, hsm, activation_store, credentials), store=activation_store,
+            signer=Signer(hsm), memory=memory, alarm=alarm, faults=faults,
+        ),
+        bindings=Bindings(database, audit, bindings),
+        associations=Associations(database, audit, associations, bindings),
+    )  # fmt: skip
+    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms)
+
+
+async def _versions(hsm: Hsm) -> Versions:
+    found = await hsm.newest_versions(["kek", "pepper", "rowmac"])
+    return Versions(found["kek"], found["pepper"], found["rowmac"])
+
+
+@asynccontextmanager
+async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> AsyncIterator[Sam]:
+    """HSM, database and audit opened from settings, closed at the end."""
+    clock = clock or SystemClock()
+    pins = Pins.read(settings.trust, settings.root_certificate)
+    hsm = Hsm(settings.hsm)
+    try:
+        await hsm.open()
+        pool = await open_pool(
+            settings.database.get_secret_value(),
+            max_size=settings.database_connections,
+            application_name=f"linkid-{settings.name}",
+        )
+        database = Database(pool)
+        try:
+            audit = AuditChain(database, settings.name, clock, settings.head_file)
+            yield await build_sam(hsm, database, audit, pins, clock=clock, faults=FaultPoints(settings.fault_points))
+        finally:
+            await database.close()
+    finally:
+        await hsm.close()
+
+
+async def serve_sam(sam: Sam, listen: str, tls: TlsFiles | None = None) -> PrivateServer:
+    """Look at the database once, then listen. A database behind its audit head leaves a SAM that only says so."""
+    try:
+        await sam.watch.look()
+    except DatabaseRolledBack as error:
+        _log.error("sam_refuses_work", detail=error.detail)
+    return await serve_private(private_app(sam.api.calls()), listen, tls=tls)
+
+
+async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
+    """Run until SIGTERM or SIGINT (0), or until the HSM library hangs (REPLACE_ME: start another process)."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_sam(settings) as sam:
+        server = await serve_sam(sam, settings.listen, tls)
+        _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(sam.hsm.broken.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        broken = sam.hsm.broken.is_set()
+        for one in waits:
+            one.cancel()
+        await server.close()
+    return REPLACE_ME if broken else 0

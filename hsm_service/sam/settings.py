@@ -1,0 +1,60 @@
+"""What one SAM process is told."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from foundation.settings import Secret, Section
+from hsm_service.hsm.settings import HsmSettings
+
+FaultPoint = Literal[
+    "7d",
+    "7e",
+    "7f-before-commit",
+    "7f-after-commit",
+    "8-reserved",
+    "8-signed-before-commit",
+    "8-signed-after-commit",
+    "9",
+]
+
+
+class SamSettings(Section):
+    """One process of several alike; they differ in ``name`` and ``listen``."""
+
+    name: Annotated[str, Field(pattern=r"^sam-[0-9]{1,3}$")] = "sam-0"
+    """Names the audit chain. Two processes of one name would disturb each other's chain."""
+
+    environment: Literal["development", "production"]
+
+    listen: str
+    """Private address: ``unix:/…/sam-0.sock`` or ``tls:host:port``. Whoever reaches it may ask phones for signatures,
+    and cannot make one."""
+
+    database: Secret
+    """DSN of the role linkid_sam. Whoever has it can stop and confuse, not sign: docs/threats.md, attacker 2."""
+
+    database_connections: Annotated[int, Field(ge=2, le=200)] = 10
+
+    hsm: HsmSettings
+
+    head_file: Path
+    """Where the last audit head is kept, outside the database. Whoever can write database *and* this file can turn both
+    back to an earlier day; keep it on another disk than the database and its backups."""
+
+    trust: Path
+    """trust.json: the AC's root keys are pinned from it. Whoever can write it can have a certificate of their own
+    accepted for a holder's key (and nothing signed with it without the holder)."""
+
+    root_certificate: Path
+    """PEM of the AC's root certificate, pinned: chains end here."""
+
+    fault_points: tuple[FaultPoint, ...] = ()
+    """Tests only: the process ends at once, as by kill -9, when it gets there."""
+
+    @model_validator(mode="after")
+    def _no_faults_in_production(self) -> "SamSettings":
+        if self.fault_points and self.environment != "development":
+            raise ValueError("fault_points exist for tests; environment must be development")
+        return self

@@ -1,0 +1,1 @@
+"""Steps 8 to 10: reserved, signed, verified, stored, audited, returned."""

@@ -1,0 +1,96 @@
+"""Steps 8 to 10, for ``signatures/sign``.
+
+8 the activation opens (``activations.service``), its occurrences are reserved and committed, the key is unwrapped,
+signs and is destroyed, each signature is verified; 9 signatures and the audit's outcome are committed together; 10 they
+are returned in the order of the request.
+
+What is returned is always read back from the rows, and verified again: at most one signature of an occurrence is ever
+stored, so at most one is ever released, whoever runs this at the same time and wherever a crash came.
+"""
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Database
+from hsm_service.sam.activations.domain import match
+from hsm_service.sam.activations.service import Activations, Opened, SignCall
+from hsm_service.sam.activations.store import ActivationStore
+from hsm_service.sam.errors import SignatureNotReleased
+from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.memory import Memory
+from hsm_service.sam.rows import Alarm
+from hsm_service.sam.signatures.signer import Signer, verify_all
+from protocol.algorithms import hashes_digest
+
+
+class Signatures:
+    """``sign(call)``: what the holder approved, to whom it was approved, once."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        audit: AuditChain,
+        clock: Clock,
+        activations: Activations,
+        store: ActivationStore,
+        signer: Signer,
+        memory: Memory,
+        alarm: Alarm,
+        faults: FaultPoints,
+    ) -> None:
+        self._database, self._audit, self._clock = database, audit, clock
+        self._activations, self._store, self._signer = activations, store, signer
+        self._memory, self._alarm, self._faults = memory, alarm, faults
+
+    async def sign(self, call: SignCall) -> list[bytes]:
+        """RSA signatures as they are, ECDSA in DER; the stored ones when this is a retry.
+
+        Raises what ``Activations.open`` raises; HashesNotApproved; SignatureNotReleased; HsmUnavailable.
+        """
+        opened = await self._activations.open(call)  # 8
+        order = match(call.digests, opened.activation.digests)
+        if any(occurrence.signature is None for occurrence in opened.occurrences):
+            await self._sign_and_store(opened)
+        stored = await self._stored(opened)
+        self._faults.reach("9")
+        return [stored[ordinal] for ordinal in order]  # 10
+
+    async def _sign_and_store(self, opened: Opened) -> None:
+        activation = opened.activation
+        if self._memory.released(activation.id) is not None:
+            # The rows say that it was never signed, and this process knows better.
+            await self._alarm.raise_("occurrences.turned_back", "occurrences", activation.id)
+            raise SignatureNotReleased("these signatures were released already")
+        async with self._database.transaction() as connection:  # 8: reserved, and committed, before anything is signed
+            await self._store.reserve(connection, activation.id)
+        self._faults.reach("8-reserved")
+        certificate = opened.credential.usable(self._clock.now()).chain[0]
+        made = await self._signer.sign(self._activations.permit(opened), certificate)
+        async with self._database.transaction() as connection:
+            count = await self._store.store_signatures(connection, activation.id, made, self._clock.now())
+            if count:  # 9: outcome and signatures stand or fall together
+                self._audit.note(
+                    connection,
+                    "signatures.made",
+                    activation=activation.id,
+                    document=activation.document,
+                    credential=activation.credential,
+                    count=count,
+                    hashes=hashes_digest(activation.digests),
+                    algorithm=opened.algorithm.name,
+                )
+            self._faults.reach("8-signed-before-commit")
+        self._faults.reach("8-signed-after-commit")
+
+    async def _stored(self, opened: Opened) -> list[bytes]:
+        """Read back and verified: a row that somebody changed gives nothing away."""
+        rows = await self._store.occurrences(self._database, opened.activation)
+        signatures = [row.signature for row in rows if row.signature is not None]
+        known = self._memory.released(opened.activation.id)
+        if known is not None and known != tuple(signatures):
+            await self._alarm.raise_("occurrences.changed", "occurrences", opened.activation.id)
+            raise SignatureNotReleased("the stored signatures are not those that were released")
+        certificate = opened.credential.usable(self._clock.now()).chain[0]
+        verify_all(certificate, opened.algorithm, tuple(opened.activation.digests), signatures)
+        self._memory.release(opened.activation.id, signatures)
+        return signatures

@@ -1,0 +1,43 @@
+"""When the SAM refuses all work: the database is behind what this process knows outside it, or the HSM is not ready."""
+
+from foundation.audit import AuditChain, DatabaseRolledBack
+from foundation.errors import LinkIdError
+from foundation.logs import get_logger
+from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.errors import WorkRefused
+
+_log = get_logger(__name__)
+
+
+class Watch:
+    """Asked before every call that acts. Closed until ``look`` found everything in order once."""
+
+    def __init__(self, audit: AuditChain, hsm: Hsm) -> None:
+        self._audit, self._hsm = audit, hsm
+        self._stopped: LinkIdError | None = WorkRefused("not looked yet")
+
+    async def look(self) -> None:
+        """Compare the database with the audit head kept outside. Raises DatabaseRolledBack, and then nothing works."""
+        try:
+            await self._audit.check_not_behind()
+        except DatabaseRolledBack as error:
+            _log.error("database_rolled_back", detail=error.detail)
+            self._stopped = error
+            raise
+        self._stopped = None
+
+    def demand_ready(self) -> None:
+        """Raises what stopped us; WorkRefused when the HSM hangs."""
+        if self._stopped is not None:
+            raise WorkRefused(str(self._stopped)) from self._stopped
+        if self._hsm.broken.is_set():
+            raise WorkRefused("the HSM hangs; this process is being replaced", retry_after=5)
+
+    def stop(self, reason: LinkIdError) -> None:
+        """Refuse everything from now on (an append found the chain shortened under us)."""
+        self._stopped = reason
+
+    @property
+    def ready(self) -> bool:
+        """For ``status`` and health."""
+        return self._stopped is None and not self._hsm.broken.is_set()

@@ -1,0 +1,48 @@
+"""A SAM for each test, on its own database; the token is the test process's."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from foundation.clock import FixedClock
+from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.settings import HsmSettings
+from hsm_service.hsm.slots import initialise_sam_slot
+from hsm_service.hsm.token import Token
+from softhsm_config.tokens import Token as TokenFiles
+from tests.sam.world import START, Authority, World, open_world
+from tests.support.postgres import TestDatabase
+
+
+@pytest.fixture(scope="session")
+def hsm_settings(sam_token: TokenFiles, hsm_module: Path) -> HsmSettings:
+    """The SAM's token with its objects."""
+    settings = HsmSettings(module=hsm_module, token_label=sam_token.label, pin=SecretStr(sam_token.pin))
+    initialise_sam_slot(Token(settings), START)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """The AC that every SAM of these tests pins."""
+    return Authority()
+
+
+@pytest.fixture
+async def hsm(hsm_settings: HsmSettings) -> AsyncIterator[Hsm]:
+    """The token for asyncio."""
+    opened = Hsm(hsm_settings)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def world(hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path) -> AsyncIterator[World]:
+    """A SAM that works."""
+    made, close = await open_world(hsm, database, tmp_path / "sam-0.head", FixedClock(START), authority)
+    await made.sam.watch.look()
+    yield made
+    await close()

@@ -1,0 +1,308 @@
+"""A small world around a real SAM: an authority, phones, computers, all in software, all through the private calls.
+
+The SAM is the product's, on a real PostgreSQL and a real SoftHSM. What stands around it is written from
+docs/protocol.md with `protocol` for the bytes (which tests/protocol holds against independent implementations).
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
+from cryptography.x509.oid import NameOID
+
+from foundation.audit import AuditChain
+from foundation.clock import FixedClock
+from foundation.database import Database, open_pool
+from foundation.encoding import b64u, canonical_json, unb64u
+from foundation.errors import LinkIdError
+from foundation.ids import new_id
+from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.process import Pins, Sam, build_sam
+from protocol import activation, decisions, passwords, proofs, statements
+from protocol.algorithms import SIGN_ALGORITHMS
+from protocol.documents import Document
+from protocol.keys import P256Key, sign_raw
+from tests.support.postgres import TestDatabase
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PASSWORD = "Senha1234"
+_KEY_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
+_STRETCHED: dict[tuple[str, bytes], bytes] = {}
+
+
+def raw(text: Any) -> bytes:
+    return unb64u(text, max_len=100_000)
+
+
+def stretched(password: str, salt: bytes) -> bytes:
+    """Argon2 once for each password and salt: the tests are not about its slowness."""
+    key = (password, salt)
+    if key not in _STRETCHED:
+        _STRETCHED[key] = passwords.stretch(password, salt, passwords.Argon2())
+    return _STRETCHED[key]
+
+
+class Authority:
+    """The AC, as far as the SAM knows it: a pinned root certificate and a statement key."""
+
+    def __init__(self) -> None:
+        self.key, self.statement_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        self.issuing_key = ec.generate_private_key(ec.SECP256R1())
+        self.root = self.certificate(self.key, "Root", self.key.public_key(), ca=1)
+        self.issuing = self.certificate(self.key, "Issuing", self.issuing_key.public_key(), ca=0, issuer="Root")
+        self.public = P256Key.from_public(self.statement_key.public_key())
+
+    def certificate(
+        self, key: Any, name: str, public: Any, *, ca: int | None = None, issuer: str | None = None,
+        start: datetime = START - timedelta(days=1), days: int = 1000,
+    ) -> x509.Certificate:  # fmt: skip
+        def named(text: str) -> x509.Name:
+            return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+        usage = dict.fromkeys(_KEY_USAGES, False)
+        usage["digital_signature" if ca is None else "key_cert_sign"] = True
+        return (
+            x509.CertificateBuilder().subject_name(named(name)).issuer_name(named(issuer or name)).public_key(public)
+            .serial_number(x509.random_serial_number()).not_valid_before(start)
+            .not_valid_after(start + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca is not None, ca), True)
+            .add_extension(x509.KeyUsage(**usage), True).sign(key, hashes.SHA256())
+        )  # fmt: skip
+
+    def chain(self, spki: bytes, **changes: Any) -> list[str]:
+        leaf = self.certificate(self.issuing_key, "MARIA DA SILVA:12345678909", load_der_public_key(spki),
+                                issuer="Issuing", **changes)  # fmt: skip
+        return [b64u(one.public_bytes(Encoding.DER)) for one in (leaf, self.issuing)]
+
+    def revocation(self, certificate: str, key: ec.EllipticCurvePrivateKey | None = None) -> str:
+        payload: dict[str, Any] = {
+            "v": 1,
+            "type": "revoked",
+            "serial": "01",
+            "certificate": certificate,
+            "at": 1,
+            "reason": "keyCompromise",
+        }
+        signed = statements.signing_input(payload, kid=self.public.jkt)
+        return statements.assemble(signed, sign_raw(key or self.statement_key, signed))
+
+    def pins(self) -> Pins:
+        return Pins(self.root, {self.public.jkt: self.public})
+
+
+@dataclass
+class Signer:
+    """Whoever signs decisions: a phone, or an emission page."""
+
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    id: str = field(default_factory=lambda: new_id("dev"))
+
+    @property
+    def public(self) -> P256Key:
+        return P256Key.from_public(self.key.public_key())
+
+    def decision(
+        self, statement: statements.Statement, password: str | None = PASSWORD, word: str = "approve", **lies: Any
+    ) -> dict[str, Any]:
+        """What a client sends. ``lies``: ``purpose``, ``document``, ``device``, ``transport_key`` of the proof."""
+        document = statement.document
+        proof = None
+        if word == "approve" and statement.proof is not None and password is not None:
+            claims = proofs.claims_members(
+                lies.get("purpose", statement.proof.purpose),
+                lies.get("document", document),
+                lies.get("device", self.public),
+                lies.get("stretched") or stretched(password, statement.proof.salt),
+            )
+            proof = proofs.encrypt(claims, lies.get("transport_key", statement.proof.transport_key))
+        signature = sign_raw(self.key, decisions.message(document.digest, word, proof))
+        return {"decision": word, "proof": proof, "signature": b64u(signature)}
+
+
+@dataclass
+class Request:
+    """A request for signatures, and the secret that its answer opens with."""
+
+    id: str
+    statement: statements.Statement
+    secret: bytes
+    digests: list[bytes]
+    algorithm: str
+    caller: dict[str, str]
+
+    @property
+    def hash_algorithm(self) -> str:
+        return SIGN_ALGORITHMS[self.algorithm].hash_name
+
+    def call(self, activation_: Any, **changes: Any) -> dict[str, Any]:
+        """The body of signatures/sign."""
+        return {
+            "activation": activation_,
+            "secret": b64u(self.secret),
+            "hashes": [b64u(digest) for digest in self.digests],
+            "hash_algorithm": self.hash_algorithm,
+            "sign_algorithm": self.algorithm,
+            "caller": {name: self.caller[name] for name in ("kind", "id")},
+            **changes,
+        }
+
+
+class World:
+    """One SAM, one authority, one database."""
+
+    def __init__(self, sam: Sam, authority: Authority, clock: FixedClock, database: TestDatabase, head: Path) -> None:
+        self.sam, self.authority, self.clock, self.database, self.head = sam, authority, clock, database, head
+        self.roots: dict[str, P256Key] = {}
+        self.integrator = {"kind": "integrator", "id": new_id("cli"), "name": "Cartório Exemplo"}
+
+    async def call(self, name: str, **body: Any) -> dict[str, Any]:
+        """As over the channel: JSON both ways."""
+        answer = await self.sam.api.calls()[name](json.loads(json.dumps(body)))
+        result: dict[str, Any] = json.loads(json.dumps(answer))
+        return result
+
+    async def refused(self, name: str, **body: Any) -> str:
+        """The code of the error that a call ends in."""
+        try:
+            await self.call(name, **body)
+        except LinkIdError as error:
+            return error.code
+        raise AssertionError(f"{name} was not refused")
+
+    def open(self, statement: Any) -> statements.Statement:
+        """What every client does first."""
+        return statements.open_statement(statement, self.roots, now=self.clock.now())
+
+    # --- ceremonies --------------------------------------------------------------------------------------------------
+
+    async def bound_key(self, algorithm: str = "RSA-2048", page: Signer | None = None) -> dict[str, Any]:
+        """Emission up to the possession, opened."""
+        page = page or Signer()
+        emission = new_id("ems")
+        prepared = await self.call("emission/prepare", emission=emission, key=page.public.jkt, key_algorithm=algorithm)
+        body = page.decision(self.open(prepared["statement"]))
+        keys = await self.call("emission/keys", document=prepared["document"], key_jwk=page.public.jwk, **body)
+        possession = statements.open_root_signed(keys["possession"], "possession", self.roots, now=self.clock.now())
+        return {**possession}
+
+    async def credential(self, algorithm: str = "RSA-2048") -> str:
+        """A credential with a certificate."""
+        possession = await self.bound_key(algorithm)
+        chain = self.authority.chain(raw(possession["spki"]))
+        await self.call("credentials/activate", credential=possession["credential"], chain=chain)
+        return str(possession["credential"])
+
+    async def phone(self, credential: str, phone: Signer | None = None) -> Signer:
+        """A phone paired and tested."""
+        phone = phone or Signer()
+        paired = await self.pair(credential, phone)
+        made = await self.call("documents/test", binding=paired["binding"])
+        await self.decide(phone, made, password=None)
+        return phone
+
+    async def pair(self, credential: str, phone: Signer, password: str = PASSWORD) -> dict[str, Any]:
+        made = await self.call("documents/pair", device=phone.id, device_key=phone.public.jwk,
+                               nickname="Celular", credential=credential)  # fmt: skip
+        return await self.decide(phone, made, password=password)
+
+    async def decide(self, phone: Signer, made: dict[str, Any], **named: Any) -> dict[str, Any]:
+        body = phone.decision(self.open(made["statement"]), **named)
+        return await self.call("documents/decide", document=made["document"], device=phone.id, **body)
+
+    async def computer(self, credential: str, phone: Signer, name: str = "Notebook") -> dict[str, str]:
+        """A computer associated by a phone: who it is as a caller."""
+        id_ = new_id("cmp")
+        computer = {"id": id_, "name": name, "os": "Linux", "key": Signer().public.jwk, "address": "192.0.2.1"}
+        made = await self.call("documents/associate", device=phone.id, credentials=[credential], computer=computer)
+        await self.decide(phone, made)
+        return {"kind": "computer", "id": id_, "name": "as the gateway says"}
+
+    async def ask(
+        self, credential: str, digests: list[bytes] | None = None, algorithm: str = "RSA-PKCS1-SHA256", **changes: Any
+    ) -> Request:
+        """A caller asks for signatures (step 4)."""
+        digests = digests or [secrets.token_bytes(SIGN_ALGORITHMS[algorithm].digest_bytes)]
+        secret, caller = secrets.token_bytes(32), changes.pop("caller", self.integrator)
+        body = {
+            "credential": credential,
+            "caller": caller,
+            "hashes": [b64u(digest) for digest in digests],
+            "hash_algorithm": SIGN_ALGORITHMS[algorithm].hash_name,
+            "sign_algorithm": algorithm,
+            "documents": [{"label": f"contrato {index}.pdf", "size": 1000} for index in range(len(digests))],
+            "activation_key": b64u(activation.activation_key(secret)),
+            **changes,
+        }
+        made = await self.call("documents/sign", **body)
+        return Request(made["document"], self.open(made["statement"]), secret, digests, algorithm, caller)
+
+    async def approve(self, phone: Signer, request: Request, password: str = PASSWORD, **lies: Any) -> dict[str, Any]:
+        """Step 7."""
+        body = phone.decision(request.statement, password, **lies)
+        return await self.call("documents/decide", document=request.id, device=phone.id, **body)
+
+    async def sign(self, request: Request, activation_: Any, **changes: Any) -> list[bytes]:
+        """Steps 8 to 10."""
+        answer = await self.call("signatures/sign", **request.call(activation_, **changes))
+        return [raw(one) for one in answer["signatures"]]
+
+    def verify(self, certificate: x509.Certificate, request: Request, signatures: list[bytes]) -> None:
+        for digest, signature in zip(request.digests, signatures, strict=True):
+            SIGN_ALGORITHMS[request.algorithm].verify(certificate.public_key(), signature, digest)  # type: ignore[arg-type]
+
+    async def certificate(self, credential: str) -> x509.Certificate:
+        rows = await self.sql("SELECT chain FROM sam.credential_facts WHERE id = $1", credential)
+        return x509.load_der_x509_certificate(rows[0]["chain"][0])
+
+    # --- an attacker who owns the database -------------------------------------------------------------------------
+
+    async def sql(self, statement: str, *args: Any) -> list[Any]:
+        """As the superuser: no grant and no trigger stops it."""
+        connection = await asyncpg.connect(self.database.dsn())
+        try:
+            await connection.execute("SET session_replication_role = replica")
+            rows: list[Any] = await connection.fetch(statement, *args)
+            return rows
+        finally:
+            await connection.close()
+
+    async def events(self) -> list[str]:
+        """What the audit says, in order."""
+        rows = await self.sql("SELECT body FROM audit.lines ORDER BY seq")
+        return [json.loads(row["body"])["event"] for row in rows]
+
+
+async def open_world(
+    hsm: Hsm, database: TestDatabase, head: Path, clock: FixedClock, authority: Authority, **parts: Any
+) -> tuple[World, Callable[[], Any]]:
+    """A SAM over these, and how to close it."""
+    pool = await open_pool(database.dsn("linkid_sam"), max_size=20)
+    opened = Database(pool)
+    audit = AuditChain(opened, "sam-0", clock, head)
+    sam = await build_sam(hsm, opened, audit, authority.pins(), clock=clock, **parts)
+    world = World(sam, authority, clock, database, head)
+    root = await hsm.root()
+    world.roots = {root.jkt: root}
+    return world, opened.close
+
+
+def digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def altered(document: Document, **members: Any) -> Document:
+    """The same document, saying something else."""
+    return Document.parse(canonical_json({**document.members, **members}))
