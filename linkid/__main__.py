@@ -26,8 +26,12 @@ COMMANDS: Final = {
     "migrate": Command("linkid.commands.migrate", "make the database's roles, and bring its tables up to date"),
     "hsm": Command("linkid.commands.hsm", "make tokens and the keys in them"),
     "gateway": Command("linkid.commands.gateway", "serve everything that the internet reaches, except static files"),
+    "sam": Command("linkid.commands.sam", "run a signature activation module"),
     "ac": Command("linkid.commands.ac", "run the certificate authority"),
     "app-host": Command("linkid.commands.app_host", "serve the phone app and the emission page"),
+    "operator": Command("linkid.commands.operator", "make the key that signs orders"),
+    "request": Command("linkid.commands.request", "order a certificate for a person"),
+    "certificate": Command("linkid.commands.certificate", "list, show and revoke certificates"),
 }
 """Modules are imported only for the command asked for: the app host never loads what the SAM needs."""
 

@@ -10,7 +10,6 @@ from linkid.settings import Settings
 def ac_settings(settings: Settings) -> AcSettings:
     """For the process that runs the authority, and for no other: it carries the slot's PIN."""
     places = settings.places
-    pki = f"{settings.url('pki')}/pki"
     return AcSettings(
         dsn=settings.dsn("ac"),
         hsm=settings.hsm("ac"),
@@ -20,5 +19,11 @@ def ac_settings(settings: Settings) -> AcSettings:
         head_file=places.head("ac"),
         trust_file=places.trust,
         operators_file=places.operators,
-        authority=Authority(cps_url=f"{pki}/dpc.txt", pki_urls=(pki, f"{settings.url('gateway')}/pki")),
+        authority=authority(settings),
     )
+
+
+def authority(settings: Settings) -> Authority:
+    """How the authority calls itself, and the two places where it publishes."""
+    pki = f"{settings.url('pki')}/pki"
+    return Authority(cps_url=f"{pki}/dpc.txt", pki_urls=(pki, f"{settings.url('gateway')}/pki"))

@@ -58,8 +58,10 @@ from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
+from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.scans import ScanService
 from pairing.web import Doorkeeper, pairing_routes
 from push.adapters.inbox import DevelopmentInbox
 from push.adapters.live_bells import LiveBells, LiveListener
@@ -145,7 +147,7 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         settings=settings,
         clock=clock,
         database=database,
-        audit=AuditChain(database, chain, clock, settings.places.head(chain)),
+        audit=AuditChain(database, chain, clock),  # no head outside: the gateway is believed in nothing
         sams=await stack.enter_async_context(PrivateClient(settings.sam_targets(), tls=tls)),
         ac=await stack.enter_async_context(PrivateClient(settings.ac_address, tls=tls)),
         replays=DatabaseReplayCache(database),
@@ -185,13 +187,15 @@ async def _mount(app: web.Application, ground: Ground, stack: AsyncExitStack) ->
         app_host=settings.url("app").partition("://")[2],
         messages_per_day=settings.pairing.messages_per_day,
     )
-    links = LinkService(database, clock, audit, code_key=code_key, sam=sam, holders=holders, app=settings.url("app"))
+    life = LinkLife(database, audit, code_key, sam)
+    links = LinkService(database, clock, audit, life=life, sam=sam, holders=holders, app=settings.url("app"))
+    scans = ScanService(database, clock, audit, life=life, sam=sam, app=settings.url("app"))
     decisions = DecisionService(
-        database, clock, audit, sam=sam, holders=holders, doorbell=push.doorbell, callers=callers, links=links
+        database, clock, audit, sam=sam, holders=holders, doorbell=push.doorbell, callers=callers, scans=scans
     )
     computers = ComputerService(database, clock, audit, sam)
     doorkeeper = Doorkeeper(dpop, phones, ground.origin, ground.proxies)
-    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, computers))
+    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers))
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
 
     # signing: a request's life

@@ -66,6 +66,11 @@ class Places:
         """Public keys of the operators whose orders count: pinned beside SAM and AC, never a row."""
         return self.var / "pki" / "operators.json"
 
+    @property
+    def root_certificate(self) -> Path:
+        """The authority's root (PEM), which SAMs pin and verifiers trust."""
+        return self.pki / "root.pem"
+
     def head(self, chain: str) -> Path:
         """The last audit head of one writer."""
         return self.heads / f"{chain}.json"

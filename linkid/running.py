@@ -15,8 +15,8 @@ from linkid.platform import ProgramMissing
 from linkid.settings import Settings
 
 
-def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
-    """Run *work* until it ends or we are told to stop; the exit code. Failures are told in one line, and in the log."""
+def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
+    """Run *work* until it ends (returning the exit code) or we are told to stop. A failure is told in a line."""
     configure("json" if settings.environment == "production" else "console", process=name)
     try:
         return asyncio.run(_until_told(work))
@@ -26,7 +26,7 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
         return 1
 
 
-async def _until_told(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+async def _until_told(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -36,8 +36,7 @@ async def _until_told(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
     if running.done():
-        running.result()
-        return 0
+        return running.result() or 0
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running

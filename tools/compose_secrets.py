@@ -34,11 +34,11 @@ def main(folder: Path = FOLDER) -> int:
     folder.mkdir(mode=0o700, parents=True)
     password = secrets.token_urlsafe(24)
     write(folder, "db-postgres", password, POSTGRES_USER)
-    write(folder, "pairing-key", secrets.token_hex(32))
+    write(folder, "gateway", secrets.token_hex(32))
     write(folder, "db-superuser", f"postgresql://postgres:{password}@postgres/linkid")
     for role in ROLES:
         write(folder, f"db-{role}", f"postgresql://linkid_{role}:{secrets.token_urlsafe(24)}@postgres/linkid")
-    print(f"{folder}: {len(list(folder.iterdir()))} secrets written; put the SMS provider's into the file sms")
+    print(f"{folder}: {len(list(folder.iterdir()))} secrets written; put the SMS provider's into the file sms, the e-mail server's into smtp")
     if os.geteuid() != 0:
         print(f"and give them to those who read them:  sudo chown {CONTAINER_USER} {folder}/*")
         print(f"                                       sudo chown {POSTGRES_USER} {folder}/db-postgres")

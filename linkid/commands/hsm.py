@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
+from typing import TYPE_CHECKING, Final, Literal
 
-from foundation.clock import SystemClock
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from foundation.clock import Clock, SystemClock
 from foundation.errors import LinkIdError
 from linkid.platform import ProgramMissing, program
 from linkid.settings import Settings
 from linkid.trust import note_root
 from softhsm_config.tokens import TokenFailed, ensure_token
+
+if TYPE_CHECKING:
+    from hsm_service.hsm.facade import Hsm
+
+_MAKING_SECONDS: Final = 120.0
+"""RSA-4096 is found by luck, twice."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,29 +42,39 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
             places = settings.places
             token = ensure_token(given.process, places.tokens, places.secrets, program("softhsm-module"))
             os.environ["SOFTHSM2_CONF"] = str(token.conf)  # before the module is loaded, which reads it once
-        _make_keys(settings, given.process)
+        asyncio.run(_make_keys(settings, given.process))
     except (TokenFailed, ProgramMissing, LinkIdError, OSError) as error:
         print(f"linkid hsm init: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _make_keys(settings: Settings, process: str) -> None:
-    # Imported here, so that a machine without this slot never loads the PKCS#11 binding for `--help`.
+async def _make_keys(settings: Settings, process: Literal["sam", "ac"]) -> None:
+    # Imported here, so that `linkid --help` never loads the PKCS#11 binding.
+    from hsm_service.hsm.facade import Hsm
     from hsm_service.hsm.slots import initialise_ac_slot, initialise_sam_slot
-    from hsm_service.hsm.token import Token
 
-    now = SystemClock().now()
-    if process == "sam":
-        token = Token(settings.hsm("sam"))
-        token.open()
-        root = initialise_sam_slot(token, now)
-        complete = note_root(settings, "sam", root)
-    else:
-        token = Token(settings.hsm("ac"))
-        token.open()
-        root = initialise_ac_slot(token, now)
-        complete = note_root(settings, "ac", root)
+    clock = SystemClock()
+    hsm = Hsm(settings.hsm(process))
+    await hsm.open()
+    try:
+        initialise = initialise_sam_slot if process == "sam" else initialise_ac_slot
+        root = await hsm.run(lambda: initialise(hsm.token, clock.now()), deadline=_MAKING_SECONDS)
+        complete = note_root(settings, process, root)
+        if process == "ac":
+            await _make_certificates(settings, hsm, clock)
+    finally:
+        await hsm.close()
     print(f"the keys of {process} are there, its root is {root.jkt}")
     if complete:
         print(f"clients trust what {settings.places.trust.name} names")
+
+
+async def _make_certificates(settings: Settings, hsm: Hsm, clock: Clock) -> None:
+    """The authority's own certificates: the SAM pins the root, so it must be there before a SAM starts."""
+    from issuance.ac.adapters.hsm import HsmAuthorityKeys
+    from issuance.ac.service.founding import found
+    from linkid.authority import authority
+
+    chain = await found(HsmAuthorityKeys(hsm, clock), settings.places.pki, authority(settings), clock.now())
+    settings.places.root_certificate.write_bytes(chain.root.public_bytes(Encoding.PEM))

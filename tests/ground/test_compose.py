@@ -70,7 +70,7 @@ def test_every_container_has_the_settings_that_production_demands(services: dict
         settings = load_settings(None, environ)
         settings.demand(service["command"][0])
         assert settings.environment == "production"
-        assert (settings.sms is not None) == (name in GATEWAYS), name
+        assert (settings.push.missing() == []) == (name in GATEWAYS), name
 
 
 def test_token_and_pin_are_mounted_in_sam_and_ac_only(services: dict[str, Service]) -> None:
@@ -116,8 +116,8 @@ def test_each_process_has_its_own_database_password_only(compose: dict[str, Any]
         "sam-0": {"db-sam"},
         "sam-1": {"db-sam"},
         "ac": {"db-ac"},
-        "gateway-0": {"db-gateway", "pairing-key", "sms"},
-        "gateway-1": {"db-gateway", "pairing-key", "sms"},
+        "gateway-0": {"db-gateway", "gateway", "sms", "smtp"},
+        "gateway-1": {"db-gateway", "gateway", "sms", "smtp"},
         "app-host": set(),
     }
     assert {name for name, kept in secrets.items() if "db-superuser" in kept} == {"migrate"}
@@ -168,7 +168,7 @@ def test_secrets_are_made_once_and_private(tmp_path: Path, compose: dict[str, An
     told = subprocess.run(tool, capture_output=True, text=True, check=True).stdout
     made = {file.name: file.read_text() for file in folder.iterdir()}
     named = {Path(entry["file"]).name for entry in compose["secrets"].values()}
-    assert named - set(made) == {"sms"}  # the provider's, which only the operator has
+    assert named - set(made) == {"sms", "smtp"}  # the providers', which only the operator has
     assert "sms" in told
     for file in folder.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
