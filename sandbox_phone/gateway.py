@@ -94,7 +94,6 @@ class Gateway:
                 method,
                 self._url + path,
                 json=body,
-                headers=self._headers(method, path),
                 allow_redirects=False,
                 ssl=self._tls,
             ) as answer:
@@ -115,7 +114,7 @@ class Gateway:
         try:
             async with self._open().get(
                 self._url + path,
-                headers={**self._headers("GET", path), "Accept": "text/event-stream"},
+                headers={"Accept": "text/event-stream"},
                 timeout=timeout,
                 allow_redirects=False,
                 ssl=self._tls,
@@ -129,16 +128,19 @@ class Gateway:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), middlewares=(self._prove,)
+            )
         return self._session
 
-    def _headers(self, method: str, path: str) -> dict[str, str]:
-        url = self._url + path.partition("?")[0]
-        jti = secrets.token_urlsafe(16)
-        headers = {"DPoP": jws.dpop(self._key, method, url, token=self.token, jti=jti, now=self._clock())}
+    async def _prove(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Every attempt has a proof of its own: aiohttp repeats a GET whose connection died."""
+        url, jti = str(request.url.with_query(None)), secrets.token_urlsafe(16)
+        now = self._clock()
+        request.headers["DPoP"] = jws.dpop(self._key, request.method, url, token=self.token, jti=jti, now=now)
         if self.token is not None:
-            headers["Authorization"] = f"DPoP {self.token}"
-        return headers
+            request.headers["Authorization"] = f"DPoP {self.token}"
+        return await send(request)
 
 
 async def _events(stream: aiohttp.StreamReader) -> AsyncIterator[tuple[str, dict[str, Any]]]:

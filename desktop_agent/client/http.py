@@ -95,11 +95,17 @@ class Caller:
         """
         if self._session is None:
             raise RuntimeError("use Caller as an async context manager")
-        headers = {"DPoP": self._proof(method, path, token), "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"DPoP {token}"
         if prefer is not None:
             headers["Prefer"] = prefer
+
+        async def prove(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+            # Here and not above: aiohttp repeats a GET whose connection died, and a proof sent twice is a replay.
+            request.headers["DPoP"] = self._proof(method, path, token)
+            return await send(request)
+
         try:
             async with self._session.request(
                 method,
@@ -107,6 +113,7 @@ class Caller:
                 json=body,
                 data=form,
                 headers=headers,
+                middlewares=(prove,),
                 allow_redirects=False,
                 ssl=self._tls,
                 timeout=aiohttp.ClientTimeout(total=seconds),

@@ -1,5 +1,7 @@
 """PDFs of every kind the agent may meet, made by pyHanko's writer; and two strangers' verdicts on signatures."""
 
+# mypy: disable-error-code="no-untyped-call"
+
 import asyncio
 import subprocess
 from io import BytesIO
@@ -48,7 +50,7 @@ def signed_by(
     path: Path, holder: Holder, *, certify: fields.MDPPerm | None = None, lock: fields.FieldMDPSpec | None = None
 ) -> Path:
     """Sign ``path`` in place, by a key in memory: somebody else's earlier signature."""
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+    store = SimpleCertificateStore()
     store.register_multiple([asn1_x509.Certificate.load(item) for item in holder.chain])
     pkcs8 = holder.key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
