@@ -168,6 +168,6 @@ def _plain(value: object) -> Any:
     """Mappings and sequences that are not dict and list."""
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, Sequence):
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return list(value)
     raise TypeError(f"not JSON: {type(value).__name__}")

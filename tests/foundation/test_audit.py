@@ -47,6 +47,12 @@ async def tamperer(database: TestDatabase) -> AsyncIterator["asyncpg.Connection[
     await connection.close()
 
 
+@pytest.fixture
+def sam_nowhere() -> Database:
+    """A database that is never asked."""
+    return Database(None)  # type: ignore[arg-type]
+
+
 def chain_of(database: Database, head_file: Path | None = None, name: str = "sam-0") -> AuditChain:
     """A chain with a clock that stands still."""
     return AuditChain(database, name, FixedClock(NOW), head_file)
@@ -144,6 +150,21 @@ def test_field_names_are_ours(name: str) -> None:
     """No field can pose as one of the line's own members."""
     with pytest.raises(Internal):
         next_line("sam-0", Head(0, GENESIS), NOW, "x", {name: "a"})
+
+
+def test_lines_are_bounded() -> None:
+    """Many fields of good length are still too much for one line."""
+    fields = {f"field_{n}": "x" * 128 for n in range(60)}
+
+    with pytest.raises(Internal, match="audit line of"):
+        next_line("sam-0", Head(0, GENESIS), NOW, "x", fields)
+
+
+@pytest.mark.parametrize("name", ["", "Sam-0", "sam_0", "-sam", "s" * 33])
+def test_chain_names_are_ours(sam_nowhere: Database, name: str) -> None:
+    """As the database's own check has it."""
+    with pytest.raises(ValueError, match="not a chain name"):
+        chain_of(sam_nowhere, name=name)
 
 
 @pytest.mark.parametrize("event", ["", "Approval", "approval consumed", "approval.", ".x", "12345678909"])
@@ -342,6 +363,11 @@ TAMPERING = {
         " WHERE seq = 2",
         2,
     ),
+    "not JSON": (
+        "UPDATE audit.lines SET body = 'x', hash = sha256((SELECT hash FROM audit.lines WHERE seq = 1) || 'x'::bytea)"
+        " WHERE seq = 2",
+        2,
+    ),
     "uncanonical": (
         "UPDATE audit.lines l SET body = n.body, hash = sha256(p.hash || n.body) FROM audit.lines p,"
         " (SELECT (convert_from(body,'UTF8') || ' ')::bytea AS body FROM audit.lines WHERE seq = 2) n"
@@ -424,6 +450,24 @@ async def test_a_rewritten_database_is_noticed_even_when_it_went_on(
     assert (await verify(sam, "sam-0")).good
     with pytest.raises(DatabaseRolledBack):
         await chain.check_not_behind()
+    report = await verify(sam, "sam-0", kept=await chain.kept_head())
+    assert report.bad is not None
+    assert (report.bad.seq, report.bad.reason) == (2, "the line is another one than the one kept outside the database")
+
+
+async def test_a_chain_without_a_file_knows_no_past(sam: Database) -> None:
+    """Nothing is kept, nothing is compared at the start."""
+    chain = chain_of(sam)
+    await write(sam, chain, "one")
+
+    assert await chain.kept_head() is None
+    await chain.check_not_behind()
+
+
+async def test_an_empty_batch_is_nothing(sam: Database) -> None:
+    """No line, no error."""
+    async with sam.transaction() as connection:
+        assert await chain_of(sam).append_many(connection, []) == []
 
 
 async def test_a_database_restored_under_a_running_process_is_noticed(

@@ -5,9 +5,11 @@ import io
 import os
 import socket
 import stat
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -209,6 +211,21 @@ def test_error_on_the_wire() -> None:
     }
 
 
+def test_a_client_needs_a_target() -> None:
+    """An empty list is a mistake in the settings."""
+    with pytest.raises(ValueError, match="at least one target"):
+        PrivateClient([])
+
+
+async def test_mappings_of_any_kind_can_be_sent(client: PrivateClient) -> None:
+    """Read-only views and tuples too; bytes and objects are a mistake of the caller's."""
+    sent: JsonObject = MappingProxyType({"a": (1, 2), "b": MappingProxyType({"c": deque([3])})})
+    assert (await client.call("documents/echo", sent))["said"] == {"a": [1, 2], "b": {"c": [3]}}
+    for wrong in (b"x", object(), {1}):
+        with pytest.raises(TypeError, match="not JSON"):
+            await client.call("documents/echo", {"x": wrong})  # type: ignore[dict-item]
+
+
 async def test_nobody_there_is_not_delivered(path: Path) -> None:
     """The call did not happen; and that is temporary."""
     async with PrivateClient(f"unix:{path}") as client:
@@ -335,6 +352,18 @@ async def test_a_stale_socket_is_replaced(path: Path) -> None:
     async with await serve_private(private_app(CALLS), f"unix:{path}") as server:
         async with PrivateClient(server.address) as client:
             assert await client.call("documents/echo")
+
+
+async def test_a_folder_that_is_not_there_is_told(path: Path) -> None:
+    """OSError, and nothing is left open."""
+    with pytest.raises(OSError):
+        await serve_private(private_app(CALLS), f"unix:{path}/deeper.sock")
+
+
+async def test_closing_survives_a_removed_socket(path: Path) -> None:
+    """Somebody cleaned up before us."""
+    async with await serve_private(private_app(CALLS), f"unix:{path}"):
+        path.unlink()
 
 
 async def test_a_live_socket_is_respected(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import asyncpg
@@ -98,6 +99,67 @@ async def test_savepoint_lets_a_part_fail(opened: Database) -> None:
         await connection.execute("INSERT INTO shop.codes VALUES (3, 'c')")
 
     assert [row["id"] for row in await opened.fetch("SELECT id FROM shop.codes ORDER BY id")] == [1, 3]
+
+
+async def test_a_good_savepoint_stays(opened: Database) -> None:
+    """And many rows go in with one statement."""
+    async with opened.transaction() as connection:
+        async with connection.savepoint():
+            await connection.executemany("INSERT INTO shop.codes VALUES ($1, $2)", [(1, "a"), (2, "b")])
+
+    assert await count(opened) == 2
+
+
+async def test_rows_come_one_by_one(opened: Database) -> None:
+    """A result that would not fit in memory; left early without harm."""
+    async with opened.transaction() as connection:
+        seen = []
+        async with aclosing(connection.cursor("SELECT generate_series(1, 1000000) AS n", prefetch=10)) as rows:
+            async for row in rows:
+                seen.append(row["n"])
+                if len(seen) == 25:
+                    break
+        assert await connection.fetchval("SELECT 7") == 7
+
+    assert seen == list(range(1, 26))
+
+
+async def test_retrying_gives_up(opened: Database) -> None:
+    """After the attempts asked for, the contention is told."""
+    tries = 0
+
+    async def unlucky(_connection: Connection) -> None:
+        nonlocal tries
+        tries += 1
+        raise Contended
+
+    with pytest.raises(Contended):
+        await opened.retrying(unlucky, attempts=3)
+    assert tries == 3
+
+
+async def test_contention_at_commit_is_contended(opened: Database) -> None:
+    """Serialisable transactions may learn only at COMMIT that they cannot both be."""
+    await opened.execute("INSERT INTO shop.codes VALUES (1, 'a'), (2, 'b')")
+    both_read = asyncio.Barrier(2)
+
+    async def swap(read: int, write: int) -> None:
+        async with opened.transaction(isolation="serializable") as connection:
+            owner = await connection.fetchval("SELECT owner FROM shop.codes WHERE id = $1", read)
+            await connection.execute("UPDATE shop.codes SET owner = $1 WHERE id = $2", owner, write)
+            await both_read.wait()
+
+    outcomes = await asyncio.gather(swap(1, 2), swap(2, 1), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome] == [Contended]
+
+
+async def test_a_closed_database_is_unavailable(opened: Database, empty_database: TestDatabase) -> None:
+    """While shutting down."""
+    database = Database(await open_pool(empty_database.dsn()))
+    await database.close()
+
+    with pytest.raises(Unavailable):
+        await database.ping()
 
 
 async def test_hooks_run_around_the_commit(opened: Database) -> None:

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import NotAuthenticated
-from foundation.ids import BadToken, is_id, new_id, new_token, parse_token, same, secret_digest, secret_matches
+from foundation.ids import (
+    BadToken,
+    digest_text,
+    is_id,
+    new_id,
+    new_token,
+    parse_token,
+    same,
+    secret_digest,
+    secret_matches,
+)
 
 
 def test_id_is_prefix_and_26_crockford_characters() -> None:
@@ -114,6 +124,11 @@ def test_secret_is_kept_as_sha256() -> None:
     assert secret_matches("abc", secret_digest("abc"))
     assert not secret_matches("abd", secret_digest("abc"))
     assert not secret_matches("abc", b"")
+
+
+def test_digest_text_is_b64u_of_sha256() -> None:
+    """How digests are written in documents and in the audit."""
+    assert digest_text(b"") == "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 
 
 def test_same_compares_text_and_bytes() -> None:

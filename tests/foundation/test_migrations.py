@@ -131,6 +131,27 @@ def test_file_names_are_checked(shop: Package, name: str, message: str) -> None:
         history(part)
 
 
+def test_editors_leftovers_are_no_migrations(shop: Package) -> None:
+    """Hidden files and Python's own are passed over."""
+    part, folder = shop
+    (folder / ".0001_codes.sql.swp").write_text("x")
+    (folder / "__init__.py").write_text("")
+
+    assert [str(one) for one in history(part)] == ["shop/0001_codes"]
+
+
+async def test_a_role_without_scram_gets_it(empty_database: TestDatabase) -> None:
+    """A password stored in another way, or none, is replaced."""
+    connection = await asyncpg.connect(empty_database.dsn())
+    query = "SELECT rolpassword FROM pg_authid WHERE rolname = 'linkid_ac'"
+    for stored in ("'md5" + "0" * 32 + "'", "NULL", "'SCRAM-SHA-256$4096:AAAA$AAAA:AAAA'"):
+        await connection.execute(f"UPDATE pg_authid SET rolpassword = {stored} WHERE rolname = 'linkid_ac'")
+        await ensure_roles(empty_database.dsn(), PASSWORDS)
+        assert (await connection.fetchval(query)).startswith("SCRAM-SHA-256$4096:")
+    await connection.close()
+    await (await asyncpg.connect(empty_database.dsn("linkid_ac"))).close()
+
+
 async def test_missing_roles_are_named(empty_database: TestDatabase, shop: Package) -> None:
     """Grants need their roles; what is missing is said before anything is done."""
     with pytest.raises(BadMigration, match="missing database roles: linkid_nobody"):

@@ -30,6 +30,8 @@ def test_queries_are_attributes() -> None:
     assert next(iter(queries)).purpose == "Consume the code. Two rivals cannot both win."
     assert next(iter(queries)).source == "x.sql:3"
     assert len(queries) == 2
+    assert all(query in queries for query in queries)
+    assert "take_code" not in queries
 
 
 def test_unknown_name_names_the_file() -> None:

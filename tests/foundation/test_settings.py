@@ -27,12 +27,25 @@ class WebPart(Section):
     https: bool = False
 
 
+class Deep(Section):
+    """A section within an optional one."""
+
+    colour: str = "red"
+
+
+class Optional(Section):
+    """A section that may be left out."""
+
+    deep: Deep | None = None
+
+
 class Example(Section):
     """What the wrong files are wrong about."""
 
     environment: Literal["development", "production"]
     database: DatabasePart
     web: WebPart = WebPart()
+    more: Optional | None = None
 
     @model_validator(mode="after")
     def _production_is_outside(self) -> "Example":
@@ -175,6 +188,30 @@ def test_wrong_environment_is_named(good: Path, environ: dict[str, str], message
         load(Example, good, environ)
 
     assert caught.value.problems == (message,)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[more.deep]\ncolor = 'x'", "more.deep.color: unknown key; did you mean colour?"),
+        ("[more.deep.colour]\nx = 1", "more.deep.colour: expected text"),
+        ("[[more]]\nx = 1", "more: expected a section of keys"),
+    ],
+)
+def test_optional_sections_are_looked_into(good: Path, text: str, line: str) -> None:
+    """Guesses and expectations there too."""
+    good.write_text(good.read_text() + text)
+
+    with pytest.raises(SettingsError) as caught:
+        load(Example, good, {})
+
+    assert caught.value.problems == (f"{good}: {line}",)
+
+
+def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
+    """Said as the system says it."""
+    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
+        load(Example, tmp_path, {})
 
 
 def test_secret_file_by_environment(good: Path) -> None:

@@ -121,6 +121,16 @@ async def test_old_tls_is_refused(folder: Path) -> None:
             await asyncio.open_connection(host, int(port), ssl=old)
 
 
+def test_a_strangers_certificate_in_the_folder_is_replaced(folder: Path, tmp_path: Path) -> None:
+    """One that our authority did not sign is of no use to the phone."""
+    authority = DevelopmentAuthority(folder, NOW)
+    files = authority.server(HOSTS)
+    other = DevelopmentAuthority(tmp_path / "other", NOW).server(HOSTS)
+    files.certificate.write_bytes(other.certificate.read_bytes())
+
+    certificate(authority.server(HOSTS).certificate).verify_directly_issued_by(certificate(authority.certificate_file))
+
+
 def test_wrong_files_fail_at_once(folder: Path, tmp_path: Path) -> None:
     """A key of another certificate, or a missing file, is found before anything listens."""
     authority = DevelopmentAuthority(folder, NOW)

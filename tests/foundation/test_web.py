@@ -76,6 +76,19 @@ async def _redirect(_request: web.Request) -> web.Response:
     raise web.HTTPFound("/elsewhere")
 
 
+async def _http(request: web.Request) -> web.Response:
+    status = int(request.match_info["status"])
+    if status == 413:
+        raise web.HTTPRequestEntityTooLarge(1, 2)
+    kinds: dict[int, type[web.HTTPException]] = {
+        403: web.HTTPForbidden,
+        415: web.HTTPUnsupportedMediaType,
+        502: web.HTTPBadGateway,
+        503: web.HTTPServiceUnavailable,
+    }
+    raise kinds[status](text="internal text")
+
+
 async def _stream(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
@@ -101,6 +114,7 @@ ROUTES = [
     web.get("/api/break", _break),
     web.get("/redirect", _redirect),
     web.get("/api/stream", _stream),
+    web.get("/api/http/{status}", _http),
     web.get("/page", _page),
     web.get("/api/slow", _slow),
 ]
@@ -248,6 +262,25 @@ async def test_the_unexpected_is_opaque_and_logged(client: ClientSession, caplog
     assert json.loads(text)["code"] == "internal_error"
     assert "1234" not in text
     assert "RuntimeError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("status", "ours", "code"),
+    [
+        (403, 400, "bad_request"),
+        (413, 413, "body_too_large"),
+        (415, 415, "unsupported_media_type"),
+        (503, 503, "unavailable"),
+        (502, 500, "internal_error"),
+    ],
+)
+async def test_what_aiohttp_raises_speaks_our_dialect(client: ClientSession, status: int, ours: int, code: str) -> None:
+    """With none of its texts."""
+    async with client.get(f"/api/http/{status}") as response:
+        said = await response.json()
+
+    assert (response.status, said["code"]) == (ours, code)
+    assert "internal text" not in json.dumps(said)
 
 
 async def test_no_route_and_no_method(client: ClientSession) -> None:
