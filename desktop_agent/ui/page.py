@@ -130,18 +130,19 @@ class LocalPage:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """Steps 1 to 4 above, in the order 2, 3, 1, 4."""
-        try:
-            answer: web.StreamResponse
-            if not self._is_ours(request):
-                answer = _refusal("Este endereço só atende à página aberta pelo linkid-desktop.")
-            elif (given := request.query.get("t")) is not None:
-                answer = self._open(given)
-            elif not hmac.compare_digest(request.cookies.get(self._cookie, "").encode(), self._session.encode()):
-                answer = _refusal("Abra a página pelo endereço que o linkid-desktop mostra no terminal.")
-            else:
+        answer: web.StreamResponse
+        if not self._is_ours(request):
+            answer = _refusal("Este endereço só atende à página aberta pelo linkid-desktop.")
+        elif (given := request.query.get("t")) is not None:
+            answer = self._open(given)
+        elif not hmac.compare_digest(request.cookies.get(self._cookie, "").encode(), self._session.encode()):
+            answer = _refusal("Abra a página pelo endereço que o linkid-desktop mostra no terminal.")
+        else:
+            try:
                 answer = await handler(request)
-        except web.HTTPException as error:
-            answer = error
+            except web.HTTPException as error:
+                error.headers.update(_HEADERS)
+                raise
         if not answer.prepared:
             answer.headers.update(_HEADERS)
         return answer
