@@ -216,7 +216,7 @@ WHERE computer.id = $1
 
 -- name: touch_computer
 -- A computer was used; minutes are exact enough.
-UPDATE pairing.computers SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2 - interval '1 minute';
+UPDATE pairing.computers SET last_used_at = $2::timestamptz WHERE id = $1 AND last_used_at < $2::timestamptz - interval '1 minute';
 
 -- name: end_association
 -- A phone takes back what it gave a computer.
