@@ -4,8 +4,8 @@ import asyncio
 import base64
 from typing import Any
 
-import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
@@ -323,7 +323,7 @@ async def test_a_computer_without_a_good_proof_has_no_token(world: World, kind: 
     if kind == "replayed":
         assert (await send(world, computer, DPoP=good))[0] == 200
     if kind == "twice":
-        headers = aiohttp.typedefs.CIMultiDict([("DPoP", good), ("DPoP", computer.proof("POST", TOKEN))])
+        headers = CIMultiDict([("DPoP", good), ("DPoP", computer.proof("POST", TOKEN))])
         async with world.client.post(TOKEN, data=computer.token_form(), headers=headers) as response:
             status, body = response.status, await response.json()
     else:

@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from foundation.channel import Call, private_app
 from foundation.clock import Clock
 from foundation.encoding import JsonObject, b64u, unb64u
-from foundation.errors import BadInput, Conflict, Gone, NotFound, NotPermitted
+from foundation.errors import Gone, LinkIdError, NotFound, NotPermitted
 from foundation.ids import new_id
 from protocol.activation import activation_key
 from protocol.algorithms import SIGN_ALGORITHMS, agree
 from protocol.documents import Document, clean
+from protocol.errors import SealBroken
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
 from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
@@ -31,40 +32,11 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 ACTIVATION_SECONDS = 300
 
 
-class SamUnknown(NotFound):
-    """As the SAM names what is not there."""
-
-    code = "double_unknown"
-
-
-class SamMembers(BadInput):
-    """A call whose body is not what section 10 says."""
-
-    code = "double_members"
-
-
-class SamHashes(NotPermitted):
-    """Hashes that were not approved, or signed already."""
-
-    code = "hashes_not_approved"
-
-
-class SamSeal(NotPermitted):
-    """Another secret."""
-
-    code = "double_seal_broken"
-
-
-class SamActivationOver(Gone):
-    """Too late."""
-
-    code = "activation_expired"
-
-
-class SamNotActive(Conflict):
-    """Not a credential that signs."""
-
-    code = "double_not_active"
+def says(code: str, family: type[LinkIdError] = NotFound, *, retry_after: int | None = None) -> LinkIdError:
+    """An error under the SAM's code. No class of its own: a process may know the SAM's, and a code has one class."""
+    error = family(retry_after=retry_after)
+    error.code = code  # type: ignore[misc]
+    return error
 
 
 @dataclass
@@ -143,15 +115,15 @@ class SigningSam:
         )
         credential = self.credentials.get(str(body["credential"]))
         if credential is None:
-            raise SamUnknown()
+            raise says("credential_unknown")
         hashes = _digests(body["hashes"])
         agree(credential.key_algorithm, str(body["sign_algorithm"]), str(body["hash_algorithm"]), hashes)
         documents: Any = body["documents"]
         caller: Any = body["caller"]
         if len(documents) != len(hashes) or set(caller) != {"kind", "id", "name"}:
-            raise SamMembers("as many documents as hashes; a caller has kind, id, name")
+            raise AssertionError("as many documents as hashes; a caller has kind, id, name")
         if len(unb64u(str(body["activation_key"]), max_len=32)) != 32:
-            raise SamMembers("activation_key")
+            raise AssertionError("activation_key")
         members: dict[str, Any] = {
             "credential": body["credential"],
             "certificate": b64u(hashlib.sha256(credential.certificate).digest()),
@@ -207,21 +179,21 @@ class SigningSam:
         )
         held = next((one for one in self.held.values() if one.activation == body["activation"]), None)
         if held is None:
-            raise SamUnknown()
+            raise says("activation_unknown")
         caller: Any = body["caller"]
         if (caller["kind"], caller["id"]) != (held.caller["kind"], held.caller["id"]):
-            raise SamUnknown()
+            raise says("activation_unknown")
         if b64u(activation_key(unb64u(str(body["secret"]), max_len=32))) != held.document.text("activation_key"):
-            raise SamSeal()
+            raise SealBroken()
         if self._clock.now().timestamp() >= held.until:
-            raise SamActivationOver()
+            raise says("activation_expired", Gone)
         hashes = _digests(body["hashes"])
         name = hashlib.sha256(b"".join(hashes)).digest()
         if name not in held.answers:
             wanted = Counter(hashes)
             same_algorithm = body["sign_algorithm"] == held.document.text("sign_algorithm")
             if wanted - held.left or not same_algorithm:
-                raise SamHashes()
+                raise says("hashes_not_approved", NotPermitted)
             held.left -= wanted
             credential = self.credentials[held.document.text("credential")]
             held.answers[name] = [make_signature(credential.key, str(body["sign_algorithm"]), one) for one in hashes]
@@ -232,12 +204,12 @@ class SigningSam:
     def _members(self, call: str, body: JsonObject, wanted: set[str]) -> None:
         self.bodies.append((call, body))
         if set(body) != wanted:
-            raise SamMembers(f"{call}: {sorted(set(body) ^ wanted)}")
+            raise AssertionError(f"{call}: {sorted(set(body) ^ wanted)}")
 
     def _known(self, body: JsonObject) -> Held:
         held = self.held.get(str(body["document"]))
         if held is None:
-            raise SamUnknown()
+            raise says("document_unknown")
         return held
 
     def _waiting(self, document: str) -> Held:

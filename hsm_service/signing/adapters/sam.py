@@ -1,7 +1,7 @@
 """The SAM over its private channel (docs/protocol.md section 10), as signing's port has it.
 
-What the SAM refuses arrives as an error with a code; here it becomes one of ours, or stays what it is when it is one
-of the families that everybody understands (Unavailable …).
+What the SAM refuses arrives as an error with a code; here it becomes one of ours, or stays what it is when everybody
+understands it (Unavailable, a locked credential).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from foundation.channel import RemoteError
 from foundation.encoding import b64u, unb64u
-from foundation.errors import Internal, JsonObject, LinkIdError
+from foundation.errors import Internal, JsonObject, LinkIdError, Unavailable
 from hsm_service.signing.domain.request import Ask, Caller
 from hsm_service.signing.errors import (
     AlgorithmNotPossible,
@@ -25,6 +24,7 @@ from hsm_service.signing.errors import (
     UnknownCredential,
 )
 from hsm_service.signing.ports import FixedDocument, Outcome, Verdict
+from protocol.errors import CredentialLocked
 
 SIGN_SECONDS: Final = 30.0
 """A hundred RSA signatures on a busy SoftHSM take a few seconds."""
@@ -46,7 +46,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "sam_refuses_work": SamNotAvailable,
     }
 )
-"""By the SAM's code. One that is not here passes unchanged, and its family decides."""
+"""By the SAM's code. What is not here, and not an error that everybody understands, means versions that do not fit."""
 
 
 class PrivateCalls(Protocol):
@@ -88,7 +88,7 @@ class SamOverChannel:
             document=_text(answer, "document"),
             statement=_text(answer, "statement"),
             verification_code=_text(answer, "verification_code"),
-            expires=_instant(answer["expires"]),
+            expires=_instant(answer.get("expires")),
         )
 
     async def verdict(self, document: str) -> Verdict:
@@ -144,10 +144,11 @@ class SamOverChannel:
         try:
             return await self._client.call(name, body, deadline=deadline)
         except LinkIdError as error:
-            code = error.remote_code if isinstance(error, RemoteError) else error.code
-            ours = _ERRORS.get(code)
-            if ours is None:
+            ours = _ERRORS.get(error.code)
+            if ours is None and isinstance(error, Unavailable | Internal | CredentialLocked):
                 raise
+            if ours is None:
+                raise BadSamAnswer(f"{name}: {error.code}") from error
             translated = ours()
             translated.retry_after = error.retry_after
             raise translated from error

@@ -1,0 +1,360 @@
+"""A request's life on a real database, with the SAM behind its channel: rivals, crashes, lateness, patience."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from foundation.errors import Unavailable
+from hsm_service.signing import errors
+from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Label
+from hsm_service.signing.ports import FixedDocument
+from hsm_service.signing.service import Approved, Asked, StillWaiting
+from tests.support.signing_world import World, digest
+
+MINE = Caller(CallerKind.COMPUTER, "cmp_00000000000000000000000001", "Notebook da Maria")
+OTHER = Caller(CallerKind.COMPUTER, "cmp_00000000000000000000000002", "Outro")
+
+
+def ask_for(credential: str, *texts: str) -> Ask:
+    """Hashes of texts."""
+    return Ask(
+        credential,
+        [digest(text) for text in texts or ("a",)],
+        "SHA-256",
+        "RSA-PKCS1-SHA256",
+        [Label(text) for text in texts or ("a",)],
+    )
+
+
+async def signed(
+    world: World, caller: Caller, sad: str, credential: str, /, *texts: str, **changes: Any
+) -> list[bytes]:
+    """What sign gives."""
+    good: dict[str, Any] = {
+        "sad": sad,
+        "credential": credential,
+        "hashes": [digest(text) for text in texts],
+        "hash_algorithm": "SHA-256",
+        "sign_algorithm": "RSA-PKCS1-SHA256",
+    }
+    return await world.signing.sign(caller, **{**good, **changes})
+
+
+async def sad_of(world: World, caller: Caller, asked: Asked) -> str:
+    """Approved, and fetched."""
+    world.sam.approve(asked.document)
+    state = await world.signing.check(caller, asked.handle)
+    assert isinstance(state, Approved)
+    return state.sad
+
+
+async def state_of(world: World, asked: Asked) -> str:
+    """What the row says."""
+    return str(await world.owner.fetchval("SELECT state FROM signing.requests WHERE document = $1", asked.document))
+
+
+async def test_the_row_has_no_secret_no_hash_and_no_label(world: World) -> None:
+    """A dump of the gateway's tables shows who asked and when; nothing in it opens an activation."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential, "contrato"))
+    rows = await world.owner.fetch("SELECT r::text AS text FROM signing.requests r")
+    text = " ".join(row["text"] for row in rows)
+    assert asked.document in text
+    assert asked.handle.rsplit("_", 1)[1] not in text
+    assert digest("contrato").hex() not in text
+    assert "contrato" not in text
+
+
+async def test_of_twenty_rivals_one_rings(world: World) -> None:
+    """One pending request for each caller and credential, however many ask at the same moment."""
+    credential = await world.credential()
+    outcomes = await asyncio.gather(
+        *(world.signing.ask(MINE, ask_for(credential)) for _ in range(20)), return_exceptions=True
+    )
+    assert sum(isinstance(one, Asked) for one in outcomes) == 1
+    assert all(isinstance(one, Asked | errors.RequestPending) for one in outcomes)
+    assert len(world.doorbell.rings) == 1
+
+
+async def test_another_caller_may_ask_meanwhile_until_five(world: World) -> None:
+    """Other callers of the same credential ring too, five in all."""
+    credential = await world.credential()
+    for number in range(5):
+        caller = Caller(CallerKind.INTEGRATOR, f"cli_{number:026}", f"Sistema {number}")
+        await world.signing.ask(caller, ask_for(credential))
+    with pytest.raises(errors.RequestPending):
+        await world.signing.ask(MINE, ask_for(credential))
+    world.clock.advance(timedelta(seconds=181))
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_what_the_sam_refuses_bars_nobody(world: World) -> None:
+    """When the SAM does not fix the document, nothing rings and the caller may ask again at once."""
+    credential = await world.credential()
+    known = world.sam.credentials.pop(credential)
+    with pytest.raises(errors.UnknownCredential):
+        await world.signing.ask(MINE, ask_for(credential))
+    assert world.doorbell.rings == []
+    world.sam.credentials[credential] = known
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_a_sam_that_is_away_is_told_and_bars_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unavailable, and the next try is free."""
+    credential = await world.credential()
+
+    async def away(caller: Caller, ask: Ask, activation_key: bytes) -> FixedDocument:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.signing._sam, "fix_sign_document", away)
+        with pytest.raises(Unavailable):
+            await world.signing.ask(MINE, ask_for(credential))
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_a_gateway_that_died_while_asking_bars_nobody_for_long(world: World) -> None:
+    """A row left in asked gives way after half a minute."""
+    credential = await world.credential()
+    await world.signing.ask(MINE, ask_for(credential))
+    await world.owner.execute("UPDATE signing.requests SET state = 'asked', document = NULL")
+    with pytest.raises(errors.RequestPending):
+        await world.signing.ask(MINE, ask_for(credential))
+    world.clock.advance(timedelta(seconds=181))
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_a_request_nobody_asked_about_again_gives_way(world: World) -> None:
+    """The pending request of a caller that vanished is settled by the SAM's word when the caller comes back."""
+    credential = await world.credential()
+    first = await world.signing.ask(MINE, ask_for(credential))
+    world.sam.approve(first.document)
+    second = await world.signing.ask(MINE, ask_for(credential))
+    assert await state_of(world, first) == "approved"
+    assert await state_of(world, second) == "waiting"
+
+
+async def test_the_sad_is_the_same_however_often_it_is_fetched(world: World) -> None:
+    """A lost 200 costs no approval."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    sad = await sad_of(world, MINE, asked)
+    again = await asyncio.gather(*(world.signing.check(MINE, asked.handle) for _ in range(10)))
+    assert {one.sad for one in again if isinstance(one, Approved)} == {sad}
+    world.clock.advance(299)
+    assert isinstance(await world.signing.check(MINE, asked.handle), Approved)
+    world.clock.advance(1)
+    with pytest.raises(errors.RequestLapsed):
+        await world.signing.check(MINE, asked.handle)
+
+
+@pytest.mark.parametrize("kind", ["handle", "sad"])
+async def test_handle_and_sad_are_their_callers_own(world: World, kind: str) -> None:
+    """Another computer with my handle or SAD, or an integrator of the same id, finds nothing."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    sad = await sad_of(world, MINE, asked)
+    for thief in (OTHER, Caller(CallerKind.INTEGRATOR, MINE.id, MINE.name)):
+        if kind == "handle":
+            with pytest.raises(errors.UnknownHandle):
+                await world.signing.check(thief, asked.handle)
+            with pytest.raises(errors.UnknownHandle):
+                await world.signing.withdraw(thief, asked.handle)
+        else:
+            with pytest.raises(errors.BadSad):
+                await signed(world, thief, sad, credential, "a")
+
+
+async def test_the_id_of_one_and_the_secret_of_another_is_nothing(world: World) -> None:
+    """Handles cannot be mixed."""
+    one = await world.signing.ask(MINE, ask_for(await world.credential()))
+    two = await world.signing.ask(MINE, ask_for(await world.credential()))
+    mixed = one.handle.rsplit("_", 1)[0] + "_" + two.handle.rsplit("_", 1)[1]
+    with pytest.raises(errors.UnknownHandle):
+        await world.signing.check(MINE, mixed)
+
+
+async def test_a_handle_is_no_sad_before_the_approval(world: World) -> None:
+    """Whoever guesses the SAD's spelling gains nothing: the SAM has not approved."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    early = asked.handle.replace("hdl_", "sad_")
+    with pytest.raises(errors.BadSad):
+        await signed(world, MINE, early, credential, "a")
+    world.sam.refuse(asked.document)
+    with pytest.raises(errors.BadSad):
+        await signed(world, MINE, early, credential, "a")
+
+
+async def test_a_sign_may_come_before_the_check(world: World) -> None:
+    """The approval is learnt from the SAM when the signature is asked for: a poll that was lost is no loss."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    world.sam.approve(asked.document)
+    assert len(await signed(world, MINE, asked.handle.replace("hdl_", "sad_"), credential, "a")) == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "changes", "error"),
+    [
+        (("a", "b", "c", "d"), {}, errors.NotTheApprovedHashes),
+        (("a", "a"), {}, errors.NotTheApprovedHashes),
+        (("x",), {}, errors.NotTheApprovedHashes),
+        (("a", "b", "x"), {}, errors.NotTheApprovedHashes),
+        (("a",), {"sign_algorithm": "RSA-PSS-SHA256"}, errors.NotTheApprovedHashes),
+        (("a",), {"hash_algorithm": "SHA-512"}, errors.NotTheApprovedHashes),
+        (("a",), {"credential": "cred_00000000000000000000000000"}, errors.BadSad),
+        (("a",), {"sad": None}, errors.BadSad),
+        (("a",), {"sad": "sad_" + "0" * 26 + "_" + "0" * 64}, errors.BadSad),
+    ],
+)
+async def test_only_what_was_approved_is_signed(
+    world: World, texts: Sequence[str], changes: dict[str, Any], error: type[Exception]
+) -> None:
+    """More hashes, a hash twice, others, another algorithm, another credential, no SAD."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential, "a", "b", "c"))
+    sad = await sad_of(world, MINE, asked)
+    with pytest.raises(error):
+        await signed(world, MINE, sad, credential, *texts, **changes)
+    assert len(await signed(world, MINE, sad, credential, "c", "a", "b")) == 3
+
+
+async def test_a_batch_may_be_signed_in_parts_and_each_hash_once(world: World) -> None:
+    """Parts of a batch, in any order; what was signed is not signed again in another part."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential, "a", "b", "b"))
+    sad = await sad_of(world, MINE, asked)
+    first = await signed(world, MINE, sad, credential, "b")
+    assert await state_of(world, asked) == "redeemed"
+    assert await signed(world, MINE, sad, credential, "b") == first
+    await signed(world, MINE, sad, credential, "b", "a")
+    with pytest.raises(errors.NotTheApprovedHashes):
+        await signed(world, MINE, sad, credential, "a", "b")
+
+
+async def test_signatures_come_in_the_order_of_the_hashes(world: World) -> None:
+    """Input order, whatever order was approved."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential, "a", "b", "c"))
+    sad = await sad_of(world, MINE, asked)
+    many = await signed(world, MINE, sad, credential, "c", "b", "a")
+    other = await world.signing.ask(OTHER, ask_for(credential, "a", "b", "c"))
+    other_sad = await sad_of(world, OTHER, other)
+    # PKCS #1 v1.5 is deterministic, so each can be compared with the one made alone.
+    assert many == [(await signed(world, OTHER, other_sad, credential, text))[0] for text in ("c", "b", "a")]
+    assert await state_of(world, asked) == "signed"
+
+
+async def test_rivals_with_one_sad_get_the_same_signature(world: World) -> None:
+    """Twenty calls at once with one SAD: one signature, twenty times."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    sad = await sad_of(world, MINE, asked)
+    answers = await asyncio.gather(*(signed(world, MINE, sad, credential, "a") for _ in range(20)))
+    assert len({answer[0] for answer in answers}) == 1
+
+
+async def test_an_approval_not_used_in_time_is_over(world: World) -> None:
+    """Five minutes, then the SAD has expired; and the back-off does not count it as a no."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    sad = await sad_of(world, MINE, asked)
+    world.clock.advance(300)
+    with pytest.raises(errors.SadExpired):
+        await signed(world, MINE, sad, credential, "a")
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_a_refusal_is_told_with_its_reason_and_earns_patience(world: World) -> None:
+    """The decision's own word; the next request waits, for this caller only, until an approval wipes it out."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    world.sam.refuse(asked.document, "refuse:wrong-content")
+    with pytest.raises(errors.RequestRefused) as caught:
+        await world.signing.check(MINE, asked.handle)
+    assert caught.value.data["reason"] == "refuse:wrong-content"
+    with pytest.raises(errors.HolderLeftAlone) as patience:
+        await world.signing.ask(MINE, ask_for(credential))
+    assert patience.value.retry_after == 15
+    await world.signing.ask(OTHER, ask_for(credential))
+    world.clock.advance(15)
+    second = await world.signing.ask(MINE, ask_for(credential))
+    world.sam.refuse(second.document)
+    with pytest.raises(errors.HolderLeftAlone) as patience:
+        await world.signing.ask(MINE, ask_for(credential))
+    assert patience.value.retry_after == 60
+    world.clock.advance(60)
+    await sad_of(world, MINE, await world.signing.ask(MINE, ask_for(credential)))
+    world.clock.advance(1)
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_not_me_silences_a_caller_for_an_hour(world: World) -> None:
+    """Somebody else asks in the holder's name: this caller is quiet for an hour at the gateway already."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    world.sam.refuse(asked.document, "refuse:not-me")
+    with pytest.raises(errors.RequestRefused):
+        await world.signing.check(MINE, asked.handle)
+    world.clock.advance(3599)
+    with pytest.raises(errors.HolderLeftAlone):
+        await world.signing.ask(MINE, ask_for(credential))
+    world.clock.advance(1)
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_withdrawing_takes_it_off_the_phone(world: World) -> None:
+    """Whoever gives up may ask again; a decided request stays as decided."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    await world.signing.withdraw(MINE, asked.handle)
+    assert world.sam.held[asked.document].state == "withdrawn"
+    await world.signing.withdraw(MINE, asked.handle)
+    with pytest.raises(errors.RequestWithdrawn):
+        await world.signing.check(MINE, asked.handle)
+    again = await world.signing.ask(MINE, ask_for(credential))
+    world.sam.approve(again.document)
+    await world.signing.withdraw(MINE, again.handle)  # too late: the holder was faster
+    assert isinstance(await world.signing.check(MINE, again.handle), Approved)
+
+
+async def test_a_poll_that_waits_is_woken(world: World) -> None:
+    """A waiting poll answers as soon as a phone decided at whichever gateway, long before it would look again."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    started = time.monotonic()
+    waiting = asyncio.create_task(world.signing.check(MINE, asked.handle, wait=20))
+    for _ in range(200):
+        if world.sam.bodies[-1][0] == "documents/state":
+            break
+        await asyncio.sleep(0.01)
+    world.sam.approve(asked.document)
+    # As another gateway would: by the database alone.
+    await world.owner.execute("SELECT pg_notify('signing_settled', $1)", asked.document)
+    assert isinstance(await waiting, Approved)
+    assert time.monotonic() - started < 4
+
+
+async def test_a_poll_without_a_bell_ends_by_itself(world: World) -> None:
+    """A short wait ends with 'still waiting', and a negative or huge one does no harm."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    for wait in (0, -5, 0.05):
+        state = await world.signing.check(MINE, asked.handle, wait=wait)
+        assert isinstance(state, StillWaiting)
+        assert state.expires_in == 180
+
+
+async def test_every_step_leaves_a_line(world: World) -> None:
+    """asked, refused, approved, returned: ids and numbers only (the audit refuses anything else)."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential, "contrato"))
+    sad = await sad_of(world, MINE, asked)
+    await signed(world, MINE, sad, credential, "contrato")
+    lines = await world.owner.fetch("SELECT convert_from(body, 'UTF8')::jsonb ->> 'event' AS event FROM audit.lines")
+    assert [line["event"] for line in lines] == ["signing.asked", "signing.approved", "signing.returned"]
