@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,9 @@ from push.ports import Parcel
 from push.settings import SmtpSettings
 
 
-def certificate_for_localhost(folder: Path) -> Path:
+def certificate_for_loopback(folder: Path) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
@@ -32,10 +33,10 @@ def certificate_for_localhost(folder: Path) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    file = folder / "localhost.pem"
+    file = folder / "loopback.pem"
     file.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + made.public_bytes(serialization.Encoding.PEM)
@@ -70,14 +71,14 @@ class FakeServer:
 
 @pytest.fixture
 async def mail(tmp_path: Path) -> AsyncIterator[tuple[FakeServer, SmtpEmail]]:
-    file = certificate_for_localhost(tmp_path)
+    file = certificate_for_loopback(tmp_path)
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(file)
     fake = FakeServer()
     server = await asyncio.start_server(fake.serve, "127.0.0.1", 0, ssl=serving)
     port = server.sockets[0].getsockname()[1]
     trusting = ssl.create_default_context(cafile=str(file))
-    settings = SmtpSettings(host="localhost", port=port, implicit_tls=True, sender="Link ID <nao@example.com>")
+    settings = SmtpSettings(host="127.0.0.1", port=port, implicit_tls=True, sender="Link ID <nao@example.com>")
     yield fake, SmtpEmail(settings, context=trusting)
     server.close()
 
