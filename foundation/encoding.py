@@ -28,6 +28,9 @@ _MAX_INTEGER: Final = 2**53
 _EXPONENT_FROM: Final = 1e21
 """Where RFC 8785 (ECMAScript) begins to write an exponent."""
 
+# The closing quote is optional, so that an endless string is consumed once instead of being tried from every quote on.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_BRACKET = re.compile(r"[][{}]")
 _B64U = re.compile(r"[A-Za-z0-9_-]*\Z")
 
 
@@ -100,24 +103,13 @@ def strict_json(data: bytes, *, max_bytes: int) -> JsonValue:
 
 def _check_depth(text: str) -> None:
     """Count brackets outside strings before the recursive parser sees them."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise BadEncoding(f"nested deeper than {MAX_DEPTH}")
-        elif char in "]}":
-            depth -= 1
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise BadEncoding(f"nested deeper than {MAX_DEPTH}")
 
 
 def _no_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:

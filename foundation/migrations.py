@@ -188,6 +188,10 @@ async def ensure_roles(dsn_superuser: str, passwords: Mapping[str, str]) -> None
                 await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
             if OWNER in passwords:
                 await connection.execute(f"GRANT CREATE ON DATABASE {database} TO {OWNER}")
+                # PostgreSQL lets everybody execute a new function; ours run with their owner's rights.
+                await connection.execute(
+                    f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
+                )
     finally:
         await connection.close()
 

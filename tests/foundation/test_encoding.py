@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -139,6 +140,38 @@ def test_strict_json_counts_brackets_outside_strings_only() -> None:
     text = json.dumps(["[" * 100, '\\"{{{{' * 20]).encode()
 
     assert strict_json(text, max_bytes=len(text)) == ["[" * 100, '\\"{{{{' * 20]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"' + b'\\"' * 500_000,
+        b'["' * 250_000,
+        b'"' * 1_000_000,
+        b"[" * 30 + b'"\\' * 400_000,
+        b"{" * 1_000_000,
+        b"[1,2]," * 160_000,
+        b"1" * 1_000_000,
+    ],
+)
+def test_strict_json_is_quick_to_refuse(text: bytes) -> None:
+    """A megabyte made to be tried again and again costs a fraction of a second."""
+    started = time.process_time()
+
+    with pytest.raises(BadEncoding):
+        strict_json(text, max_bytes=len(text))
+
+    assert time.process_time() - started < 1.0
+
+
+def test_strict_json_depth_is_exact() -> None:
+    """Thirty-two levels pass, also beside other brackets; one more does not."""
+    deepest = b"[" * 32 + b"]" * 32
+    siblings = b"[" + b",".join([b"[" * 31 + b"]" * 31] * 5) + b"]"
+    for good in (deepest, siblings):
+        assert strict_json(good, max_bytes=1000)
+    with pytest.raises(BadEncoding, match="nested deeper"):
+        strict_json(b"[" + siblings + b"]", max_bytes=1000)
 
 
 def test_strict_json_limits_bytes() -> None:

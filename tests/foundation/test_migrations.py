@@ -201,6 +201,23 @@ async def test_role_logs_in_with_its_password_only(empty_database: TestDatabase)
         await asyncpg.connect(empty_database.dsn("linkid_ac").replace("test-linkid_ac", "test-linkid_sam"))
 
 
+async def test_functions_are_nobodys_until_granted(empty_database: TestDatabase, shop: Package) -> None:
+    """A function that runs with its owner's rights must not be everybody's by default."""
+    part, folder = shop
+    (folder / "0002_power.sql").write_text(
+        "CREATE FUNCTION shop.power() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';"
+        "CREATE FUNCTION shop.given() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 2';"
+        "GRANT EXECUTE ON FUNCTION shop.given() TO linkid_sam;"
+    )
+    await migrate(empty_database.dsn(OWNER), [part])
+    connection = await asyncpg.connect(empty_database.dsn("linkid_sam"))
+
+    assert await connection.fetchval("SELECT shop.given()") == 2
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.fetchval("SELECT shop.power()")
+    await connection.close()
+
+
 async def test_ensure_roles_changes_nothing_the_second_time(empty_database: TestDatabase) -> None:
     """The same password keeps its verifier, so restarting does not disturb anybody."""
     connection = await asyncpg.connect(empty_database.dsn())
