@@ -1,16 +1,26 @@
 """What this process remembers against whoever writes to the database behind its back.
 
-Rows can be turned back to an earlier state that once was genuine. So the process itself remembers, while it matters,
-which documents were decided, which activations gave signatures and which, and who was frozen. It is a second lock
-beside the guarded states of the database, which alone works across processes and restarts.
+Rows can be turned back to an earlier state that once was genuine. So the process itself remembers, while it matters
+(and learns again from the audit when it starts: ``recall``), which documents were decided, which activations gave
+signatures and which, and who was frozen. It is a second lock beside the guarded states of the database, which alone
+works across processes and restarts.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
+from foundation.encoding import b64u
+
 _REMEMBERED: Final = 100_000
 """Entries of about 100 bytes. Documents live 300 s, activations 300 s more: this is 160 decisions a second."""
+
+
+def name_of(signatures: Sequence[bytes]) -> str:
+    """A digest that names signatures in the order of their occurrences."""
+    parts = b"".join(len(one).to_bytes(4, "big") + one for one in signatures)
+    return b64u(hashlib.sha256(parts).digest())
 
 
 class Memory:
@@ -18,7 +28,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._decided: OrderedDict[str, None] = OrderedDict()
-        self._released: OrderedDict[str, tuple[bytes, ...]] = OrderedDict()
+        self._released: OrderedDict[str, str] = OrderedDict()
         self._frozen: set[tuple[str, str]] = set()
 
     def decide(self, document: str) -> None:
@@ -31,14 +41,14 @@ class Memory:
         """Whether this process saw it decided, whatever the row says."""
         return document in self._decided
 
-    def release(self, activation: str, signatures: Sequence[bytes]) -> None:
-        """These signatures of an activation were stored."""
-        self._released[activation] = tuple(signatures)
+    def release(self, activation: str, signatures: str) -> None:
+        """Signatures of an activation were stored; ``signatures`` is ``name_of`` them."""
+        self._released[activation] = signatures
         if len(self._released) > _REMEMBERED:
             self._released.popitem(last=False)
 
-    def released(self, activation: str) -> tuple[bytes, ...] | None:
-        """In the order of its occurrences, if this process stored them."""
+    def released(self, activation: str) -> str | None:
+        """``name_of`` the signatures, if this process (or, by the audit, another) stored them."""
         return self._released.get(activation)
 
     def freeze(self, credential: str, caller: str) -> None:

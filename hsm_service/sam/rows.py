@@ -1,25 +1,28 @@
 """Rows that vouch for themselves (docs/protocol.md section 7): a row whose MAC does not hold does not exist.
 
 The MAC says that the HSM of this SAM once agreed to exactly this meaning. It does not say that the row is the newest
-one with a MAC: turning a row back is noticed by guarded states, by the SAM's memory and by the audit, as far as each
-goes.
+one with a MAC. So each row has a *rank* that only grows (active, then revoked), and this process remembers the highest
+rank it has seen or written: a row of a lower one was turned back, and does not exist either. Across restarts only the
+audit remembers (``recall``).
 """
 
 import hmac
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from foundation.audit import AuditChain
-from foundation.database import Database
+from foundation.database import Connection, Database, Record
 from foundation.encoding import JsonObject
 from foundation.errors import LinkIdError
 from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
-from hsm_service.hsm.faults import HsmKeyMissing
 from protocol import rowmac
 
 MAC_BYTES: Final = 33
-_REMEMBERED: Final = 10_000
+_REMEMBERED: Final = 200_000
+"""Entries of some 200 bytes: the rows of the busiest days, not all that there are."""
 
 _log = get_logger(__name__)
 
@@ -37,12 +40,33 @@ class Row(Protocol):
         """Version byte and HMAC."""
         ...
 
+    @property
+    def rank(self) -> int:
+        """How far its life has gone; never goes back."""
+        ...
+
     def meaning(self) -> JsonObject:
         """Everything that anybody acts on."""
         ...
 
 
 R = TypeVar("R", bound=Row)
+
+
+class Reader(Protocol):
+    """A connection, or a database: whatever fetches rows."""
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Record]:
+        """All rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Rank:
+    """The highest seen, and a number that says when it was raised, counted in raises."""
+
+    rank: int
+    raised: int
 
 
 class Alarm:
@@ -73,6 +97,8 @@ class RowSeals:
     def __init__(self, hsm: Hsm, alarm: Alarm, version: int) -> None:
         """``version``: the newest ``rowmac.N``, which new MACs are made with; older ones still verify."""
         self._hsm, self._alarm, self._version = hsm, alarm, version
+        self._ranks: OrderedDict[tuple[str, str], _Rank] = OrderedDict()
+        self._raises = 0
 
     async def seal(self, table: str, meaning: JsonObject) -> bytes:
         """The MAC to be stored with a row of this meaning."""
@@ -83,29 +109,66 @@ class RowSeals:
         macs = await self._macs(self._version, table, meanings)
         return [bytes([self._version]) + mac for mac in macs]
 
-    async def genuine(self, table: str, rows: Sequence[R]) -> list[R]:
-        """Those of the rows whose MAC holds; each other one does not exist, and is an audit line."""
-        if not rows:
-            return []
+    async def fetch(
+        self, table: str, read: "Callable[[Record], R | None]", reader: Reader, query: str, *args: object
+    ) -> list[R]:
+        """Those of the rows whose MAC holds and that were not turned back; each other one does not exist.
+
+        ``read`` makes a row of a record, or None of one that we cannot have written.
+        """
+        since = self._raises  # before the statement: what was committed by now, it must see
         good: list[R] = []
-        for row in rows:
-            if await self._holds(table, row):
+        for record in await reader.fetch(query, *args):
+            row = read(record)
+            if row is not None and await self._believe(table, row, since):
                 good.append(row)
-            else:
-                await self._alarm.raise_("row.forged", table, row.id)
         return good
 
-    async def genuine_one(self, table: str, row: R | None) -> R | None:
-        """The row, if there is one and its MAC holds."""
-        return next(iter(await self.genuine(table, [] if row is None else [row])), None)
+    async def fetch_one(
+        self, table: str, read: "Callable[[Record], R | None]", reader: Reader, query: str, *args: object
+    ) -> R | None:
+        """The first of them, or None."""
+        return next(iter(await self.fetch(table, read, reader, query, *args)), None)
+
+    async def genuine(self, table: str, row: Row) -> bool:
+        """Whether a row's MAC holds, for rows whose age somebody else watches."""
+        if await self._holds(table, row):
+            return True
+        await self._alarm.raise_("row.forged", table, row.id)
+        return False
+
+    async def _believe(self, table: str, row: Row, since: int) -> bool:
+        if not await self.genuine(table, row):
+            return False
+        known = self._ranks.get((table, row.id))
+        if known is not None and row.rank < known.rank and known.raised <= since:
+            await self._alarm.raise_("row.turned_back", table, row.id)
+            return False
+        self._remember(table, row.id, row.rank)
+        return True
+
+    def advanced(self, connection: Connection, table: str, row: Row) -> None:
+        """This transaction writes the row in this state: remember its rank once it is committed."""
+
+        async def remember() -> None:
+            self._remember(table, row.id, row.rank)
+
+        connection.after_commit(remember)
+
+    def _remember(self, table: str, row: str, rank: int) -> None:
+        key = (table, row)
+        known = self._ranks.get(key)
+        if known is None or rank > known.rank:
+            self._raises += 1
+            self._ranks[key] = _Rank(rank, self._raises)
+        self._ranks.move_to_end(key)
+        if len(self._ranks) > _REMEMBERED:
+            self._ranks.popitem(last=False)
 
     async def _holds(self, table: str, row: Row) -> bool:
-        if len(row.mac) != MAC_BYTES:
+        if len(row.mac) != MAC_BYTES or not 1 <= row.mac[0] <= self._version:
             return False
-        try:
-            wanted = (await self._macs(row.mac[0], table, [row.meaning()]))[0]
-        except HsmKeyMissing:  # a version that never was
-            return False
+        wanted = (await self._macs(row.mac[0], table, [row.meaning()]))[0]
         return hmac.compare_digest(row.mac[1:], wanted)
 
     async def _macs(self, version: int, table: str, meanings: Sequence[JsonObject]) -> list[bytes]:

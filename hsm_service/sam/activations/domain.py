@@ -30,6 +30,11 @@ class Activation:
     voided: bool = False
     mac: bytes = field(default=b"", repr=False)
 
+    @property
+    def rank(self) -> int:
+        """Open, then voided."""
+        return 1 if self.voided else 0
+
     def meaning(self) -> JsonObject:
         """Under the MAC. The document's hash brings caller, algorithm, hashes and activation key with it."""
         return {

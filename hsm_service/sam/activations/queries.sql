@@ -9,9 +9,13 @@ INSERT INTO sam.activations (id, document, credential, sealed, until, mac) VALUE
 INSERT INTO sam.occurrences (activation, ordinal, hash)
 SELECT $1, one.ordinal, one.hash FROM unnest($2::smallint[], $3::bytea[]) AS one (ordinal, hash);
 
+-- name: document_of
+-- Which document an activation came from.
+SELECT document FROM sam.activations WHERE id = $1;
+
 -- name: by_id
--- One activation, with its document.
-SELECT a.id, a.document, a.credential, a.sealed, a.until, a.voided, a.mac FROM sam.activations a WHERE a.id = $1;
+-- One activation.
+SELECT id, document, credential, sealed, until, voided, mac FROM sam.activations WHERE id = $1;
 
 -- name: by_document
 -- What a document's approval left.

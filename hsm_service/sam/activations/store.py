@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from foundation.database import Connection
+from foundation.database import Connection, Record
 from foundation.queries import Queries
 from hsm_service.sam.activations.domain import Activation, Occurrence
-from hsm_service.sam.bindings.store import Reader
 from hsm_service.sam.documents.domain import Fixed
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import ActivationUnknown
-from hsm_service.sam.rows import Alarm, RowSeals
+from hsm_service.sam.rows import Alarm, Reader, RowSeals
 
 queries = Queries.load("hsm_service.sam.activations")
 TABLE = "activations"
@@ -34,32 +33,21 @@ class ActivationStore:
 
     async def get(self, reader: Reader, id_: str) -> tuple[Activation, Fixed]:
         """An activation whose MAC holds, and its document. Raises ActivationUnknown, DocumentUnknown."""
-        row = await reader.fetchrow(queries.by_id, id_)
-        if row is None:
+        named = await reader.fetch(queries.document_of, id_)
+        if not named:
             raise ActivationUnknown(id_)
-        fixed = await self._documents.get(reader, row["document"])
-        found = await self._seals.genuine_one(
-            TABLE,
-            Activation(
-                row["id"],
-                row["document"],
-                fixed.document.hash,
-                row["credential"],
-                fixed.document.digests(),
-                row["sealed"],
-                row["until"],
-                row["voided"],
-                row["mac"],
-            ),
-        )
-        if found is None or fixed.document.type != "sign":
+        fixed = await self._documents.get(reader, named[0]["document"])
+        if fixed.document.type != "sign":
+            raise ActivationUnknown(id_)
+        found = await self._seals.fetch_one(TABLE, lambda row: _read(row, fixed), reader, queries.by_id, id_)
+        if found is None:
             raise ActivationUnknown(id_)
         return found, fixed
 
     async def of_document(self, reader: Reader, document: str) -> tuple[str, datetime] | None:
         """Id and end of what a document's approval left."""
-        row = await reader.fetchrow(queries.by_document, document)
-        return None if row is None else (row["id"], row["until"])
+        rows = await reader.fetch(queries.by_document, document)
+        return (rows[0]["id"], rows[0]["until"]) if rows else None
 
     async def occurrences(self, reader: Reader, activation: Activation) -> list[Occurrence]:
         """In the document's order. Raises ActivationUnknown when the rows are not those that 7f wrote."""
@@ -81,3 +69,10 @@ class ActivationStore:
         ordinals = list(range(len(signatures)))
         rows = await connection.fetch(queries.store_signatures, activation, ordinals, list(signatures), now)
         return len(rows)
+
+
+def _read(row: Record, fixed: Fixed) -> Activation:
+    return Activation(
+        row["id"], row["document"], fixed.document.hash, row["credential"], fixed.document.digests(), row["sealed"],
+        row["until"], row["voided"], row["mac"],
+    )  # fmt: skip

@@ -35,6 +35,11 @@ class Association:
         """One for each time a phone allowed it."""
         return f"{self.computer}.{self.credential}.{self.document}"
 
+    @property
+    def rank(self) -> int:
+        """States have no way back."""
+        return list(State).index(self.state)
+
     def meaning(self) -> JsonObject:
         """Under the MAC."""
         return {

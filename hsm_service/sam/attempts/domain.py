@@ -46,6 +46,11 @@ class Ladder:
         """For the audit."""
         return f"{self.credential}.{self.purpose}"
 
+    @property
+    def rank(self) -> int:
+        """Not ranked: ``attempts.service`` remembers the numbers themselves, and goes on with them."""
+        return 0
+
     def meaning(self) -> JsonObject:
         """Under the MAC."""
         return {

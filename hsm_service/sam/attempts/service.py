@@ -95,7 +95,7 @@ class Attempts:
         """The row, unless it is forged, or older than what this process has seen: then what we remember."""
         known = self._highest.get((credential, purpose))
         found = None if row is None else _read(row)
-        genuine = await self._seals.genuine_one(TABLE, found)
+        genuine = found if found is not None and await self._seals.genuine(TABLE, found) else None
         if genuine is not None and (known is None or genuine.total >= known.total):
             return genuine
         if known is not None:

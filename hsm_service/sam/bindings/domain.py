@@ -30,6 +30,11 @@ class Binding:
     created: datetime
     mac: bytes = field(default=b"", repr=False)
 
+    @property
+    def rank(self) -> int:
+        """States have no way back."""
+        return list(State).index(self.state)
+
     def meaning(self) -> JsonObject:
         """Under the MAC."""
         return {

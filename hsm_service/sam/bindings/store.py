@@ -1,29 +1,14 @@
 """Rows of ``sam.bindings``; only those whose MAC holds come out."""
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from foundation.database import Connection, Record
 from foundation.errors import BadInput
 from foundation.queries import Queries
 from hsm_service.sam.bindings.domain import Binding, State
-from hsm_service.sam.rows import RowSeals
+from hsm_service.sam.rows import Reader, RowSeals
 from protocol.keys import P256Key
 
 queries = Queries.load("hsm_service.sam.bindings")
 TABLE = "bindings"
-
-
-class Reader(Protocol):
-    """A connection or a database."""
-
-    async def fetchrow(self, query: str, *args: object) -> Record | None:
-        """The first row, or None."""
-        ...
-
-    async def fetch(self, query: str, *args: object) -> Sequence[Record]:
-        """All rows."""
-        ...
 
 
 class BindingStore:
@@ -34,20 +19,19 @@ class BindingStore:
 
     async def find(self, reader: Reader, id_: str) -> Binding | None:
         """By its id, unless it has ended."""
-        return await self._one(await reader.fetchrow(queries.by_id, id_))
+        return await self._seals.fetch_one(TABLE, _read, reader, queries.by_id, id_)
 
     async def made_by(self, reader: Reader, document: str) -> Binding | None:
         """The binding that a pairing's document made."""
-        return await self._one(await reader.fetchrow(queries.by_document, document))
+        return await self._seals.fetch_one(TABLE, _read, reader, queries.by_document, document)
 
     async def of(self, reader: Reader, device: str, credential: str) -> Binding | None:
         """The binding of a phone to a credential."""
-        return await self._one(await reader.fetchrow(queries.of_device_and_credential, device, credential))
+        return await self._seals.fetch_one(TABLE, _read, reader, queries.of_device_and_credential, device, credential)
 
     async def of_device(self, reader: Reader, device: str, *, active: bool) -> list[Binding]:
         """All of a phone's; ``active``: only those that may decide."""
-        rows = await reader.fetch(queries.of_device, device)
-        good = await self._seals.genuine(TABLE, [read for read in map(_read, rows) if read is not None])
+        good = await self._seals.fetch(TABLE, _read, reader, queries.of_device, device)
         return [binding for binding in good if not active or binding.state is State.ACTIVE]
 
     async def add(self, connection: Connection, binding: Binding) -> None:
@@ -60,12 +44,12 @@ class BindingStore:
 
     async def change(self, connection: Connection, binding: Binding, state: State) -> bool:
         """False when somebody was faster."""
-        mac = await self._seals.seal(TABLE, binding.to(state).meaning())
+        changed = binding.to(state)
+        mac = await self._seals.seal(TABLE, changed.meaning())
         row = await connection.fetchval(queries.change, binding.id, binding.state.value, state.value, mac)
+        if row is not None:
+            self._seals.advanced(connection, TABLE, changed)
         return row is not None
-
-    async def _one(self, row: Record | None) -> Binding | None:
-        return await self._seals.genuine_one(TABLE, None if row is None else _read(row))
 
 
 def _read(row: Record) -> Binding | None:

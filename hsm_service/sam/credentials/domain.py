@@ -57,6 +57,11 @@ class Credential:
     certificate: Certificate | None = None
     mac: bytes = field(default=b"", repr=False)
 
+    @property
+    def rank(self) -> int:
+        """States have no way back."""
+        return list(State).index(self.state)
+
     def meaning(self) -> JsonObject:
         """Under the MAC: everything."""
         certificate = self.certificate

@@ -1,25 +1,16 @@
 """Rows of ``sam.credentials``; only those whose MAC holds come out."""
 
 from dataclasses import replace
-from typing import Protocol
 
 from foundation.database import Connection, Record
 from foundation.queries import Queries
 from hsm_service.sam.credentials.domain import Certificate, Credential, State
 from hsm_service.sam.errors import CredentialUnknown
-from hsm_service.sam.rows import RowSeals
+from hsm_service.sam.rows import Reader, RowSeals
 from protocol.passwords import Argon2
 
 queries = Queries.load("hsm_service.sam.credentials")
 TABLE = "credentials"
-
-
-class Reader(Protocol):
-    """A connection, or a database: whatever fetches one row."""
-
-    async def fetchrow(self, query: str, *args: object) -> Record | None:
-        """The first row, or None."""
-        ...
 
 
 class CredentialStore:
@@ -30,18 +21,18 @@ class CredentialStore:
 
     async def get(self, reader: Reader, id_: str) -> Credential:
         """Raises CredentialUnknown when there is none, or its row does not hold."""
-        found = await self._genuine(await reader.fetchrow(queries.by_id, id_))
+        found = await self._find(reader, queries.by_id, id_)
         if found is None:
             raise CredentialUnknown(id_)
         return found
 
     async def of_emission(self, reader: Reader, emission: str) -> Credential | None:
         """The credential that an emission began."""
-        return await self._genuine(await reader.fetchrow(queries.by_emission, emission))
+        return await self._find(reader, queries.by_emission, emission)
 
     async def with_certificate(self, reader: Reader, certificate_hash: bytes) -> Credential | None:
         """By SHA-256 of the certificate's DER."""
-        return await self._genuine(await reader.fetchrow(queries.by_certificate, certificate_hash))
+        return await self._find(reader, queries.by_certificate, certificate_hash)
 
     async def add(self, connection: Connection, credential: Credential) -> bool:
         """False when its emission already has one."""
@@ -63,14 +54,16 @@ class CredentialStore:
             certificate and certificate.subject, certificate and certificate.serial,
             certificate and certificate.valid_from, certificate and certificate.valid_to, mac,
         )  # fmt: skip
+        if row is not None:
+            self._seals.advanced(connection, TABLE, credential)
         return row is not None
 
     async def lock(self, connection: Connection, id_: str) -> None:
         """Queue behind whoever else counts requests of this credential."""
         await connection.fetchval(queries.lock, id_)
 
-    async def _genuine(self, row: Record | None) -> Credential | None:
-        return await self._seals.genuine_one(TABLE, None if row is None else _read(row))
+    async def _find(self, reader: Reader, query: str, *args: object) -> Credential | None:
+        return await self._seals.fetch_one(TABLE, _read, reader, query, *args)
 
 
 def _read(row: Record) -> Credential:

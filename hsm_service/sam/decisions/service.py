@@ -149,6 +149,8 @@ class Decisions:
             await evidence.add(connection, fixed.document, decision, signer, device, now)
             if freezes is not None:
                 await connection.execute(document_queries.freeze, fixed.credential, freezes, fixed.id, now)
+                kind, _, caller = freezes.partition(":")
+                self._audit.note(connection, "caller.frozen", credential=fixed.credential, kind=kind, caller=caller)
             self._audit.note(
                 connection,
                 "document.refused",

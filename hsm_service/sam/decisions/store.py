@@ -6,7 +6,7 @@ from datetime import datetime
 from foundation.database import Connection, Record
 from foundation.errors import BadInput
 from foundation.queries import Queries
-from hsm_service.sam.bindings.store import Reader
+from hsm_service.sam.rows import Reader
 from protocol.decisions import Decision, message_from_hashes, proof_hash
 from protocol.documents import Document
 from protocol.errors import SignatureInvalid
@@ -50,8 +50,8 @@ async def add(
 
 async def find(reader: Reader, document: str) -> Evidence | None:
     """The evidence of a document's decision, not yet verified."""
-    row = await reader.fetchrow(queries.of, document)
-    return None if row is None else _read(row)
+    rows = await reader.fetch(queries.of, document)
+    return _read(rows[0]) if rows else None
 
 
 def _read(row: Record) -> Evidence | None:

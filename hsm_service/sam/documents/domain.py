@@ -43,6 +43,11 @@ class Fixed:
         """As stored."""
         return canonical_json(self.context)
 
+    @property
+    def rank(self) -> int:
+        """Waiting, then over."""
+        return 0 if self.state is State.WAITING else 1
+
     def meaning(self) -> JsonObject:
         """Under the MAC: the bytes and the context. The state is not: it is guarded, remembered and audited."""
         return {

@@ -252,7 +252,9 @@ class Documents:
         """An operator, asked by the holder: the caller may ask again. How many freezes were lifted."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(queries.lift, credential, caller_name(kind, id_), self._clock.now())
-            self._audit.note(connection, "caller.unfrozen", credential=credential, caller=id_, count=len(rows))
+            self._audit.note(
+                connection, "caller.unfrozen", credential=credential, kind=kind, caller=id_, count=len(rows)
+            )
         self._memory.thaw(credential, caller_name(kind, id_))
         return len(rows)
 

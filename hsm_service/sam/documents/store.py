@@ -6,10 +6,9 @@ from datetime import datetime
 from foundation.database import Connection, Record
 from foundation.encoding import BadEncoding, strict_json
 from foundation.queries import Queries
-from hsm_service.sam.bindings.store import Reader
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.errors import DocumentUnknown
-from hsm_service.sam.rows import Alarm, RowSeals
+from hsm_service.sam.rows import Alarm, Reader, RowSeals
 from protocol.documents import Document
 
 queries = Queries.load("hsm_service.sam.documents")
@@ -25,24 +24,23 @@ class DocumentStore:
 
     async def get(self, reader: Reader, id_: str) -> Fixed:
         """Raises DocumentUnknown when there is none, or its row does not hold."""
-        row = await reader.fetchrow(queries.by_id, id_)
-        found = await self._genuine([] if row is None else [row])
-        if not found or found[0].id != id_:
-            if row is not None:
-                await self._alarm.raise_("row.forged", TABLE, id_)
+        found = await self._seals.fetch_one(TABLE, _read, reader, queries.by_id, id_)
+        if found is None:
             raise DocumentUnknown(id_)
-        return found[0]
+        if found.id != id_:  # genuine bytes under another's name
+            await self._alarm.raise_("row.forged", TABLE, id_)
+            raise DocumentUnknown(id_)
+        return found
 
     async def waiting_for_device(
         self, reader: Reader, device: str, credentials: Sequence[str], now: datetime
     ) -> list[Fixed]:
         """What a phone with these active bindings may decide now."""
-        return await self._genuine(await reader.fetch(queries.waiting_for_device, device, list(credentials), now))
+        return await self._seals.fetch(TABLE, _read, reader, queries.waiting_for_device, device, list(credentials), now)
 
     async def waiting_for_credential(self, reader: Reader, credential: str, type_: str, now: datetime) -> Fixed | None:
         """The newest waiting one of a type."""
-        row = await reader.fetchrow(queries.waiting_for_credential, credential, type_, now)
-        return next(iter(await self._genuine([] if row is None else [row])), None)
+        return await self._seals.fetch_one(TABLE, _read, reader, queries.waiting_for_credential, credential, type_, now)
 
     async def add(self, connection: Connection, fixed: Fixed, now: datetime) -> None:
         """Raises a violation of ``one_waiting_request`` for a second request of one caller."""
@@ -55,9 +53,6 @@ class DocumentStore:
     async def decide(self, connection: Connection, id_: str, state: State) -> bool:
         """The guarded UPDATE: True for exactly one caller."""
         return await connection.fetchval(queries.decide, id_, state.value) is True
-
-    async def _genuine(self, rows: Sequence[Record]) -> list[Fixed]:
-        return await self._seals.genuine(TABLE, [read for read in map(_read, rows) if read is not None])
 
 
 def _read(row: Record) -> Fixed | None:

@@ -16,7 +16,7 @@ from hsm_service.sam.activations.service import Activations, Opened, SignCall
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.errors import SignatureNotReleased
 from hsm_service.sam.fault_points import FaultPoints
-from hsm_service.sam.memory import Memory
+from hsm_service.sam.memory import Memory, name_of
 from hsm_service.sam.rows import Alarm
 from hsm_service.sam.signatures.signer import Signer, verify_all
 from protocol.algorithms import hashes_digest
@@ -78,6 +78,7 @@ class Signatures:
                     count=count,
                     hashes=hashes_digest(activation.digests),
                     algorithm=opened.algorithm.name,
+                    signatures=name_of(made),
                 )
             self._faults.reach("8-signed-before-commit")
         self._faults.reach("8-signed-after-commit")
@@ -86,11 +87,11 @@ class Signatures:
         """Read back and verified: a row that somebody changed gives nothing away."""
         rows = await self._store.occurrences(self._database, opened.activation)
         signatures = [row.signature for row in rows if row.signature is not None]
-        known = self._memory.released(opened.activation.id)
-        if known is not None and known != tuple(signatures):
+        known, found = self._memory.released(opened.activation.id), name_of(signatures)
+        if known is not None and known != found:
             await self._alarm.raise_("occurrences.changed", "occurrences", opened.activation.id)
             raise SignatureNotReleased("the stored signatures are not those that were released")
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         verify_all(certificate, opened.algorithm, tuple(opened.activation.digests), signatures)
-        self._memory.release(opened.activation.id, signatures)
+        self._memory.release(opened.activation.id, found)
         return signatures

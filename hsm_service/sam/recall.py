@@ -1,0 +1,64 @@
+"""What a SAM that starts learns again from the audit: the last minutes, which its memory would hold had it gone on.
+
+A row turned back while no SAM ran would otherwise be believed. Documents and activations live minutes, so minutes are
+enough for them: 15 of them cover a document's life and its activation's. The lines are believed only where their hashes
+link up, from the first of them to the chain's end; that the end is not an old one, ``AuditChain.check_not_behind`` says
+by the head kept outside. Left: bindings, associations and credentials that ended longer ago (docs/threats.md).
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final
+
+from foundation.audit import DatabaseRolledBack
+from foundation.database import Database
+from foundation.encoding import JsonValue, strict_json
+from foundation.queries import Queries
+from hsm_service.sam.memory import Memory
+
+queries = Queries.load("hsm_service.sam")
+
+WINDOW: Final = timedelta(minutes=15)
+_MAX_LINE: Final = 8192
+
+
+async def recall(database: Database, memory: Memory, now: datetime) -> int:
+    """Fill the memory from the chains of all SAMs. Returns how many lines were read.
+
+    Raises DatabaseRolledBack when the lines do not link up: somebody took lines out or changed them.
+    """
+    count = 0
+    async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
+        previous: tuple[str, bytes] | None = None
+        async for row in connection.cursor(queries.recent_lines, now - WINDOW):
+            said = strict_json(row["body"], max_bytes=_MAX_LINE)
+            if not isinstance(said, dict) or hashlib.sha256(_prev(said) + row["body"]).digest() != row["hash"]:
+                raise DatabaseRolledBack(f"audit chain {row['chain']}: line {row['seq']} does not hold")
+            if previous is not None and previous[0] == row["chain"] and previous[1] != _prev(said):
+                raise DatabaseRolledBack(f"audit chain {row['chain']}: line {row['seq']} does not follow")
+            previous = (row["chain"], row["hash"])
+            _learn(memory, said)
+            count += 1
+    return count
+
+
+def _prev(said: dict[str, JsonValue]) -> bytes:
+    value = said.get("prev")
+    return bytes.fromhex(value) if isinstance(value, str) else b""
+
+
+def _learn(memory: Memory, said: dict[str, JsonValue]) -> None:
+    def text(name: str) -> str:
+        return str(said.get(name, ""))
+
+    match said.get("event"):
+        case "document.approved" | "document.refused" | "credential.bound":
+            memory.decide(text("document"))
+        case "signatures.made":
+            memory.release(text("activation"), text("signatures"))
+        case "caller.frozen":
+            memory.freeze(text("credential"), f"{text('kind')}:{text('caller')}")
+        case "caller.unfrozen":
+            memory.thaw(text("credential"), f"{text('kind')}:{text('caller')}")
+        case _:
+            pass
