@@ -24,8 +24,6 @@ from softhsm_config.tokens import Token as TokenFiles
 from tests.issuance.people import FakeSam, Operator, Visitor, public_of, write_pins
 from tests.support.postgres import TestDatabase
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-"""Real, because the captcha library asks the machine for the time."""
 LABEL = "issuance-ac"
 
 
@@ -37,7 +35,7 @@ def ac_slot(sam_token: TokenFiles, hsm_module: Path) -> HsmSettings:
     module = Module.load(hsm_module)
     module.renew(module.epoch)
     settings = HsmSettings(module=hsm_module, token_label=LABEL, pin=SecretStr("1234"))
-    initialise_ac_slot(Token(settings), NOW)
+    initialise_ac_slot(Token(settings), datetime.now(UTC))
     return settings
 
 
@@ -66,7 +64,8 @@ def settings(database: TestDatabase, ac_slot: HsmSettings, tmp_path: Path, short
 
 @pytest.fixture
 def clock() -> FixedClock:
-    return FixedClock(NOW)
+    """Begins at the real time of this test: captchas and the visitor's DPoP proofs carry the machine's."""
+    return FixedClock(datetime.now(UTC).replace(microsecond=0))
 
 
 @dataclass
