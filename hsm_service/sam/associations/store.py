@@ -1,7 +1,6 @@
 """Rows of ``sam.associations``; only those whose MAC holds come out."""
 
 from foundation.database import Connection, Record
-from foundation.errors import BadInput
 from foundation.queries import Queries
 from hsm_service.sam.associations.domain import Association, State
 from hsm_service.sam.rows import Reader, RowSeals
@@ -46,11 +45,8 @@ class AssociationStore:
         return True
 
 
-def _read(row: Record) -> Association | None:
-    try:
-        key = P256Key.from_point(row["key"])
-    except BadInput:
-        return None
+def _read(row: Record) -> Association:
+    key = P256Key.from_point(row["key"])
     return Association(
         row["computer"], row["credential"], row["name"], row["os"], key, row["device"], row["document"],
         State(row["state"]), row["created_at"], row["mac"],

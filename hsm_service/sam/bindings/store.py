@@ -1,7 +1,6 @@
 """Rows of ``sam.bindings``; only those whose MAC holds come out."""
 
 from foundation.database import Connection, Record
-from foundation.errors import BadInput
 from foundation.queries import Queries
 from hsm_service.sam.bindings.domain import Binding, State
 from hsm_service.sam.rows import Reader, RowSeals
@@ -52,11 +51,8 @@ class BindingStore:
         return row is not None
 
 
-def _read(row: Record) -> Binding | None:
-    try:
-        key = P256Key.from_point(row["device_key"])
-    except BadInput:  # written by somebody else than us; with it no MAC would hold either
-        return None
+def _read(row: Record) -> Binding:
+    key = P256Key.from_point(row["device_key"])
     return Binding(
         row["id"], row["credential"], row["device"], key, row["nickname"], State(row["state"]), row["document"],
         row["created_at"], row["mac"],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from foundation.database import Connection, Record
-from foundation.encoding import BadEncoding, strict_json
+from foundation.encoding import strict_json
 from foundation.queries import Queries
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.errors import DocumentUnknown
@@ -56,9 +56,7 @@ class DocumentStore:
 
 
 def _read(row: Record) -> Fixed | None:
-    try:
-        context = strict_json(row["context"], max_bytes=_MAX_CONTEXT)
-        document = Document.parse(row["data"])
-    except BadEncoding:
+    context = strict_json(row["context"], max_bytes=_MAX_CONTEXT)
+    if not isinstance(context, dict):
         return None
-    return Fixed(document, context, State(row["state"]), row["mac"]) if isinstance(context, dict) else None
+    return Fixed(Document.parse(row["data"]), context, State(row["state"]), row["mac"])
