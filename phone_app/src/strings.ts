@@ -162,6 +162,7 @@ const pt = {
     live: { connected: "Conectado", polling: "Conexão instável", closed: "Sem conexão" },
     discarded: "Chegou um pedido que não pôde ser conferido e foi descartado. Nada foi assinado. Se isso se repetir, avise o suporte.",
     arrived: "Chegou um pedido novo.",
+    products: { "e-cpf-a3": "e-CPF A3", "e-cnpj-a3": "e-CNPJ A3" } as Record<string, string>,
     state: {
       active: "Ativo",
       trial: "Em teste",
@@ -326,9 +327,33 @@ const pt = {
       not_found: "Isto não existe mais.",
       too_many: "Muitas tentativas em pouco tempo. Espere um pouco e tente de novo.",
       unavailable: "O serviço está indisponível por um momento. Tente de novo daqui a pouco.",
+      number_not_mobile: "Este é um telefone fixo e não recebe SMS. Informe o número do celular.",
+      number_foreign: "Só enviamos o código para celulares do Brasil. Informe o número com DDD.",
+      pairing_not_found: "Este pedido de código não existe mais. Comece de novo, informando seu número.",
+      code_malformed: "O código tem 6 números.",
+      resend_too_soon: "O SMS pode demorar um pouco. Aguarde para pedir outro código.",
+      no_sends_left: "Já enviamos três códigos. Confira o número e comece de novo.",
+      messages_paused: "O envio de códigos está pausado no momento. Tente de novo mais tarde.",
+      nickname_invalid: "Escreva um apelido de até 40 caracteres.",
+      nickname_needed: "Dê antes um apelido a este celular.",
+      number_proof_old: "Faz tempo que você confirmou seu número. Comece de novo e confirme-o por SMS.",
+      credential_not_of_phone: "Não encontramos este certificado para o seu número.",
+      document_not_found: "Este pedido não existe mais ou não é para este celular.",
+      binding_not_active: "Este celular ainda não está pronto. Termine antes de vincular o certificado.",
+      too_many_guesses: "Muitos códigos errados. Aguarde alguns minutos e tente de novo.",
+      link_not_found: "Este pedido não existe mais. Comece de novo no computador.",
+      link_over: "Este pedido terminou. Comece de novo no computador.",
+      computer_not_found: "Este computador não está mais associado a este celular.",
+      invalid_dpop_proof: "A conferência deste aparelho falhou. Confira se a data e a hora estão certas e tente de novo.",
       emission_refused: "Protocolo, CPF ou senha de instalação não conferem. Revise os três e tente de novo.",
-      captcha_invalid: "A verificação “Não sou um robô” venceu. Marque de novo.",
+      emission_unknown: "Esta emissão não existe mais. Comece de novo pelo número do protocolo.",
+      emission_expired: "O tempo desta emissão acabou. Comece de novo pelo número do protocolo.",
+      emission_out_of_order: "Esta etapa não pode ser feita agora. Comece de novo pelo número do protocolo.",
+      already_emitted: "O certificado deste protocolo já foi emitido. Se não foi você, peça a revogação ao atendimento agora.",
+      order_too_old: "O prazo para emitir o certificado deste protocolo acabou. Peça uma nova solicitação à sua Autoridade de Registro.",
+      captcha_invalid: "A verificação “Não sou um robô” não valeu. Marque de novo.",
     } as Record<string, string>,
+    triesLeft: (left: number) => (left === 1 ? "Resta 1 tentativa." : `Restam ${left} tentativas.`),
     lockedUntil: (time: string) => `Muitas senhas erradas: bloqueado por segurança. Tente de novo ${time}.`,
     lockedForever: "Muitas senhas erradas: este certificado foi bloqueado para sempre. É preciso emitir um novo certificado.",
     waitFor: (time: string) => `Muitas tentativas em pouco tempo. Tente de novo ${time}.`,
@@ -394,7 +419,6 @@ const pt = {
       notInstall: "ser diferente da senha de instalação",
       met: "cumprido",
       unmet: "falta",
-      invalid: "A senha ainda não cumpre todas as regras.",
       confirm: "Confirmar",
     },
     progress: {
@@ -408,7 +432,9 @@ const pt = {
       title: "Seu certificado digital foi emitido com sucesso!",
       next: "PRÓXIMOS PASSOS",
       app: "Faça o download do app para o seu smartphone Android ou iOS.",
-      appWhat: "No celular, abra este endereço, instale o Link ID e toque em “Vamos começar!”.",
+      appWhat: "Abra este endereço no celular (ou leia o código ao lado com a câmera) e instale o Link ID.",
+      appQr: "QR Code do endereço do aplicativo",
+      appHow: "Instale o Link ID no seu celular e toque em “Vamos começar!” para vincular este certificado.",
       computer: "Faça o download do instalador para seu computador.",
       computerWhat: "Instale o Link ID Desktop e selecione o Link ID.",
       qr: "Leia o QR Code gerado pelo instalador com seu celular para autorizar o uso do certificado na nuvem em seu computador.",
@@ -420,7 +446,7 @@ const pt = {
       subject: "Titular",
       serial: "Número de série",
       issuer: "Autoridade certificadora",
-      from: "Válido de",
+      validity: "Validade",
       to: "até",
       download: "Baixar o certificado (.pem)",
       downloadWhat: "Só a parte pública. A chave fica no cofre e nunca sai de lá.",
@@ -433,7 +459,7 @@ const pt = {
 
 export const t = pt;
 
-const DATE = new Intl.DateTimeFormat(pt.lang, { dateStyle: "long" });
+const DATE = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short" });
 const DATE_TIME = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short", timeStyle: "short" });
 const TIME = new Intl.DateTimeFormat(pt.lang, { timeStyle: "short" });
 const NUMBER = new Intl.NumberFormat(pt.lang, { maximumFractionDigits: 1 });
@@ -442,6 +468,11 @@ const NUMBER = new Intl.NumberFormat(pt.lang, { maximumFractionDigits: 1 });
 export function date(text: string): string {
   const time = Date.parse(text);
   return Number.isNaN(time) ? text : DATE.format(time);
+}
+
+/** A certificate's kind as people know it; an unknown one as it came. */
+export function product(kind: string): string {
+  return t.home.products[kind] ?? kind;
 }
 
 export function dateTime(text: string): string {

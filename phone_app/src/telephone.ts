@@ -8,8 +8,8 @@ export function normaliseNumber(typed: string): string | null {
   return /^[1-9][1-9]9?\d{8}$/.test(national) ? `+55${national}` : null;
 }
 
-/** (31) 99999-9999, or the number as it is when it is not Brazilian. */
+/** (31) 99999-9999 that no line breaks, or the number as it is when it is not Brazilian. */
 export function formatNumber(e164: string): string {
   const match = /^\+55(\d{2})(\d{4,5})(\d{4})$/.exec(e164);
-  return match ? `(${match[1]}) ${match[2]}-${match[3]}` : e164;
+  return match ? `(${match[1]})\u00a0${match[2]}-${match[3]}` : e164;
 }

@@ -17,7 +17,7 @@ const every = (folder) =>
 const files = every(DIST).sort();
 
 // The app's own files: what index.html leads to. Emission-only chunks are left out by their names.
-const kept = files.map((file) => relative(DIST, file)).filter((name) => !NOT_KEPT.test(name) && !/^assets\/(emissao|leia|captcha)/.test(name));
+const kept = files.map((file) => relative(DIST, file)).filter((name) => !NOT_KEPT.test(name) && !/^assets\/(emissao|leia|captcha|zxing_writer)/.test(name));
 const digest = createHash("sha256");
 for (const name of kept) digest.update(name).update("\0").update(readFileSync(join(DIST, name)));
 const build = digest.digest("hex").slice(0, 16);

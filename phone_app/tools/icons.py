@@ -1,4 +1,6 @@
-"""Draws the icons of phone_app/public/icons from our mark, with Chromium. Run by hand when the mark changes; the result is committed.
+"""Draws the icons of phone_app/public/icons from our mark, with Chromium.
+
+Run by hand when the mark changes; the result is committed.
 
 python phone_app/tools/icons.py
 """
@@ -18,8 +20,8 @@ def drawing(scale: float, radius: float, ground: str | None, link: str = LINK, t
     rect = f'<rect width="48" height="48" rx="{radius}" fill="{ground}"/>' if ground else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48">{rect}'
-        f'<g transform="translate(24 24) scale({scale}) translate(-24.5 -24)" fill="none" stroke-width="5" stroke-linecap="round" '
-        f'stroke-linejoin="round"><path d="M27.5 14H17a10 10 0 000 20h6" stroke="{link}"/>'
+        f'<g transform="translate(24 24) scale({scale}) translate(-24.5 -24)" fill="none" stroke-width="5" '
+        f'stroke-linecap="round" stroke-linejoin="round"><path d="M27.5 14H17a10 10 0 000 20h6" stroke="{link}"/>'
         f'<path d="M20.5 25.5l6.5 6.5L42 16" stroke="{tick}"/></g></svg>'
     )
 

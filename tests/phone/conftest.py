@@ -12,7 +12,8 @@ from aiohttp import web
 
 from app_host import AppHostSettings, start_app_host
 from app_host.files import NotBuilt, load_files
-from tests.phone.gateway_double import GatewayDouble
+from tests.phone.emission_double import EmissionDouble
+from tests.phone.gateway_double import PASSWORD, SMS_CODE
 from tests.sandbox_phone.roots import Roots
 from tests.support.chromium import Chromium, chromium, chromium_of_module, playwright
 from tests.support.phone_screens import PhoneScreens
@@ -37,7 +38,7 @@ class World:
     """Where the app is, and the gateway behind it."""
 
     app: str
-    gateway: GatewayDouble
+    gateway: EmissionDouble
     roots: Roots
     chromium: Chromium
 
@@ -49,7 +50,6 @@ class World:
 
     async def paired(self, **options: object) -> PhoneScreens:
         """The app at home, on a paired phone."""
-        from tests.phone.gateway_double import PASSWORD, SMS_CODE
 
         async def read_code() -> str:
             return SMS_CODE
@@ -71,7 +71,7 @@ async def listen(app: web.Application) -> tuple[web.AppRunner, str]:
 async def world(dist: Path, tmp_path: Path, chromium: Chromium) -> AsyncIterator[World]:
     """App host and gateway double, on origins of their own."""
     roots = Roots()
-    gateway = GatewayDouble(roots)
+    gateway = EmissionDouble(roots)
     runner, roots.gateway = await listen(gateway.app())
     trust = tmp_path / "trust.json"
     trust.write_bytes(roots.trust())

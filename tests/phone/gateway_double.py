@@ -1,7 +1,7 @@
 """The gateway of docs/protocol.md sections 9.1 and 9.2 in memory, for one holder, as a browser sees it: with CORS.
 
 It checks what a real gateway, SAM and AC check of a phone with joserfc and cryptography, never with the app's own code.
-What it finds wrong gathers in ``complaints``, which the fixture demands to be empty. Its lies are methods and attributes.
+What it finds wrong gathers in ``complaints``, which the fixture demands to be empty. Its lies are attributes.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ async def test_what_the_sam_did_not_sign_for_this_phone_is_never_shown(world: Wo
     credential = {"credential": new_id("cred")} if lie == "other credential" else {}
     world.gateway.ask_signature("Procuração.pdf", **credential)
     asked_again = sum(call.endswith("/waiting") for call in world.gateway.calls)
-    while sum(call.endswith("/waiting") for call in world.gateway.calls) <= asked_again:  # noqa: ASYNC110
+    while sum(call.endswith("/waiting") for call in world.gateway.calls) <= asked_again:
         await asyncio.sleep(0.02)
     if lie == "expired":
         await expect(phone.page.get_by_text("Nenhum pedido agora")).to_be_visible()
@@ -168,7 +168,7 @@ async def test_a_channel_that_closes_opens_again(world: World) -> None:
     phone = await world.paired()
     for _ in range(2):
         world.gateway.hang_up()
-        while not world.gateway.listeners:  # noqa: ASYNC110
+        while not world.gateway.listeners:
             await asyncio.sleep(0.02)
     world.gateway.ask_signature()
     assert await phone.open_waiting() == "approval"

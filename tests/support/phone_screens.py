@@ -1,9 +1,9 @@
-"""The phone app as a person uses it: screens by their name, buttons by their words. For tests and journeys, on real parts or doubles.
+"""The phone app as a person uses it: screens by name, buttons by their words. For journeys on real parts or doubles.
 
-    phone = PhoneScreens(page, "http://localhost:8440")
-    await phone.open()
-    await phone.pair("31999991234", read_sms, "Celular da Maria", "Senha1234")
-    await phone.approve("Senha1234")
+phone = PhoneScreens(page, "http://localhost:8440")
+await phone.open()
+await phone.pair("31999991234", read_sms, "Celular da Maria", "Senha1234")
+await phone.approve("Senha1234")
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import type { SignDocument } from "../documents";
 import { size, t } from "../strings";
-import { foreign, h } from "../ui/dom";
+import { foreign, h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton } from "../ui/parts";
 import { problemText } from "../ui/problem";
@@ -55,17 +55,23 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
       h(
         "div",
         { class: "two" },
-        h("div", { class: "column" }, whoAsks(document), files(document), technical(document)),
         h(
           "div",
           { class: "column" },
           card(bigCode(t.approval.code, document.verification_code), h("p", { class: "hint" }, t.approval.codeWhat)),
+          whoAsks(document),
+          files(document),
+        ),
+        h(
+          "div",
+          { class: "column" },
           card(
-            facts([t.approval.certificate, foreign(document.subject)]),
+            facts([t.approval.certificate, holder(document.subject)]),
             trouble,
             form(approve, password.element, doing.element, actions(submitButton(t.approval.approve), refuse)),
           ),
           h("p", { class: "fixed-note" }, icon("lock"), t.approval.fixed),
+          technical(document),
         ),
       ),
     ],

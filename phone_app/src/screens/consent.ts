@@ -4,7 +4,7 @@ import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import type { CredentialName } from "../documents";
 import { t } from "../strings";
-import { foreign, h } from "../ui/dom";
+import { foreign, h, holder } from "../ui/dom";
 import { actions, busy, button, card, countdown, facts, lead, notice, progress } from "../ui/parts";
 import { problemText } from "../ui/problem";
 import { isOver, showCheckCode, showEnding, showOver, showRefusal } from "./outcome";
@@ -99,7 +99,7 @@ function showConsent(app: App, statement: Opened<"associate" | "identify">, cons
 }
 
 function subjects(credentials: CredentialName[]): HTMLElement {
-  return h("ul", { class: "plain-list" }, ...credentials.map((one) => h("li", {}, foreign(one.subject))));
+  return h("ul", { class: "plain-list" }, ...credentials.map((one) => h("li", {}, holder(one.subject))));
 }
 
 function scopes(scope: string): HTMLElement {

@@ -4,9 +4,9 @@ import { ApiError } from "../api";
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import type { KnownCredential, PairingStep } from "../keystore";
-import { date, t } from "../strings";
+import { date, product, t } from "../strings";
 import { Untrusted } from "../trust";
-import { foreign, h } from "../ui/dom";
+import { h, holder } from "../ui/dom";
 import { actions, busy, button, card, facts, form, lead, notice, passwordField, progress, row, submitButton } from "../ui/parts";
 import { icon } from "../ui/icons";
 import { problemText } from "../ui/problem";
@@ -45,7 +45,7 @@ function backHome(app: App): { back?: () => void } {
 function choice(one: KnownCredential, choose: () => void): HTMLElement {
   const why = unusable(one);
   const validity = one.valid_to === null ? null : t.credential.validTo(date(one.valid_to));
-  const made = row("certificate", foreign(one.subject), [one.kind, why ?? validity].filter(Boolean).join(" · "), choose);
+  const made = row("certificate", holder(one.subject), [product(one.kind), why ?? validity].filter(Boolean).join(" · "), choose);
   made.disabled = why !== undefined;
   return made;
 }
@@ -100,7 +100,7 @@ export async function showPairPassword(app: App, credential: KnownCredential): P
     ...(several ? { back: () => showCredential(app) } : backHome(app)),
     content: [
       lead(t.pairPassword.lead),
-      card(facts([t.pairPassword.certificate, foreign(credential.subject)])),
+      card(facts([t.pairPassword.certificate, holder(credential.subject)])),
       trouble,
       form(submit, password.element, doing.element, actions(submitButton(t.common.confirm))),
       h("p", { class: "hint" }, t.password.noRecovery),
@@ -169,7 +169,7 @@ export function showTest(app: App, statement: Opened<"test">): void {
     "div",
     { class: "column" },
     lead(t.trial.lead),
-    card(facts([t.pairPassword.certificate, foreign(statement.document.subject)])),
+    card(facts([t.pairPassword.certificate, holder(statement.document.subject)])),
     trouble,
     actions(button(t.trial.approve, "primary", () => busy(content, approve), "check")),
   );

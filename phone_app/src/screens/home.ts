@@ -3,8 +3,8 @@
 import type { App, Decided } from "../app";
 import { now, type Opened } from "../ceremony";
 import type { KnownCredential } from "../keystore";
-import { clock, clockTime, date, t } from "../strings";
-import { foreign, h } from "../ui/dom";
+import { clock, clockTime, date, product, t } from "../strings";
+import { foreign, h, holder } from "../ui/dom";
 import { icon, type IconName } from "../ui/icons";
 import { busy, button, item, notice, row } from "../ui/parts";
 import { isUnpaired, problemText } from "../ui/problem";
@@ -66,7 +66,6 @@ export function showHome(app: App): void {
           { class: "column" },
           waiting,
           h("div", { class: "scan-actions" }, button(t.home.scan, "primary", () => showScan(app), "scan"), button(t.home.byHand, "plain", () => showByHand(app), "keyboard")),
-          historySection(app.history),
         ),
         h(
           "div",
@@ -75,6 +74,7 @@ export function showHome(app: App): void {
           h("div", { class: "rows" }, row("computer", t.home.computers, computers, () => showComputers(app)), row("phone", t.home.device, foreign(app.profile.nickname ?? ""), () => showDevice(app))),
         ),
       ),
+      historySection(app.history),
     ],
   });
   app.live.start();
@@ -111,7 +111,7 @@ function who(statement: Opened): Node {
   if (document.type === "sign") return foreign(document.caller.name, t.common.noName);
   if (document.type === "associate") return foreign(document.computer.name, t.common.noName);
   if (document.type === "identify") return foreign(document.integrator.name, t.common.noName);
-  return foreign(document.subject);
+  return holder(document.subject);
 }
 
 function troubles(app: App): Node[] {
@@ -141,9 +141,9 @@ function drawCertificates(_app: App, list: HTMLElement, credentials: KnownCreden
   list.replaceChildren(
     ...credentials.map((one) => {
       const validity = one.valid_to === null ? null : t.credential.validTo(date(one.valid_to));
-      const below = [one.kind, validity].filter(Boolean).join(" · ");
+      const below = [product(one.kind), validity].filter(Boolean).join(" · ");
       const state = t.home.state[one.state] ?? one.state;
-      return item("certificate", foreign(one.subject), below === "" ? null : foreign(below), h("span", { class: `chip ${one.state === "active" ? "good" : "calm"}` }, foreign(state)));
+      return item("certificate", holder(one.subject), below === "" ? null : foreign(below), chip(state, one.state === "active"));
     }),
   );
 }
@@ -151,6 +151,10 @@ function drawCertificates(_app: App, list: HTMLElement, credentials: KnownCreden
 async function addCertificate(app: App, credentials: KnownCredential[]): Promise<void> {
   await app.save({ step: { at: "credential", credentials } });
   showCredential(app);
+}
+
+function chip(text: string, good: boolean): HTMLElement {
+  return h("span", { class: `chip ${good ? "good" : "calm"}` }, foreign(text));
 }
 
 function historySection(history: Decided[]): HTMLElement {
@@ -168,7 +172,7 @@ function historySection(history: Decided[]): HTMLElement {
               SYMBOLS[one.document.type],
               t.home.kinds[one.document.type],
               h("span", { class: "lines" }, who({ document: one.document } as Opened), h("span", {}, clockTime(one.at))),
-              h("span", { class: `chip ${one.approved ? "good" : "calm"}` }, one.approved ? t.history.approved : t.history.refused),
+              chip(one.approved ? t.history.approved : t.history.refused, one.approved),
             ),
           ),
         ),

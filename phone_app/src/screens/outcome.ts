@@ -106,7 +106,9 @@ function showRefused(app: App, reason: Refusal): void {
   });
 }
 
+const OVER: readonly string[] = ["document_expired", "document_decided", "document_not_found", "not_found", "not_for_you", "link_taken", "link_over", "link_not_found"];
+
 /** The answer says that there is nothing left to decide. */
 export function isOver(error: unknown): boolean {
-  return error instanceof ApiError && ["document_expired", "document_decided", "not_found", "link_taken"].includes(error.code);
+  return error instanceof ApiError && OVER.includes(error.code);
 }

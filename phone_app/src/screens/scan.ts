@@ -1,6 +1,5 @@
 /** Reading what a computer or a page shows: by camera inside the app only, or typed by hand. */
 
-import { ApiError } from "../api";
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import { NoCamera, Scanner } from "../scanner";
@@ -10,11 +9,12 @@ import { actions, button, field, form, lead, notice, submitButton } from "../ui/
 import { problemText } from "../ui/problem";
 import { showApproval } from "./approval";
 import { showAssociation, showIdentification } from "./consent";
-import { showOver } from "./outcome";
+import { isOver, showOver } from "./outcome";
 
 export function showScan(app: App): void {
   const video = h("video", { class: "camera", playsinline: true, muted: true, "aria-hidden": "true" });
   video.muted = true;
+  const finder = h("div", { class: "viewfinder" }, video, h("span", { class: "viewfinder-frame", "aria-hidden": "true" }));
   const status = h("p", { class: "scan-status", role: "status" }, t.scan.starting);
   const trouble = h("div", {});
   const scanner = new Scanner(video);
@@ -28,7 +28,7 @@ export function showScan(app: App): void {
     },
     content: [
       lead(t.scan.lead),
-      h("div", { class: "viewfinder" }, video, h("span", { class: "viewfinder-frame", "aria-hidden": "true" })),
+      finder,
       status,
       trouble,
       actions(button(t.scan.byHand, "plain", () => showByHand(app), "keyboard")),
@@ -38,6 +38,7 @@ export function showScan(app: App): void {
     () => (status.textContent = t.scan.reading),
     (error: unknown) => {
       status.textContent = "";
+      finder.hidden = true;
       const why = error instanceof NoCamera ? t.scan[error.reason] : t.scan.absent;
       trouble.replaceChildren(notice("warning", why, true));
     },
@@ -70,7 +71,7 @@ class Reading {
       if (!this.stopped) showFound(this.app, statement);
     } catch (error) {
       if (this.stopped) return;
-      if (isFinal(error)) showOver(this.app, problemText(error, this.app.gateway));
+      if (isOver(error)) showOver(this.app, problemText(error, this.app.gateway));
       else this.say(problemText(error, this.app.gateway));
     } finally {
       this.busy = false;
@@ -86,11 +87,6 @@ export function isOurs(text: string, origin: string): boolean {
 async function ask(app: App, text: string): Promise<Opened<"associate" | "identify" | "sign">> {
   const answer = await app.gateway.call("POST", "/phone/v1/scan", { text });
   return app.ceremony.open(answer.statement, ["associate", "identify", "sign"]);
-}
-
-/** Reading the same thing again cannot help. */
-function isFinal(error: unknown): boolean {
-  return !(error instanceof ApiError) ? false : ["link_taken", "not_for_you", "document_decided", "document_expired"].includes(error.code);
 }
 
 export function showFound(app: App, statement: Opened): void {

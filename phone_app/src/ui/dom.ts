@@ -33,6 +33,17 @@ export function foreign(text: string, empty = ""): HTMLElement {
   return h("bdi", { class: "foreign" }, plain(text).trim() || empty);
 }
 
+const NAMED = /^(.+):(?:(\d{3})(\d{3})(\d{3})(\d{2})|([0-9A-Z]{2})([0-9A-Z]{3})([0-9A-Z]{3})([0-9A-Z]{4})(\d{2}))$/;
+
+/** The holder's name as ICP-Brasil certificates have it, `NAME:CPF` or `NAME:CNPJ`, with the number below and readable. */
+export function holder(subject: string): HTMLElement {
+  const match = NAMED.exec(subject);
+  if (match === null) return foreign(subject);
+  const [, name, a, b, c, d, e, f, g, i, j] = match;
+  const number = a === undefined ? `CNPJ ${e}.${f}.${g}/${i}-${j}` : `CPF ${a}.${b}.${c}-${d}`;
+  return h("span", { class: "holder" }, foreign(name as string), h("span", { class: "holder-number" }, number));
+}
+
 let counter = 0;
 
 /** An id that no other element has. */

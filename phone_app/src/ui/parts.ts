@@ -148,8 +148,10 @@ export async function busy(element: HTMLElement, work: () => Promise<void>): Pro
   } finally {
     element.removeAttribute("aria-busy");
     for (const control of controls) control.disabled = false;
-    const nowhere = document.activeElement === null || document.activeElement === document.body;
-    if (focused?.isConnected && nowhere) (element.querySelector<HTMLElement>("[aria-invalid]") ?? focused).focus();
+    // A disabled control cannot take the focus, and loses it: what was complained about gets it now, or who had it before.
+    const invalid = element.querySelector<HTMLElement>("[aria-invalid]");
+    if (invalid) invalid.focus();
+    else if (focused?.isConnected && (document.activeElement === null || document.activeElement === document.body)) focused.focus();
   }
 }
 
@@ -232,7 +234,11 @@ export function item(symbol: IconName, title: Node | string, below: Node | strin
     "li",
     { class: "row" },
     h("span", { class: "row-symbol" }, icon(symbol)),
-    h("span", { class: "row-text" }, h("span", { class: "row-title" }, title), below !== null && h("span", { class: "row-below" }, below)),
-    end,
+    h(
+      "span",
+      { class: "row-main" },
+      h("span", { class: "row-text" }, h("span", { class: "row-title" }, title), below !== null && h("span", { class: "row-below" }, below)),
+      end,
+    ),
   );
 }

@@ -8,16 +8,18 @@ import { Expired, Untrusted } from "../trust";
 /** A difference that people should correct: beyond it, proofs of possession and expiries stop working. */
 const SKEW_SECONDS = 60;
 
-/** The device has no rights any more: its token or key is not accepted. */
+/** The device has no rights any more: its token is not accepted. A proof that is not is another matter (a wrong clock, mostly). */
 export function isUnpaired(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 401;
+  return error instanceof ApiError && error.status === 401 && error.code !== BAD_PROOF;
 }
+
+const BAD_PROOF = "invalid_dpop_proof";
 
 export function problemText(error: unknown, gateway?: Gateway): string {
   const wrongClock = gateway?.clockSkew !== null && gateway !== undefined && Math.abs(gateway.clockSkew) > SKEW_SECONDS;
   if (error instanceof Offline) return t.problems.offline;
   if (error instanceof NoStorage) return t.problems.noStorage;
-  if (wrongClock && (error instanceof Expired || isUnpaired(error))) return t.problems.clock;
+  if (wrongClock && (error instanceof Expired || (error instanceof ApiError && error.status === 401))) return t.problems.clock;
   if (error instanceof Expired) return t.problems.expired;
   if (error instanceof NotForThisDevice) return t.problems.foreign;
   if (error instanceof Untrusted) return t.problems.untrusted;
@@ -34,6 +36,10 @@ function apiProblem(error: ApiError): string {
   if (error.retryAfter !== null && error.status === 423) return t.problems.lockedUntil(inAbout(error.retryAfter));
   if (error.code === "credential_locked") return t.problems.lockedForever;
   const known = t.problems.codes[error.code];
+  if (known !== undefined && error.code === "emission_refused") {
+    const left = error.number("tries_left");
+    return left === null ? known : `${known} ${t.problems.triesLeft(left)}`;
+  }
   if (error.status === 429 && error.retryAfter !== null) return t.problems.waitFor(inAbout(error.retryAfter));
   if (known !== undefined) return known;
   if (error.status === 401) return t.problems.unpaired;

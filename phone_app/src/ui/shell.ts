@@ -33,16 +33,14 @@ export class Shell {
   private readonly banner = h("div", { class: "banners" });
   private readonly live = h("div", { class: "unseen", "aria-live": "polite" });
 
-  constructor(root: HTMLElement, environment: string) {
-    const side = h(
-      "aside",
-      { class: "side" },
-      h("div", { class: "side-brand" }, mark(), h("span", {}, t.product)),
-      h("p", { class: "side-tagline" }, t.promise.title),
-      h("ul", {}, ...t.promise.points.map((point) => h("li", {}, icon("check"), h("span", {}, point)))),
-      h("p", { class: "side-foot" }, t.tagline),
-    );
-    const ribbon = environment === "production" ? null : h("p", { class: "ribbon" }, t.common.development);
+  /** `side` stands beside the screens where there is room; `eyebrow` above each title. */
+  constructor(
+    root: HTMLElement,
+    environment: string,
+    side: HTMLElement = promise(),
+    private readonly eyebrow: string | null = null,
+  ) {
+    const ribbon = environment === "production" ? null : h("footer", { class: "ribbon" }, t.common.development);
     root.replaceChildren(side, h("div", { class: "stage" }, this.header, this.banner, this.main, ribbon), this.live);
   }
 
@@ -57,7 +55,8 @@ export class Shell {
     this.header.replaceChildren(...this.top(screen));
     this.main.className = screen.wide ? "wide" : "";
     this.main.dataset.screen = screen.name;
-    this.main.replaceChildren(...(screen.step ? [stepBar(screen.step)] : []), heading, ...screen.content);
+    const above = [screen.step && stepBar(screen.step), this.eyebrow !== null && h("p", { class: "eyebrow" }, this.eyebrow)];
+    this.main.replaceChildren(...above.filter((one) => one instanceof HTMLElement), heading, ...screen.content);
     document.title = `${screen.title} · ${t.product}`;
     window.scrollTo(0, 0);
     const wanted = this.main.querySelector<HTMLElement>("[data-focus]") ?? heading;
@@ -82,6 +81,22 @@ export class Shell {
       : h("span", { class: "icon-space" });
     return [left, h("span", { class: "brand" }, mark(), h("span", {}, t.product)), h("span", { class: "icon-space" })];
   }
+}
+
+/** What the product promises, for whoever opens the app on a wide screen. */
+function promise(): HTMLElement {
+  return h(
+    "aside",
+    { class: "side" },
+    h(
+      "div",
+      { class: "side-inner" },
+      h("div", { class: "side-brand" }, mark(), h("span", {}, t.product)),
+      h("p", { class: "side-tagline" }, t.promise.title),
+      h("ul", {}, ...t.promise.points.map((point) => h("li", {}, icon("check"), h("span", {}, point)))),
+      h("p", { class: "side-foot" }, t.tagline),
+    ),
+  );
 }
 
 function stepBar(step: { at: number; of: number }): HTMLElement {

@@ -1,0 +1,238 @@
+"""Every screen at 360 and 1280 px, light and dark: nothing overflows, axe finds nothing, and pictures can be seen.
+
+`LINKID_SCREENSHOTS=folder pytest tests/phone/test_looks.py` keeps the pictures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page
+
+from tests.phone.conftest import World
+from tests.phone.emission_double import CPF, INSTALL_PASSWORD, PROTOCOL
+from tests.phone.gateway_double import PASSWORD, SMS_CODE
+from tests.sandbox_phone.roots import new_id
+from tests.support.emission_screens import EmissionScreens
+from tests.support.phone_screens import PhoneScreens
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+AXE = Path(__file__).resolve().parents[2] / "phone_app/node_modules/axe-core/axe.min.js"
+NARROWEST = 320
+
+
+class Looks:
+    """Looks at one screen after the other."""
+
+    def __init__(self, world: World, page: Page, suffix: str) -> None:
+        self.world, self.page, self.suffix = world, page, suffix
+        self.count = 0
+        self.found: list[str] = []
+
+    async def at(self, name: str) -> None:
+        """The screen as it is now: a picture, no overflow (also on a narrower one), no finding of axe."""
+        self.count += 1
+        await self.world.chromium.shot(self.page, f"{self.suffix}-{self.count:02}-{name}")
+        await self._fits(name)
+        await self._accessible(name)
+
+    async def _fits(self, name: str) -> None:
+        size = self.page.viewport_size
+        assert size is not None
+        for width in {size["width"], NARROWEST}:
+            await self.page.set_viewport_size({"width": width, "height": size["height"]})
+            over = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if over > 0:
+                self.found.append(f"{name} is {over} px too wide at {width}")
+        await self.page.set_viewport_size(size)
+
+    async def _accessible(self, name: str) -> None:
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = await self.page.evaluate(
+            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+            ".then(result => result.violations.map(one => [one.id, one.nodes.map(node => node.target.join(' '))]))"
+        )
+        self.found += [f"{name}: {one}" for one in found]
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(360, 780, "light"), (1280, 800, "light"), (360, 780, "dark")])
+async def test_every_screen_of_the_phone(world: World, width: int, height: int, scheme: str) -> None:
+    """The life of a phone, looked at screen by screen."""
+    world.chromium.expect_trouble("403")
+    world.gateway.credentials.append(
+        {**world.gateway.credentials[0], "id": new_id("cred"), "subject": "ACME COMÉRCIO LTDA:12345678000190"}
+    )
+    phone = await world.phone(width=width, height=height, color_scheme=scheme)
+    look = Looks(world, phone.page, f"{width}-{scheme}")
+    await _pairing(phone, look)
+    await _deciding(world, phone, look)
+    await _keeping(world, phone, look)
+    assert not look.found, "\n".join(look.found)
+
+
+async def _pairing(phone: PhoneScreens, look: Looks) -> None:
+    await phone.at("welcome")
+    await look.at("welcome")
+    await phone.press("Vamos começar!")
+    await look.at("number")
+    await phone.fill("Número de celular com DDD", "123")
+    await phone.press("Seguinte")
+    await look.at("number-wrong")
+    await phone.fill("Número de celular com DDD", "31999991234")
+    await phone.press("Seguinte")
+    await look.at("confirm-number")
+    await phone.press("Confirmar")
+    await look.at("ask-code")
+    await phone.press("Pedir código de confirmação")
+    await phone.at("code")
+    await phone.enter_code("000000")
+    await phone.expect_text("Restam 4 tentativas")
+    await look.at("code-wrong")
+    await phone.enter_code(SMS_CODE)
+    await phone.at("nickname")
+    await look.at("nickname")
+    await phone.fill("Apelido", "Celular da Maria")
+    await phone.press("Seguinte")
+    await phone.at("notifications")
+    await look.at("notifications")
+    await phone.press("Agora não" if await phone.button("Agora não").count() else "Seguinte")
+    await phone.at("credential")
+    await look.at("credential")
+    await phone.page.get_by_role("button", name="MARIA DA SILVA").click()
+    await phone.at("pair-password")
+    await look.at("pair-password")
+    await phone.prove_password(PASSWORD)
+    await phone.at("test")
+    await look.at("test")
+    await phone.press("Aprovar")
+    await phone.at("ready")
+    await look.at("ready")
+    await phone.press("Ir para o início")
+    await phone.at("home")
+    await phone.expect_text("Conectado")
+    await look.at("home")
+
+
+async def _deciding(world: World, phone: PhoneScreens, look: Looks) -> None:
+    world.gateway.ask_signature("Contrato de locação - Rua Visconde de Taunay, 173.pdf", "Anexo I - vistoria.pdf")
+    await phone.open_waiting()
+    await look.at("approval")
+    await phone.page.get_by_text("Detalhes técnicos").click()
+    await phone.fill("Senha de uso", "Errada999")
+    await phone.press("Mostrar senha")
+    await look.at("approval-details")
+    await phone.press("Recusar")
+    await phone.at("refusal")
+    await look.at("refusal")
+    await phone.page.get_by_role("button", name="Não fui eu").click()
+    await phone.at("refused")
+    await look.at("refused")
+    await phone.finish()
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.approve(PASSWORD)
+    await look.at("approved")
+    await phone.finish()
+    world.gateway.show_link("K7M2P-9XQ4T")
+    await phone.press("Digitar código")
+    await look.at("by-hand")
+    await phone.fill("Código", "K7M2P-9XQ4T")
+    await phone.press("Confirmar")
+    await phone.at("association")
+    await look.at("association")
+    await phone.approve_association()
+    await look.at("check-code")
+    await phone.finish()
+    world.gateway.show_link("00000-00000", "identify")
+    await phone.type_code("00000-00000")
+    await look.at("identification")
+    await phone.page.go_back()
+    await phone.at("home")
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.page.go_back()
+    await phone.at("home")
+    await phone.expect_text("Esperando por você")
+    await look.at("home-waiting")
+
+
+async def _keeping(world: World, phone: PhoneScreens, look: Looks) -> None:
+    await phone.page.get_by_role("button", name="Computadores").click()
+    await phone.expect_text("Nenhum computador associado")
+    await look.at("computers-none")
+    await phone.page.go_back()
+    world.gateway.computers = [
+        {
+            "id": new_id("cmp"),
+            "name": name,
+            "os": "Debian GNU/Linux 12",
+            "since": "2026-11-20T12:00:00Z",
+            "last_used": used,
+            "credentials": [],
+        }
+        for name, used in (("Notebook da Maria", "2026-11-22T15:30:00Z"), ("PC-RECEPCAO-01", None))
+    ]
+    await phone.page.get_by_role("button", name="Computadores").click()
+    await phone.expect_text("PC-RECEPCAO-01")
+    await look.at("computers")
+    await phone.page.get_by_role("button", name="Remover: PC-RECEPCAO-01").click()
+    await phone.at("remove-computer")
+    await look.at("remove-computer")
+    await phone.page.go_back()
+    await phone.at("home")
+    await phone.page.get_by_role("button", name="Este celular").click()
+    await phone.at("device")
+    await look.at("device")
+    await phone.press("Desvincular este celular")
+    await phone.at("unpair")
+    await look.at("unpair")
+    await phone.page.go_back()
+    await phone.at("home")
+    await phone.press("Ler QR Code")
+    await phone.expect_text("Digite o código que aparece")  # no camera in this browser
+    await look.at("scan-no-camera")
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(360, 780, "light"), (1280, 800, "light"), (360, 780, "dark")])
+async def test_every_screen_of_the_emission(world: World, width: int, height: int, scheme: str) -> None:
+    """A visit to the emission page, looked at screen by screen."""
+    world.chromium.expect_trouble("403")
+    page = await world.chromium.page(width=width, height=height, color_scheme=scheme)
+    look = Looks(world, page, f"emissao-{width}-{scheme}")
+    emission = EmissionScreens(page, world.app)
+    await emission.open()
+    await look.at("identify")
+    await emission.identify(PROTOCOL, CPF, "Errada9999")
+    await emission.expect_text("não conferem")
+    await look.at("identify-wrong")
+    await emission.identify(PROTOCOL, CPF, INSTALL_PASSWORD)
+    await emission.at("term")
+    await look.at("term")
+    await emission.agree()
+    await emission.choose_password("Minha12345", "Minha1234")
+    await emission.expect_text("igual nos dois campos")
+    await look.at("password")
+    world.gateway.lose_answers = 1
+    world.chromium.expect_trouble("503")
+    await emission.choose_password("Minha12345")
+    await emission.at("progress")
+    await look.at("progress")
+    await emission.at("success")
+    await page.locator(".qr svg").wait_for(state="attached")
+    await look.at("success")
+    assert not look.found, "\n".join(look.found)
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 780), (1280, 800)])
+async def test_the_page_that_a_system_camera_opens(world: World, width: int, height: int) -> None:
+    """It runs no script, sends nothing to anybody and says what to do."""
+    page = await world.chromium.page(width=width, height=height)
+    await page.goto(f"{world.app}/l#1.token.5.mac")
+    look = Looks(world, page, f"{width}-light")
+    await look.at("outside")
+    assert await page.locator("script").count() == 0
+    assert world.gateway.calls == []
+    assert not look.found, "\n".join(look.found)
