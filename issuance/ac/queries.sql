@@ -117,6 +117,10 @@ RETURNING serial;
 SELECT serial, revoked_at, reason FROM ac.certificates
 WHERE revoked_at IS NOT NULL AND not_after > $1 ORDER BY revoked_at, serial;
 
+-- name: count_revocations
+-- How many certificates were ever revoked.
+SELECT count(*) FROM ac.certificates WHERE revoked_at IS NOT NULL;
+
 -- name: lock_crl_number
 -- The last number of a list, locked until the transaction ends.
 SELECT number FROM ac.crl_numbers WHERE issuer = $1 FOR UPDATE;
@@ -127,8 +131,8 @@ UPDATE ac.crl_numbers SET number = $2 WHERE issuer = $1;
 
 -- name: add_crl
 -- A list, kept for good.
-INSERT INTO ac.crls (issuer, number, this_update, next_update, der) VALUES ($1, $2, $3, $4, $5);
+INSERT INTO ac.crls (issuer, number, this_update, next_update, revocations, der) VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: newest_crl
 -- The list in force.
-SELECT number, this_update, next_update, der FROM ac.crls WHERE issuer = $1 ORDER BY number DESC LIMIT 1;
+SELECT number, this_update, next_update, revocations, der FROM ac.crls WHERE issuer = $1 ORDER BY number DESC LIMIT 1;

@@ -76,6 +76,7 @@ class StoredCrl:
     number: int
     this_update: datetime
     next_update: datetime
+    revocations: int
     der: bytes
 
 
@@ -229,6 +230,10 @@ class AcStore:
         rows = await connection.fetch(queries.revoked, after)
         return [Revoked(int(row["serial"], 16), row["revoked_at"], row["reason"]) for row in rows]
 
+    async def count_revocations(self, connection: Connection) -> int:
+        """How many there ever were."""
+        return int(await connection.fetchval(queries.count_revocations))
+
     async def lock_crl_number(self, connection: Connection, issuer: str) -> int:
         """The last number used; nobody else publishes this list until the transaction ends."""
         return int(await connection.fetchval(queries.lock_crl_number, issuer))
@@ -236,12 +241,14 @@ class AcStore:
     async def add_crl(self, connection: Connection, issuer: str, crl: StoredCrl) -> None:
         """Keep a list and its number."""
         await connection.execute(queries.set_crl_number, issuer, crl.number)
-        await connection.execute(queries.add_crl, issuer, crl.number, crl.this_update, crl.next_update, crl.der)
+        await connection.execute(
+            queries.add_crl, issuer, crl.number, crl.this_update, crl.next_update, crl.revocations, crl.der
+        )
 
     async def newest_crl(self, issuer: str, connection: Connection | None = None) -> StoredCrl | None:
         """The list in force."""
         row = await (connection or self._database).fetchrow(queries.newest_crl, issuer)
-        return None if row is None else StoredCrl(row["number"], row["this_update"], row["next_update"], row["der"])
+        return None if row is None else StoredCrl(**dict(row))
 
 
 def _order(row: Record | None) -> StoredOrder | None:

@@ -70,8 +70,8 @@ def check_order(order: Order, now: datetime) -> None:
     # Whatever the table and the alphabet refuse must be refused before a holder has typed anything.
     profile.other_name_values(facts(order))
     for name in (order.person.name, *([order.company.name] if order.company else [])):
-        if not folded(name):
-            raise BadOrder("name: nothing is left of it")
+        if not any(char.isalpha() for char in folded(name)):
+            raise BadOrder("name: no letter in it")
 
 
 def expired(order: Order, now: datetime) -> bool:

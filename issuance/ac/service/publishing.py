@@ -105,9 +105,11 @@ class Publisher:
             last = await self._store.lock_crl_number(connection, which)
             now = self._clock.now().replace(microsecond=0)
             newest = await self._store.newest_crl(which, connection)
-            if only_if_due and newest is not None and not self._due(newest, which, now):
+            # Counted before they are read: a list may hold more than it claims, never less.
+            revocations = await self._store.count_revocations(connection) if which == "issuing" else 0
+            if only_if_due and newest is not None and not self._due(newest, which, revocations, now):
                 return newest
-            crl = await self._make_crl(connection, which, next_crl_number(last, now), now)
+            crl = await self._make_crl(connection, which, next_crl_number(last, now), revocations, now)
             await self._store.add_crl(connection, which, crl)
             self._audit.note(connection, "crl.published", issuer=which, crl=digest_text(crl.der))
         return crl
@@ -150,11 +152,13 @@ class Publisher:
             return Status(None)
         return Status(RevokedLine(serial, stored.revoked_at, stored.reason))
 
-    def _due(self, newest: StoredCrl, which: Issuer, now: datetime) -> bool:
+    def _due(self, newest: StoredCrl, which: Issuer, revocations: int, now: datetime) -> bool:
         every = self._crl_every if which == "issuing" else ROOT_CRL_LIFE / 3
-        return newest.this_update + every <= now
+        return newest.this_update + every <= now or newest.revocations != revocations
 
-    async def _make_crl(self, connection: Connection, which: Issuer, number: int, now: datetime) -> StoredCrl:
+    async def _make_crl(
+        self, connection: Connection, which: Issuer, number: int, revocations: int, now: datetime
+    ) -> StoredCrl:
         issuer, key = self._issuer(which)
         life = self._crl_life if which == "issuing" else ROOT_CRL_LIFE
         lines: list[RevokedLine] = []
@@ -163,7 +167,7 @@ class Publisher:
             lines = [RevokedLine(line.serial, line.at, line.reason) for line in revoked]
         builder = revocation_list(issuer, number, lines, now=now, life=life)
         made = await self._keys.sign_crl(builder, key)
-        return StoredCrl(number, now, now + life, made.public_bytes(Encoding.DER))
+        return StoredCrl(number, now, now + life, revocations, made.public_bytes(Encoding.DER))
 
     def _issuer(self, which: Issuer) -> tuple[x509.Certificate, Literal["ca-root", "ca-issuing"]]:
         return (self._chain.root, "ca-root") if which == "root" else (self._chain.issuing, "ca-issuing")
