@@ -8,6 +8,7 @@ class BadKey(BadInput):
 
     code = "bad_key"
     summary = "The key is not a valid P-256 public key."
+    message = "A chave não é válida."
 
 
 class SignatureInvalid(NotPermitted):
@@ -15,6 +16,7 @@ class SignatureInvalid(NotPermitted):
 
     code = "signature_invalid"
     summary = "The signature is not valid."
+    message = "A assinatura não confere."
 
 
 class DecisionInvalid(NotPermitted):
@@ -22,6 +24,7 @@ class DecisionInvalid(NotPermitted):
 
     code = "decision_invalid"
     summary = "The decision is not valid for this document."
+    message = "Esta resposta não vale para este pedido. Abra o pedido de novo."
 
 
 class ProofInvalid(NotPermitted):
@@ -29,6 +32,7 @@ class ProofInvalid(NotPermitted):
 
     code = "proof_invalid"
     summary = "The password proof is not valid for this document."
+    message = "A senha não pôde ser conferida para este pedido. Abra o pedido de novo."
 
 
 class PasswordWrong(NotPermitted):
@@ -36,6 +40,7 @@ class PasswordWrong(NotPermitted):
 
     code = "password_wrong"
     summary = "The password is wrong."
+    message = "Senha de uso incorreta."
     may_disclose = True
 
 
@@ -44,6 +49,7 @@ class CredentialLocked(Locked):
 
     code = "credential_locked"
     summary = "Locked after too many wrong passwords."
+    message = "Certificado bloqueado por excesso de senhas erradas."
 
 
 class DocumentExpired(Gone):
@@ -51,6 +57,7 @@ class DocumentExpired(Gone):
 
     code = "document_expired"
     summary = "This request has expired. Ask again."
+    message = "Este pedido expirou. Peça de novo."
 
 
 class DocumentDecided(Conflict):
@@ -58,6 +65,7 @@ class DocumentDecided(Conflict):
 
     code = "document_decided"
     summary = "This request was already answered."
+    message = "Este pedido já foi respondido."
 
 
 class TransportKeyRetired(Conflict):
@@ -65,6 +73,7 @@ class TransportKeyRetired(Conflict):
 
     code = "transport_key_retired"
     summary = "The encryption key was replaced. Fetch the statement again and repeat."
+    message = "O pedido foi atualizado. Tente de novo."
 
 
 class WeakParameters(BadInput):
@@ -72,6 +81,7 @@ class WeakParameters(BadInput):
 
     code = "weak_parameters"
     summary = "The password parameters are outside the accepted range."
+    message = "Os parâmetros da senha estão fora do aceito."
 
 
 class BadPassword(BadInput):
@@ -79,6 +89,7 @@ class BadPassword(BadInput):
 
     code = "bad_password"
     summary = "The password must have 8 to 15 letters and digits."
+    message = "A senha deve ter de 8 a 15 letras e números."
 
 
 class AlgorithmRefused(BadInput):
@@ -86,6 +97,7 @@ class AlgorithmRefused(BadInput):
 
     code = "algorithm_refused"
     summary = "The algorithm does not fit the key or the hashes."
+    message = "O algoritmo não serve para este certificado ou para estes resumos."
 
 
 class SealBroken(NotPermitted):
@@ -93,6 +105,7 @@ class SealBroken(NotPermitted):
 
     code = "seal_broken"
     summary = "The activation secret is not valid for this activation."
+    message = "Esta autorização não vale para este pedido."
 
 
 class OrderInvalid(NotPermitted):
@@ -100,3 +113,4 @@ class OrderInvalid(NotPermitted):
 
     code = "order_invalid"
     summary = "The order is not valid."
+    message = "A ordem não é válida."

@@ -20,6 +20,7 @@ class HsmUnavailable(Unavailable):
 
     code = "hsm_unavailable"
     summary = "The key store does not answer. Try again in a moment."
+    message = "O cofre de chaves não responde. Tente de novo em instantes."
 
 
 class HsmLoginRefused(Unavailable):
@@ -27,6 +28,7 @@ class HsmLoginRefused(Unavailable):
 
     code = "hsm_login_refused"
     summary = "The key store refuses to open. An operator has to look at it."
+    message = "O cofre de chaves não abre. Um operador precisa verificar."
 
 
 class HsmRequestFault(Internal):

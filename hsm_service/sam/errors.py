@@ -16,6 +16,7 @@ class CredentialUnknown(NotFound):
     """No such credential, or its row does not hold."""
 
     code = "credential_unknown"
+    message = "Não encontramos este certificado."
 
 
 class CredentialNotActive(Conflict):
@@ -23,24 +24,28 @@ class CredentialNotActive(Conflict):
 
     code = "credential_not_active"
     summary = "The certificate is not active."
+    message = "O certificado não está ativo."
 
 
 class DocumentUnknown(NotFound):
     """No such document, or not for this device."""
 
     code = "document_unknown"
+    message = "Não encontramos este pedido."
 
 
 class BindingUnknown(NotFound):
     """No such binding, or it has ended."""
 
     code = "binding_unknown"
+    message = "Este celular não está mais vinculado ao certificado."
 
 
 class CallerNotAssociated(NotPermitted):
     """The computer is not associated with this credential."""
 
     code = "caller_not_associated"
+    message = "Este computador não está associado ao certificado."
 
 
 class CallerFrozen(NotPermitted):
@@ -48,6 +53,7 @@ class CallerFrozen(NotPermitted):
 
     code = "caller_frozen"
     summary = "The holder has blocked requests from here."
+    message = "O titular bloqueou pedidos vindos daqui."
     may_disclose = True
 
 
@@ -56,24 +62,28 @@ class TooManyPending(TooMany):
 
     code = "too_many_pending"
     summary = "Another request is waiting for the holder."
+    message = "Outro pedido está esperando a resposta do titular."
 
 
 class EmissionConflict(Conflict):
     """Another key, algorithm or state than this emission began with."""
 
     code = "emission_conflict"
+    message = "Esta emissão já está em outra etapa. Recarregue a página."
 
 
 class CertificateRefused(NotPermitted):
     """A chain that does not end in the pinned root, is not valid now, or is for another key."""
 
     code = "certificate_refused"
+    message = "O certificado recebido não é válido para esta chave."
 
 
 class ActivationUnknown(NotFound):
     """No such activation, somebody else's, or its row does not hold."""
 
     code = "activation_unknown"
+    message = "Não encontramos esta autorização."
 
 
 class ActivationExpired(Gone):
@@ -81,6 +91,7 @@ class ActivationExpired(Gone):
 
     code = "activation_expired"
     summary = "The approval was not used in time. Ask again."
+    message = "A aprovação não foi usada a tempo. Peça de novo."
 
 
 class HashesNotApproved(NotPermitted):
@@ -88,12 +99,14 @@ class HashesNotApproved(NotPermitted):
 
     code = "hashes_not_approved"
     summary = "These are not the hashes that were approved."
+    message = "Estes não são os resumos aprovados."
 
 
 class SignatureNotReleased(Unavailable):
     """A signature did not verify with the certificate: it stays here, and an operator should look."""
 
     code = "signature_not_released"
+    message = "A assinatura não pôde ser conferida e não foi entregue. Tente de novo."
 
 
 class WorkRefused(Unavailable):
@@ -101,3 +114,4 @@ class WorkRefused(Unavailable):
 
     code = "sam_refuses_work"
     summary = "The signing service is stopped until an operator has looked at it."
+    message = "O serviço de assinatura está parado até que um operador o verifique."

@@ -39,7 +39,7 @@ class Outcomes:
             await self._alarm.raise_("decision.without_evidence", "decisions", id_)
             raise DocumentUnknown(id_)
         if fixed.state is State.REFUSED:
-            answer["reason"] = found.word.removeprefix("refuse:")
+            answer["reason"] = found.word
         elif fixed.document.type == "sign":
             left = await self._activations.of_document(self._database, id_)
             if left is not None:
