@@ -4,7 +4,7 @@ WORKDIR /src
 COPY locks/all.txt locks/all.txt
 RUN python -m venv /build && /build/bin/pip install --no-cache-dir --require-hashes -r locks/all.txt
 COPY . .
-RUN /build/bin/python tools/web.py build \
+RUN /build/bin/python -m tools.web build \
  && /build/bin/python -m hatchling build --target wheel
 
 FROM python:3.13-slim-bookworm

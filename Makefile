@@ -14,19 +14,19 @@ help: ## this text
 	  /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## the Python environment and SoftHSM (run, test and the others do this themselves)
-	@python3 tools/bootstrap.py
+	@python3 -m tools.bootstrap
 
 programs: # what tests and the demonstration call besides: Chromium, pdfsig, openssl
-	@python3 tools/bootstrap.py tests
+	@python3 -m tools.bootstrap tests
 
 web: setup ## build the phone app and the emission page
-	@$(PYTHON) tools/web.py build
+	@$(PYTHON) -m tools.web build
 
 run: web ## start everything on this machine; LAN=1 serves HTTPS to a phone on the same network
 	@exec $(PYTHON) -m linkid serve $(if $(LAN),--lan)
 
 test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pairing runs some
-	@$(if $(TESTS),,$(PYTHON) tools/web.py test)
+	@$(if $(TESTS),,$(PYTHON) -m tools.web test)
 	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
 
 check: setup ## formatting, lint, types, import rules
@@ -34,7 +34,7 @@ check: setup ## formatting, lint, types, import rules
 	@$(PYTHON) -m ruff check $(PACKAGES)
 	@$(PYTHON) -m mypy $(PACKAGES)
 	@.venv/bin/lint-imports
-	@$(PYTHON) tools/web.py typecheck
+	@$(PYTHON) -m tools.web typecheck
 
 fix: setup ## format, and repair what can be repaired by itself
 	@$(PYTHON) -m ruff check --fix $(PACKAGES) || true
@@ -47,7 +47,7 @@ bench: setup ## how fast, as ratios to the bare token; ONLY=name runs some
 	@$(PYTHON) -m linkid bench $(if $(ONLY),--only $(ONLY))
 
 lock: setup ## choose the newest library versions again and write locks/
-	@$(PYTHON) tools/lock.py
+	@$(PYTHON) -m tools.lock
 
 clean: ## remove what was built (never var/: database, tokens, secrets)
 	rm -rf .venv phone_app/node_modules phone_app/dist dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

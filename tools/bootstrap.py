@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Sets up what Link ID needs on this machine. Needs only python3; safe to run again (then it takes a blink).
 
-    python3 tools/bootstrap.py            the Python environment .venv with locked libraries, and SoftHSM
-    python3 tools/bootstrap.py tests      the same, and the programs that tests and the demonstration call
+    python3 -m tools.bootstrap            the Python environment .venv with locked libraries, and SoftHSM
+    python3 -m tools.bootstrap tests      the same, and the programs that tests and the demonstration call
 
 Root gets programs by apt-get; anybody else gets them unpacked below var/deps (LINKID_PRIVATE_PROGRAMS=1: root too).
 Every step says what it does, skips itself when nothing changed, and, when something cannot be had, ends with ONE line
@@ -19,8 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-import debian
-import programs
+from tools import debian, programs
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"

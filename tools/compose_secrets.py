@@ -38,7 +38,7 @@ def main(folder: Path = FOLDER) -> int:
     write(folder, "db-superuser", f"postgresql://postgres:{password}@postgres/linkid")
     for role in ROLES:
         write(folder, f"db-{role}", f"postgresql://linkid_{role}:{secrets.token_urlsafe(24)}@postgres/linkid")
-    print(f"{folder}: {len(list(folder.iterdir()))} secrets written; put the SMS provider's into the file sms, the e-mail server's into smtp")
+    print(f"{folder}: {len(list(folder.iterdir()))} secrets written; put the providers' into the files sms and smtp")
     if os.geteuid() != 0:
         print(f"and give them to those who read them:  sudo chown {CONTAINER_USER} {folder}/*")
         print(f"                                       sudo chown {POSTGRES_USER} {folder}/db-postgres")

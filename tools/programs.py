@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import debian
+from tools import debian
 
 
 class Missing(Exception):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds the phone app and the emission page (phone_app/) with the Node.js that a PyPI package carries.
 
-    .venv/bin/python tools/web.py build        phone_app/dist, unless it is up to date
-    .venv/bin/python tools/web.py typecheck    any script of phone_app/package.json
+    .venv/bin/python -m tools.web build        phone_app/dist, unless it is up to date
+    .venv/bin/python -m tools.web typecheck    any script of phone_app/package.json
 
 Libraries are installed only when package-lock.json changed, the build runs only when a source changed.
 """

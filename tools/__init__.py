@@ -1,0 +1,4 @@
+"""What makes and checks the project; nothing here is part of what is installed. Run as `python3 -m tools.<name>`.
+
+`bootstrap` sets a machine up (with `programs` and `debian`), `web` builds the phone app, `lock` renews the locks.
+"""
