@@ -212,8 +212,17 @@ async def _holders(caller: Caller, computer: str) -> Sequence[str]:
     return []
 
 
+_DEATHS: Final = {
+    "second_scan": "Mais de um celular leu o código. Por segurança, a associação foi cancelada.",
+    "checks_spent": "O código de conferência foi digitado errado três vezes.",
+    "give_up": "A associação foi cancelada.",
+    "not_asked": "A associação não pôde ser levada ao celular.",
+}
+"""What the service calls the ends of a link, in words."""
+
+
 def _demand_alive(link: Link) -> None:
     if link.state is LinkState.REFUSED:
         raise NotLinked("A associação foi recusada no celular.")
     if link.state is LinkState.DEAD:
-        raise NotLinked("A associação foi cancelada: o código foi lido por mais de um celular, ou o tempo acabou.")
+        raise NotLinked(_DEATHS.get(link.ended_by or "", "O tempo da associação acabou."))

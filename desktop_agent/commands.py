@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_status
     except (KeyboardInterrupt, asyncio.CancelledError):
         screen.clear()
-        sys.stderr.write("\nInterrompido. Nada foi assinado.\n")
+        sys.stderr.write("\nInterrompido.\n")
         return INTERRUPTED
     except BrokenPipeError:  # `linkid-desktop certs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

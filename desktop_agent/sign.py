@@ -80,6 +80,8 @@ class Signing:
         self._view = view
         self._options = options
         self._session = Session.READY
+        self._handle = ""
+        """Of the request that waits; the service may exchange it for another at every look."""
 
     async def run(self, jobs: Sequence[Job]) -> None:
         """All of them in one approval (several when the service takes fewer at once). Raises any AgentError."""
@@ -141,13 +143,13 @@ class Signing:
         asked = Asked(self._csc.computer, credential.id, credential.certificate, documents)
         authorization = await self._csc.authorize(credential.id, documents)  # 1
         self._session = advance(self._session, Event.ASKED)
-        handle = authorization.handle
+        self._handle = authorization.handle
         try:
             now = self._caller.clock()
             stated = open_statement(self._trust, authorization.statement, kind="sign", now=now)
             confirmed = confirm(stated, asked, now=now)  # 4
             await self._view.asked(confirmed, [item.label for item in documents])
-            sad = await self._wait(handle, confirmed)  # 5, 6
+            sad = await self._wait(confirmed)  # 5, 6
             self._session = advance(self._session, Event.ANSWERED)
         except RefusedOnPhone:
             self._session = advance(self._session, Event.ANSWERED)
@@ -157,16 +159,16 @@ class Signing:
             raise UntrustedServer(str(error), advice) from error
         finally:
             if self._session is Session.WAITING:
-                await self._withdraw(handle)
+                await self._withdraw()
         await self._view.approved()
         return await self._collect(credential, sad, [item.digest for item in documents])  # 8
 
-    async def _wait(self, handle: str, confirmed: Confirmed) -> str:
+    async def _wait(self, confirmed: Confirmed) -> str:
         """Until the phone answers. Lost connections are survived until the request expires. Answers the SAD."""
         loop = asyncio.get_running_loop()
         started, online = loop.time(), True
         shown = False
-        checking = asyncio.ensure_future(self._csc.check(handle, 0))
+        checking = asyncio.ensure_future(self._csc.check(self._handle, 0))
         try:
             while True:
                 left = confirmed.expires - self._caller.clock()
@@ -176,13 +178,13 @@ class Signing:
                 if checking.done():
                     pause = self._options.tick
                     try:
-                        handle, sad, pause_asked = checking.result()
+                        self._handle, sad, pause_asked = checking.result()
                         if sad is not None:
                             return sad
                         online, pause = True, max(pause, pause_asked)
                     except NoConnection:
                         online = False
-                    checking = asyncio.ensure_future(self._check_later(handle, pause, max(1, min(WAIT_SECONDS, left))))
+                    checking = asyncio.ensure_future(self._check_later(pause, max(1, min(WAIT_SECONDS, left))))
                 if not shown and loop.time() - started >= self._options.qr_after:
                     shown = True
                     await self._view.show_qr(f"{self._trust.app}/r#1.{confirmed.request}")
@@ -191,9 +193,9 @@ class Signing:
             checking.cancel()
             await asyncio.gather(checking, return_exceptions=True)
 
-    async def _check_later(self, handle: str, pause: float, wait: int) -> tuple[str, str | None, int]:
+    async def _check_later(self, pause: float, wait: int) -> tuple[str, str | None, int]:
         await asyncio.sleep(pause)
-        return await self._csc.check(handle, wait)
+        return await self._csc.check(self._handle, wait)
 
     async def _collect(self, credential: Credential, sad: str, digests: list[bytes]) -> list[bytes]:
         """Step 8, again and again while only the connection is to blame."""
@@ -206,10 +208,10 @@ class Signing:
             await asyncio.sleep(attempt * self._options.tick)
         raise AssertionError("the loop returns or raises")
 
-    async def _withdraw(self, handle: str) -> None:
+    async def _withdraw(self) -> None:
         self._session = advance(self._session, Event.ANSWERED)
         with suppress(AgentError, TimeoutError):
-            await asyncio.wait_for(self._csc.withdraw(handle), WITHDRAW_SECONDS)
+            await asyncio.wait_for(self._csc.withdraw(self._handle), WITHDRAW_SECONDS)
 
 
 def _matches(credential: Credential, wanted: str) -> bool:

@@ -141,23 +141,46 @@ class CscClient:
         if reply.status == 401 and not fresh:
             self._token = None
             return await self._call(method, body, prefer=prefer, seconds=seconds)
-        raise _error_of(reply)
+        raise _error_of(reply, method)
 
 
-def _error_of(reply: Reply) -> Exception:
-    """CSC's error codes as ours."""
+def _error_of(reply: Reply, method: str) -> Exception:
+    """CSC's error codes as ours. Its sentences are English, for programmers: quoted, never shown alone."""
     said = printable(reply.content.get("error_description"))
+    quoted = f"O serviço disse: {said}" if said else ""
     match reply.content.get("error"):
+        case "access_denied" if method == "credentials/authorizeCheck":
+            return RefusedOnPhone(f"O pedido foi recusado no celular{_reason(reply)}.")
         case "access_denied":
-            return RefusedOnPhone("O pedido foi recusado no celular.")
+            return ServiceRefused(
+                "O titular bloqueou os pedidos deste computador.", "Desbloqueie-o no aplicativo do celular."
+            )
         case "expired_token":
             return NobodyAnswered("Ninguém respondeu a tempo no celular.")
         case "invalid_token":
             return NotAssociated("O serviço não reconhece mais este computador: a associação foi encerrada.")
         case "invalid_authentication_data":
-            return ServiceRefused("O uso deste certificado está bloqueado.", said)
-        case _:
+            return ServiceRefused("O uso deste certificado está bloqueado.", quoted)
+        case _ if reply.status == 429:
+            wait = f" Tente de novo em {reply.retry_after} s." if reply.retry_after else ""
+            return ServiceRefused(f"Outro pedido espera resposta no celular, ou houve uma recusa há pouco.{wait}", "")
+        case _ if reply.status >= 500:
             return refusal_of(reply)
+        case _:
+            return ServiceRefused("O serviço negou o pedido.", quoted)
+
+
+def _reason(reply: Reply) -> str:
+    """The reason the holder gave, where the service passes it on."""
+    ours = reply.content.get("linkid")
+    reason = ours.get("reason") if isinstance(ours, dict) else None
+    return _REASONS.get(str(reason), "")
+
+
+_REASONS: Final = {
+    "refuse:wrong-content": " (“não é o que eu esperava assinar”)",
+    "refuse:not-me": " (“não fui eu”): este computador fica bloqueado até o titular decidir",
+}
 
 
 def _b64(data: bytes) -> str:

@@ -47,6 +47,8 @@ class Link:
     code: str | None = None
     phone: str | None = None
     seconds_left: int = LINK_SECONDS
+    ended_by: str | None = None
+    """Why a dead link died, where the service says so: ``second_scan``, ``checks_spent``, ``not_asked`` ..."""
 
 
 def read_link(answer: Mapping[str, Any], *, app: str, before: LinkState) -> Link:
@@ -74,6 +76,7 @@ def read_link(answer: Mapping[str, Any], *, app: str, before: LinkState) -> Link
         code=code,
         phone=_short(phone),
         seconds_left=max(0, min(LINK_SECONDS, LINK_SECONDS if left is None else left)),
+        ended_by=_short(answer.get("ended_by")),
     )
 
 

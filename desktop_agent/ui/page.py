@@ -54,7 +54,7 @@ class LocalPage:
         self._changed = asyncio.Condition()
         self._version = 0
         self._typed: asyncio.Queue[str] = asyncio.Queue()
-        self._token: str | None = secrets.token_urlsafe(32)
+        self._token: str | None = secrets.token_urlsafe(16)
         self._session = secrets.token_urlsafe(32)
         self._listeners = 0
         self._port = 0

@@ -5,6 +5,7 @@ A terminal that cannot redraw (a pipe, a log file) gets each new fact once, as a
 
 import asyncio
 import os
+import re
 import sys
 import threading
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from desktop_agent.domain.trust import Trust
 from desktop_agent.ui import qr
 
 CHECK_DIGITS: Final = 3
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
@@ -41,7 +43,7 @@ class Screen:
         if not self.live:
             return
         width = get_terminal_size().columns
-        fitting = [line if "\x1b" in line else line[: width - 1] for line in lines]
+        fitting = [_fit(line, width - 1) for line in lines]  # a line that wraps would spoil the counting
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
         body = "".join(f"\x1b[2K{line}\n" for line in fitting)
         self._write(f"{up}\r{body}\x1b[J")
@@ -113,6 +115,8 @@ class TerminalAssociation:
         say(f"{self._screen.bold('Associar este computador')} ao Link ID em {trust.app}  ({trust.environment})")
         how = "a mesma já fixada aqui" if known else "fixada agora neste computador"
         say(self._screen.dim(f"Confiança: {trust.fingerprint}  ({how})"))
+        if self._page_url:
+            say(self._screen.dim(f"Em uma página: {self._page_url}"))
         say()
 
     async def link(self, link: Link) -> None:
@@ -121,7 +125,7 @@ class TerminalAssociation:
         elif link.state is not self._state:
             phone = f" {link.phone!r}" if link.phone else ""
             if link.state is LinkState.CLAIMED:
-                self._screen.say(f"QR lido pelo celular{phone}. Confirme nele a associação deste computador.")
+                self._screen.say(f"QR lido pelo celular{phone}. Confira nele este computador e toque em Aprovar.")
             elif link.state is LinkState.APPROVED:
                 self._screen.say(f"Aprovado no celular{phone}.")
         self._state = link.state
@@ -134,15 +138,13 @@ class TerminalAssociation:
                 self._code = link.code
                 self._screen.say(f"Código para digitar no aplicativo Link ID: {link.code}  (restam {left})")
             return
-        lines = ["No celular, abra o Link ID e escolha Associar computador."]
+        lines = ["No celular, abra o Link ID e toque em Ler QR Code."]
         blocks = qr.half_blocks(qr.matrix(link.frame)) if link.frame else []
         if blocks and self._screen.room_for(len(blocks) + 4, _visible(blocks[0])):
             lines += blocks
         elif blocks:
             lines += ["", "(o QR não cabe nesta janela: aumente-a, use a página, ou digite o código)", ""]
         lines.append(f"Sem câmera? Digite no aplicativo: {self._screen.bold(code)}    restam {left}")
-        if self._page_url:
-            lines.append(self._screen.dim(f"O mesmo em uma página deste computador: {self._page_url}"))
         self._screen.draw(lines)
 
     async def offline(self) -> None:
@@ -213,7 +215,7 @@ class TerminalSigning:
     async def show_qr(self, text: str) -> None:
         blocks = qr.half_blocks(qr.matrix(text))
         if self._screen.room_for(len(blocks) + 4, _visible(blocks[0])):
-            self._block = ["O celular não tocou? Abra o Link ID e leia este QR:", *blocks]
+            self._block = ["O celular não tocou? Abra o Link ID, toque em Ler QR Code e leia:", *blocks]
         else:
             self._screen.say("O celular não tocou? Abra o aplicativo Link ID: o pedido está na tela inicial.")
 
@@ -231,6 +233,12 @@ class TerminalSigning:
         self._screen.say(f"Assinado: {self._screen.bold(str(output))}")
 
 
+def _fit(line: str, width: int) -> str:
+    """``line`` if it fits; else cut, without its colours."""
+    bare = _COLOURS.sub("", line)
+    return line if len(bare) <= width else bare[:width]
+
+
 def _clock(seconds: int) -> str:
     return f"{seconds // 60}:{seconds % 60:02d}"
 
@@ -243,5 +251,5 @@ def _size(size: int) -> str:
 
 
 def _visible(line: str) -> int:
-    """Columns of a line of :func:`qr.half_blocks`."""
-    return sum(1 for char in line if char in " ▀▄█")
+    """Columns of a line, colours not counted."""
+    return len(_COLOURS.sub("", line))

@@ -79,7 +79,13 @@ async def test_three_wrong_check_codes_end_it(gateway: AgentGateway, trust: Trus
 
 
 @pytest.mark.parametrize(
-    ("end", "words"), [({"state": "refused"}, "recusada"), ({"state": "dead"}, "cancelada")], ids=["refused", "dead"]
+    ("end", "words"),
+    [
+        ({"state": "refused"}, "recusada"),
+        ({"state": "dead"}, "tempo"),
+        ({"state": "dead", "ended_by": "second_scan"}, "Mais de um celular"),
+    ],
+    ids=["refused", "dead", "second scan"],
 )
 async def test_the_phone_ends_it(
     gateway: AgentGateway, trust: Trust, profiles: Profiles, end: dict[str, str], words: str
