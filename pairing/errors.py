@@ -146,6 +146,14 @@ class CredentialNotOfPhone(NotFound):
     message = "Não encontramos este certificado para o seu número."
 
 
+class CertificateNotActive(Conflict):
+    """Expired, revoked, or not issued to its end."""
+
+    code = "certificate_not_active"
+    summary = "The certificate is not active."
+    message = "Este certificado venceu ou foi revogado. Para usar o Link ID, emita outro."
+
+
 class DeviceUnknown(NotAuthenticated):
     """The device token is not one of ours, is not this key's, or its phone was removed: all the same to the caller."""
 

@@ -1,7 +1,7 @@
 """The SAM over its private channel (docs/protocol.md section 10), as pairing's port has it.
 
-Errors of the contract (``protocol.errors``) and of the families arrive as what they are. What the SAM does not find, or
-keeps from a device, becomes NotFound whatever its own name for it is.
+Errors arrive as what they are: those of the contract (``protocol.errors``) by class, the SAM's own by code and family.
+Where a holder should read something better than the family's sentence, they become ours here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Protocol, cast, get_args
 
-from foundation.channel import RemoteError
 from foundation.encoding import JsonObject, JsonValue
 from foundation.errors import Internal, LinkIdError
-from pairing.errors import BindingNotActive, CredentialNotOfPhone, NothingToDecide
+from pairing.errors import BindingNotActive, CertificateNotActive, CredentialNotOfPhone, NothingToDecide
 from pairing.ports import (
     AskingComputer,
     AskingIntegrator,
@@ -26,12 +25,9 @@ from pairing.ports import (
 _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
     {
         "document_unknown": NothingToDecide,
-        "document_not_found": NothingToDecide,
-        "device_unknown": NothingToDecide,
         "credential_unknown": CredentialNotOfPhone,
-        "credential_not_active": CredentialNotOfPhone,
+        "credential_not_active": CertificateNotActive,
         "binding_unknown": BindingNotActive,
-        "binding_not_active": BindingNotActive,
     }
 )
 """By the SAM's code. One that is not here passes unchanged, and its family decides."""
@@ -144,8 +140,7 @@ class SamOverChannel:
         try:
             return await self._client.call(name, body)
         except LinkIdError as error:
-            code = error.remote_code if isinstance(error, RemoteError) else error.code
-            ours = _ERRORS.get(code)
+            ours = _ERRORS.get(error.code)
             if ours is None:
                 raise
             raise ours() from error

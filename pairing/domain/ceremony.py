@@ -120,8 +120,3 @@ DEVICE: Final[Machine[Device, DeviceEvent]] = Machine(
 def resend_at(sends: int, sent_at: datetime) -> datetime:
     """When the message after the ``sends``-th (1 to 3) may be asked for."""
     return sent_at + RESEND_WAITS[min(sends, MAX_SENDS) - 1]
-
-
-def proof_is_fresh(verified_at: datetime, now: datetime) -> bool:
-    """Whether a number proved then may still serve to bind something now."""
-    return now < verified_at + NUMBER_PROOF_LIFE

@@ -24,6 +24,7 @@ from pairing.service.scans import ScanService
 from pairing.web import Doorkeeper, pairing_routes
 from tests.pairing.people import APP, CREDENTIALS, ORIGIN, Computer, Phone, TownOfHolders
 from tests.pairing.recorders import RecordingCallers, RecordingDoorbell, RecordingSms
+from tests.support.emptied import empty_tables
 from tests.support.postgres import TestDatabase
 from tests.support.sam_double import SamDouble
 
@@ -66,9 +67,10 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-async def gateway_database(database: TestDatabase) -> AsyncIterator[Database]:
-    """As the gateway's role sees it: what it may not do fails here."""
-    opened = Database(await open_pool(database.dsn("linkid_gateway"), max_size=20))
+async def gateway_database(shared_database: TestDatabase) -> AsyncIterator[Database]:
+    """As the gateway's role sees it: what it may not do fails here. Empty."""
+    await empty_tables(shared_database, "pairing")
+    opened = Database(await open_pool(shared_database.dsn("linkid_gateway"), max_size=20))
     yield opened
     await opened.close()
 

@@ -28,7 +28,7 @@ class RecordingSms:
 
         connection.after_commit(committed)
 
-    def last_code(self, number: str) -> str:
+    def last_code(self, number: str | None) -> str:
         """The code in the last message to a number, as its owner reads it."""
         return next(one.text[:6] for one in reversed(self.sent) if one.to == number)
 

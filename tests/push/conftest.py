@@ -12,6 +12,7 @@ from push.domain.outbox import Kind
 from push.domain.sealing import Seal
 from push.ports import Parcel
 from push.service.outbox import OutboxService, OutboxWorker
+from tests.support.emptied import empty_tables
 from tests.support.postgres import TestDatabase
 
 KEY = bytes(range(32))
@@ -61,9 +62,10 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-async def gateway_database(database: TestDatabase) -> AsyncIterator[Database]:
-    """As the gateway's role sees it."""
-    opened = Database(await open_pool(database.dsn("linkid_gateway"), max_size=20))
+async def gateway_database(shared_database: TestDatabase) -> AsyncIterator[Database]:
+    """As the gateway's role sees it: what it may not do fails here. Empty."""
+    await empty_tables(shared_database, "push")
+    opened = Database(await open_pool(shared_database.dsn("linkid_gateway"), max_size=20))
     yield opened
     await opened.close()
 

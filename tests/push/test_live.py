@@ -116,8 +116,10 @@ class MakeNode:
 
 
 @pytest.fixture
-async def make_node(gateway_database: Database, database: TestDatabase, clock: FixedClock) -> AsyncIterator[MakeNode]:
-    make = MakeNode(gateway_database, database.dsn("linkid_gateway"), clock)
+async def make_node(
+    gateway_database: Database, shared_database: TestDatabase, clock: FixedClock
+) -> AsyncIterator[MakeNode]:
+    make = MakeNode(gateway_database, shared_database.dsn("linkid_gateway"), clock)
     yield make
     for node in make.nodes:
         await node.stop()
@@ -186,12 +188,14 @@ async def test_a_doorbell_rings_on_its_device_only_and_once_per_stream(make_node
     assert await theirs.event() == ("", {})
 
 
-async def test_the_listener_recovers_when_its_connection_is_killed(make_node: MakeNode, database: TestDatabase) -> None:
+async def test_the_listener_recovers_when_its_connection_is_killed(
+    make_node: MakeNode, shared_database: TestDatabase
+) -> None:
     """A killed LISTEN connection loses nothing: the hub looks at everything when it is back."""
     node = await make_node()
     ear = await node.stream("dev_a")
     await node.database.fetch("SELECT 1")
-    killed = await _kill_listeners(database)
+    killed = await _kill_listeners(shared_database)
     await node.ring("dev_a")
 
     assert killed >= 1

@@ -70,6 +70,7 @@ class SamDouble:
         self._bound: dict[str, _Bound] = {}
         self.associations: set[tuple[str, str, str]] = set()
         self.away = False
+        self.refuses: set[str] = set()
         self.calls: list[str] = []
 
     # ---- fixing documents ----
@@ -217,7 +218,7 @@ class SamDouble:
     # ---- inside ----
 
     def _called(self, name: str) -> None:
-        if self.away:
+        if self.away or name in self.refuses:
             raise Unavailable("the SAM is away")
         self.calls.append(name)
 
