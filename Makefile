@@ -26,8 +26,10 @@ run: web ## start everything on this machine; LAN=1 serves HTTPS to a phone on t
 	@exec $(PYTHON) -m linkid serve $(if $(LAN),--lan)
 
 test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pairing runs some
-	@$(if $(TESTS),,$(PYTHON) -m tools.web test)
-	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	@code=0; \
+	$(if $(TESTS),,$(PYTHON) -m tools.web test || code=1;) \
+	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS) || code=1; \
+	exit $$code
 
 check: setup ## formatting, lint, types, import rules
 	@$(PYTHON) -m ruff format --check $(PACKAGES)
@@ -41,10 +43,10 @@ fix: setup ## format, and repair what can be repaired by itself
 	@$(PYTHON) -m ruff format $(PACKAGES)
 
 demo: programs web ## the whole story, told step by step; PHONE=simulated without a browser
-	@$(PYTHON) -m linkid demo $(if $(PHONE),--phone $(PHONE))
+	@$(PYTHON) -m demo $(if $(PHONE),--phone $(PHONE))
 
 bench: setup ## how fast, as ratios to the bare token; ONLY=name runs some
-	@$(PYTHON) -m linkid bench $(if $(ONLY),--only $(ONLY))
+	@$(PYTHON) -m bench $(if $(ONLY),--only $(ONLY))
 
 lock: setup ## choose the newest library versions again and write locks/
 	@$(PYTHON) -m tools.lock
