@@ -63,12 +63,15 @@ async def run_ac(settings: AcSettings, clock: Clock | None = None) -> None:
 class RunningAc:
     """What ``serving_ac`` yields: the listening server, and the parts tests look into."""
 
-    def __init__(self, server: PrivateServer, hsm: Hsm, database: Database, publisher: Publisher) -> None:
+    def __init__(
+        self, server: PrivateServer, hsm: Hsm, database: Database, publisher: Publisher, emissions: EmissionService
+    ) -> None:
         """Made by ``serving_ac``."""
         self.server = server
         self.hsm = hsm
         self.database = database
         self.publisher = publisher
+        self.emissions = emissions
 
 
 @contextlib.asynccontextmanager
@@ -122,7 +125,7 @@ async def serving_ac(
         timer = asyncio.create_task(_timer(publisher, emissions))
         stack.push_async_callback(_ended, timer)
         _log.info("ac_ready", address=server.address)
-        yield RunningAc(server, hsm, database, publisher)
+        yield RunningAc(server, hsm, database, publisher, emissions)
 
 
 async def _timer(publisher: Publisher, emissions: EmissionService) -> None:
