@@ -98,6 +98,14 @@ class Supervisor:
         unknown = {name for child in children for name in child.after} - set(self._children)
         if unknown:
             raise ValueError(f"children stand on others that are not there: {', '.join(sorted(unknown))}")
+        for child in children:
+            self._refuse_circles(child.name, ())
+
+    def _refuse_circles(self, name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise ValueError(f"children stand on each other in a circle: {' on '.join((*above, name))}")
+        for below in self._children[name].after:
+            self._refuse_circles(below, (*above, name))
 
     # --- the whole ----------------------------------------------------------------------------------------------------
 
@@ -158,10 +166,15 @@ class Supervisor:
         """Those that nobody stands on first, then what they stood on."""
         left = [name for name in self._children if self.pid(name) is not None]
         while left:
-            stood_on = {name for other in left for name in self._children[other].after}
+            stood_on = {name for other in left for name in self._foundations(other)}
             batch = [name for name in left if name not in stood_on] or left
             await asyncio.gather(*(self._stop_one(name) for name in batch))
             left = [name for name in left if name not in batch]
+
+    def _foundations(self, name: str) -> set[str]:
+        """What *name* stands on, also through others (a database, through the task that prepared it)."""
+        direct = self._children[name].after
+        return set(direct).union(*(self._foundations(below) for below in direct))
 
     async def _stop_one(self, name: str) -> None:
         process = self._processes[name]

@@ -49,10 +49,13 @@ async def request_id_middleware(request: web.Request, handler: Handler) -> web.S
             status = raised.status
             raise
         finally:
-            _log.info(
+            route = route_template(request)
+            # A supervisor asks for health every few seconds; a good answer to it is no news.
+            say = _log.debug if status == 200 and route.startswith("/health/") else _log.info
+            say(
                 "http_request",
                 method=request.method,
-                route=route_template(request),
+                route=route,
                 status=status or "aborted",
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
             )

@@ -54,7 +54,7 @@ def _welcome(settings: Settings, lan: bool) -> None:
         "",
         f"    phone app              {settings.url('app')}/",
         f"    certificate emission   {settings.url('app')}/emissao/",
-        f"    signing API            {settings.url('gateway')}/csc/v2/info",
+        f"    signing API            {settings.url('gateway')}/csc/v2   (CSC 2.0)",
     ]
     if settings.environment == "development":
         lines.append(f"    development inbox      {_here(settings)}/dev/inbox   (SMS and e-mail land here)")

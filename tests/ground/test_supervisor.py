@@ -149,18 +149,19 @@ async def test_a_prepare_that_fails_is_a_failed_start(tmp_path: Path) -> None:
 
 
 async def test_children_stop_in_the_opposite_order(tmp_path: Path) -> None:
-    """What others stand on goes last: the database is there until the last of its users ended."""
+    """What others stand on goes last, also what they stand on through a task that is long over."""
     log = tmp_path / "log"
     text = (
         "import signal, sys, time\n"
         f"def end(*_): open({str(log)!r}, 'a').write(sys.argv[1] + ' '); sys.exit()\n"
         "signal.signal(signal.SIGTERM, end); open(sys.argv[2], 'w').close(); time.sleep(600)"
     )
-    names = {"database": (), "sam": ("database",), "gateway": ("sam", "database")}
+    names = {"database": (), "sam": ("migrate",), "gateway": ("sam",)}
     children = [
         Child(name, [*python(text), name, str(tmp_path / f"{name}.up")], after, exists(tmp_path / f"{name}.up"))
         for name, after in names.items()
     ]
+    children.append(Child("migrate", python(""), ("database",), once=True))
     async with running(Supervisor(children, tmp_path, QUICK, io.StringIO())):
         pass
     assert log.read_text() == "gateway sam database "
@@ -232,6 +233,8 @@ async def test_kill_9_of_the_supervisor_leaves_no_orphans(tmp_path: Path) -> Non
 
 
 def test_a_child_cannot_stand_on_nobody(tmp_path: Path) -> None:
-    """A misspelt dependency is found before anything starts."""
+    """A misspelt dependency, or a circle, is found before anything starts."""
     with pytest.raises(ValueError, match="databse"):
         Supervisor([Child("x", ["true"], after=("databse",))], tmp_path)
+    with pytest.raises(ValueError, match="x on y on x"):
+        Supervisor([Child("x", ["true"], after=("y",)), Child("y", ["true"], after=("x",))], tmp_path)
