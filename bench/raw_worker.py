@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
@@ -34,9 +35,10 @@ def main() -> None:
     module, label = sys.argv[1:3]
     token = pkcs11.lib(module).get_token(token_label=label)
     with token.open(rw=True, user_pin=os.environ["BENCH_PIN"]) as session:
-        kek = session.generate_key(
+        kek: Any = session.generate_key(
             KeyType.AES, 256, store=False, capabilities=pkcs11.MechanismFlag.WRAP | pkcs11.MechanismFlag.UNWRAP
         )
+        private: Any
         _, private = session.generate_keypair(
             KeyType.RSA, 2048, store=False, private_template={Attribute.EXTRACTABLE: True, Attribute.SENSITIVE: False}
         )
@@ -47,7 +49,7 @@ def main() -> None:
             private.sign(message, mechanism=Mechanism.RSA_PKCS)
 
         def wrapped_key() -> None:
-            key = kek.unwrap_key(
+            key: Any = kek.unwrap_key(
                 ObjectClass.PRIVATE_KEY,
                 KeyType.RSA,
                 blob,

@@ -21,6 +21,7 @@ from pyhanko.keys import load_cert_from_pemder
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.fetchers.aiohttp_fetchers import AIOHttpFetcherBackend
 
 from linkid.platform import program
 
@@ -109,11 +110,13 @@ async def by_ocsp(file: Path, authority: Authority) -> str:
 
 async def by_pyhanko(file: Path, authority: Authority) -> str:
     """pyHanko, which fetches revocation information by itself and refuses without it."""
-    context = ValidationContext(
-        trust_roots=[load_cert_from_pemder(str(authority.root))], allow_fetching=True, revocation_mode="hard-fail"
-    )
-    with file.open("rb") as stream:
-        status = await async_validate_pdf_signature(PdfFileReader(stream).embedded_signatures[-1], context)
+    root = load_cert_from_pemder(str(authority.root))
+    async with AIOHttpFetcherBackend() as fetchers:
+        context = ValidationContext(
+            trust_roots=[root], allow_fetching=True, revocation_mode="hard-fail", fetchers=fetchers
+        )
+        with file.open("rb") as stream:
+            status = await async_validate_pdf_signature(PdfFileReader(stream).embedded_signatures[-1], context)
     if not status.bottom_line:
         raise NotProven(status.pretty_print_details())
     return status.summary()
