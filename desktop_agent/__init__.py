@@ -2,8 +2,8 @@
 
 | floor | where | holds |
 |---|---|---|
-| commands | `commands.py`, `__main__.py` | the command line; the only place that knows every class |
-| stories | `associate.py`, `sign.py`, `inspect.py` | what a command does, step by step |
+| commands | `commands.py`, `words.py`, `__main__.py` | the command line; the only place that knows every class |
+| stories | `associate.py`, `plan.py`, `sign.py`, `overview.py` | what a command does, step by step |
 | screens | `ui/` | `port.py` says what a story shows; terminal, local page and silence fulfil it |
 | adapters | `client/`, `pdf.py`, `keychain.py`, `profiles.py` | the service, PDF files, where secrets and state rest |
 | rules | `domain/` | trust, what a request must say, states; no input or output |

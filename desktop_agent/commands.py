@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from desktop_agent import VERSION, keychain, pdf, words
+from desktop_agent import VERSION, keychain, words
 from desktop_agent.associate import Ceremony, Wanted, fetch_trust
 from desktop_agent.client.csc_client import CscClient
 from desktop_agent.client.http import Caller
@@ -23,8 +23,8 @@ from desktop_agent.client.links import Links
 from desktop_agent.domain.trust import Trust, read_trust
 from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, NotAssociated
 from desktop_agent.overview import Doctor, describe, has_window, status_of
+from desktop_agent.plan import plan
 from desktop_agent.profiles import Profile, Profiles
-from desktop_agent.sign import QR_AFTER, Job, Options, Signing
 from desktop_agent.ui.page import LocalPage
 from desktop_agent.ui.port import AssociationView, SigningView
 from desktop_agent.ui.silent import SilentSigning
@@ -191,6 +191,9 @@ def _day(moment: str) -> str:
 
 async def sign(arguments: argparse.Namespace, screen: Screen) -> None:
     """PDFs, one approval for all of them."""
+    # Here, because pyHanko takes half a second to load, and no other command needs it.
+    from desktop_agent.sign import QR_AFTER, Options, Signing
+
     jobs = plan(arguments.files, arguments.output, overwrite=arguments.overwrite)
     view: SigningView = SilentSigning()
     if not arguments.quiet:
@@ -204,27 +207,6 @@ async def sign(arguments: argparse.Namespace, screen: Screen) -> None:
     profile, trust, caller = await _open(arguments)
     async with caller:
         await Signing(caller, profile.computer, trust, view, options).run(jobs)
-
-
-def plan(files: Sequence[Path], output: Path | None, *, overwrite: bool) -> list[Job]:
-    """Which file becomes which. Raises BadCommand before anything is read or asked."""
-    into = output if output is not None and output.is_dir() else None
-    if output is not None and into is None and len(files) > 1:
-        raise BadCommand("Com vários arquivos, -o precisa ser uma pasta que existe.")
-    jobs: list[Job] = []
-    for file in files:
-        if into is not None:
-            target = pdf.free_name(into / file.name) if not overwrite else into / f"{file.stem}-assinado.pdf"
-        else:
-            target = output or pdf.free_name(file)
-        if target.exists() and file.exists() and target.samefile(file):
-            raise BadCommand("O arquivo assinado não pode substituir o original.", "Escolha outro nome com -o.")
-        if target.exists() and not overwrite:
-            raise BadCommand(f"{target} já existe.", "Escolha outro nome com -o, ou use --overwrite.")
-        if any(job.output == target or job.source == file for job in jobs):
-            raise BadCommand(f"{file} aparece duas vezes.", "Nomeie cada arquivo uma vez só.")
-        jobs.append(Job(file, target))
-    return jobs
 
 
 # --- remove -----------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from asn1crypto import cms  # type: ignore[import-untyped]
+from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -162,15 +162,6 @@ def publish(prepared: PreparedPdf, output: Path, *, overwrite: bool) -> None:
         if overwrite or output.exists():
             raise BadCommand(f"Não foi possível gravar {output}: {cause.strerror}.") from cause
         prepared.copy.rename(output)  # a file system without hard links (FAT, some network shares)
-
-
-def free_name(path: Path) -> Path:
-    """``contrato-assinado.pdf`` for ``contrato.pdf``; numbered while the name is taken."""
-    candidate, number = path.with_name(f"{path.stem}-assinado.pdf"), 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.stem}-assinado-{number}.pdf")
-    return candidate
 
 
 def _validate(file: BinaryIO, prepared: PreparedPdf) -> None:

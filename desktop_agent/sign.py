@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from desktop_agent import pdf
@@ -31,6 +30,7 @@ from desktop_agent.errors import (
     ServiceRefused,
     UntrustedServer,
 )
+from desktop_agent.plan import Job
 from desktop_agent.ui.port import SigningView
 
 QR_AFTER: Final = 8.0
@@ -40,14 +40,6 @@ LATE_SECONDS: Final = 10
 SIGN_TRIES: Final = 5
 """The same signHash again gives the same signatures, so a lost answer costs nothing but patience."""
 WITHDRAW_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file to sign."""
-
-    source: Path
-    output: Path
 
 
 @dataclass(frozen=True)

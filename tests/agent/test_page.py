@@ -105,7 +105,8 @@ async def test_the_check_code_needs_our_origin(page: LocalPage, browser: aiohttp
     for headers in ({}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
         async with browser.post(base(page) + "/check", json=body, headers=headers) as answer:
             assert answer.status == 403
-    for wrong in ({"code": "42"}, {"code": 42}, {"code": "٠٤٢"}, {"code": "0421"}, {}, [], "x", {"code": "A" * 5000}):
+    wrong_bodies: list[object] = [{"code": "42"}, {"code": 42}, {"code": "٠٤٢"}, {"code": "0421"}, {}, [], "x"]
+    for wrong in [*wrong_bodies, {"code": "A" * 5000}]:
         async with browser.post(base(page) + "/check", json=wrong, headers={"Origin": base(page)}) as answer:
             assert answer.status in (400, 413)
     assert not asking.done()

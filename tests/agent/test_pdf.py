@@ -12,6 +12,7 @@ from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm
 from desktop_agent import pdf
 from desktop_agent.domain.certificate import Certificate, read_chain
 from desktop_agent.errors import BadCommand, UnsuitablePdf
+from desktop_agent.plan import free_name
 from tests.agent import pdfs
 from tests.agent.pki import Authority, Holder
 
@@ -240,9 +241,9 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_free_names_count_upwards(tmp_path: Path) -> None:
     """A second signing of the same file does not collide with the first."""
     source = tmp_path / "contrato.pdf"
-    assert pdf.free_name(source).name == "contrato-assinado.pdf"
+    assert free_name(source).name == "contrato-assinado.pdf"
     (tmp_path / "contrato-assinado.pdf").touch()
-    assert pdf.free_name(source).name == "contrato-assinado-2.pdf"
+    assert free_name(source).name == "contrato-assinado-2.pdf"
 
 
 _HUGE = """

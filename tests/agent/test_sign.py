@@ -19,7 +19,8 @@ from desktop_agent.errors import (
     ServiceRefused,
     UnsuitablePdf,
 )
-from desktop_agent.sign import Job, Options, Signing
+from desktop_agent.plan import Job
+from desktop_agent.sign import Options, Signing
 from tests.agent import pdfs
 from tests.agent.gateway_double import AgentGateway, drop, fault_for_ever, out_of_order
 from tests.agent.pki import Authority, Holder

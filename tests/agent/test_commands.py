@@ -1,0 +1,292 @@
+"""`linkid-desktop` as a person or script meets it: another process, its words and its exit status."""
+
+import asyncio
+import json
+import os
+import pty
+import re
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from joserfc.jwk import ECKey
+
+from desktop_agent.errors import BadCommand
+from desktop_agent.plan import plan
+from desktop_agent.profiles import Profiles
+from tests.agent import pdfs
+from tests.agent.gateway_double import AgentGateway
+from tests.agent.pki import Authority
+
+
+@dataclass
+class Done:
+    status: int
+    out: str
+    err: str
+
+
+class Shell:
+    """Runs the command with a home of its own."""
+
+    def __init__(self, folder: Path, home: Path, server: str) -> None:
+        self.folder = folder
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        self.environment = kept | {
+            "LINKID_DESKTOP_HOME": str(home),
+            "LINKID_SERVER": server,
+            "HOME": str(folder),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            "PYTHONUTF8": "1",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+
+    async def start(self, *words: str | Path, stdin: int | None = None) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "desktop_agent", *words, cwd=self.folder, env=self.environment,
+            stdin=stdin if stdin is not None else asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+    async def run(self, *words: str | Path, typed: str = "") -> Done:
+        process = await self.start(*words)
+        out, err = await asyncio.wait_for(process.communicate(typed.encode()), 60)
+        assert process.returncode is not None
+        return Done(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+def shell(tmp_path: Path, gateway: AgentGateway, profiles: Profiles) -> Shell:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    return Shell(folder, profiles.home, gateway.roots.app)
+
+
+async def test_help_teaches(shell: Shell) -> None:
+    """In Portuguese, with the two steps to begin, every command and every exit status."""
+    done = await shell.run("--help")
+
+    assert done.status == 0
+    for word in ("Para começar", "associate", "status", "certs", "sign", "remove", "doctor", "Códigos de saída", "130"):
+        assert word in done.out
+    for english in ("usage:", "positional", "options:", "show this help"):
+        assert english not in done.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["fly"], ["sign"], ["sign", "a.pdf", "--loud"], ["associate", "--keychain", "pocket"], ["sign", "a", "-o"]],
+)
+async def test_commands_typed_wrong(shell: Shell, words: list[str]) -> None:
+    """One line of what is wrong and one of where help is; never a trace."""
+    done = await shell.run(*words)
+
+    assert done.status == 2
+    assert done.err.startswith("Comando incompleto ou errado:")
+    assert "--help" in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("words", [["status"], ["certs"], ["sign", "a.pdf"], ["remove", "--yes"]])
+async def test_before_the_association(shell: Shell, words: list[str]) -> None:
+    """Whoever has not associated is told how."""
+    done = await shell.run(*words)
+
+    assert done.status == 3
+    assert "linkid-desktop associate" in done.err
+
+
+async def test_status_of_nothing_for_programs(shell: Shell) -> None:
+    """A list, even an empty one."""
+    done = await shell.run("status", "--json")
+
+    assert (done.status, json.loads(done.out)) == (0, [])
+
+
+async def test_a_whole_life(shell: Shell, gateway: AgentGateway, authority: Authority) -> None:
+    """associate (code by hand, check code typed), status, certs, sign, doctor, remove."""
+    process = await shell.start("associate", "--no-window", "--name", "Notebook")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    while not gateway.frames:
+        await asyncio.sleep(0.05)
+    gateway.link = {"state": "approved", "phone": "Celular da Maria"}
+    process.stdin.write(b"12\n042\n")
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    said = out.decode()
+    assert process.returncode == 0, err.decode()
+    assert "7KQ2M-9XA4T" in said
+    assert "São exatamente 3 números" in said
+    assert "certificado de MARIA DA SILVA" in said
+    assert "só o seu usuário lê" in said
+    assert "\x1b" not in said
+
+    again = await shell.run("associate", "--no-window")
+    assert again.status == 2
+    assert "já está associado" in again.err
+
+    (known,) = json.loads((await shell.run("status", "--json")).out)
+    assert (known["computer"], known["name"]) == (gateway.computer, "Notebook")
+    (certificate,) = json.loads((await shell.run("certs", "--json")).out)
+    assert (certificate["holder"], certificate["usable"]) == ("MARIA DA SILVA", True)
+
+    pdfs_before = pdfs.blank(shell.folder / "contrato.pdf").read_bytes()
+    signed = await shell.run("sign", "contrato.pdf")
+    assert signed.status == 0, signed.err
+    assert "Código de verificação:  2 7" in signed.out
+    assert await asyncio.to_thread(pdfs.all_valid, shell.folder / "contrato-assinado.pdf", authority)
+    assert (shell.folder / "contrato.pdf").read_bytes() == pdfs_before
+
+    checked = await shell.run("doctor")
+    assert checked.status == 0, checked.out
+    assert "✗" not in checked.out
+
+    removed = await shell.run("remove", "--yes")
+    assert removed.status == 0
+    assert gateway.ended
+    assert [item for item in (shell.folder.parent / "home").rglob("*") if item.is_file()] == []
+
+
+async def test_quiet_says_nothing(shell: Shell, gateway: AgentGateway, associated: ECKey) -> None:
+    """The exit status is the answer; a name for the result is honoured."""
+    pdfs.blank(shell.folder / "a.pdf")
+
+    done = await shell.run("sign", "--quiet", "a.pdf", "-o", "b.pdf")
+
+    assert (done.status, done.out, done.err) == (0, "", "")
+    assert (shell.folder / "b.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [("refuse", 4, "recusado"), ("expire", 5, "Ninguém respondeu")],
+    ids=["no", "silence"],
+)
+async def test_the_phone_does_not_say_yes(
+    shell: Shell, gateway: AgentGateway, associated: ECKey, answer: str, status: int, words: str
+) -> None:
+    """Each with its own status and advice, and no file."""
+    gateway.answer = answer
+    pdfs.blank(shell.folder / "a.pdf")
+
+    done = await shell.run("sign", "a.pdf")
+
+    assert done.status == status
+    assert words in done.err
+    assert [item.name for item in shell.folder.iterdir()] == ["a.pdf"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+async def test_signals_withdraw(shell: Shell, gateway: AgentGateway, associated: ECKey, number: signal.Signals) -> None:
+    """Ctrl-C, and a polite kill: the request leaves the phone, nothing is left in the folder, status 130."""
+    gateway.answer = "never"
+    pdfs.blank(shell.folder / "a.pdf")
+    process = await shell.start("sign", "a.pdf")
+    while not gateway.requests or not gateway.requests[0]["checks"]:
+        await asyncio.sleep(0.05)
+
+    process.send_signal(number)
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+
+    assert process.returncode == 130
+    assert "Traceback" not in err.decode()
+    assert len(gateway.withdrawn) == 1
+    assert [item.name for item in shell.folder.iterdir()] == ["a.pdf"]
+
+
+async def test_a_dead_service_has_its_status(shell: Shell, associated: ECKey) -> None:
+    """Nobody there: status 6, in `associate` too; the doctor says which part does not answer."""
+    assert (await shell.run("associate", "--server", "http://127.0.0.1:1", "--no-window")).status == 6
+    assert (await shell.run("associate", "--server", "http://example.org", "--no-window")).status == 8
+
+
+async def test_trust_by_hand(shell: Shell, gateway: AgentGateway) -> None:
+    """--trust FILE pins what somebody handed over; a file that is none, or missing, is told."""
+    (shell.folder / "bad.json").write_text("{}")
+
+    assert (await shell.run("associate", "--trust", "bad.json", "--no-window")).status == 8
+    assert (await shell.run("associate", "--trust", "missing.json", "--no-window")).status == 2
+
+
+async def test_removing_needs_a_yes(shell: Shell, gateway: AgentGateway, associated: ECKey) -> None:
+    """A script that forgot --yes removes nothing; --offline removes here and says what is left to do."""
+    assert (await shell.run("remove")).status == 2
+    assert not gateway.ended
+
+    done = await shell.run("remove", "--yes", "--offline")
+
+    assert "remova este computador também no aplicativo" in done.out
+    assert not gateway.ended
+    assert (await shell.run("status")).status == 3
+
+
+async def test_a_real_terminal_draws_the_qr(shell: Shell, gateway: AgentGateway) -> None:
+    """On a terminal the frame is drawn in half blocks and redrawn in place, and a camera could read it."""
+    leader, follower = pty.openpty()
+    shell.environment |= {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "desktop_agent", "associate", "--no-window", "--no-page",
+        cwd=shell.folder, env=shell.environment, stdin=follower, stdout=follower, stderr=follower,
+    )  # fmt: skip
+    os.close(follower)
+    while gateway.frames < 3:
+        await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    drawn = await asyncio.to_thread(read_all, leader)
+    await process.wait()
+
+    assert process.returncode == 130
+    assert gateway.given_up
+    frames = re.findall(r"((?:\x1b\[2K\x1b\[30;107m[ ▀▄█]+\x1b\[0m\r?\n)+)", drawn)
+    assert len(frames) >= 2
+    assert decode(frames[0]).startswith(f"{gateway.roots.app}/l#1.")
+    assert decode(frames[0]) != decode(frames[1])
+
+
+def read_all(descriptor: int) -> str:
+    """Everything a terminal was told, until the program closed it."""
+    data = b""
+    while True:
+        try:
+            piece = os.read(descriptor, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        data += piece
+    os.close(descriptor)
+    return data.decode()
+
+
+def decode(block: str) -> str:
+    """The text of a QR drawn in half blocks, as OpenCV's reader sees it."""
+    import cv2
+    import numpy as np
+
+    lines = re.findall(r"107m([ ▀▄█]+)\x1b", block)
+    rows: list[list[int]] = []
+    for line in lines:
+        rows.append([0 if char in "▀█" else 255 for char in line])
+        rows.append([0 if char in "▄█" else 255 for char in line])
+    image = np.array(rows, dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+    text, _, _ = cv2.QRCodeDetector().detectAndDecode(image)
+    return str(text)
+
+
+def test_plans(tmp_path: Path) -> None:
+    """Which file becomes which is settled, or refused, before anything is read."""
+    a, b = pdfs.blank(tmp_path / "a.pdf"), pdfs.blank(tmp_path / "b.pdf")
+    into = tmp_path / "into"
+    into.mkdir()
+
+    assert [job.output.name for job in plan([a, b], None, overwrite=False)] == ["a-assinado.pdf", "b-assinado.pdf"]
+    assert [job.output for job in plan([a], into, overwrite=False)] == [into / "a-assinado.pdf"]
+    for files, output in [([a, b], tmp_path / "x.pdf"), ([a], a), ([a], b), ([a, a], None)]:
+        with pytest.raises(BadCommand):
+            plan(files, output, overwrite=False)
+    with pytest.raises(BadCommand, match="original"):
+        plan([a], a, overwrite=True)
+    assert plan([a], b, overwrite=True)[0].output == b
