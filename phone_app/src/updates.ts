@@ -13,9 +13,11 @@ const LOOK_MS = 30 * 60 * 1000;
 export function keepUpdated(shell: Shell, idle: () => boolean): void {
   if (!("serviceWorker" in navigator) || import.meta.env.DEV) return;
   let reloading = false;
-  const hadController = navigator.serviceWorker.controller !== null;
+  let controlled = navigator.serviceWorker.controller !== null;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
-    if (reloading || !hadController) return; // the first one takes over without anybody noticing
+    const first = !controlled; // the first one takes over without anybody noticing
+    controlled = true;
+    if (reloading || first) return;
     reloading = true;
     location.reload();
   });
@@ -26,11 +28,11 @@ export function keepUpdated(shell: Shell, idle: () => boolean): void {
   };
   void register().then((registration) => {
     if (registration === null) return;
-    if (registration.waiting && hadController) ready(registration.waiting);
+    if (registration.waiting && controlled) ready(registration.waiting);
     registration.addEventListener("updatefound", () => {
       const worker = registration.installing;
       worker?.addEventListener("statechange", () => {
-        if (worker.state === "installed" && hadController) ready(worker);
+        if (worker.state === "installed" && controlled) ready(worker);
       });
     });
     setInterval(() => void registration.update().catch(() => undefined), LOOK_MS);

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from app_host import AppHostSettings, start_app_host
 from app_host.files import NotBuilt, load_files
+from foundation.web import Server
 from tests.phone.emission_double import EmissionDouble
 from tests.phone.gateway_double import PASSWORD, SMS_CODE
 from tests.sandbox_phone.roots import Roots
@@ -41,6 +42,7 @@ class World:
     gateway: EmissionDouble
     roots: Roots
     chromium: Chromium
+    host: Server
 
     async def phone(self, **options: object) -> PhoneScreens:
         """The app, just opened, on a phone that was never paired."""
@@ -78,7 +80,7 @@ async def world(dist: Path, tmp_path: Path, chromium: Chromium) -> AsyncIterator
     async with await start_app_host(AppHostSettings(port=0, dist=dist, trust_file=trust)) as host:
         roots.app = host.url.replace("127.0.0.1", "localhost")
         trust.write_bytes(roots.trust())
-        yield World(roots.app, gateway, roots, chromium)
+        yield World(roots.app, gateway, roots, chromium, host)
         await chromium.close_contexts()
     await runner.cleanup()
     assert not gateway.complaints, gateway.complaints

@@ -24,7 +24,7 @@ export function showSuccess(page: EmissionPage, certificate: Certificate): void 
       h(
         "ol",
         { class: "next-steps" },
-        h("li", { class: "card" }, h("div", { class: "next-text" }, h("strong", {}, words.app), h("p", { class: "hint" }, words.appWhat), h("p", {}, h("a", { href: "/" }, app))), qr),
+        h("li", { class: "card" }, h("div", { class: "next-text" }, h("strong", {}, words.app), h("p", { class: "hint" }, words.appWhat), h("p", {}, h("a", { href: "/" }, app)), h("p", { class: "hint beside-qr" }, words.appScan)), qr),
         h("li", { class: "card" }, h("div", { class: "next-text" }, h("strong", {}, words.computer), h("p", { class: "hint" }, words.computerWhat))),
       ),
       h("h2", { class: "next-title" }, words.how),

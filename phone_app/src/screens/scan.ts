@@ -1,5 +1,6 @@
 /** Reading what a computer or a page shows: by camera inside the app only, or typed by hand. */
 
+import { ApiError, Offline } from "../api";
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import { NoCamera, Scanner } from "../scanner";
@@ -71,8 +72,11 @@ class Reading {
       if (!this.stopped) showFound(this.app, statement);
     } catch (error) {
       if (this.stopped) return;
-      if (isOver(error)) showOver(this.app, problemText(error, this.app.gateway));
-      else this.say(problemText(error, this.app.gateway));
+      const words = problemText(error, this.app.gateway);
+      const again = error instanceof Offline || (error instanceof ApiError && !isOver(error));
+      if (!again) return showOver(this.app, words); // reading the same thing again cannot help
+      if (error instanceof Offline) this.last = "";
+      this.say(words);
     } finally {
       this.busy = false;
     }
