@@ -170,6 +170,13 @@ UPDATE pairing.links SET document = $3
 WHERE id = $1 AND device = $2 AND state = 'claimed' AND document IS NULL AND expires_at > $4
 RETURNING id;
 
+-- name: approve_link
+-- The SAM says that a link's document was approved.
+UPDATE pairing.links AS link SET state = step.target
+FROM unnest($2::text[], $3::text[]) AS step (source, target)
+WHERE link.document = $1 AND link.state = step.source AND link.expires_at > $4
+RETURNING link.id;
+
 -- name: step_link
 -- Something happened to a link that still lives.
 UPDATE pairing.links AS link SET state = step.target, ended_by = $5

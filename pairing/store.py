@@ -271,6 +271,11 @@ class LinkStore:
         """Whether this became the document of the claimed link."""
         return await connection.fetchval(queries.document_of_link, link, device, document, now) is not None
 
+    async def approve(self, connection: Connection, document: str, now: datetime) -> bool:
+        """Whether the link of a document is approved by this; once."""
+        steps = LINK.steps(LinkEvent.APPROVE)
+        return await connection.fetchval(queries.approve_link, document, *steps, now) is not None
+
     async def step(self, connection: Connection, link: str, event: LinkEvent, now: datetime) -> bool:
         """Whether the event happened to the link."""
         sources, targets = LINK.steps(event)

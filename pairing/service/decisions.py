@@ -11,7 +11,8 @@ identify   the same, for an authorize page
 sign       whoever waits for the signature is woken
 =========  ==============================================================================
 
-Every reaction may be repeated: between the SAM's commit and ours this process may die.
+Every reaction may be repeated: between the SAM's commit and ours this process may die, and a phone that did not hear
+the answer sends the same decision again, to which the SAM gives the same verdict.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,7 +29,6 @@ from pairing.errors import CredentialNotOfPhone, NicknameNeeded, NothingToDecide
 from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Sam, Verdict, WaitingDocument
 from pairing.service.scans import ScanService
 from pairing.store import DeviceRow, DeviceStore
-from protocol.errors import DocumentDecided
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,6 @@ class DecisionService:
             verdict = await self._sam.decide(document, device.id, decision=decision, proof=proof, signature=signature)
         except NotFound as cause:
             raise NothingToDecide(document) from cause
-        except DocumentDecided:
-            # The phone may be repeating itself because our answer was lost. Only the ceremony's next step is told
-            # again, only to the phone that approved; the decision itself changes nothing any more.
-            check_code = await self._scans.approved_before(device, document) if decision == "approve" else None
-            if check_code is None:
-                raise
-            return Decided("approved", check_code=check_code)
         async with self._database.transaction() as connection:
             await self._doorbell.settle(connection, document)
             self._audit.note(

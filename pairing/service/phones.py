@@ -84,7 +84,7 @@ class PhoneService:
         messages_per_day: int,
         random: Random = secrets.token_bytes,
     ) -> None:
-        """``app_host``: the phone app's host name, for origin-bound codes. ``messages_per_day``: the breaker."""
+        """``app_host``: the phone app's host, for origin-bound codes. ``messages_per_day``: the breaker."""
         self._database = database
         self._clock = clock
         self._audit = audit
@@ -92,7 +92,7 @@ class PhoneService:
         self._holders = holders
         self._sms = sms
         self._sam = sam
-        self._app_host = app_host
+        self._app_host = app_host.partition(":")[0]  # origin-bound codes know no ports
         self._budget = budget(messages_per_day)
         self._random = random
         self._meter = Meter(database)

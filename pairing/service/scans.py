@@ -18,6 +18,7 @@ from pairing.ports import AskingComputer, AskingIntegrator, FixedDocument, Sam
 from pairing.service.link_life import LinkLife
 from pairing.service.meter import Meter
 from pairing.store import DeviceRow, LinkRow, LinkStore
+from protocol.errors import DocumentDecided
 
 
 class ScanService:
@@ -57,32 +58,27 @@ class ScanService:
         return await self._document(device, row, now)
 
     async def approve(self, device: DeviceRow, document: str) -> str:
-        """5. The SAM says that the phone approved: the check code to show.
+        """5. The SAM says that the phone approved: the check code to show. Repeated, it is the same one.
 
-        Raises LinkOver when nobody waits any more; what the SAM granted is then taken back.
+        Raises DocumentDecided when the circle is closed already, LinkOver when nobody waits any more; what the SAM
+        granted is then taken back.
         """
         now = self._clock.now()
+        async with self._database.transaction() as connection:
+            approved = await self._links.approve(connection, document, now)
+            if approved:
+                self._audit.note(connection, "link.approved", device=device.id, document=document)
         row = await self._links.by_document(document)
         if row is None:
             raise LinkOver(data={"state": Link.DEAD})
-        async with self._database.transaction() as connection:
-            approved = await self._links.step(connection, row.id, LinkEvent.APPROVE, now)
-            if approved:
-                self._audit.note(connection, "link.approved", link=row.id, device=device.id, document=document)
-        if not approved:
-            await self._life.take_back(row)
-            raise LinkOver(data={"state": state_at(row.state, row.expires_at, now)})
-        return self._life.check_code(row)
-
-    async def approved_before(self, device: DeviceRow, document: str) -> str | None:
-        """The check code again, for the phone that approved this document and did not hear our answer; else None."""
-        row = await self._links.by_document(document)
-        if row is None or row.device != device.id:
-            return None
-        state = state_at(row.state, row.expires_at, self._clock.now())
-        if state is Link.CLAIMED and await self._sam.state(document) == "approved":
-            return await self.approve(device, document)
-        return self._life.check_code(row) if state is Link.APPROVED else None
+        match state_at(row.state, row.expires_at, now):
+            case Link.APPROVED:
+                return self._life.check_code(row)
+            case Link.ASSOCIATED:
+                raise DocumentDecided()
+            case over:
+                await self._life.take_back(row)
+                raise LinkOver(data={"state": over})
 
     async def refuse(self, document: str) -> None:
         """5. The SAM says that the phone refused."""

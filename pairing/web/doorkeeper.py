@@ -38,10 +38,6 @@ class Doorkeeper:
         proof = await self._check(request, token)
         return await self._phones.authenticate(token, proof.jkt)
 
-    async def device_id(self, request: web.Request) -> str:
-        """The same, as push asks for it."""
-        return (await self.device(request)).id
-
     def address(self, request: web.Request) -> str:
         """Where the request came from."""
         return client_address(request, self._proxies)

@@ -54,15 +54,17 @@ async def test_one_changed_bit_is_not_what_was_signed(gateway: Gateway) -> None:
 
 
 async def test_a_decision_counts_once(gateway: Gateway) -> None:
-    """Replayed by the same phone, or turned into its opposite: the first one stands."""
+    """Turned into its opposite, or given another reason: the first one stands. Repeated: the same answer, no effect."""
     phone = await gateway.paired()
     document = await request_of(gateway, phone)
-    await phone.decide(document, "refuse:wrong-content")
-    for word, proof in (("refuse:wrong-content", None), ("approve", RIGHT_PROOF)):
+    first = await phone.decide(document, "refuse:wrong-content")
+
+    assert await phone.decide(document, "refuse:wrong-content") == first
+    for word, proof in (("refuse:not-me", None), ("approve", RIGHT_PROOF)):
         status, body = await phone.decide(document, word, proof)
 
         assert (status, body["code"]) == (409, "document_decided")
-    assert gateway.callers.woken == [document.id]
+    assert await gateway.sam.state(document.id) == "refused"
 
 
 async def test_a_late_decision_is_refused(gateway: Gateway) -> None:

@@ -47,6 +47,7 @@ class _Held:
     document: Document
     device: str | None  # None: any device with an active binding to the credential
     state: DocumentState = "waiting"
+    decided: tuple[str, str | None, Verdict] | None = None
 
 
 @dataclass
@@ -160,17 +161,21 @@ class SamDouble:
         held = self._mine(document, device)
         decided = Decision.parse(decision, proof, signature)
         # Step 7 (a): stored, unexpired, undecided; (b), (c): by the device's key, over exactly these bytes.
+        decided.verify(held.document, self._key(device))
+        if held.decided is not None and held.decided[:2] == (decided.word, proof):
+            return held.decided[2]  # the first answer was lost
         if self._state(held) == "expired":
             raise DocumentExpired()
         if held.state != "waiting":
             raise DocumentDecided()
-        decided.verify(held.document, self._key(device))
         if decided.approves and held.document.type in ("pair", "sign") and proof != RIGHT_PROOF:
             raise PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
         binding = self._effect(held, device) if decided.approves else None
         activation = new_id("act") if decided.approves and held.document.type == "sign" else None
-        return Verdict("approved" if decided.approves else "refused", held.document.type, binding, activation)
+        verdict = Verdict("approved" if decided.approves else "refused", held.document.type, binding, activation)
+        held.decided = (decided.word, proof, verdict)
+        return verdict
 
     def _effect(self, held: _Held, device: str) -> str | None:
         document = held.document
