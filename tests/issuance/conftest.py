@@ -20,6 +20,7 @@ from hsm_service.hsm.token import Token
 from issuance.ac.process import RunningAc, initialise_authority, serving_ac
 from issuance.ac.settings import AcSettings
 from linkid.platform import program
+from protocol.keys import P256Key
 from softhsm_config.tokens import Token as TokenFiles
 from tests.issuance.people import FakeSam, Operator, Visitor, public_of, write_pins
 from tests.support.postgres import TestDatabase
@@ -37,6 +38,12 @@ def ac_slot(sam_token: TokenFiles, hsm_module: Path) -> HsmSettings:
     settings = HsmSettings(module=hsm_module, token_label=LABEL, pin=SecretStr("1234"))
     initialise_ac_slot(Token(settings), datetime.now(UTC))
     return settings
+
+
+@pytest.fixture
+def ac_root_key(ac_slot: HsmSettings) -> P256Key:
+    """The public half of the AC's root, as `linkid hsm init` notes it in trust.json."""
+    return Token(ac_slot).run(lambda room: room.p256_public("root.1"))
 
 
 @pytest.fixture
