@@ -7,7 +7,9 @@ import pytest
 
 from foundation.ids import new_id
 from hsm_service.credentials.errors import BadHolder, NoSuchCredential
-from tests.support.signing_world import World
+from tests.support.signing_world import IN_MODULES_LOOP, World
+
+pytestmark = IN_MODULES_LOOP
 
 MARIA: dict[str, Any] = {"name": "Maria", "phone": "+5511987654321", "email": "m@example.com", "kind": "person"}
 

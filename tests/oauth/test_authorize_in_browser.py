@@ -1,27 +1,16 @@
 """The authorize page in a real browser: by keyboard alone, at a phone's width and a desktop's, under its strict CSP."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from tests.support.chromium import Chromium, chromium, chromium_of_module, playwright
 from tests.support.oauth_requests import CALLBACK, answer_in, authorize_path
-from tests.support.postgres import TestDatabase
-from tests.support.signing_world import World, signing_world
+from tests.support.signing_world import World
 
 __all__ = ["chromium", "chromium_of_module", "playwright"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def world(database: TestDatabase) -> AsyncIterator[World]:
-    """In the module's loop, as the browser is."""
-    async with signing_world(database) as made:
-        yield made
 
 
 async def arrive(world: World, chromium: Chromium, width: int, name: str = "Contratos & Cia <Teste>") -> Page:

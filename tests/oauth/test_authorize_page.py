@@ -9,7 +9,9 @@ import pytest
 from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from tests.support.oauth_requests import CALLBACK, VERIFIER, answer_in, authorize_path, page_token
-from tests.support.signing_world import ORIGIN, World
+from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
+
+pytestmark = IN_MODULES_LOOP
 
 
 async def client_of(world: World, **changes: Any) -> tuple[str, str]:

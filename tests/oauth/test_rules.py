@@ -1,18 +1,15 @@
 """OAuth's pure rules: return addresses, PKCE, the error table, what an operator may register."""
 
-from typing import Any
-
 import pytest
 
 from foundation.errors import LinkIdError, every_error
 from hsm_service.oauth import errors
-from hsm_service.oauth.domain.client import ClientMethod, GrantType, checked_redirect, redirect_matches
+from hsm_service.oauth.domain.client import checked_redirect, redirect_matches
 from hsm_service.oauth.domain.pkce import check_verifier, checked_challenge
 from hsm_service.oauth.problems import DIALECT, description
 from hsm_service.oauth.service.callers import read_authorization
 from hsm_service.oauth.web.drawing import draw
 from tests.support.oauth_requests import CALLBACK, CHALLENGE, VERIFIER
-from tests.support.signing_world import World
 
 RFC_6749 = {
     "invalid_request",
@@ -136,30 +133,6 @@ def test_authorization_headers(values: list[str], error: type[LinkIdError]) -> N
     with pytest.raises(error):
         read_authorization(values)
     assert read_authorization(["bEaReR at_x"]) == ("bearer", "at_x")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"name": ""},
-        {"name": "x" * 81},
-        {"name": "Banco\u202eocnaB"},
-        {"name": "Banco\u200b"},
-        {"grants": []},
-        {"grants": [GrantType.CODE]},
-        {"redirects": [CALLBACK]},
-        {"grants": [GrantType.CODE], "redirects": ["http://contratos.test/"]},
-        {"method": ClientMethod.KEY},
-        {"method": ClientMethod.NONE},
-        {"keys": [{"kty": "EC"}]},
-        {"method": ClientMethod.KEY, "keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]},
-    ],
-)
-async def test_what_an_operator_cannot_register(world: World, changes: dict[str, Any]) -> None:
-    """Contradictions, unsafe addresses, names that deceive the eye: refused with a sentence, nothing stored."""
-    with pytest.raises(errors.BadClientData):
-        await world.register(**changes)
-    assert await world.clients.all() == []
 
 
 def test_a_drawing_is_a_path_and_nothing_else() -> None:

@@ -1,15 +1,5 @@
-"""The signing API, assembled for one test."""
+"""The signing API, assembled: see tests/support/signing_world.py."""
 
-from collections.abc import AsyncIterator
+from tests.support.signing_world import world, world_of_module
 
-import pytest
-
-from tests.support.postgres import TestDatabase
-from tests.support.signing_world import World, signing_world
-
-
-@pytest.fixture
-async def world(database: TestDatabase) -> AsyncIterator[World]:
-    """See tests/support/signing_world.py."""
-    async with signing_world(database) as made:
-        yield made
+__all__ = ["world", "world_of_module"]

@@ -13,7 +13,9 @@ from hsm_service.signing import errors
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Label
 from hsm_service.signing.ports import FixedDocument
 from hsm_service.signing.service import Approved, Asked, StillWaiting
-from tests.support.signing_world import World, digest
+from tests.support.signing_world import IN_MODULES_LOOP, World, digest
+
+pytestmark = IN_MODULES_LOOP
 
 MINE = Caller(CallerKind.COMPUTER, "cmp_00000000000000000000000001", "Notebook da Maria")
 OTHER = Caller(CallerKind.COMPUTER, "cmp_00000000000000000000000002", "Outro")
@@ -356,5 +358,11 @@ async def test_every_step_leaves_a_line(world: World) -> None:
     asked = await world.signing.ask(MINE, ask_for(credential, "contrato"))
     sad = await sad_of(world, MINE, asked)
     await signed(world, MINE, sad, credential, "contrato")
-    lines = await world.owner.fetch("SELECT convert_from(body, 'UTF8')::jsonb ->> 'event' AS event FROM audit.lines")
+    lines = await world.owner.fetch(
+        """
+        SELECT said ->> 'event' AS event FROM audit.lines, convert_from(body, 'UTF8')::jsonb AS said
+        WHERE said ->> 'request' = $1 ORDER BY seq
+        """,
+        asked.document,
+    )
     assert [line["event"] for line in lines] == ["signing.asked", "signing.approved", "signing.returned"]

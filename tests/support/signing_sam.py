@@ -85,6 +85,12 @@ class SigningSam:
         }
         return private_app(calls)
 
+    def forget(self) -> None:
+        """All documents and credentials."""
+        self.credentials.clear()
+        self.held.clear()
+        self.bodies.clear()
+
     # ---- the phone's part ----
 
     def approve(self, document: str) -> str:

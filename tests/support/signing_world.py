@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
+import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -256,6 +258,19 @@ class World:
     credentials: CredentialService
     client: TestClient[Any, Any]
 
+    async def begin_again(self) -> None:
+        """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
+
+        The hour empties every window in memory. The audit is the one thing that stays.
+        """
+        await self.owner.execute(EMPTY)
+        self.clock.advance(timedelta(hours=1))
+        self.sam.forget()
+        self.computers.rows.clear()
+        self.computers.came.clear()
+        self.doorbell.rings.clear()
+        self.links.links.clear()
+
     async def credential(self, key_algorithm: str = "RSA-2048", subject: str = "MARIA DA SILVA", **facts: Any) -> str:
         """A credential with a certificate; `facts` replace columns of the SAM's view."""
         made, key = new_credential(key_algorithm, subject, now=self.clock.now())
@@ -294,6 +309,11 @@ class World:
         data: dict[str, Any] = {"name": "Contratos SA", "method": ClientMethod.SECRET, "grants": [GrantType.CLIENT]}
         return await self.clients.register(**{**data, **changes})
 
+
+EMPTY = """
+TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, oauth.clients,
+         oauth.allowed, oauth.pages, oauth.codes, oauth.tokens, web.seen_proofs
+"""
 
 FACTS = """
 DROP SCHEMA IF EXISTS sam CASCADE;
@@ -366,6 +386,23 @@ def digest(text: str, name: str = "sha256") -> bytes:
 def b64(data: bytes) -> str:
     """As CSC writes bytes."""
     return base64.b64encode(data).decode()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world_of_module(shared_database: TestDatabase) -> AsyncIterator[World]:
+    """Making a world takes longer than most tests in it: one for each module."""
+    async with signing_world(shared_database) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(world_of_module: World) -> World:
+    """The module's world, begun again. Its tests run in the module's loop: `pytestmark = IN_MODULES_LOOP`."""
+    await world_of_module.begin_again()
+    return world_of_module
+
+
+IN_MODULES_LOOP = pytest.mark.asyncio(loop_scope="module")
 
 
 @contextlib.asynccontextmanager
