@@ -3,7 +3,8 @@
 Where to look first:
 
 * ``errors``: the families every slice subclasses; ``web`` and ``channel`` turn them into wire answers.
-* ``clock``, ``ids``, ``encoding``: pure, the only modules (with ``errors``) that a ``domain`` may import.
+* ``clock``, ``ids``, ``encoding``: pure; with ``errors`` and ``machine`` all that a ``domain`` may import.
+* ``machine``: a table of states, used by domains, by guarded UPDATEs and for the diagrams.
 * ``database``, ``queries``, ``migrations``: PostgreSQL by asyncpg, SQL in ``.sql`` files, schemas by slice.
 * ``audit``: the chained, append-only record.
 * ``web`` (public HTTP), ``channel`` (private HTTP between our processes), ``dpop`` (proof of possession), ``tls``.

@@ -1,0 +1,157 @@
+"""Appending to a chain, and noticing that the database forgot."""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept, read_head, write_head
+from foundation.audit.lines import GENESIS, AuditLine, Field, Head, check_event, next_line
+from foundation.clock import Clock
+from foundation.database import Connection, Database
+from foundation.queries import Queries
+
+queries = Queries.load("foundation")
+
+_CHAIN = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
+
+
+class AuditChain:
+    """One writer's chain. Several tasks and several processes may append to it; they queue in the database."""
+
+    def __init__(self, database: Database, chain: str, clock: Clock, head_file: Path | None = None) -> None:
+        """``head_file``: where the last committed head is kept outside PostgreSQL; None keeps none (no detection)."""
+        if not _CHAIN.match(chain):
+            raise ValueError(f"not a chain name: {chain!r}")
+        self.chain = chain
+        self._database = database
+        self._clock = clock
+        self._file = head_file
+        self._newest: Head | None = None
+        self._written: Head | None = None
+        self._writing = asyncio.Lock()
+
+    async def append(self, connection: Connection, event: str, **fields: Field) -> AuditLine:
+        """Append one line inside the caller's transaction, taking the chain's lock until it ends."""
+        return (await self.append_many(connection, [(event, fields)]))[0]
+
+    async def append_many(
+        self, connection: Connection, events: Sequence[tuple[str, Mapping[str, Field]]]
+    ) -> list[AuditLine]:
+        """Append a batch: one lock, one statement. The head is kept in the file once the transaction committed.
+
+        Raises DatabaseRolledBack when the chain ends before the last line that we know, HeadNotKept when the file
+        could not be written last time and cannot be now.
+        """
+        await self._catch_up()
+        row = await connection.fetchrow(queries.lock_head, self.chain)
+        assert row is not None
+        head = Head(row["seq"], row["hash"])
+        self._refuse_older(head)
+        now = self._clock.now()
+        lines: list[AuditLine] = []
+        for event, fields in events:
+            line = next_line(self.chain, head, now, event, fields)
+            head = Head(line.seq, line.hash)
+            lines.append(line)
+        await connection.execute(
+            queries.append_lines,
+            self.chain,
+            [line.seq for line in lines],
+            [line.at for line in lines],
+            [line.body for line in lines],
+            [line.hash for line in lines],
+        )
+        if lines:
+            last = lines[-1]
+            connection.after_commit(lambda: self.committed(last))
+        return lines
+
+    def note(self, connection: Connection, event: str, **fields: Field) -> None:
+        """Append as the last thing before COMMIT, together with whatever else this transaction notes.
+
+        The fields are checked now, so that a wrong one fails where it was written. A note belongs to the transaction:
+        one made inside a savepoint stays when that is undone, and all are gone when the transaction is. So a refusal
+        that raises is noted in a transaction of its own.
+        """
+        check_event(event, fields)
+        noted = self._noted(connection)
+        if not noted:
+            connection.before_commit(lambda: self._append_noted(connection, noted), last=True)
+        noted.append((event, fields))
+
+    async def committed(self, line: AuditLine) -> None:
+        """Keep the head of a committed line in the file. Called by itself after COMMIT; calling it again is harmless.
+
+        Raises HeadNotKept when it cannot be written; then every later append raises too, until it can.
+        """
+        if self._newest is None or line.seq > self._newest.seq:
+            self._newest = Head(line.seq, line.hash)
+        await self._catch_up()
+
+    async def check_not_behind(self) -> None:
+        """Raise DatabaseRolledBack unless the database still holds the head in the file, at its place in the chain."""
+        kept = await self.kept_head()
+        if kept is None or kept.seq == 0:
+            return
+        stored = await self._database.fetchval(queries.line_hash, self.chain, kept.seq)
+        if stored is None:
+            raise DatabaseRolledBack(
+                f"audit chain {self.chain}: line {kept.seq} is kept outside, the database lacks it"
+            )
+        if stored != kept.hash:
+            raise DatabaseRolledBack(
+                f"audit chain {self.chain}: line {kept.seq} is another one than the one kept outside"
+            )
+
+    async def accept_restore(self, *, operator: str) -> AuditLine:
+        """An operator's word that the database was restored on purpose: a line says so, and the file follows it.
+
+        The caller voids everything pending first. The line names the head that was lost.
+        """
+        kept = await self.kept_head() or Head(0, GENESIS)
+        self._newest = self._written = None
+        async with self._database.transaction() as connection:
+            return await self.append(
+                connection, "restore.accepted", operator=operator, lost_seq=kept.seq, lost_hash=kept.hash.hex()
+            )
+
+    async def kept_head(self) -> Head | None:
+        """The head in the file; None when there is no file. Raises DatabaseRolledBack when the file is damaged."""
+        if self._file is None:
+            return None
+        return await asyncio.to_thread(read_head, self._file, self.chain)
+
+    def _noted(self, connection: Connection) -> list[tuple[str, Mapping[str, Field]]]:
+        collected: dict[str, list[tuple[str, Mapping[str, Field]]]] = connection.scratch.setdefault("audit", {})
+        return collected.setdefault(self.chain, [])
+
+    async def _append_noted(self, connection: Connection, noted: list[tuple[str, Mapping[str, Field]]]) -> None:
+        batch = noted.copy()
+        noted.clear()
+        await self.append_many(connection, batch)
+
+    def _refuse_older(self, head: Head) -> None:
+        """A database restored under a running process is seen at the next line, not at the next start."""
+        known = self._newest
+        if known is not None and (head.seq < known.seq or (head.seq == known.seq and head.hash != known.hash)):
+            raise DatabaseRolledBack(
+                f"audit chain {self.chain}: it ends at line {head.seq}, line {known.seq} was committed"
+            )
+
+    async def _catch_up(self) -> None:
+        """Write the newest head unless it stands there. Many commits at once cost one write."""
+        if self._file is None or self._unwritten() is None:
+            return
+        async with self._writing:
+            newest = self._unwritten()  # another task may have written it while we waited
+            if newest is None:
+                return
+            try:
+                await asyncio.to_thread(write_head, self._file, self.chain, newest)
+            except OSError as cause:
+                raise HeadNotKept(f"{self._file}: {cause.strerror}") from cause
+            self._written = newest
+
+    def _unwritten(self) -> Head | None:
+        return self._newest if self._newest != self._written else None
