@@ -77,7 +77,10 @@ async def test_a_refusal_is_a_decision(world: World) -> None:
     body = phone.decision(request.statement, word="refuse:wrong-content")
     answer = await world.call("documents/decide", document=request.id, device=phone.id, **body)
     assert answer == {"state": "refused", "type": "sign"}
-    assert await world.call("documents/state", document=request.id) == {"state": "refused", "reason": "refuse:wrong-content"}
+    assert await world.call("documents/state", document=request.id) == {
+        "state": "refused",
+        "reason": "refuse:wrong-content",
+    }
 
 
 async def test_lost_answers_are_given_again(world: World) -> None:

@@ -1,0 +1,251 @@
+"""The ladder of wrong passwords: 3 → 3 h, 6 → 24 h, 9 → for ever; pairing has a small one of its own."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foundation.errors import LinkIdError
+from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.sam.attempts.domain import Ladder, fresh
+from protocol.errors import CredentialLocked, PasswordWrong
+from tests.sam.world import START, Signer, World
+
+WRONG = "Errada999"
+
+
+def wait(world: World, **span: float) -> None:
+    world.clock.advance(timedelta(**span))
+
+
+def climb(ladder: Ladder, steps: int) -> Ladder:
+    """Wrong tries, each as soon as it is allowed."""
+    now = START
+    for _ in range(steps):
+        lock = ladder.locked(now)
+        if lock is not None:
+            assert lock.until is not None
+            now = lock.until
+        ladder = ladder.reserve(now)
+    return ladder
+
+
+def test_the_steps_of_the_ladder() -> None:
+    """After the third wrong password 3 hours, after the sixth 24, after the ninth for ever."""
+    waits = {}
+    for count in range(10):
+        ladder = climb(fresh("cred_x", "sign", START), count)
+        lock = ladder.locked(ladder.last)
+        waits[count] = None if lock is None else (lock.until - ladder.last if lock.until else "for ever")
+    assert waits == {
+        **dict.fromkeys(range(10)), 3: timedelta(hours=3), 6: timedelta(hours=24), 9: "for ever",
+    }  # fmt: skip
+    assert [climb(fresh("cred_x", "sign", START), count).tries_left for count in range(10)] == [
+        3,
+        2,
+        1,
+        0,
+        2,
+        1,
+        0,
+        2,
+        1,
+        0,
+    ]
+
+
+def test_pairing_has_five_tries_an_hour() -> None:
+    """Five wrong passwords in pairing close pairing for an hour, and never for longer."""
+    ladder = climb(fresh("cred_x", "pair", START), 5)
+    lock = ladder.locked(ladder.last)
+    assert lock is not None
+    assert lock.until == ladder.last + timedelta(hours=1)
+    again = ladder.reserve(ladder.last + timedelta(hours=1))
+    assert again.count == 1
+    assert again.tries_left == 4
+
+
+@given(st.lists(st.sampled_from(["wrong", "right-of-first", "right-of-last", "give-back"]), max_size=60))
+def test_no_order_of_events_gives_more_than_nine_tries(events: list[str]) -> None:
+    """Whatever happens in whatever order: nine unforgiven tries and no tenth; numbers only grow."""
+    ladder, now, open_tries = fresh("cred_x", "sign", START), START, list[int]()
+    for event in events:
+        before = ladder
+        if event == "wrong":
+            lock = ladder.locked(now)
+            if lock is not None and lock.until is None:
+                assert ladder.count >= 9
+                continue
+            now = lock.until if lock is not None and lock.until is not None else now
+            ladder = ladder.reserve(now)
+            open_tries.append(ladder.total)
+        elif not open_tries:
+            continue
+        elif event == "give-back":
+            ladder = ladder.give_back()
+        else:
+            ordinal = open_tries.pop(0) if event == "right-of-first" else open_tries.pop()
+            ladder = ladder.forgive(ordinal)
+        assert ladder.total >= before.total
+        assert ladder.forgiven >= before.forgiven
+        assert 0 <= ladder.count <= 9
+
+
+async def tried(world: World, phone: Signer, credential: str, password: str = WRONG) -> LinkIdError | None:
+    """One request, one password."""
+    request = await world.ask(credential)
+    try:
+        await world.approve(phone, request, password)
+    except LinkIdError as error:
+        await world.call("documents/withdraw", document=request.id)
+        return error
+    return None
+
+
+async def test_wrong_passwords_climb_and_a_right_one_resets(world: World) -> None:
+    """Through the SAM: tries left are told, the third closes, waiting opens, the right password resets."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    ask: dict[str, Any] = {"algorithm": "ECDSA-SHA256"}
+    request = await world.ask(credential, **ask)
+    for left in (2, 1, 0):
+        with pytest.raises(PasswordWrong) as caught:
+            await world.approve(phone, request, WRONG)
+        assert caught.value.data["tries_left"] == left
+    with pytest.raises(CredentialLocked) as locked:
+        await world.approve(phone, request)  # the right one, but too late
+    assert locked.value.retry_after == 3 * 3600
+    with pytest.raises(CredentialLocked):
+        await world.ask(credential, caller={**world.integrator, "id": "cli_0123456789abcdefghjkmnpqrs"}, **ask)
+    wait(world, hours=3, seconds=1)
+    request = await world.ask(credential, **ask)
+    assert (await world.approve(phone, request))["state"] == "approved"
+    request = await world.ask(credential, **ask)
+    with pytest.raises(PasswordWrong) as caught:
+        await world.approve(phone, request, WRONG)
+    assert caught.value.data["tries_left"] == 2
+
+
+async def test_the_ninth_is_for_ever(world: World) -> None:
+    """After nine wrong passwords only a new emission helps: years later too."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    for _ in range(3):
+        request = await world.ask(credential, algorithm="ECDSA-SHA256")
+        for _ in range(3):
+            with pytest.raises(PasswordWrong):
+                await world.approve(phone, request, WRONG)
+        wait(world, hours=25)
+    with pytest.raises(CredentialLocked) as locked:
+        await world.ask(credential, algorithm="ECDSA-SHA256")
+    assert locked.value.retry_after is None
+    wait(world, days=400)
+    with pytest.raises(CredentialLocked):
+        await world.ask(credential, algorithm="ECDSA-SHA256")
+
+
+async def test_fifty_parallel_guesses_get_three_tries(world: World) -> None:
+    """Counted before they are tried: of fifty guesses at the same moment three are tried, the rest never."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    bodies = [phone.decision(request.statement, WRONG) for _ in range(50)]
+
+    async def guess(body: dict[str, object]) -> str:
+        return await world.refused("documents/decide", document=request.id, device=phone.id, **body)
+
+    codes = await asyncio.gather(*(guess(body) for body in bodies))
+    assert sorted(set(codes)) == ["credential_locked", "password_wrong"]
+    assert codes.count("password_wrong") == 3
+    rows = await world.sql("SELECT total, forgiven FROM sam.attempts WHERE purpose = 'sign'")
+    assert [tuple(row) for row in rows] == [(3, 0)]
+
+
+async def test_a_rival_guess_stays_counted(world: World) -> None:
+    """A right password forgives what was reserved up to itself, not a guess that came later on another phone."""
+    credential = await world.credential("P-256")
+    attempts = world.sam.rooms.decisions._attempts
+    mine, thief = [await attempts.reserve(credential, "sign") for _ in range(2)]
+    async with world.sam.database.transaction() as connection:
+        await attempts.succeeded(connection, mine)
+    assert thief.ordinal == mine.ordinal + 1
+    assert (await attempts.reserve(credential, "sign")).tries_left == 1
+
+
+async def test_pairing_guesses_do_not_lock_signing(world: World) -> None:
+    """Strangers who guess while pairing close pairing for an hour; the holder goes on signing."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    stranger = Signer()
+    for _ in range(5):
+        with pytest.raises(PasswordWrong):
+            await world.pair(credential, stranger, WRONG)
+    with pytest.raises(CredentialLocked) as locked:
+        await world.pair(credential, stranger)
+    assert locked.value.retry_after == 3600
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    assert (await world.approve(phone, request))["state"] == "approved"
+    wait(world, hours=1, seconds=1)
+    assert (await world.pair(credential, stranger))["state"] == "approved"
+
+
+async def test_what_is_not_a_guess_is_not_counted(world: World) -> None:
+    """A bad signature, a proof for another thing or a retired key never reach the password, and are not tries."""
+    credential = await world.credential("P-256")
+    phone, stranger = await world.phone(credential), Signer()
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    for signer, lies in ((stranger, {}), (phone, {"purpose": "pair"}), (phone, {"device": stranger.public})):
+        body = signer.decision(request.statement, WRONG, **lies)
+        code = await world.refused("documents/decide", document=request.id, device=phone.id, **body)
+        assert code in ("decision_invalid", "proof_invalid")
+    assert await world.sql("SELECT * FROM sam.attempts WHERE purpose = 'sign' AND total > 0") == []
+
+
+async def test_an_outage_is_not_a_wrong_password(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the HSM fails before the password is tried, the try is given back."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+
+    async def down(label: str, data: bytes) -> bytes:
+        raise HsmUnavailable("down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.sam.hsm, "hmac", down)
+        with pytest.raises(HsmUnavailable):
+            await world.approve(phone, request)
+    rows = await world.sql("SELECT total, forgiven FROM sam.attempts WHERE purpose = 'sign'")
+    assert [tuple(row) for row in rows] == [(1, 1)]
+    assert (await world.approve(phone, request))["state"] == "approved"
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "DELETE FROM sam.attempts",
+        "UPDATE sam.attempts SET total = 0, forgiven = 0",
+        "UPDATE sam.attempts SET forgiven = total",
+        "UPDATE sam.attempts SET last_at = last_at - interval '10 years'",
+        "UPDATE sam.attempts a SET (total, forgiven, last_at, mac) ="
+        " (SELECT total, forgiven, last_at, mac FROM saved s"
+        " WHERE s.credential = a.credential AND s.purpose = a.purpose)",
+    ],
+)
+async def test_turning_the_counter_back_gives_no_tries(world: World, attack: str) -> None:
+    """Who writes to the database may delete, rewrite or turn back the counter: this SAM remembers, and says so."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    with pytest.raises(PasswordWrong):
+        await world.approve(phone, request, WRONG)
+    await world.sql("CREATE TABLE saved AS SELECT * FROM sam.attempts")
+    for _ in range(2):
+        with pytest.raises(PasswordWrong):
+            await world.approve(phone, request, WRONG)
+    await world.sql(attack.replace("saved", "public.saved"))
+    with pytest.raises(CredentialLocked):
+        await world.approve(phone, request)
+    assert {"attempts.turned_back", "row.forged"} & set(await world.events())
