@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -51,7 +52,14 @@ from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
-from linkid.joins import CallersOfPairing, CredentialsOfSigning, DevicesOfPush, HoldersOfPairing, LinksOfOAuth
+from linkid.joins import (
+    CallersOfPairing,
+    CredentialsOfSigning,
+    DevicesOfPush,
+    HoldersOfPairing,
+    LettersOfPairing,
+    LinksOfOAuth,
+)
 from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
@@ -62,6 +70,7 @@ from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
 from pairing.service.scans import ScanService
+from pairing.store import forget as forget_pairings
 from pairing.web import Doorkeeper, pairing_routes
 from push.adapters.inbox import DevelopmentInbox
 from push.adapters.live_bells import LiveBells, LiveListener
@@ -73,9 +82,12 @@ from push.ports import Carrier
 from push.service.bells import DoorbellService
 from push.service.live import LiveHub
 from push.service.outbox import OutboxService, OutboxWorker
+from push.store import forget as forget_messages
 from push.web import inbox_routes, live_routes
 
 _SWEEP_SECONDS = 300.0
+_REMEMBERED = timedelta(days=2)
+"""Longer than any window that limits or codes look back at."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,8 @@ async def _mount(app: web.Application, ground: Ground, stack: AsyncExitStack) ->
     holders = HoldersOfPairing(credentials)
     code_key = CodeKey(settings.gateway_key("pairing"))
     callers = CallersOfPairing()
+    letters = LettersOfPairing(database, clock, credentials, push.outbox)
+    letters = LettersOfPairing(database, clock, credentials, push.outbox)
     phones = PhoneService(
         database,
         clock,
@@ -184,14 +198,24 @@ async def _mount(app: web.Application, ground: Ground, stack: AsyncExitStack) ->
         holders=holders,
         sms=push.outbox,
         sam=sam,
+        letters=letters,
         app_host=settings.url("app").partition("://")[2],
         messages_per_day=settings.pairing.messages_per_day,
     )
     life = LinkLife(database, audit, code_key, sam)
-    links = LinkService(database, clock, audit, life=life, sam=sam, holders=holders, app=settings.url("app"))
-    scans = ScanService(database, clock, audit, life=life, sam=sam, app=settings.url("app"))
+    app_url = settings.url("app")
+    links = LinkService(database, clock, audit, life=life, sam=sam, holders=holders, letters=letters, app=app_url)
+    scans = ScanService(database, clock, audit, life=life, sam=sam, app=app_url)
     decisions = DecisionService(
-        database, clock, audit, sam=sam, holders=holders, doorbell=push.doorbell, callers=callers, scans=scans
+        database,
+        clock,
+        audit,
+        sam=sam,
+        holders=holders,
+        doorbell=push.doorbell,
+        callers=callers,
+        letters=letters,
+        scans=scans,
     )
     computers = ComputerService(database, clock, audit, sam)
     doorkeeper = Doorkeeper(dpop, phones, ground.origin, ground.proxies)
@@ -282,8 +306,14 @@ async def _sweep(ground: Ground) -> None:
     """Forget what is of no use any more."""
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
-        with suppress(Exception):
-            await ground.replays.forget(ground.clock.now())
+        now = ground.clock.now()
+        for forgetting in (
+            ground.replays.forget(now),
+            forget_pairings(ground.database, now - _REMEMBERED),
+            forget_messages(ground.database, now - _REMEMBERED),
+        ):
+            with suppress(Exception):
+                await forgetting
 
 
 def _in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

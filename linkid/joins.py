@@ -7,9 +7,15 @@ only here. A translation that needs more than a line is a sign that a port says 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 from aiohttp import web
 
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.errors import Unavailable
+from foundation.logs import get_logger
 from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.credentials.store import Held
@@ -17,8 +23,20 @@ from hsm_service.oauth import ports as oauth
 from hsm_service.signing import ports as signing
 from hsm_service.signing.service import SigningService
 from pairing import ports as pairing
+from pairing.domain.letters import Letter
 from pairing.service.links import LinkService
 from pairing.web import Doorkeeper
+from push.service.outbox import OutboxService
+
+_LETTER_LIFE: Final = timedelta(days=2)
+"""A notice that a mail server did not take for two days tells nothing new."""
+
+_log = get_logger(__name__)
+
+_LETTER_LIFE: Final = timedelta(days=2)
+"""A mail server may be away over a weekend's night; after two days the news is old."""
+
+_log = get_logger(__name__)
 
 
 class CredentialsOfSigning:
@@ -55,6 +73,27 @@ def _facts(held: Held) -> pairing.CredentialFacts:
     return pairing.CredentialFacts(
         credential.id, credential.subject, held.kind.value, credential.valid_to, credential.state
     )
+
+
+class LettersOfPairing:
+    """`pairing.ports.Letters` by the credentials slice, which knows the addresses, and push, which carries."""
+
+    def __init__(self, database: Database, clock: Clock, credentials: CredentialService, outbox: OutboxService) -> None:
+        self._database = database
+        self._clock = clock
+        self._credentials = credentials
+        self._outbox = outbox
+
+    async def to_holders(self, credentials: Sequence[str], letter: Letter) -> None:
+        """One for each address. What was done stands, whether or not the letter could be queued."""
+        try:
+            holders = [await self._credentials.holder_of(credential) for credential in credentials]
+            expires = self._clock.now() + _LETTER_LIFE
+            async with self._database.transaction() as connection:
+                for address in sorted({holder.data.email for holder in holders if holder is not None}):
+                    await self._outbox.send_email(connection, address, letter.subject, letter.text, expires)
+        except Unavailable as error:
+            _log.warning("letter_not_queued", error_code=error.code)
 
 
 class CallersOfPairing:
@@ -110,3 +149,25 @@ class DevicesOfPush:
     async def device_id(self, request: web.Request) -> str:
         """The paired phone that calls."""
         return (await self._doorkeeper.device(request)).id
+
+
+class LettersOfPairing:
+    """`pairing.ports.Letters`: addresses by the credentials slice, sent by push."""
+
+    def __init__(self, database: Database, clock: Clock, credentials: CredentialService, outbox: OutboxService) -> None:
+        self._database = database
+        self._clock = clock
+        self._credentials = credentials
+        self._outbox = outbox
+
+    async def to_holders(self, credentials: Sequence[str], letter: Letter) -> None:
+        """One to each holder with an address. A notice that cannot be queued is logged: what it tells has happened."""
+        try:
+            holders = [await self._credentials.holder_of(credential) for credential in credentials]
+            addresses = {holder.data.email for holder in holders if holder is not None and holder.data.email}
+            expires = self._clock.now() + _LETTER_LIFE
+            async with self._database.transaction() as connection:
+                for address in sorted(addresses):
+                    await self._outbox.send_email(connection, address, letter.subject, letter.text, expires)
+        except LinkIdError as error:
+            _log.error("letter_not_queued", error_code=error.code)

@@ -19,7 +19,6 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 from foundation.settings import Secret, Section, SettingsError, load
 from foundation.tls import TlsFiles
 from hsm_service.hsm.settings import HsmSettings
-from hsm_service.sam.settings import FaultPoint
 from linkid.places import Places
 from linkid.platform import ROOT, program
 from linkid.postgres import dsn
@@ -122,8 +121,8 @@ class Settings(Section):
     """Folder of everything that lives."""
     sams: Annotated[int, Field(ge=1, le=16)] = 1
     """SAM processes on this machine."""
-    sam_fault_points: tuple[FaultPoint, ...] = ()
-    """Tests only, refused in production: a SAM ends, as by kill -9, when it gets there."""
+    sam_fault_points: Path | None = None
+    """Tests only, refused in production: a folder of files that say where a SAM is to die or to stand still."""
     app: AppHost = AppHost()
     gateway: Gateway = Gateway()
     pki: Pki = Pki()

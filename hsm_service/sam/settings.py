@@ -50,11 +50,11 @@ class SamSettings(Section):
     root_certificate: Path
     """PEM of the AC's root certificate, pinned: chains end here."""
 
-    fault_points: tuple[FaultPoint, ...] = ()
-    """Tests only: the process ends at once, as by kill -9, when it gets there."""
+    fault_points: Path | None = None
+    """Tests only: a folder with files that say where the process is to die or to stand still (``fault_points``)."""
 
     @model_validator(mode="after")
     def _no_faults_in_production(self) -> "SamSettings":
-        if self.fault_points and self.environment != "development":
+        if self.fault_points is not None and self.environment != "development":
             raise ValueError("fault_points exist for tests; environment must be development")
         return self
