@@ -29,11 +29,6 @@ from pairing.web import Doorkeeper
 from push.service.outbox import OutboxService
 
 _LETTER_LIFE: Final = timedelta(days=2)
-"""A notice that a mail server did not take for two days tells nothing new."""
-
-_log = get_logger(__name__)
-
-_LETTER_LIFE: Final = timedelta(days=2)
 """A mail server may be away over a weekend's night; after two days the news is old."""
 
 _log = get_logger(__name__)
@@ -90,7 +85,7 @@ class LettersOfPairing:
             holders = [await self._credentials.holder_of(credential) for credential in credentials]
             expires = self._clock.now() + _LETTER_LIFE
             async with self._database.transaction() as connection:
-                for address in sorted({holder.data.email for holder in holders if holder is not None}):
+                for address in sorted({one.data.email for one in holders if one is not None and one.data.email}):
                     await self._outbox.send_email(connection, address, letter.subject, letter.text, expires)
         except Unavailable as error:
             _log.warning("letter_not_queued", error_code=error.code)
@@ -128,7 +123,7 @@ class LinksOfOAuth:
     async def look(self, link: str, *, page_key: str) -> oauth.LinkView:
         """As it is this second."""
         seen = await self._links.look(link, page_key)
-        return oauth.LinkView(seen.state.value, seen.expires_in, seen.frame, seen.code, seen.phone)
+        return oauth.LinkView(seen.state.value, seen.expires_in, seen.frame, seen.code, seen.phone, seen.ended_by)
 
     async def check(self, link: str, code: str, *, page_key: str) -> list[str]:
         """The credentials that the phone approved."""
@@ -149,25 +144,3 @@ class DevicesOfPush:
     async def device_id(self, request: web.Request) -> str:
         """The paired phone that calls."""
         return (await self._doorkeeper.device(request)).id
-
-
-class LettersOfPairing:
-    """`pairing.ports.Letters`: addresses by the credentials slice, sent by push."""
-
-    def __init__(self, database: Database, clock: Clock, credentials: CredentialService, outbox: OutboxService) -> None:
-        self._database = database
-        self._clock = clock
-        self._credentials = credentials
-        self._outbox = outbox
-
-    async def to_holders(self, credentials: Sequence[str], letter: Letter) -> None:
-        """One to each holder with an address. A notice that cannot be queued is logged: what it tells has happened."""
-        try:
-            holders = [await self._credentials.holder_of(credential) for credential in credentials]
-            addresses = {holder.data.email for holder in holders if holder is not None and holder.data.email}
-            expires = self._clock.now() + _LETTER_LIFE
-            async with self._database.transaction() as connection:
-                for address in sorted(addresses):
-                    await self._outbox.send_email(connection, address, letter.subject, letter.text, expires)
-        except LinkIdError as error:
-            _log.error("letter_not_queued", error_code=error.code)
