@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from foundation.database import Connection
 from foundation.encoding import JsonObject
+from pairing.domain.letters import Letter
 
 DocumentState: TypeAlias = Literal["waiting", "approved", "refused", "expired", "withdrawn"]
 
@@ -167,6 +168,14 @@ class Doorbell(Protocol):
 
     async def settle(self, connection: Connection, document: str) -> None:
         """The document is decided: stop ringing for it."""
+        ...
+
+
+class Letters(Protocol):
+    """E-mail to holders."""
+
+    async def to_holders(self, credentials: Sequence[str], letter: Letter) -> None:
+        """Queue one letter for each holder of these credentials whose address is known. It never fails the caller."""
         ...
 
 

@@ -97,12 +97,18 @@ RETURNING id;
 
 -- name: add_ring
 -- Ring this phone for this credential from now on.
-INSERT INTO pairing.rings (device, credential, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+INSERT INTO pairing.rings (device, credential, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+RETURNING credential;
 
 -- name: devices_to_ring
 -- Which phones to ring for a credential.
 SELECT ring.device FROM pairing.rings AS ring JOIN pairing.devices AS device ON device.id = ring.device
 WHERE ring.credential = $1 AND device.state = 'active' ORDER BY ring.device;
+
+-- name: rung_elsewhere
+-- Which of these credentials have an active phone other than this one.
+SELECT DISTINCT ring.credential FROM pairing.rings AS ring JOIN pairing.devices AS device ON device.id = ring.device
+WHERE ring.credential = ANY ($1::text[]) AND ring.device <> $2 AND device.state = 'active' ORDER BY ring.credential;
 
 -- name: end_rings
 -- A removed phone is rung no more.

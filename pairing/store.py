@@ -199,9 +199,14 @@ class DeviceStore:
         await connection.execute(queries.end_associations, device, now)
         return True
 
-    async def ring_for(self, connection: Connection, device: str, credential: str, now: datetime) -> None:
-        """Ring this phone for this credential from now on."""
-        await connection.execute(queries.add_ring, device, credential, now)
+    async def ring_for(self, connection: Connection, device: str, credential: str, now: datetime) -> bool:
+        """Ring this phone for this credential from now on; whether that is new."""
+        return await connection.fetchval(queries.add_ring, device, credential, now) is not None
+
+    async def rung_elsewhere(self, credentials: Sequence[str], device: str) -> list[str]:
+        """Those of these credentials that another active phone is rung for."""
+        rows = await self._database.fetch(queries.rung_elsewhere, list(credentials), device)
+        return [row["credential"] for row in rows]
 
     async def to_ring(self, connection: Connection, credential: str) -> list[str]:
         """Which phones to ring for a credential."""

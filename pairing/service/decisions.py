@@ -25,8 +25,9 @@ from foundation.database import Database
 from foundation.errors import NotFound
 from foundation.ids import is_id
 from pairing.domain.ceremony import NUMBER_PROOF_LIFE, Device, DeviceEvent
-from pairing.errors import CredentialNotOfPhone, NicknameNeeded, NothingToDecide, NumberProofOld
-from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Sam, Verdict, WaitingDocument
+from pairing.domain.letters import phone_bound
+from pairing.errors import BindingNotActive, CredentialNotOfPhone, NicknameNeeded, NothingToDecide, NumberProofOld
+from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Letters, Sam, Verdict, WaitingDocument
 from pairing.service.scans import ScanService
 from pairing.store import DeviceRow, DeviceStore
 
@@ -56,6 +57,7 @@ class DecisionService:
         holders: Holders,
         doorbell: Doorbell,
         callers: Callers,
+        letters: Letters,
         scans: ScanService,
     ) -> None:
         """The roof brings the partners together."""
@@ -66,6 +68,7 @@ class DecisionService:
         self._holders = holders
         self._doorbell = doorbell
         self._callers = callers
+        self._letters = letters
         self._scans = scans
         self._devices = DeviceStore(database)
 
@@ -135,16 +138,21 @@ class DecisionService:
             return Decided(verdict.state)
         async with self._database.transaction() as connection:
             await self._devices.step(connection, device.id, DeviceEvent.BOUND)
-        return Decided(verdict.state, document=await self._ring_test(device, verdict.binding))
+        try:
+            return Decided(verdict.state, document=await self._ring_test(device, verdict.binding))
+        except BindingNotActive:
+            return Decided(verdict.state)  # a repetition: the test was approved meanwhile
 
     async def _test(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
-        if verdict.state == "approved":
-            active = [one for one in await self._sam.bindings(device.id) if one.state == "active"]
-            async with self._database.transaction() as connection:
-                await self._devices.step(connection, device.id, DeviceEvent.TEST_APPROVED)
-                for binding in active:
-                    await self._devices.ring_for(connection, device.id, binding.credential, self._clock.now())
-                self._audit.note(connection, "device.active", device=device.id, binding=verdict.binding)
+        if verdict.state != "approved":
+            return Decided(verdict.state)
+        now = self._clock.now()
+        active = [one.credential for one in await self._sam.bindings(device.id) if one.state == "active"]
+        async with self._database.transaction() as connection:
+            await self._devices.step(connection, device.id, DeviceEvent.TEST_APPROVED)
+            new = [one for one in active if await self._devices.ring_for(connection, device.id, one, now)]
+            self._audit.note(connection, "device.active", device=device.id, binding=verdict.binding)
+        await self._letters.to_holders(new, phone_bound(device.nickname or "", now))
         return Decided(verdict.state)
 
     async def _link(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:

@@ -18,11 +18,12 @@ from foundation.errors import Conflict, LinkIdError
 from foundation.ids import Random, new_id, same
 from pairing.domain import frames
 from pairing.domain.codes import CHECK_DIGITS, read_digits
+from pairing.domain.letters import computer_associated
 from pairing.domain.limits import LINKS, network
 from pairing.domain.link import LINK, LINK_LIFE, MAX_CHECKS, Link, LinkEvent, Purpose, state_at
 from pairing.domain.names import read_computer_name, read_system
 from pairing.errors import CheckSpent, CheckTooEarly, CheckWrong, LinkNotFound, LinkOver, TooManyLinks
-from pairing.ports import AskingIntegrator, CredentialFacts, Holders, Sam
+from pairing.ports import AskingIntegrator, CredentialFacts, Holders, Letters, Sam
 from pairing.service.link_life import LinkLife
 from pairing.service.meter import Meter
 from pairing.store import ComputerStore, LinkRow, LinkStore
@@ -85,6 +86,7 @@ class LinkService:
         life: LinkLife,
         sam: Sam,
         holders: Holders,
+        letters: Letters,
         app: str,
         random: Random = secrets.token_bytes,
     ) -> None:
@@ -95,6 +97,7 @@ class LinkService:
         self._life = life
         self._sam = sam
         self._holders = holders
+        self._letters = letters
         self._app = app
         self._random = random
         self._meter = Meter(database)
@@ -176,6 +179,9 @@ class LinkService:
                 computer=row.computer,
                 document=row.document,
             )
+        # 6d. The holder is told by another way than the one just used.
+        if row.purpose is Purpose.ASSOCIATE:
+            await self._letters.to_holders(row.credentials, computer_associated(row.name, now))
         return Completed(row.id, row.computer, row.device, await self._holders.facts(row.credentials))
 
     async def give_up(self, link: str, jkt: str) -> None:

@@ -17,6 +17,7 @@ from foundation.errors import LinkIdError
 from foundation.ids import BadToken, Random, new_id, new_token, parse_token, same, secret_digest, secret_matches
 from pairing.domain.ceremony import CODE_LIFE, MAX_SENDS, MAX_TRIES, NUMBER_PROOF, NumberProof, resend_at
 from pairing.domain.codes import SMS_DIGITS, CodeKey, read_digits, sms_text
+from pairing.domain.letters import number_proved_elsewhere
 from pairing.domain.limits import SENDING, Scope, budget, network
 from pairing.domain.names import read_nickname
 from pairing.domain.numbers import masked, neighbourhood, read_number
@@ -32,7 +33,7 @@ from pairing.errors import (
     TooManyMessages,
     TooManyTries,
 )
-from pairing.ports import Binding, CredentialFacts, Holders, Sam, Sms
+from pairing.ports import Binding, CredentialFacts, Holders, Letters, Sam, Sms
 from pairing.service.meter import Meter
 from pairing.store import AssociatedRow, ComputerStore, DeviceRow, DeviceStore, PairingRow, PairingStore
 
@@ -80,6 +81,7 @@ class PhoneService:
         holders: Holders,
         sms: Sms,
         sam: Sam,
+        letters: Letters,
         app_host: str,
         messages_per_day: int,
         random: Random = secrets.token_bytes,
@@ -92,6 +94,7 @@ class PhoneService:
         self._holders = holders
         self._sms = sms
         self._sam = sam
+        self._letters = letters
         self._app_host = app_host.partition(":")[0]  # origin-bound codes know no ports
         self._budget = budget(messages_per_day)
         self._random = random
@@ -182,7 +185,11 @@ class PhoneService:
             self._audit.note(
                 connection, "pairing.verified", pairing=row.id, device=device.id, device_key=jkt, state=device.state
             )
-        return Paired(device.id, token.text, await self._holders.for_number(row.number))
+        credentials = await self._holders.for_number(row.number)
+        # 4d. Whoever uses these credentials on another phone already is told: the number may have been stolen.
+        used = await self._devices.rung_elsewhere([one.id for one in credentials], device.id)
+        await self._letters.to_holders(used, number_proved_elsewhere(now))
+        return Paired(device.id, token.text, credentials)
 
     async def authenticate(self, token_text: str, jkt: str) -> DeviceRow:
         """The phone behind a token, if its key is ``jkt`` (proved by DPoP, on this request). Raises DeviceUnknown."""

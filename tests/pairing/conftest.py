@@ -23,7 +23,7 @@ from pairing.service.phones import PhoneService
 from pairing.service.scans import ScanService
 from pairing.web import Doorkeeper, pairing_routes
 from tests.pairing.people import APP, CREDENTIALS, ORIGIN, Computer, Phone, TownOfHolders
-from tests.pairing.recorders import RecordingCallers, RecordingDoorbell, RecordingSms
+from tests.pairing.recorders import RecordingCallers, RecordingDoorbell, RecordingLetters, RecordingSms
 from tests.support.emptied import empty_tables
 from tests.support.postgres import TestDatabase
 from tests.support.sam_double import SamDouble
@@ -41,6 +41,7 @@ class Gateway:
     sms: RecordingSms
     doorbell: RecordingDoorbell
     callers: RecordingCallers
+    letters: RecordingLetters
     phones: PhoneService
     links: LinkService
     computers: ComputerService
@@ -87,7 +88,8 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         audit = AuditChain(gateway_database, "gateway-0", clock)
         key = CodeKey(bytes(range(32)))
         sam = sam or SamDouble(clock, {one.id: one.subject for one in CREDENTIALS})
-        holders, sms, doorbell, callers = TownOfHolders(), RecordingSms(), RecordingDoorbell(), RecordingCallers()
+        holders, letters = TownOfHolders(), RecordingLetters()
+        sms, doorbell, callers = RecordingSms(), RecordingDoorbell(), RecordingCallers()
         phones = PhoneService(
             gateway_database,
             clock,
@@ -96,11 +98,14 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             holders=holders,
             sms=sms,
             sam=sam,
+            letters=letters,
             app_host="app.test",
             messages_per_day=messages_per_day,
         )
         life = LinkLife(gateway_database, audit, key, sam)
-        links = LinkService(gateway_database, clock, audit, life=life, sam=sam, holders=holders, app=APP)
+        links = LinkService(
+            gateway_database, clock, audit, life=life, sam=sam, holders=holders, letters=letters, app=APP
+        )
         scans = ScanService(gateway_database, clock, audit, life=life, sam=sam, app=APP)
         decisions = DecisionService(
             gateway_database,
@@ -110,6 +115,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             holders=holders,
             doorbell=doorbell,
             callers=callers,
+            letters=letters,
             scans=scans,
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
@@ -121,7 +127,19 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         clients.append(client)
         bells = BellService(gateway_database, clock, doorbell)
         return Gateway(
-            clock, gateway_database, client, sam, holders, sms, doorbell, callers, phones, links, computers, bells
+            clock,
+            gateway_database,
+            client,
+            sam,
+            holders,
+            sms,
+            doorbell,
+            callers,
+            letters,
+            phones,
+            links,
+            computers,
+            bells,
         )
 
     yield make

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from foundation.database import Connection
+from pairing.domain.letters import Letter
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,17 @@ class RecordingDoorbell:
             self.settled.append(document)
 
         connection.after_commit(committed)
+
+
+class RecordingLetters:
+    """`pairing.ports.Letters`."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[tuple[str, ...], str]] = []
+
+    async def to_holders(self, credentials: Sequence[str], letter: Letter) -> None:
+        if credentials:
+            self.sent.append((tuple(credentials), letter.subject))
 
 
 class RecordingCallers:
