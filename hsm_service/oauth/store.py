@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from foundation.database import Connection, Database
 from foundation.ids import Token, secret_digest
@@ -12,6 +13,9 @@ from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, Gr
 from hsm_service.oauth.domain.grant import AccessToken, AuthorizeRequest, Code, Page, PageState
 
 QUERIES = Queries.load("hsm_service.oauth")
+
+KEPT: Final = timedelta(days=1)
+"""How long pages, codes and tokens outlive their end: a code used a second time is still recognised as used."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,8 @@ class OAuthStore:
         found = await self._database.fetchval(QUERIES.revoke_token, token_id, secret_digest(secret), client_id, now)
         return found is not None
 
-    async def forget(self, before: datetime, limit: int) -> None:
-        """Remove what is over since long, in the order of the references."""
+    async def forget(self, now: datetime, limit: int = 10_000) -> None:
+        """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
+        before = now - KEPT
         for query in (QUERIES.forget_tokens, QUERIES.forget_codes, QUERIES.forget_pages):
             await self._database.execute(query, before, limit)

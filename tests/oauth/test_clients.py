@@ -1,12 +1,15 @@
 """Registering integrators: an operator's acts."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from hsm_service.oauth import errors
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
-from tests.support.oauth_requests import CALLBACK
+from hsm_service.oauth.store import OAuthStore
+from tests.oauth.test_authorize_page import client_of, code_for
+from tests.support.oauth_requests import CALLBACK, VERIFIER
 from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
@@ -61,3 +64,31 @@ async def test_what_does_not_exist_cannot_be_changed(world: World) -> None:
     await world.clients.disable(registered.client.id)
     with pytest.raises(errors.BadClientData):
         await world.clients.disable(registered.client.id)
+
+
+async def test_what_is_over_since_long_is_forgotten(world: World) -> None:
+    """Tokens, codes and pages go a day after their end, in the order of their references; what still counts stays."""
+    client_id, secret = await client_of(world)
+    form = {
+        "grant_type": "authorization_code",
+        "code": await code_for(world, client_id, await world.credential()),
+        "redirect_uri": CALLBACK,
+        "code_verifier": VERIFIER,
+        "client_id": client_id,
+        "client_secret": secret,
+    }
+    async with world.client.post("/oauth2/token", data=form) as response:
+        assert response.status == 200
+    store = OAuthStore(world.database)
+
+    async def counted() -> list[int]:
+        return [
+            int(await world.owner.fetchval(f"SELECT count(*) FROM oauth.{t}")) for t in ("tokens", "codes", "pages")
+        ]
+
+    await store.forget(world.clock.now())
+    assert await counted() == [1, 1, 1]
+    await store.forget(world.clock.now() + timedelta(days=1, minutes=10))
+    assert await counted() == [1, 1, 1]  # the token's own end is an hour later, and it holds the others
+    await store.forget(world.clock.now() + timedelta(days=1, hours=1, seconds=1))
+    assert await counted() == [0, 0, 0]

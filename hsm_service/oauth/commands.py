@@ -1,0 +1,214 @@
+"""``linkid integrator``: registering applications, and what they may ask for by themselves.
+
+The roof calls ``arguments`` with its parser and ``perform`` with a service; what is said goes through ``say``.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+from foundation.errors import LinkIdError
+from hsm_service.oauth.domain.client import ClientMethod, GrantType
+from hsm_service.oauth.errors import BadClientData
+from hsm_service.oauth.service.clients import ClientService, Registered
+from hsm_service.oauth.store import ClientSummary
+
+_EXAMPLE = """\
+examples:
+  linkid integrator new --name "Contratos SA" --redirect https://contratos.example/callback
+      holders identify on our page with their phone (authorization code with PKCE)
+  linkid integrator new --name "Folha de pagamento" --by-itself
+      the system asks by itself (client credentials), for the credentials allowed with `linkid integrator allow`
+  linkid integrator new --name "App" --redirect com.example.app:/callback --auth none
+      an application that can keep no secret
+
+Whatever an integrator asks for, each signature is approved by its holder on the phone.
+"""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Where an operator's words go."""
+
+    clients: ClientService
+    base_url: str
+    out: TextIO = sys.stdout
+    err: TextIO = sys.stderr
+
+    def say(self, text: str) -> None:
+        """One or more lines."""
+        self.out.write(text + "\n")
+
+    def complain(self, text: str) -> None:
+        """What went wrong, in a line."""
+        self.err.write(text + "\n")
+
+
+Act: TypeAlias = Callable[[argparse.Namespace, Operator], Awaitable[int]]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What may be written after ``linkid integrator``."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    new = actions.add_parser(
+        "new",
+        help="register an application",
+        description="Register an application.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    new.add_argument("--name", required=True, help="shown to holders on page and phone")
+    new.add_argument("--redirect", action="append", default=[], metavar="URI", help="return address; may be repeated")
+    new.add_argument("--by-itself", action="store_true", help="client credentials, besides or instead of --redirect")
+    new.add_argument(
+        "--auth", choices=["secret", "key", "none"], default="secret", help="how it proves itself (%(default)s)"
+    )
+    new.add_argument("--key", action="append", default=[], type=Path, metavar="FILE", help="P-256 public key as JWK")
+    new.add_argument("--json", action="store_true", help="for programs")
+    new.set_defaults(act=_new)
+    listing = actions.add_parser("list", help="every application")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(act=_list)
+    secret = actions.add_parser("secret", help="replace an application's secret; the old one stops at once")
+    secret.add_argument("client", metavar="CLIENT", help="cli_…")
+    secret.set_defaults(act=_secret)
+    for name, act, about in (
+        ("allow", _allow, "let an application ask for a credential by itself"),
+        ("disallow", _disallow, "take that back"),
+    ):
+        one = actions.add_parser(name, help=about)
+        one.add_argument("client", metavar="CLIENT", help="cli_…")
+        one.add_argument("credential", metavar="CREDENTIAL", help="cred_…")
+        one.set_defaults(act=act)
+    disable = actions.add_parser("disable", help="shut an application out, and end its tokens")
+    disable.add_argument("client", metavar="CLIENT", help="cli_…")
+    disable.set_defaults(act=_disable)
+
+
+async def perform(given: argparse.Namespace, operator: Operator) -> int:
+    """Do what was asked; the exit code. Mistakes are told in a line, without a traceback."""
+    try:
+        return int(await given.act(given, operator))
+    except LinkIdError as error:
+        operator.complain(f"linkid integrator: {error.detail or error.summary}")
+        return 1
+
+
+async def _new(given: argparse.Namespace, operator: Operator) -> int:
+    grants = [GrantType.CODE] if given.redirect else []
+    grants += [GrantType.CLIENT] if given.by_itself else []
+    if not grants:
+        raise BadClientData("say how it will be used: --redirect URI (holders identify), --by-itself, or both")
+    registered = await operator.clients.register(
+        name=given.name,
+        method=ClientMethod(given.auth),
+        grants=grants,
+        redirects=given.redirect,
+        keys=[_key(file) for file in given.key],
+    )
+    if given.json:
+        operator.say(json.dumps(_facts(registered), ensure_ascii=False))
+    else:
+        operator.say(card(registered, operator.base_url))
+    return 0
+
+
+async def _list(given: argparse.Namespace, operator: Operator) -> int:
+    found = await operator.clients.all()
+    if given.json:
+        operator.say(json.dumps([_summary(one) for one in found], ensure_ascii=False))
+    elif not found:
+        operator.say("no application is registered yet; see: linkid integrator new --help")
+    else:
+        for one in found:
+            state = "" if one.disabled is None else "   (shut out)"
+            operator.say(f"{one.id}  {one.name}  [{one.method}: {', '.join(one.grants)}]{state}")
+            for redirect in one.redirects:
+                operator.say(f"{'':32}{redirect}")
+    return 0
+
+
+async def _secret(given: argparse.Namespace, operator: Operator) -> int:
+    operator.say(await operator.clients.new_secret(given.client))
+    return 0
+
+
+async def _allow(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.allow(given.client, given.credential)
+    operator.say("allowed: it may now ask for this credential by itself; its holder still decides on the phone")
+    return 0
+
+
+async def _disallow(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.disallow(given.client, given.credential)
+    operator.say("taken back")
+    return 0
+
+
+async def _disable(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.disable(given.client)
+    operator.say("shut out; its tokens ended")
+    return 0
+
+
+def card(registered: Registered, base_url: str) -> str:
+    """What the integrator is handed. The secret stands here and nowhere else, ever."""
+    client = registered.client
+    lines = [
+        f"{client.name} is registered.",
+        "",
+        f"  client_id        {client.id}",
+        *([f"  client_secret    {registered.secret}      (shown once; keep it now)"] if registered.secret else []),
+        *(f"  redirect_uri     {redirect}" for redirect in client.redirects),
+        f"  settings         {base_url}/.well-known/oauth-authorization-server",
+        f"  signing API      {base_url}/csc/v2/info",
+    ]
+    if GrantType.CLIENT in client.grants and registered.secret:
+        lines += [
+            "",
+            "try it:",
+            f"  curl -s {base_url}/oauth2/token -d grant_type=client_credentials \\",
+            f"       -d client_id={client.id} -d client_secret={registered.secret}",
+            "",
+            f"it may ask for nothing yet: linkid integrator allow {client.id} cred_…",
+        ]
+    return "\n".join(lines)
+
+
+def _key(file: Path) -> Mapping[str, object]:
+    try:
+        value: object = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise BadClientData(f"{file}: cannot be read as a JWK") from cause
+    if not isinstance(value, dict) or "d" in value:
+        raise BadClientData(f"{file}: expected a public key as JWK (a private one has no business here)")
+    return value
+
+
+def _facts(registered: Registered) -> dict[str, Any]:
+    client = registered.client
+    return {
+        "client_id": client.id,
+        "client_secret": registered.secret,
+        "name": client.name,
+        "auth": client.method.value,
+        "grants": sorted(grant.value for grant in client.grants),
+        "redirect_uris": list(client.redirects),
+    }
+
+
+def _summary(one: ClientSummary) -> dict[str, Any]:
+    redirects: Sequence[str] = one.redirects
+    return {
+        "client_id": one.id,
+        "name": one.name,
+        "auth": one.method,
+        "grants": list(one.grants),
+        "redirect_uris": list(redirects),
+        "created": one.created.isoformat(),
+        "disabled": None if one.disabled is None else one.disabled.isoformat(),
+    }
