@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "operator": Command("linkid.commands.operator", "make the key that signs orders"),
     "request": Command("linkid.commands.request", "order a certificate for a person"),
     "certificate": Command("linkid.commands.certificate", "list, show and revoke certificates"),
+    "integrator": Command("linkid.commands.integrator", "register applications that use the signing API"),
 }
 """Modules are imported only for the command asked for: the app host never loads what the SAM needs."""
 

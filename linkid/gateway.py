@@ -36,6 +36,7 @@ from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.problems import DIALECT as CSC_ERRORS
 from hsm_service.csc.web import CscV2
 from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
+from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.pages import PageService
@@ -129,9 +130,8 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         ground = await _open_ground(settings, clock or SystemClock(), stack)
         health, metrics = _health(ground), HttpMetrics()
         app = new_app(
-            errors=ErrorTable(
-                by_prefix={"/csc": CSC_ERRORS, "/oauth2": OAUTH_ERRORS, "/.well-known/oauth": OAUTH_ERRORS}
-            ),
+            # the authorize page's own calls answer in our words: it shows them to people
+            errors=ErrorTable(by_prefix={"/csc": CSC_ERRORS, **dict.fromkeys(OAUTH_PREFIXES, OAUTH_ERRORS)}),
             security=SecurityHeaders(https=ground.origin.startswith("https://")),
             cors=Cors(origins=(settings.url("app"),)),
             metrics=metrics,
@@ -311,6 +311,7 @@ async def _sweep(ground: Ground) -> None:
             ground.replays.forget(now),
             forget_pairings(ground.database, now - _REMEMBERED),
             forget_messages(ground.database, now - _REMEMBERED),
+            OAuthStore(ground.database).forget(now),
         ):
             with suppress(Exception):
                 await forgetting

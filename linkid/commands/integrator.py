@@ -1,0 +1,36 @@
+"""`linkid integrator`: applications that use the signing API."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from foundation.audit import AuditChain
+from foundation.clock import SystemClock
+from foundation.database import Database, open_pool
+from foundation.errors import LinkIdError
+from hsm_service.oauth.commands import Operator, arguments, perform
+from hsm_service.oauth.service.clients import ClientService
+from linkid.settings import Settings
+
+__all__ = ["arguments", "run"]
+
+
+def run(settings: Settings, given: argparse.Namespace) -> int:
+    """0 when it was done."""
+    try:
+        return asyncio.run(_run(settings, given))
+    except LinkIdError as error:
+        print(f"linkid integrator: {error}; is the service running (linkid serve)?", file=sys.stderr)
+        return 1
+
+
+async def _run(settings: Settings, given: argparse.Namespace) -> int:
+    clock = SystemClock()
+    database = Database(await open_pool(settings.dsn("gateway"), application_name="linkid-integrator"))
+    try:
+        audit = AuditChain(database, "gateway-operator", clock)
+        return await perform(given, Operator(ClientService(database, clock, audit), settings.url("gateway")))
+    finally:
+        await database.close()
