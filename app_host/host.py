@@ -22,7 +22,7 @@ def content_security_policy(gateway: str) -> str:
     """Scripts, styles and workers from our own files; calls to ourselves and the gateway; nothing else, nothing inline.
 
     ``wasm-unsafe-eval`` is what WebAssembly needs (Argon2, QR codes); it does not allow ``eval`` of scripts. Trusted
-    Types leave one policy, ours, which starts workers of this origin only (phone_app/src/ui/scripts.ts).
+    Types leave one policy, ours, which starts workers of this origin only (phone_app/src/scripts.ts).
     """
     return "; ".join(
         (
@@ -88,7 +88,7 @@ def _secure(response: web.StreamResponse, gateway: str, *, https: bool) -> None:
     headers["Referrer-Policy"] = "no-referrer"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"
+    headers["Permissions-Policy"] = "camera=(self), otp-credentials=(self), geolocation=(), microphone=(), payment=()"
     headers["X-Frame-Options"] = "DENY"
     headers["Server"] = "Link ID"
     if https:

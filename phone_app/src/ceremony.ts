@@ -13,7 +13,6 @@ import type { Profile } from "./keystore";
 import { proveStretched, stretchInWorker, type Stretch } from "./proof";
 import { openStatement, type Statement } from "./statement";
 import { Untrusted, type Trust } from "./trust";
-import { NotForThisDevice } from "./ui/problem";
 
 export type PhoneType = PhoneDocument["type"];
 export type Opened<T extends DocumentType = PhoneType> = Statement<Extract<AnyDocument, { type: T }>>;
@@ -27,6 +26,11 @@ export interface Outcome {
 }
 
 export type Stage = "stretching" | "sending";
+
+/** Signed and good, and meant for another key or a credential that this phone never bound. */
+export class NotForThisDevice extends Error {
+  override name = "NotForThisDevice";
+}
 
 export const now = (): number => Math.floor(Date.now() / 1000);
 

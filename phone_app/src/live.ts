@@ -36,6 +36,13 @@ export class Live {
     void this.keepListening(this.stopping.signal);
   }
 
+  /** A connection that may have died unnoticed (the phone slept, the network changed) is replaced now. */
+  restart(): void {
+    if (!this.running) return;
+    this.stop();
+    this.start();
+  }
+
   stop(): void {
     this.running = false;
     this.stopping.abort();

@@ -2,12 +2,13 @@
 
 import "./style.css";
 import { App } from "./app";
+import type { Opened } from "./ceremony";
 import { watchInstallOffer } from "./install";
 import { Keystore, NoStorage } from "./keystore";
 import { notifyHidden } from "./notices";
 import { showCode } from "./screens/code";
 import { showCredential, showTrial } from "./screens/credential";
-import { showHome } from "./screens/home";
+import { openItem, showHome, wasOpened } from "./screens/home";
 import { showNickname, showNotifications } from "./screens/nickname";
 import { showWelcome } from "./screens/welcome";
 import { t } from "./strings";
@@ -27,17 +28,39 @@ async function start(root: HTMLElement): Promise<void> {
     return showStartProblem(root, error instanceof NoStorage ? t.problems.noStorage : t.problems.noTrust);
   }
   app.setHome(() => showFirst(app));
-  app.inbox.listen((arrived) => {
-    if (arrived.length === 0) return;
-    app.shell.announce(t.home.arrived);
-    void notifyHidden();
-  });
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible" && app.profile.token !== undefined) void app.inbox.refresh();
-  });
+  app.inbox.listen((arrived) => arrive(app, arrived));
+  stayAwake(app);
   navigator.serviceWorker?.addEventListener("message", () => void app.inbox.refresh()); // a push reached the service worker
   keepUpdated(app.shell, () => app.shell.name === "home" || app.shell.name === "welcome");
   showFirst(app);
+}
+
+/** Something new waits: it is announced, and offered where the screen does not open it by itself. */
+function arrive(app: App, arrived: Opened[]): void {
+  const next = arrived[0];
+  if (next === undefined) return;
+  app.shell.announce(t.home.arrived);
+  void notifyHidden();
+  if (!app.isPaired || app.shell.name === "home" || wasOpened(next)) return;
+  app.shell.offer(t.home.arrived, t.home.open, () => {
+    app.shell.withdraw();
+    openItem(app, next);
+  });
+}
+
+/** After this long out of sight, a connection is not trusted to be alive. */
+const SLEPT_MS = 15_000;
+
+function stayAwake(app: App): void {
+  let hiddenAt = 0;
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") hiddenAt = Date.now();
+    else if (app.profile.token !== undefined) {
+      if (Date.now() - hiddenAt > SLEPT_MS) app.live.restart();
+      void app.inbox.refresh();
+    }
+  });
+  window.addEventListener("online", () => app.live.restart());
 }
 
 /** The first screen for who this phone is now: a pairing under way goes on where it was. */

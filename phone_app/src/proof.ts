@@ -5,7 +5,7 @@
 
 import { CompactEncrypt, importJWK } from "jose";
 import { b64u, canonicalJson, utf8, type Bytes, type JsonObject } from "./encoding";
-import { ownScript } from "./ui/scripts";
+import { ownScript } from "./scripts";
 import type { ProofRequest, Statement } from "./statement";
 import argon2Worker from "./workers/argon2.worker?worker&url";
 

@@ -1,6 +1,6 @@
 /** Reading a QR code with the camera: the browser's own reader where there is one, else zxing (our own copy, in a worker). */
 
-import { ownScript } from "./ui/scripts";
+import { ownScript } from "./scripts";
 import zxingWorker from "./workers/zxing.worker?worker&url";
 
 /** Why there is no picture. */

@@ -162,7 +162,7 @@ const pt = {
     live: { connected: "Conectado", polling: "Conexão instável", closed: "Sem conexão" },
     discarded: "Chegou um pedido que não pôde ser conferido e foi descartado. Nada foi assinado. Se isso se repetir, avise o suporte.",
     arrived: "Chegou um pedido novo.",
-    products: { "e-cpf-a3": "e-CPF A3", "e-cnpj-a3": "e-CNPJ A3" } as Record<string, string>,
+    products: { person: "Pessoa física", company: "Pessoa jurídica", "e-cpf-a3": "e-CPF A3", "e-cnpj-a3": "e-CNPJ A3" } as Record<string, string>,
     state: {
       active: "Ativo",
       trial: "Em teste",
@@ -398,7 +398,10 @@ const pt = {
       phone: "Celular",
       product: "Certificado",
       validity: "Validade",
-      days: (count: number) => (count % 365 === 0 ? plural(count / 365, "ano", "anos") : plural(count, "dia", "dias")),
+      days: (count: number) => {
+        const years = Math.round(count / 365.25);
+        return years > 0 && Math.abs(count - years * 365.25) < 2 ? plural(years, "ano", "anos") : plural(count, "dia", "dias");
+      },
       text: "Texto do termo",
       agree: "Concordar com o termo",
       refuse: "Os dados estão errados",

@@ -4,7 +4,7 @@
  */
 
 import { t } from "./strings";
-import { ownScript } from "./ui/scripts";
+import { ownScript } from "./scripts";
 import type { Shell } from "./ui/shell";
 
 /** How often to look, for an app that stays open for days. */

@@ -163,6 +163,51 @@ async def test_going_back_leaves_the_request_waiting(world: World) -> None:
     await phone.at("approval")
 
 
+async def test_a_request_that_comes_while_another_screen_is_open_is_offered(world: World) -> None:
+    """Nothing changes under somebody's finger: the new request is offered above the screen, and opens when asked."""
+    phone = await world.paired()
+    await phone.page.get_by_role("button", name="Este celular").click()
+    await phone.at("device")
+    world.gateway.ask_signature()
+    await phone.expect_text("Chegou um pedido novo.")
+    assert await phone.at("device") == "device"
+    await phone.press("Ver pedido")
+    await phone.at("approval")
+    await phone.refuse()
+    await phone.finish()
+    await expect(phone.page.get_by_text("Ver pedido")).to_have_count(0)
+
+
+async def test_approving_needs_no_mouse(world: World) -> None:
+    """The heading has the focus when the screen comes; Tab leads through it in order; Enter approves."""
+    phone = await world.paired()
+    asked = world.gateway.ask_signature()
+    await phone.open_waiting()
+    keyboard = phone.page.keyboard
+    await expect(phone.page.get_by_role("heading", level=1)).to_be_focused()
+    await keyboard.press("Tab")
+    await expect(phone.page.get_by_label("Senha de uso")).to_be_focused()
+    await keyboard.type(PASSWORD)
+    await keyboard.press("Enter")
+    await phone.at("approved")
+    await expect(phone.page.get_by_role("heading", level=1)).to_be_focused()
+    assert world.gateway.documents[asked].decision == "approve"
+
+
+async def test_the_list_of_what_waits_keeps_the_focus(world: World) -> None:
+    """The countdown ticks in place: whoever stands on a request with the keyboard stays there."""
+    phone = await world.paired()
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.page.go_back()
+    await phone.at("home")
+    waiting = phone.page.locator(".rows.urgent button.row")
+    await waiting.focus()
+    before = await waiting.inner_text()
+    await expect(waiting).not_to_have_text(before, timeout=5_000)
+    await expect(waiting).to_be_focused()
+
+
 async def test_a_channel_that_closes_opens_again(world: World) -> None:
     """The live channel ends every 55 s; a request made after that still rings."""
     phone = await world.paired()

@@ -4,7 +4,7 @@ import { solveChallengeWorkers } from "altcha-lib";
 import type { Challenge } from "altcha-lib/types";
 import type { Gateway } from "../api";
 import { asObject } from "../encoding";
-import { ownScript } from "../ui/scripts";
+import { ownScript } from "../scripts";
 import captchaWorker from "../workers/captcha.worker?worker&url";
 
 /** A second on most devices; beyond this something is wrong with it. */

@@ -1,7 +1,7 @@
 /** The certificate exists: what it is, and what comes next. */
 
 import { dateTime, t } from "../strings";
-import { foreign, h } from "../ui/dom";
+import { foreign, h, holder } from "../ui/dom";
 import { icon, type IconName } from "../ui/icons";
 import { actions, card, facts } from "../ui/parts";
 import type { EmissionPage } from "./page";
@@ -32,7 +32,7 @@ export function showSuccess(page: EmissionPage, certificate: Certificate): void 
       h("h2", { class: "next-title" }, words.facts),
       card(
         facts(
-          [words.subject, foreign(certificate.subject)],
+          [words.subject, holder(certificate.subject)],
           [words.serial, h("code", {}, foreign(certificate.serial))],
           [words.issuer, foreign(certificate.issuer)],
           [words.validity, `${dateTime(certificate.valid_from)} ${words.to} ${dateTime(certificate.valid_to)}`],

@@ -44,14 +44,33 @@ export function showCode(app: App, message?: string): void {
   };
   const timer = setInterval(tick, 1000);
   tick();
+  const listening = new AbortController();
+  void codeFromSms(listening.signal).then((found) => {
+    if (found !== null && code.input.isConnected) code.input.value = found;
+  });
   app.show({
     name: "code",
     title: t.code.title,
     step: { at: 2, of: PAIRING_STEPS },
     back: () => void startOver(app),
-    leave: () => clearInterval(timer),
+    leave: () => {
+      clearInterval(timer);
+      listening.abort();
+    },
     content: [whole],
   });
+}
+
+/** Where the browser reads codes out of SMS that are bound to our origin (WebOTP), after asking the person; else null. */
+async function codeFromSms(signal: AbortSignal): Promise<string | null> {
+  if (!("OTPCredential" in globalThis)) return null;
+  try {
+    const options = { otp: { transport: ["sms"] }, signal } as CredentialRequestOptions;
+    const found = (await navigator.credentials.get(options)) as { code?: string } | null;
+    return found?.code !== undefined && /^\d{6}$/.test(found.code) ? found.code : null;
+  } catch {
+    return null; // left, refused, or nothing came: it is typed by hand
+  }
 }
 
 async function sendCode(app: App, step: CodeStep, code: ReturnType<typeof field>, trouble: HTMLElement): Promise<void> {

@@ -30,19 +30,31 @@ export function showHome(app: App): void {
     live.className = `live ${app.liveState}`;
     live.replaceChildren(h("span", { class: "live-dot", "aria-hidden": "true" }), t.home.live[app.liveState]);
   };
+  // Drawn anew only when it changed: whoever is on a row with the keyboard or a screen reader stays there.
+  let drawn = "";
   const drawWaiting = (): void => {
-    waiting.replaceChildren(...waitingRows(app));
-    trouble.replaceChildren(...troubles(app));
+    const items = app.inbox.items.filter((one) => one.expires > now());
+    const key = items.map((one) => one.document.id).join(" ");
+    if (key !== drawn || waiting.childElementCount === 0) waiting.replaceChildren(...waitingRows(app, items));
+    drawn = key;
+    for (const one of items) {
+      const left = waiting.querySelector(`[data-left="${CSS.escape(one.document.id)}"]`);
+      if (left) left.textContent = t.common.expiresIn(clock(one.expires - Date.now() / 1000));
+    }
   };
+  const drawTroubles = (): void => trouble.replaceChildren(...troubles(app));
   const timer = setInterval(drawWaiting, 1000);
   const stop = app.inbox.listen((arrived) => {
     drawWaiting();
+    drawTroubles();
     const next = arrived[0];
     if (next && app.inbox.items.length === 1 && document.visibilityState === "visible" && !opened.has(next.document.id)) openItem(app, next);
   });
   app.onLiveState = drawLive;
   drawLive();
   drawWaiting();
+  drawTroubles();
+  app.shell.withdraw();
   drawCertificates(app, certificates, app.profile.bound.map((one) => ({ ...one, kind: "", valid_to: null, state: "active" })));
   const notBound = (app.profile.known ?? []).filter((one) => !app.profile.bound.some((bound) => bound.id === one.id));
   app.shell.show({
@@ -82,14 +94,17 @@ export function showHome(app: App): void {
   void refreshDevice(app, certificates, computers);
 }
 
+export function wasOpened(statement: Opened): boolean {
+  return opened.has(statement.document.id);
+}
+
 export function openItem(app: App, statement: Opened): void {
   opened.add(statement.document.id);
   if (statement.document.type === "test") showTest(app, statement as Opened<"test">);
   else showFound(app, statement);
 }
 
-function waitingRows(app: App): Node[] {
-  const items = app.inbox.items.filter((one) => one.expires > now());
+function waitingRows(app: App, items: Opened[]): Node[] {
   if (items.length === 0) {
     return [h("div", { class: "empty" }, icon("check"), h("p", { class: "empty-title" }, t.home.nothing), h("p", { class: "hint" }, t.home.nothingWhat))];
   }
@@ -99,8 +114,8 @@ function waitingRows(app: App): Node[] {
       "div",
       { class: "rows urgent" },
       ...items.map((one) => {
-        const left = t.common.expiresIn(clock(one.expires - Date.now() / 1000));
-        return row(SYMBOLS[one.document.type], t.home.kinds[one.document.type], h("span", { class: "lines" }, who(one), h("span", {}, left)), () => openItem(app, one));
+        const left = h("span", { "data-left": one.document.id });
+        return row(SYMBOLS[one.document.type], t.home.kinds[one.document.type], h("span", { class: "lines" }, who(one), left), () => openItem(app, one));
       }),
     ),
   ];

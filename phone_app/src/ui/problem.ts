@@ -1,6 +1,7 @@
 /** What went wrong, in words that say what to do next. The gateway's own sentences are never shown: they are not to be trusted. */
 
 import { ApiError, Offline, type Gateway } from "../api";
+import { NotForThisDevice } from "../ceremony";
 import { NoStorage } from "../keystore";
 import { inAbout, t } from "../strings";
 import { Expired, Untrusted } from "../trust";
@@ -48,9 +49,4 @@ function apiProblem(error: ApiError): string {
   if (error.status >= 502) return t.problems.codes.unavailable as string;
   const words = t.problems.unknown(error.code.slice(0, 40));
   return error.requestId === null ? words : `${words} ${t.problems.withId(error.requestId.slice(0, 64))}`;
-}
-
-/** Signed and good, and meant for another key or a credential that this phone never bound. */
-export class NotForThisDevice extends Error {
-  override name = "NotForThisDevice";
 }

@@ -74,6 +74,11 @@ export class Shell {
     this.banner.replaceChildren(h("div", { class: "banner", role: "status" }, h("span", {}, text), button(label, "quiet", act)));
   }
 
+  /** Takes the offer away again. */
+  withdraw(): void {
+    this.banner.replaceChildren();
+  }
+
   private top(screen: Screen): Node[] {
     const back = screen.back;
     const left = back
