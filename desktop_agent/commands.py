@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import getpass
+import io
 import json
 import os
 import platform
@@ -39,6 +40,9 @@ Command: TypeAlias = Callable[[argparse.Namespace, Screen], Awaitable[None]]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Answers the exit status; the table is in `--help`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without accents is no reason to fail
     screen = Screen()
     try:
         arguments = build_parser().parse_args(argv)

@@ -112,6 +112,16 @@ class ServiceRefused(AgentError):
     meaning = "o serviço negou o pedido"
 
 
+class Busy(ServiceRefused):
+    """Not now: another request waits on the phone. ``retry_after``: seconds, 0 when the service does not say."""
+
+    code = "busy"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message, "")
+        self.retry_after = retry_after
+
+
 INTERRUPTED = 130
 """Ctrl-C, as shells count it. What was asked on the phone is withdrawn first."""
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from desktop_agent import pdf
-from desktop_agent.client.csc_client import WAIT_SECONDS, Credential, CscClient
+from desktop_agent.client.csc_client import WAIT_SECONDS, Authorization, Credential, CscClient
 from desktop_agent.client.http import Caller
 from desktop_agent.domain.request import Asked, Confirmed, Document, clean_label, confirm
 from desktop_agent.domain.session import Event, Session, advance
@@ -23,6 +23,7 @@ from desktop_agent.domain.trust import Trust, open_statement
 from desktop_agent.errors import (
     AgentError,
     BadCommand,
+    Busy,
     NobodyAnswered,
     NoConnection,
     NotAssociated,
@@ -37,6 +38,10 @@ QR_AFTER: Final = 8.0
 """Seconds after which a phone that did not react is offered the request's QR."""
 LATE_SECONDS: Final = 10
 """A yes in the last second is still fetched this much later."""
+QUEUE_SECONDS: Final = 200
+"""A request before ours lives 180 s; whoever waits longer than that should hear why."""
+QUEUE_STEP: Final = 30
+"""Seconds. A service that names more means a back-off after refusals, not a queue: that is told at once."""
 SIGN_TRIES: Final = 5
 """The same signHash again gives the same signatures, so a lost answer costs nothing but patience."""
 WITHDRAW_SECONDS: Final = 5.0
@@ -133,7 +138,7 @@ class Signing:
         """Steps 1 to 8. Whatever ends the waiting but an answer of the phone, the request is withdrawn."""
         documents = tuple(Document(clean_label(half.source.name), half.size, half.digest) for half in prepared)
         asked = Asked(self._csc.computer, credential.id, credential.certificate, documents)
-        authorization = await self._csc.authorize(credential.id, documents)  # 1
+        authorization = await self._authorize(credential.id, documents)  # 1
         self._session = advance(self._session, Event.ASKED)
         self._handle = authorization.handle
         try:
@@ -154,6 +159,19 @@ class Signing:
                 await self._withdraw()
         await self._view.approved()
         return await self._collect(credential, sad, [item.digest for item in documents])  # 8
+
+    async def _authorize(self, credential: str, documents: tuple[Document, ...]) -> Authorization:
+        """Step 1, in its turn: while another request of this computer waits on the phone, ours queues behind it."""
+        waited = 0
+        while True:
+            try:
+                return await self._csc.authorize(credential, documents)
+            except Busy as busy:
+                waited += busy.retry_after
+                if not 0 < busy.retry_after <= QUEUE_STEP or waited > QUEUE_SECONDS:
+                    raise
+                await self._view.queueing(busy.retry_after)
+                await asyncio.sleep(busy.retry_after * self._options.tick)
 
     async def _wait(self, confirmed: Confirmed) -> str:
         """Until the phone answers. Lost connections are survived until the request expires. Answers the SAD."""

@@ -12,6 +12,7 @@ from desktop_agent.client.oauth import access_token
 from desktop_agent.domain.certificate import SHA256_OID, Certificate, read_chain
 from desktop_agent.domain.request import Document
 from desktop_agent.errors import (
+    Busy,
     NobodyAnswered,
     NotAssociated,
     RefusedOnPhone,
@@ -162,8 +163,9 @@ def _error_of(reply: Reply, method: str) -> Exception:
         case "invalid_authentication_data":
             return ServiceRefused("O uso deste certificado está bloqueado.", quoted)
         case _ if reply.status == 429:
-            wait = f" Tente de novo em {reply.retry_after} s." if reply.retry_after else ""
-            return ServiceRefused(f"Outro pedido espera resposta no celular, ou houve uma recusa há pouco.{wait}", "")
+            after = reply.retry_after or 0
+            wait = f" Tente de novo em {after} s." if after else ""
+            return Busy(f"Outro pedido espera resposta no celular, ou houve uma recusa há pouco.{wait}", after)
         case _ if reply.status >= 500:
             return refusal_of(reply)
         case _:

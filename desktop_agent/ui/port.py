@@ -53,6 +53,10 @@ class SigningView(Protocol):
         """Which certificate, when there are several; None when nobody can be asked."""
         ...
 
+    async def queueing(self, seconds: int) -> None:
+        """Another request waits on the phone; ours is asked again in so many seconds."""
+        ...
+
     async def asked(self, confirmed: Confirmed, labels: Sequence[str]) -> None:
         """The phone is being called; show the verification code."""
         ...

@@ -19,6 +19,9 @@ class SilentSigning:
     async def choose(self, credentials: Sequence[Credential]) -> Credential | None:
         return None
 
+    async def queueing(self, seconds: int) -> None:
+        pass
+
     async def asked(self, confirmed: Confirmed, labels: Sequence[str]) -> None:
         pass
 

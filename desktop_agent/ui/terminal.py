@@ -182,7 +182,7 @@ class TerminalSigning:
         self._typed = typed
         self._interactive = interactive
         self._block: list[str] = []
-        self._asked = False
+        self._asked = self._queued = False
 
     async def preparing(self, path: Path, size: int) -> None:
         self._screen.draw([f"Lendo {path.name} ({_size(size)})…"])
@@ -202,6 +202,14 @@ class TerminalSigning:
             typed = await self._typed.line()
             if typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(credentials):
                 return credentials[int(typed) - 1]
+
+    async def queueing(self, seconds: int) -> None:
+        text = f"Outro pedido espera no celular, ou houve uma recusa há pouco; tentando de novo em {seconds} s…"
+        if self._screen.live:
+            self._screen.draw([f"{text}   (Ctrl-C desiste)"])
+        elif not self._queued:
+            self._screen.say(text)
+        self._queued = True
 
     async def asked(self, confirmed: Confirmed, labels: Sequence[str]) -> None:
         self._screen.say(f"Pedido enviado ao celular de {self._screen.bold(confirmed.subject)}:")

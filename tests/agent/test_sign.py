@@ -22,7 +22,7 @@ from desktop_agent.errors import (
 from desktop_agent.plan import Job
 from desktop_agent.sign import Options, Signing
 from tests.agent import pdfs
-from tests.agent.gateway_double import AgentGateway, drop, fault_for_ever, out_of_order
+from tests.agent.gateway_double import AgentGateway, Fault, drop, fault_for_ever, out_of_order
 from tests.agent.pki import Authority, Holder
 from tests.agent.views import RecordingSigning
 from tests.sandbox_phone.roots import new_id
@@ -279,6 +279,46 @@ async def test_an_unusable_certificate_is_not_asked_for(
         await desk.sign(desk.job())
 
     assert gateway.requests == []
+
+
+def busy(seconds: int) -> Fault:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        body = {"error": "temporarily_unavailable", "error_description": "x"}
+        return web.json_response(body, status=429, headers={"Retry-After": str(seconds)})
+
+    return answer
+
+
+async def test_a_request_queues_behind_another(desk: Desk, gateway: AgentGateway) -> None:
+    """While another request of this computer waits on the phone, ours waits its turn."""
+    gateway.faults["/csc/v2/credentials/authorize"] = [busy(2), busy(1)]
+
+    await desk.sign(desk.job())
+
+    assert [said for said in desk.view.said if said.startswith("queueing")] == ["queueing 2", "queueing 1"]
+    assert len(gateway.requests) == 1
+
+
+@pytest.mark.parametrize("seconds", [0, 31, 10**6])
+async def test_a_back_off_is_told_at_once(desk: Desk, gateway: AgentGateway, seconds: int) -> None:
+    """After refusals the service wants to be left alone for longer: nobody sits before a dead screen."""
+    gateway.faults["/csc/v2/credentials/authorize"] = [busy(seconds)]
+
+    with pytest.raises(ServiceRefused, match="recusa há pouco"):
+        await desk.sign(desk.job())
+
+    assert gateway.requests == []
+
+
+async def test_a_queue_ends(desk: Desk, gateway: AgentGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that is always busy is given up."""
+    monkeypatch.setattr("desktop_agent.sign.QUEUE_SECONDS", 5)
+    gateway.faults["/csc/v2/credentials/authorize"] = [busy(2)] * 99
+
+    with pytest.raises(ServiceRefused):
+        await desk.sign(desk.job())
+
+    assert desk.view.said.count("queueing 2") == 2
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ class RecordingSigning:
     async def choose(self, credentials: Sequence[Credential]) -> Credential | None:
         return None if self.choice is None else credentials[self.choice]
 
+    async def queueing(self, seconds: int) -> None:
+        self.said.append(f"queueing {seconds}")
+
     async def asked(self, confirmed: Confirmed, labels: Sequence[str]) -> None:
         self.confirmed = confirmed
         self.said.append(f"asked {list(labels)}")
