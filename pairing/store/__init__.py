@@ -1,0 +1,25 @@
+"""Every row of this slice, and rows as objects. The SQL is in ``queries.sql``.
+
+A store asks and tells, and decides nothing: what may follow what is in ``domain``, whose tables it hands to the
+statements. Methods that take a ``connection`` are part of the caller's transaction; the others are their own.
+"""
+
+from pairing.store.computers import AssociatedRow, ComputerRow, ComputerStore
+from pairing.store.links import LinkRow, LinkStore
+from pairing.store.phones import DeviceRow, DeviceStore, PairingRow, PairingStore
+from pairing.store.statements import forget
+from pairing.store.uses import UseStore
+
+__all__ = [
+    "AssociatedRow",
+    "ComputerRow",
+    "ComputerStore",
+    "DeviceRow",
+    "DeviceStore",
+    "LinkRow",
+    "LinkStore",
+    "PairingRow",
+    "PairingStore",
+    "UseStore",
+    "forget",
+]

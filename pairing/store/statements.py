@@ -1,0 +1,14 @@
+"""The statements of queries.sql, and what is forgotten."""
+
+from datetime import datetime
+
+from foundation.database import Database
+from foundation.queries import Queries
+
+queries = Queries.load("pairing")
+
+
+async def forget(database: Database, before: datetime) -> None:
+    """Remove what nothing refers to any more. To be called now and then, with an instant a day ago or more."""
+    for query in (queries.forget_uses, queries.forget_pairings, queries.forget_links):
+        await database.execute(query, before)
