@@ -1,1 +1,1 @@
-"""``outbox``: queueing and the worker. ``bells``: ringing. ``live``: the streams of this gateway."""
+"""``outbox``: queueing and the worker. ``bells``: ringing. ``live``: this gateway's streams. ``numbers``: Prometheus."""

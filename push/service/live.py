@@ -15,6 +15,7 @@ from foundation.database import Database
 from foundation.errors import Unavailable
 from foundation.logs import get_logger
 from push.errors import TooManyStreams
+from push.service.numbers import PushNumbers
 from push.store import DoorbellStore
 
 STREAMS_PER_DEVICE: Final = 3
@@ -54,8 +55,16 @@ class Stream:
 class LiveHub:
     """Which phones have streams here."""
 
-    def __init__(self, database: Database, clock: Clock, *, capacity: int = STREAMS_PER_GATEWAY) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        capacity: int = STREAMS_PER_GATEWAY,
+        numbers: PushNumbers | None = None,
+    ) -> None:
         """``capacity``: streams of this gateway."""
+        (numbers or PushNumbers()).streams.set_function(lambda: self._open)
         self._store = DoorbellStore(database)
         self._clock = clock
         self._capacity = capacity

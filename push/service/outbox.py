@@ -26,6 +26,7 @@ from push.domain.outbox import Kind, MessageEvent, after_failure
 from push.domain.sealing import NONCE_BYTES, Seal
 from push.errors import CarrierBusy
 from push.ports import Carrier, Parcel
+from push.service.numbers import PushNumbers
 from push.store import OutboxStore, Taken
 
 POLL_SECONDS: Final = 2.0
@@ -47,9 +48,11 @@ class OutboxWorker:
         seal: Seal,
         carriers: Mapping[Kind, Carrier],
         *,
+        numbers: PushNumbers | None = None,
         random: Random = secrets.token_bytes,
     ) -> None:
         """``carriers``: what this process can carry; other kinds wait for one that can."""
+        self._numbers = numbers or PushNumbers()
         self._store = OutboxStore(database)
         self._clock = clock
         self._seal = seal
@@ -93,6 +96,9 @@ class OutboxWorker:
                 counted = await self._store.try_later(taken, due, failure)
             else:
                 counted = await self._store.finish(taken, event, now, failure)
+            self._numbers.messages.labels(taken.attempt.kind, event).inc()
+            if event is MessageEvent.CARRIED:
+                self._numbers.seconds.labels(taken.attempt.kind).observe((now - taken.created_at).total_seconds())
             _log.info("outbox_message", kind=taken.attempt.kind, outcome=event, error_code=failure, counted=counted)
         except Unavailable as error:
             # The report is lost; the lease will end and somebody takes it again.

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from foundation.clock import FixedClock
 from foundation.database import Database, open_pool
@@ -11,6 +12,7 @@ from foundation.errors import LinkIdError
 from push.domain.outbox import Kind
 from push.domain.sealing import Seal
 from push.ports import Parcel
+from push.service.numbers import PushNumbers
 from push.service.outbox import OutboxService, OutboxWorker
 from tests.support.emptied import empty_tables
 from tests.support.postgres import TestDatabase
@@ -42,7 +44,10 @@ class Post:
         self.clock = clock
         self.carrier = ScriptedCarrier(*script)
         seal = Seal(KEY)
-        self.worker = OutboxWorker(database, clock, seal, {Kind.SMS: self.carrier}, random=bytes)
+        self.registry = CollectorRegistry()
+        self.worker = OutboxWorker(
+            database, clock, seal, {Kind.SMS: self.carrier}, numbers=PushNumbers(self.registry), random=bytes
+        )
         self.outbox = OutboxService(database, clock, seal, self.worker)
 
     async def queue(self, text: str = "oi", to: str | None = "+5531987654321", life: float = 600) -> None:

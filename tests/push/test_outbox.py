@@ -216,6 +216,20 @@ async def test_the_running_worker_is_woken_by_a_commit(post: Post) -> None:
         running.cancel()
 
 
+async def test_operators_see_what_leaves(gateway_database: Database, clock: FixedClock) -> None:
+    """Outcomes and the time from queued to carried, by kind."""
+    post = Post(gateway_database, clock, CarrierRefused(), None)
+    await post.queue()
+    await post.queue()
+    clock.advance(3)
+    await post.worker.work()
+    value = post.registry.get_sample_value
+
+    assert value("linkid_push_messages_total", {"kind": "sms", "outcome": "carried"}) == 1
+    assert value("linkid_push_messages_total", {"kind": "sms", "outcome": "give_up"}) == 1
+    assert value("linkid_push_seconds_sum", {"kind": "sms"}) == 3
+
+
 async def test_finished_messages_are_forgotten(post: Post) -> None:
     """Only what is over goes."""
     await post.queue("old")

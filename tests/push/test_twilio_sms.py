@@ -18,7 +18,9 @@ TO = "+5531987654321"
 
 
 @pytest.fixture
-async def twilio() -> AsyncIterator[FakeTwilio]:
+async def twilio(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeTwilio]:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):  # the adapter honours them, the fake is here
+        monkeypatch.delenv(name, raising=False)
     fake = FakeTwilio()
     await fake.start()
     yield fake
