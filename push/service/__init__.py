@@ -1,1 +1,1 @@
-"""``outbox``: queueing and the worker. ``bells``: ringing. ``live``: this gateway's streams. ``numbers``: Prometheus."""
+"""``outbox``: queueing and the worker. ``bells``: ringing. ``live``: this gateway's streams. ``numbers``: metrics."""
