@@ -25,7 +25,6 @@ CAPTCHAS: Final = (30, timedelta(minutes=1))
 STARTS: Final = (10, timedelta(minutes=1))
 ANSWERS: Final = (30, timedelta(minutes=1))
 """Calls per address. An office with one address emits for several people at once; a guesser is stopped by the AC."""
-VISITS_KEPT: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,6 @@ class EmissionRelay:
         )
         await self._store.set_certificate(visit.emission, issued.chain[0])
         return _emitted(issued.chain[0])
-
-    async def sweep(self) -> None:
-        """Forget old visits; called from time to time."""
-        await self._store.sweep(self._clock.now() - VISITS_KEPT)
 
     async def _visit(self, emission: str, jkt: str) -> Visit:
         visit = await self._store.visit(emission, jkt)

@@ -50,6 +50,7 @@ class VisitStore:
         """The visit is over."""
         await self._database.execute(queries.set_certificate, emission, certificate)
 
-    async def sweep(self, before: datetime) -> None:
-        """Forget old visits."""
-        await self._database.execute(queries.sweep, before)
+
+async def forget_visits(database: Database, before: datetime) -> None:
+    """Forget visits that began before an instant; a day later nobody asks for their answer again."""
+    await database.execute(queries.sweep, before)

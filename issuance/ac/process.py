@@ -29,6 +29,7 @@ from issuance.ac.service.founding import Chain, found
 from issuance.ac.service.issuing import IssuingService
 from issuance.ac.service.orders import OrderService
 from issuance.ac.service.publishing import Publisher
+from issuance.ac.service.restore import accept_restore
 from issuance.ac.service.revocation import RevocationService
 from issuance.ac.settings import AcSettings
 from issuance.ac.web import AcCalls
@@ -51,6 +52,19 @@ async def initialise_authority(settings: AcSettings, clock: Clock | None = None)
         return await found(HsmAuthorityKeys(hsm, clock), settings.pki_folder, settings.authority, clock.now())
     finally:
         await hsm.close()
+
+
+async def accept_restored_database(settings: AcSettings, *, operator: str, clock: Clock | None = None) -> int:
+    """An operator's word that the database was restored on purpose; with the AC stopped. How many visits were voided.
+
+    Until then ``run_ac`` raises DatabaseRolledBack.
+    """
+    database = Database(await open_pool(settings.dsn, application_name="linkid-ac-restore"))
+    try:
+        audit = AuditChain(database, CHAIN_NAME, clock or SystemClock(), settings.head_file)
+        return await accept_restore(database, audit, operator=operator)
+    finally:
+        await database.close()
 
 
 async def run_ac(settings: AcSettings, clock: Clock | None = None) -> None:

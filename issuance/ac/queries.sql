@@ -68,6 +68,10 @@ DELETE FROM ac.emissions WHERE state <> 'issued' AND expires_at < $1;
 -- Counts of protocol numbers that nobody tried for a day, and whose lock is over.
 DELETE FROM ac.tries WHERE last_at < $1 AND (locked_until IS NULL OR locked_until < $1);
 
+-- name: void_visits
+-- After a restore: no visit that began before it goes on. Those with a certificate are evidence and stay.
+DELETE FROM ac.emissions WHERE state <> 'issued' RETURNING id;
+
 -- name: certificate_of_order
 -- The one certificate of an order, from the intention on.
 SELECT serial, order_id, emission, credential, spki_hash, not_before, not_after, state, der, fingerprint, issued_at,

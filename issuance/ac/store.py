@@ -166,6 +166,10 @@ class AcStore:
         await self._database.execute(queries.sweep_emissions, before)
         await self._database.execute(queries.sweep_tries, before)
 
+    async def void_visits(self, connection: Connection) -> int:
+        """End every visit that has no certificate; how many."""
+        return len(await connection.fetch(queries.void_visits))
+
     # --- certificates ---
 
     async def certificate_of_order(

@@ -1,6 +1,7 @@
 """A crash between two steps: the same call goes on, and there is one certificate, whatever happened."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -15,15 +16,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from foundation.audit import DatabaseRolledBack
 from foundation.channel import PrivateClient
+from foundation.clock import FixedClock
 from foundation.encoding import b64u, unb64u
 from foundation.errors import LinkIdError, Unavailable
 from hsm_service.hsm.faults import HsmUnavailable
 from issuance.ac.adapters.hsm import HsmAuthorityKeys
-from issuance.ac.process import initialise_authority
+from issuance.ac.process import accept_restored_database, initialise_authority, serving_ac
 from issuance.ac.settings import AcSettings
 from issuance.ac.store import AcStore
-from issuance.errors import KeySeenBefore
+from issuance.errors import EmissionUnknown, KeySeenBefore
 from linkid.platform import ROOT
 from protocol.keys import P256Key
 from tests.issuance.ac_child import described
@@ -188,7 +191,7 @@ async def child(settings: AcSettings) -> AsyncIterator[asyncio.subprocess.Proces
 
 
 async def test_killed_while_it_stores(
-    settings: AcSettings, database: TestDatabase, ac_root_key: P256Key, clock: Any
+    settings: AcSettings, database: TestDatabase, ac_root_key: P256Key, clock: FixedClock
 ) -> None:
     """`kill -9`, the signature made and the row not written: the next process completes the same certificate."""
     await initialise_authority(settings)
@@ -237,3 +240,27 @@ async def end_sleepers(connection: "asyncpg.Connection[Any]") -> None:
     await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
     while await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
         await asyncio.sleep(0.05)
+
+
+async def test_a_restored_database(settings: AcSettings, ac_root_key: P256Key, clock: FixedClock) -> None:
+    """Rows that are behind the kept head: the AC refuses to start, until an operator says that it is on purpose."""
+    await initialise_authority(settings, clock)
+    sam = FakeSam()
+    async with serving_ac(settings, clock) as ac, PrivateClient(settings.listen) as client:
+        operator = Operator(client, ac_root_key)
+        write_pins(settings.trust_file, settings.operators_file, public_of(sam.root), public_of(operator.key))
+        await operator.place(clock.now())
+        visitor = Visitor(client, ac_root_key)
+        await visitor.up_to_agreement(clock.now())
+        head = json.loads(settings.head_file.read_text())
+        ahead = {**head, "seq": head["seq"] + 1}
+        await ac.database.ping()
+    settings.head_file.write_text(json.dumps(ahead))
+    with pytest.raises(DatabaseRolledBack):
+        async with serving_ac(settings, clock):
+            pass
+    assert await accept_restored_database(settings, operator=public_of(operator.key).jkt, clock=clock) == 1
+    async with serving_ac(settings, clock), PrivateClient(settings.listen) as client:
+        visitor.ac = client
+        with pytest.raises(EmissionUnknown):
+            await visitor.issue(sam.possession(visitor, clock.now()))

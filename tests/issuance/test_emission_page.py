@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,12 +23,14 @@ from issuance.adapters.altcha import AltchaCaptcha
 from issuance.adapters.channels import AcOverChannel, SamOverChannel
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
+from sandbox_phone.domain.jws import dpop
 from sandbox_phone.domain.trust import Trust, read_trust
 from sandbox_phone.emission import SandboxEmission, solve_captcha
 from sandbox_phone.errors import GatewayRefused
+from sandbox_phone.gateway import wall_clock
 from tests.issuance.conftest import World
 from tests.issuance.gateways import RecordedHolders, SamAtDistance
-from tests.issuance.people import CPF, INSTALL_PASSWORD, PROTOCOL, USAGE_PASSWORD, public_of
+from tests.issuance.people import CPF, INSTALL_PASSWORD, PROTOCOL, USAGE_PASSWORD, new_p256, public_of
 
 
 @dataclass
@@ -235,3 +238,87 @@ async def test_the_public_files(gateway: Gateway) -> None:
         async with session.get(f"{gateway.url}/pki/ocsp/%25%25nonsense") as answer:
             assert answer.status == 200
             assert answer.content_type == "application/ocsp-response"
+
+
+# --- the entry points, by whoever likes -------------------------------------------------------------------------------
+
+
+async def test_every_call_proves_the_pages_key(gateway: Gateway) -> None:
+    """No proof, two proofs, a proof for another address or method, or one used before: not authenticated."""
+    key = new_p256()
+    path = "/emission/v1/start"
+
+    def proof(url: str = gateway.url + path, method: str = "POST") -> str:
+        return dpop(key, method, url, token=None, jti=secrets.token_urlsafe(16), now=wall_clock())
+
+    good = proof()
+    async with aiohttp.ClientSession() as session:
+
+        async def post(*proofs: str) -> int:
+            headers = [("DPoP", one) for one in proofs] + [("Content-Type", "application/json")]
+            async with session.post(gateway.url + path, data=b"{}", headers=headers) as answer:
+                return answer.status
+
+        assert await post(good) == 400  # proved; the body is nothing
+        assert await post(good) == 401
+        assert await post() == 401
+        assert await post(proof(), proof()) == 401
+        assert await post(proof("http://elsewhere.test" + path)) == 401
+        assert await post(proof(method="GET")) == 401
+        assert await post("nonsense") == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 415),
+        (b"[]", 400),
+        (b"{", 400),
+        (b'{"protocol": 1, "captcha": "x"}', 400),
+        (b'{"protocol": "1000556194", "captcha": "x", "cpf": "1"}', 400),
+        (b'{"protocol": "1000556194", "protocol": "1000556195", "captcha": "x"}', 400),
+        (b'{"protocol": "' + b"1" * 100_000 + b'"}', 413),
+        (b"[" * 50_000, 400),
+    ],
+    ids=["nothing", "list", "broken", "number", "foreign", "twice", "huge", "deep"],
+)
+async def test_bodies_that_are_none(gateway: Gateway, body: bytes, status: int) -> None:
+    """Refused by their form, in the API's own dialect, before anything is asked of the AC."""
+    path = "/emission/v1/start"
+    headers = {
+        "DPoP": dpop(new_p256(), "POST", gateway.url + path, token=None, jti="x" * 20, now=wall_clock()),
+        **({"Content-Type": "application/json"} if body else {}),
+    }
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(gateway.url + path, data=body, headers=headers) as answer,
+    ):
+        assert answer.status == status
+        assert {"code", "message", "request_id"} <= set(await answer.json())
+
+
+async def test_an_address_that_asks_too_often(gateway: Gateway) -> None:
+    """Ten beginnings a minute from one address; the eleventh is told when to come back."""
+    async with gateway.page() as page:
+        outcomes = []
+        for _ in range(12):
+            refused = await gateway.refusal(
+                page._gateway.call("POST", "/emission/v1/start", {"protocol": PROTOCOL, "captcha": "nonsense"})
+            )
+            outcomes.append((refused.status, refused.reason))
+        assert outcomes == [(403, "captcha_invalid")] * 10 + [(429, "too_many")] * 2
+        assert refused.data["retry_after"] >= 1
+
+
+async def test_the_ac_is_away(gateway: Gateway) -> None:
+    """The page is told to try again, and nothing is lost: the visit goes on when the AC is back."""
+    world = gateway.world
+    await world.operator.place(world.now)
+    async with gateway.page() as page:
+        statement = await page.start(PROTOCOL)
+        term = await page.identify(statement, cpf=CPF, install_password=INSTALL_PASSWORD)
+        wanted = await page.agree(term)
+        await world.ac.server.close()
+        refused = await gateway.refusal(page.set_password(wanted, USAGE_PASSWORD))
+        assert refused.status == 503
+        assert len(gateway.sam.made) == 1

@@ -176,11 +176,11 @@ async def test_the_same_work_is_done(world: World) -> None:
     assert heard[0] == ["mac", "transport_key", "sign_root", "shared_point", "mac"]
 
 
-@pytest.mark.parametrize("protocol", ["", "123", "12345678901", "abcdefghij", "１２３４５６７８９０", "1000556194\n"])
-async def test_protocol_numbers_that_are_none(world: World, protocol: str) -> None:
+async def test_protocol_numbers_that_are_none(world: World) -> None:
     """Ten ASCII digits."""
-    with pytest.raises(BadInput):
-        await world.client.call("emission/start", {"protocol": protocol, "key": world.visitor().public.jwk})
+    for protocol in ("", "123", "12345678901", "abcdefghij", "１２３４５６７８９０", "1000556194\n"):
+        with pytest.raises(BadInput):
+            await world.client.call("emission/start", {"protocol": protocol, "key": world.visitor().public.jwk})
 
 
 # --- time and keys ----------------------------------------------------------------------------------------------------

@@ -237,14 +237,14 @@ async def test_ocsp_by_openssl(world: World, reader: Reader) -> None:
             await world.operator.revoke(world.now, protocol=PROTOCOL, reason="keyCompromise")
 
 
-@pytest.mark.parametrize("length", [1, 16, 32, 128])
-async def test_a_nonce_comes_back_and_is_not_kept(world: World, reader: Reader, length: int) -> None:
+async def test_a_nonce_comes_back_and_is_not_kept(world: World, reader: Reader) -> None:
     """The answer to a nonce is for one asker: no relay may keep it."""
     leaf, issuing, _ = await issued(world)
-    nonce = bytes(range(length))
-    response, max_age = await reader.ask(request_for(leaf, issuing, nonce=nonce))
-    assert response.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == nonce
-    assert max_age == 0
+    for length in (1, 16, 32, 128):
+        nonce = bytes(range(length))
+        response, max_age = await reader.ask(request_for(leaf, issuing, nonce=nonce))
+        assert response.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == nonce
+        assert max_age == 0
     _, without = await reader.ask(request_for(leaf, issuing))
     assert without == 60
 
@@ -272,12 +272,12 @@ async def test_other_issuers_are_not_ours_to_speak_about(world: World, reader: R
     assert good.certificate_status is STATUS.GOOD
 
 
-@pytest.mark.parametrize("request_bytes", [b"", b"\x30\x00", b"nonsense" * 100, b"\x30\x84\xff\xff\xff\xff"], ids=len)
-async def test_requests_that_are_none(world: World, reader: Reader, request_bytes: bytes) -> None:
+async def test_requests_that_are_none(world: World, reader: Reader) -> None:
     """`malformedRequest`, never a fault of ours."""
-    response, max_age = await reader.ask(request_bytes)
-    assert response.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
-    assert max_age == 0
+    for request in (b"", b"\x30\x00", b"nonsense" * 100, b"\x30\x84\xff\xff\xff\xff"):
+        response, max_age = await reader.ask(request)
+        assert response.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+        assert max_age == 0
 
 
 async def test_a_nonce_that_is_too_long(world: World, reader: Reader) -> None:
@@ -330,12 +330,12 @@ async def test_who_may_not_revoke(world: World, reader: Reader) -> None:
     assert await reader.status(leaf, issuing) is STATUS.GOOD
 
 
-@pytest.mark.parametrize("reason", ["certificateHold", "removeFromCRL", "cACompromise"])
-async def test_reasons_that_no_holder_has(world: World, reason: str) -> None:
+async def test_reasons_that_no_holder_has(world: World) -> None:
     """ICP-Brasil knows no suspension, and a holder's certificate is no authority's."""
     await issued(world)
-    with pytest.raises(OrderInvalid):
-        await world.operator.revoke(world.now, protocol=PROTOCOL, reason=reason)
+    for reason in ("certificateHold", "removeFromCRL", "cACompromise"):
+        with pytest.raises(OrderInvalid):
+            await world.operator.revoke(world.now, protocol=PROTOCOL, reason=reason)
 
 
 async def test_a_revocation_counts_when_the_list_cannot_be_made(
