@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from foundation.encoding import JsonObject, b64u
-from foundation.errors import BadInput, JsonObject, LinkIdError
+from foundation.errors import BadInput, LinkIdError
 from foundation.ids import new_id
 from issuance.errors import (
     AlreadyEmitted,
