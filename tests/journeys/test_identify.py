@@ -1,0 +1,118 @@
+"""A holder identifies to an application on the authorize page, with everything real; the application then signs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import aiohttp
+import pytest
+
+from demo.world import World
+from foundation.encoding import b64u
+from tests.support.oauth_requests import page_token
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+CALLBACK = "https://contratos.example/callback"
+DIGEST = hashlib.sha256(b"contrato").digest()
+
+
+async def registered(world: World) -> dict[str, Any]:
+    """By the operator's command."""
+    words = ["integrator", "new", "--name", "Contratos SA", "--redirect", CALLBACK, "--json"]
+    said: dict[str, Any] = json.loads(await world.stack.linkid(*words))
+    return said
+
+
+async def post(session: aiohttp.ClientSession, url: str, token: str | None = None, **sent: Any) -> tuple[int, Any]:
+    """Status and JSON."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    async with session.post(url, headers=headers, **sent) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_holder_identifies_and_the_application_signs(world: World) -> None:
+    """Page, code typed into the phone, approval, check code, code, token; then a signature, approved like any other."""
+    client = await registered(world)
+    base, verifier = world.stack.gateway, secrets.token_urlsafe(32)
+    asked = {
+        "response_type": "code",
+        "client_id": client["client_id"],
+        "redirect_uri": CALLBACK,
+        "state": "abc",
+        "code_challenge": b64u(hashlib.sha256(verifier.encode()).digest()),
+        "code_challenge_method": "S256",
+    }
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{base}/oauth2/authorize?{urlencode(asked)}") as answer:
+            assert answer.status == 200
+            page = {"page": page_token(await answer.text())}
+        _, shown = await post(session, f"{base}/oauth2/authorize/state", json=page)
+        assert shown["state"] == "waiting"
+
+        # The phone: what its holder reads is who asks, by the name the operator registered.
+        statement = await world.phone.scan(shown["code"])
+        assert statement.content["integrator"]["name"] == "Contratos SA"
+        _, claimed = await post(session, f"{base}/oauth2/authorize/state", json=page)
+        assert (claimed["state"], claimed["qr"]["path"]) == ("claimed", "")
+        decided = await world.phone.approve(statement)
+        check_code = decided["next"]["check_code"]
+
+        # A wrong check code is told in our own words, which the page shows; the right one leads on.
+        wrong = f"{(int(check_code) + 1) % 1000:03}"
+        status, told = await post(session, f"{base}/oauth2/authorize/check", json={**page, "code": wrong})
+        assert (status, told["tries_left"]) == (400, 2)
+        _, done = await post(session, f"{base}/oauth2/authorize/check", json={**page, "code": check_code})
+        told = dict(parse_qsl(urlsplit(done["redirect"]).query))
+        assert (told["state"], told["iss"]) == ("abc", base)
+
+        form = {
+            "grant_type": "authorization_code",
+            "code": told["code"],
+            "redirect_uri": CALLBACK,
+            "code_verifier": verifier,
+            "client_id": client["client_id"],
+            "client_secret": client["client_secret"],
+        }
+        status, issued = await post(session, f"{base}/oauth2/token", data=form)
+        assert status == 200, issued
+        await application_signs(world, session, issued["access_token"])
+        # The code a second time: refused, and the token is gone with it.
+        assert (await post(session, f"{base}/oauth2/token", data=form))[0] == 400
+        assert (await post(session, f"{base}/csc/v2/credentials/list", issued["access_token"], json={}))[0] == 401
+
+
+async def application_signs(world: World, session: aiohttp.ClientSession, token: str) -> None:
+    """List, authorize, approve on the phone, sign, verify."""
+    csc = f"{world.stack.gateway}/csc/v2"
+    status, listed = await post(session, f"{csc}/credentials/list", token, json={})
+    assert (status, listed["credentialIDs"]) == (200, [world.credential])
+    body = {
+        "credentialID": world.credential,
+        "numSignatures": 1,
+        "hashes": [base64.b64encode(DIGEST).decode()],
+        "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1",
+        "description": "Contrato social",
+    }
+    status, asked = await post(session, f"{csc}/credentials/authorize", token, json=body)
+    assert status == 202, asked
+    statement = await world.phone.fetch(asked["linkid"]["request"])
+    assert statement.content["caller"]["name"] == "Contratos SA"
+    assert statement.content["documents"][0]["label"] == "Contrato social"
+    await world.phone.approve(statement, world.holder.password)
+    status, approved = await post(session, f"{csc}/credentials/authorizeCheck", token, json={"handle": asked["handle"]})
+    assert status == 200, approved
+    sign = {
+        "credentialID": world.credential,
+        "SAD": approved["SAD"],
+        "hashes": body["hashes"],
+        "signAlgo": "1.2.840.113549.1.1.11",
+    }
+    status, signed = await post(session, f"{csc}/signatures/signHash", token, json=sign)
+    assert status == 200, signed
+    world.verify(DIGEST, base64.b64decode(signed["signatures"][0]))
