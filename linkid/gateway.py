@@ -52,6 +52,7 @@ from issuance.adapters.altcha import AltchaCaptcha
 from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
+from issuance.store import forget_visits
 from issuance.web import EmissionRoutes, PkiRoutes
 from linkid.joins import (
     CallersOfPairing,
@@ -311,6 +312,7 @@ async def _sweep(ground: Ground) -> None:
             ground.replays.forget(now),
             forget_pairings(ground.database, now - _REMEMBERED),
             forget_messages(ground.database, now - _REMEMBERED),
+            forget_visits(ground.database, now - _REMEMBERED),
             OAuthStore(ground.database).forget(now),
         ):
             with suppress(Exception):
