@@ -121,6 +121,8 @@ class Settings(Section):
     """Folder of everything that lives."""
     sams: Annotated[int, Field(ge=1, le=16)] = 1
     """SAM processes on this machine."""
+    longest_pause: Annotated[float, Field(gt=0, le=600)] = 10.0
+    """Seconds, at most, before `linkid serve` starts a process again that keeps ending."""
     sam_fault_points: Path | None = None
     """Tests only, refused in production: a folder of files that say where a SAM is to die or to stand still."""
     app: AppHost = AppHost()

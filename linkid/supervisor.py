@@ -69,6 +69,11 @@ class Patience:
     stop: float = 8.0
     """From the polite signal to SIGKILL."""
 
+    @classmethod
+    def up_to(cls, longest_pause: float) -> Patience:
+        """The usual patience, except that no pause before a new start is longer."""
+        return cls(back_off=tuple(min(pause, longest_pause) for pause in cls.back_off))
+
 
 class GaveUp(Exception):
     """A child that everything needs could not be brought up even once."""

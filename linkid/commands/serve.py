@@ -11,7 +11,7 @@ from foundation.clock import SystemClock
 from linkid.lan import NoNetwork, lan_environment, own_address, qr_lines
 from linkid.serve import children
 from linkid.settings import Settings, load_settings
-from linkid.supervisor import AlreadyRunning, GaveUp, Supervisor
+from linkid.supervisor import AlreadyRunning, GaveUp, Patience, Supervisor
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
             return 1
         settings = load_settings(given.settings, os.environ)
     words = ("--settings", str(given.settings)) if given.settings else ()
-    supervisor = Supervisor(children(settings, words), settings.places.run)
+    supervisor = Supervisor(children(settings, words), settings.places.run, Patience.up_to(settings.longest_pause))
     try:
         asyncio.run(supervisor.run(lambda: _welcome(settings, given.lan)))
     except AlreadyRunning as other:
