@@ -25,5 +25,10 @@ def ac_settings(settings: Settings) -> AcSettings:
 
 def authority(settings: Settings) -> Authority:
     """How the authority calls itself, and the two places where it publishes."""
-    pki = f"{settings.url('pki')}/pki"
-    return Authority(cps_url=f"{pki}/dpc.txt", pki_urls=(pki, f"{settings.url('gateway')}/pki"))
+    pki, gateway = (f"{_named(settings.url(listener))}/pki" for listener in ("pki", "gateway"))
+    return Authority(cps_url=f"{pki}/dpc.txt", pki_urls=(pki, gateway))
+
+
+def _named(url: str) -> str:
+    """A name without a dot is no host in a certificate's addresses (pkilint: invalid_uri_syntax)."""
+    return url.replace("//localhost", "//127.0.0.1")
