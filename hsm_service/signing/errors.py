@@ -60,7 +60,7 @@ class BadLabels(BadInput):
 
 
 class RequestPending(TooMany):
-    """This caller already waits for this holder's answer, or too many callers do."""
+    """This caller already waits for this holder's answer, or too many callers do. ``data``: ``why`` is ``pending``."""
 
     code = "request_pending"
     summary = "Another request for this credential is waiting for its holder's decision."
@@ -68,7 +68,7 @@ class RequestPending(TooMany):
 
 
 class HolderLeftAlone(TooMany):
-    """The holder refused lately; asking again at once would be a nuisance, or an attack."""
+    """The holder refused more than once lately; asking again at once is unkind or an attack. ``why`` is ``refused``."""
 
     code = "holder_left_alone"
     summary = "The holder refused recently. Ask again later."

@@ -219,7 +219,7 @@ class SigningService:
         pending = await self._refresh(pending)
         if pending.state in PENDING:
             retry = min(self._seconds_until(pending.expires), policy.PENDING_RETRY_SECONDS)
-            raise RequestPending(retry_after=max(1, retry))
+            raise RequestPending(retry_after=max(1, retry), data={"why": "pending"})
 
     async def _now_waiting(self, name: str, caller: Caller, ask: Ask, fixed: FixedDocument) -> None:
         async with self._database.transaction() as connection:

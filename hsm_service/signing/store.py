@@ -62,7 +62,7 @@ class RequestStore:
         until: datetime,
     ) -> None:
         """A request in state ``asked``. Raises RequestPending when the caller already waits for this credential."""
-        with on_violation({"one_pending_request": lambda: RequestPending(retry_after=PENDING_RETRY_SECONDS)}):
+        with on_violation({"one_pending_request": _pending}):
             await connection.execute(
                 QUERIES.add,
                 name,
@@ -115,6 +115,10 @@ class RequestStore:
         """After the approval. None when it was not in a state in which this can happen (any more)."""
         after = advance(request.state, event)
         return _maybe(await connection.fetchrow(QUERIES.moved, request.name, after.value, [request.state.value]))
+
+
+def _pending() -> RequestPending:
+    return RequestPending(retry_after=PENDING_RETRY_SECONDS, data={"why": "pending"})
 
 
 def _names(states: Sequence[State]) -> list[str]:

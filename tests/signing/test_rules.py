@@ -114,7 +114,8 @@ def facts(**changes: Any) -> CredentialFacts:
         (ask(sign_algorithm="ECDSA-SHA256"), situation(credential=facts(key_algorithm="P-256"))),
         (ask(), situation(pending_of_credential=4)),
         (ask(), situation(now=FACTS.valid_from)),
-        (ask(), situation(history=History(1, 0, "refuse:changed-mind", NOW - timedelta(seconds=15)))),
+        (ask(), situation(history=History(1, 0, "refuse:changed-mind", NOW))),
+        (ask(), situation(history=History(2, 0, "refuse:changed-mind", NOW - timedelta(seconds=30)))),
         (ask(), situation(history=History(0, 2, None, NOW))),
     ],
 )
@@ -144,8 +145,8 @@ def test_what_is_admissible(asked: Ask, world: Situation) -> None:
         (ask(), situation(now=FACTS.valid_to), errors.CertificateNotValid),
         (ask(), situation(now=FACTS.valid_from - timedelta(seconds=1)), errors.CertificateNotValid),
         (ask(), situation(pending_of_credential=5), errors.RequestPending),
-        (ask(), situation(history=History(1, 0, "refuse:changed-mind", NOW)), errors.HolderLeftAlone),
-        (ask(), situation(history=History(0, 3, None, NOW)), errors.HolderLeftAlone),
+        (ask(), situation(history=History(2, 0, "refuse:changed-mind", NOW)), errors.HolderLeftAlone),
+        (ask(), situation(history=History(0, 6, None, NOW)), errors.HolderLeftAlone),
         (
             ask(),
             situation(history=History(1, 0, policy.NOT_ME, NOW - timedelta(minutes=59))),
@@ -160,7 +161,7 @@ def test_what_is_not(asked: Ask, world: Situation, error: type[Exception]) -> No
 
 
 @pytest.mark.parametrize(
-    ("refusals", "seconds"), [(0, None), (1, 15), (2, 60), (3, 300), (4, 3600), (5, 3600), (500, 3600)]
+    ("refusals", "seconds"), [(0, None), (1, None), (2, 30), (3, 120), (4, 600), (5, 3600), (500, 3600)]
 )
 def test_each_no_costs_more_patience(refusals: int, seconds: int | None) -> None:
     """The back-off grows, and stops growing."""

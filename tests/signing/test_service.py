@@ -273,24 +273,26 @@ async def test_an_approval_not_used_in_time_is_over(world: World) -> None:
 
 
 async def test_a_refusal_is_told_with_its_reason_and_earns_patience(world: World) -> None:
-    """The decision's own word; the next request waits, for this caller only, until an approval wipes it out."""
+    """The decision's own word; the second costs patience, for this caller only, until an approval wipes it out."""
     credential = await world.credential()
     asked = await world.signing.ask(MINE, ask_for(credential))
     world.sam.refuse(asked.document, "refuse:wrong-content")
     with pytest.raises(errors.RequestRefused) as caught:
         await world.signing.check(MINE, asked.handle)
     assert caught.value.data["reason"] == "refuse:wrong-content"
-    with pytest.raises(errors.HolderLeftAlone) as patience:
-        await world.signing.ask(MINE, ask_for(credential))
-    assert patience.value.retry_after == 15
-    await world.signing.ask(OTHER, ask_for(credential))
-    world.clock.advance(15)
     second = await world.signing.ask(MINE, ask_for(credential))
     world.sam.refuse(second.document)
     with pytest.raises(errors.HolderLeftAlone) as patience:
         await world.signing.ask(MINE, ask_for(credential))
-    assert patience.value.retry_after == 60
-    world.clock.advance(60)
+    assert patience.value.retry_after == 30
+    await world.signing.ask(OTHER, ask_for(credential))
+    world.clock.advance(30)
+    third = await world.signing.ask(MINE, ask_for(credential))
+    world.sam.refuse(third.document)
+    with pytest.raises(errors.HolderLeftAlone) as patience:
+        await world.signing.ask(MINE, ask_for(credential))
+    assert patience.value.retry_after == 120
+    world.clock.advance(120)
     await sad_of(world, MINE, await world.signing.ask(MINE, ask_for(credential)))
     world.clock.advance(1)
     await world.signing.ask(MINE, ask_for(credential))
@@ -360,7 +362,7 @@ async def test_every_step_leaves_a_line(world: World) -> None:
     await signed(world, MINE, sad, credential, "contrato")
     lines = await world.owner.fetch(
         """
-        SELECT said ->> 'event' AS event FROM audit.lines, convert_from(body, 'UTF8')::jsonb AS said
+        SELECT said ->> 'event' AS event FROM audit.lines, LATERAL (SELECT convert_from(body, 'UTF8')::jsonb AS said) AS line
         WHERE said ->> 'request' = $1 ORDER BY seq
         """,
         asked.document,

@@ -29,9 +29,9 @@ MAX_PENDING_OF_CREDENTIAL: Final = 5
 """docs/protocol.md section 15: against many callers ringing one phone."""
 PENDING_RETRY_SECONDS: Final = 10
 
-BACK_OFF: Final = (timedelta(0), timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1))
+BACK_OFF: Final = tuple(timedelta(seconds=pause) for pause in (0, 0, 30, 120, 600, 3600))
 """How long a caller leaves a holder alone after so many refusals in a row; the last holds for all that follow.
-The first refusal is free of waiting beyond 15 s: people do refuse by mistake."""
+The first refusal costs nothing: people refuse by mistake, or because the wrong file was sent."""
 NOT_ME: Final = "refuse:not-me"
 AFTER_NOT_ME: Final = timedelta(hours=1)
 """The holder says somebody else is asking. The SAM freezes the caller; this is the gateway's own part."""
@@ -116,13 +116,14 @@ def holder_is_left_alone(_ask: Ask, situation: Situation) -> None:
     """Back-off after refusals."""
     over = quiet_until(situation.history)
     if over is not None and situation.now < over:
-        raise HolderLeftAlone(retry_after=ceil((over - situation.now).total_seconds()))
+        seconds = ceil((over - situation.now).total_seconds())
+        raise HolderLeftAlone(retry_after=seconds, data={"why": "refused"})
 
 
 def phone_is_not_flooded(_ask: Ask, situation: Situation) -> None:
     """One pending request per caller is the database's promise; this one is about all callers together."""
     if situation.pending_of_credential >= MAX_PENDING_OF_CREDENTIAL:
-        raise RequestPending(retry_after=PENDING_RETRY_SECONDS)
+        raise RequestPending(retry_after=PENDING_RETRY_SECONDS, data={"why": "pending"})
 
 
 RULES: Final[Sequence[Rule]] = (
