@@ -10,6 +10,7 @@ import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -184,13 +185,13 @@ async def _in_thread(work: Callable[[], T]) -> T:
             outcome()
 
     def run() -> None:
+        outcome: Callable[[], None]
         try:
-            result = work()
+            outcome = partial(done.set_result, work())
         except Exception as error:  # backends raise whatever their platform raises
-            failed = error
-            loop.call_soon_threadsafe(deliver, lambda: done.set_exception(failed))
-        else:
-            loop.call_soon_threadsafe(deliver, lambda: done.set_result(result))
+            outcome = partial(done.set_exception, error)
+        with suppress(RuntimeError):  # the program has gone on, and ended, without us
+            loop.call_soon_threadsafe(deliver, outcome)
 
     threading.Thread(target=run, daemon=True).start()
     try:

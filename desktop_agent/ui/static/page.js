@@ -65,7 +65,7 @@ const events = new EventSource("events");
 events.onmessage = (event) => show(JSON.parse(event.data));
 events.onerror = () => {
   if (ended) return;
-  if (events.readyState === EventSource.CLOSED) enter("failed");
+  enter("gone"); // the QR on the screen is dead; if the program comes back, its next word shows the right stage again
   say("status", "O programa linkid-desktop não responde mais; veja o terminal.");
 };
 
