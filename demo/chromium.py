@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 from playwright.async_api import Browser, Error, Page, Playwright, Request, async_playwright
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from demo.agent import Offered
 from demo.phones import Evidence, ReadCode, Refused
@@ -28,6 +30,7 @@ _FRAMES: Final = 30
 """A second of film, which the browser repeats."""
 _SCANS: Final = 5
 """A frame of the QR code is good for five seconds; a slow machine may need to film it again."""
+_SCAN_MS: Final = 8_000
 
 
 class ChromiumPhone:
@@ -97,15 +100,15 @@ class ChromiumPhone:
         await code.wait_for()
         await self._picture("computer-1-qr", page)
         for _ in range(_SCANS):
+            if await self.screens.at("home", "association") == "association":
+                break
             taken = await page.locator(".frame").screenshot()
             film(self._folder / "camera.mjpeg", Image.open(BytesIO(taken)).convert("RGB"))
-            await self.screens.at("home")
             await self.screens.press("Ler QR Code")
-            try:
-                await self.page.locator('main[data-screen="association"]').wait_for(timeout=6_000)
+            with suppress(PlaywrightTimeout):
+                await self.page.locator('main[data-screen="association"]').wait_for(timeout=_SCAN_MS)
                 break
-            except Error:
-                await self.screens.open()  # leave the scanner and film again
+            await self.screens.open()  # too slow: leave the scanner, and film again
         await self.screens.at("association")
         await self._picture("phone-5-association")
         check = await self.screens.approve_association()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("kind", ["simulated", pytest.param("chromium", marks=pytest.mark.browser)])
 async def test_the_whole_story(tmp_path: Path, kind: str) -> None:
-    """Emitted, paired, associated by the filmed QR code, signed and believed by strangers; refused, guessed, revoked."""
+    """Emitted, paired, associated by a filmed QR code, signed and believed by strangers; refused, guessed, revoked."""
     told: list[str] = []
     async with Stack(tmp_path / "linkid") as stack:
         await Story(stack, tmp_path, kind, told.append).tell()
