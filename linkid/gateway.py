@@ -203,9 +203,9 @@ async def _mount(app: web.Application, ground: Ground, stack: AsyncExitStack) ->
         app_host=settings.url("app").partition("://")[2],
         messages_per_day=settings.pairing.messages_per_day,
     )
-    life = LinkLife(database, audit, code_key, sam)
+    life = LinkLife(database, clock, audit, code_key, sam)
     app_url = settings.url("app")
-    links = LinkService(database, clock, audit, life=life, sam=sam, holders=holders, letters=letters, app=app_url)
+    links = LinkService(database, clock, audit, life=life, holders=holders, letters=letters, app=app_url)
     scans = ScanService(database, clock, audit, life=life, sam=sam, app=app_url)
     decisions = DecisionService(
         database,
@@ -270,7 +270,7 @@ async def _mount(app: web.Application, ground: Ground, stack: AsyncExitStack) ->
     pki = PkiRoutes(ac, clock, ground.proxies)
     app.add_routes(pki.routes())
 
-    _in_background(stack, _sweep(ground))
+    _in_background(stack, _sweep(ground, life))
     return pki
 
 
@@ -303,13 +303,14 @@ async def _push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> 
     return Pushing(outbox, DoorbellService(database, clock, outbox), hub, inbox)
 
 
-async def _sweep(ground: Ground) -> None:
-    """Forget what is of no use any more."""
+async def _sweep(ground: Ground, life: LinkLife) -> None:
+    """Forget what is of no use any more; take back what dead links left."""
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         now = ground.clock.now()
         for forgetting in (
             ground.replays.forget(now),
+            life.sweep(),
             forget_pairings(ground.database, now - _REMEMBERED),
             forget_messages(ground.database, now - _REMEMBERED),
             forget_visits(ground.database, now - _REMEMBERED),

@@ -121,7 +121,7 @@ DELETE FROM pairing.rings WHERE device = $1;
 UPDATE pairing.links SET state = step.target, ended_by = $4
 FROM unnest($2::text[], $3::text[]) AS step (source, target)
 WHERE jkt = $1 AND state = step.source
-RETURNING id, document;
+RETURNING id;
 
 -- name: add_link
 -- A link begins. A computer whose key we know keeps its id.
@@ -195,6 +195,20 @@ RETURNING link.id;
 UPDATE pairing.links SET checks = checks + 1
 WHERE id = $1 AND jkt = $2 AND state = 'approved' AND checks < 3 AND expires_at > $3
 RETURNING checks;
+
+-- name: taken_back
+-- Nothing of what this link led to is left at the SAM.
+UPDATE pairing.links SET taken_back_at = $2 WHERE id = $1 AND taken_back_at IS NULL;
+
+-- name: links_to_take_back
+-- Links that died, or whose time is over, with a document at the SAM that nobody has taken back.
+SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
+       link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
+       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
+WHERE link.document IS NOT NULL AND link.taken_back_at IS NULL AND link.state NOT IN ('associated', 'refused')
+  AND (link.state = 'dead' OR link.expires_at <= $1)
+ORDER BY link.expires_at LIMIT $2;
 
 -- ---- Computers -------------------------------------------------------------------------------------------------------
 

@@ -90,12 +90,13 @@ class DecisionService:
     async def waiting(self, device: DeviceRow) -> Sequence[WaitingDocument]:
         """What this device may decide now."""
         items = await self._sam.waiting(device.id)
-        if device.state is Device.TRIAL and not any(item.type == "test" for item in items):
-            # The process that should have rung the test died after the SAM's commit, or nobody answered in time.
+        unfinished = device.state is Device.TRIAL or not items
+        if unfinished and not any(item.type == "test" for item in items):
+            # A binding on trial without a test: the process that should have rung it died, or nobody answered in time.
             for binding in await self._sam.bindings(device.id):
                 if binding.state == "trial":
                     await self._ring_test(device, binding.binding)
-            items = await self._sam.waiting(device.id)
+                    items = await self._sam.waiting(device.id)
         return items
 
     async def statement(self, device: DeviceRow, document: str) -> FixedDocument:

@@ -1,22 +1,31 @@
 """What both sides of a link share: its codes, and its end."""
 
-from datetime import datetime
+from typing import Final
 
 from foundation.audit import AuditChain
+from foundation.clock import Clock
 from foundation.database import Database
+from foundation.errors import Unavailable
+from foundation.logs import get_logger
 from pairing.domain.codes import CodeKey
 from pairing.domain.frames import Shown
 from pairing.domain.link import LinkEvent, Purpose
 from pairing.ports import Sam
 from pairing.store import LinkRow, LinkStore
 
+_SWEEP: Final = 100
+"""Links looked at in one sweep; the next one takes the next."""
+
+_log = get_logger(__name__)
+
 
 class LinkLife:
     """Made once by the roof, for ``LinkService`` and ``ScanService``."""
 
-    def __init__(self, database: Database, audit: AuditChain, code_key: CodeKey, sam: Sam) -> None:
-        """The gateway's database."""
+    def __init__(self, database: Database, clock: Clock, audit: AuditChain, code_key: CodeKey, sam: Sam) -> None:
+        """The gateway's database. ``sweep`` is to be called every few minutes."""
         self._database = database
+        self._clock = clock
         self._audit = audit
         self._code_key = code_key
         self._sam = sam
@@ -31,20 +40,35 @@ class LinkLife:
         assert row.device_jkt is not None, "only claimed links have one"
         return self._code_key.check_code(row.id, row.device_jkt, row.jkt)
 
-    async def kill(self, row: LinkRow, event: LinkEvent, now: datetime) -> None:
+    async def kill(self, row: LinkRow, event: LinkEvent) -> None:
         """End a link by ``event``, if it can still end so, and take back what it led to."""
         async with self._database.transaction() as connection:
-            ended = await self._links.step(connection, row.id, event, now)
+            ended = await self._links.step(connection, row.id, event, self._clock.now())
             if ended:
                 self._audit.note(connection, f"link.{event}", link=row.id, device=row.device, document=row.document)
         if ended:
             await self.take_back(row)
 
     async def take_back(self, row: LinkRow) -> None:
-        """Withdraw the link's document; and if its holder had approved it already, end what the SAM granted."""
+        """Withdraw the document of a link that is over; and end what the SAM granted, if it was approved already.
+
+        A SAM that is away is no error here: ``sweep`` comes back to it.
+        """
         if row.document is None:
             return
-        await self._sam.withdraw(row.document)
-        if row.purpose is Purpose.ASSOCIATE and await self._sam.state(row.document) == "approved":
-            assert row.computer is not None, "the table's CHECK"
-            await self._sam.end_association(row.computer, row.device)
+        try:
+            await self._sam.withdraw(row.document)
+            if row.purpose is Purpose.ASSOCIATE and await self._sam.state(row.document) == "approved":
+                assert row.computer is not None, "the table's CHECK"
+                await self._sam.end_association(row.computer, row.device)
+        except Unavailable as error:
+            _log.warning("link_not_taken_back", link=row.id, error_code=error.code)
+            return
+        await self._links.taken_back(row.id, self._clock.now())
+
+    async def sweep(self) -> int:
+        """Take back what links left that died unattended: their time ran out, or a process did. How many were seen."""
+        rows = await self._links.to_take_back(self._clock.now(), _SWEEP)
+        for row in rows:
+            await self.take_back(row)
+        return len(rows)

@@ -23,7 +23,7 @@ from pairing.domain.limits import LINKS, network
 from pairing.domain.link import LINK, LINK_LIFE, MAX_CHECKS, Link, LinkEvent, Purpose, state_at
 from pairing.domain.names import read_computer_name, read_system
 from pairing.errors import CheckSpent, CheckTooEarly, CheckWrong, LinkNotFound, LinkOver, TooManyLinks
-from pairing.ports import AskingIntegrator, CredentialFacts, Holders, Letters, Sam
+from pairing.ports import AskingIntegrator, CredentialFacts, Holders, Letters
 from pairing.service.link_life import LinkLife
 from pairing.service.meter import Meter
 from pairing.store import ComputerStore, LinkRow, LinkStore
@@ -84,7 +84,6 @@ class LinkService:
         audit: AuditChain,
         *,
         life: LinkLife,
-        sam: Sam,
         holders: Holders,
         letters: Letters,
         app: str,
@@ -95,7 +94,6 @@ class LinkService:
         self._clock = clock
         self._audit = audit
         self._life = life
-        self._sam = sam
         self._holders = holders
         self._letters = letters
         self._app = app
@@ -164,7 +162,7 @@ class LinkService:
             raise _why_no_check(row, now)
         # 6b. Compare.
         if not same(code, self._life.check_code(row)):
-            raise await self._wrong(row, checks, now)
+            raise await self._wrong(row, checks)
         # 6c. The circle is closed: the computer becomes one of the holder's.
         async with self._database.transaction() as connection:
             if not await self._links.step(connection, row.id, LinkEvent.CHECK_RIGHT, now):
@@ -186,17 +184,16 @@ class LinkService:
 
     async def give_up(self, link: str, jkt: str) -> None:
         """Whoever asked does not want to any more. A link that is over stays as it is. Raises LinkNotFound."""
-        await self._life.kill(await self._own(link, jkt), LinkEvent.GIVE_UP, self._clock.now())
+        await self._life.kill(await self._own(link, jkt), LinkEvent.GIVE_UP)
 
     async def _begin(self, row: LinkRow) -> Begun:
-        # 1. One open link per key: the newest counts, and what the older one was about is withdrawn.
-        forsaken = await self._add(row, _LOCATOR_ATTEMPTS)
-        for document in forsaken:
-            await self._sam.withdraw(document)
+        # 1. One open link per key: the newest counts, and what an older one led to is taken back.
+        for forsaken in await self._add(row, _LOCATOR_ATTEMPTS):
+            await self._life.take_back(await self._own(forsaken, row.jkt))
         return Begun(row.id, _seconds(LINK_LIFE))
 
     async def _add(self, row: LinkRow, attempts: int) -> list[str]:
-        """Write the link down; the documents of links that ended by it."""
+        """Write the link down; the links that ended by it."""
         row = replace(row, locator=frames.new_locator(self._random(frames.LOCATOR_BYTES)))
         limits = [(limit, network(row.address)) for limit in LINKS]
         try:
@@ -246,14 +243,14 @@ class LinkService:
             raise LinkNotFound()
         return row
 
-    async def _wrong(self, row: LinkRow, checks: int, now: datetime) -> LinkIdError:
+    async def _wrong(self, row: LinkRow, checks: int) -> LinkIdError:
         """Write down that a check code was wrong, and end the link if it was the last try."""
         left = MAX_CHECKS - checks
         async with self._database.transaction() as connection:
             self._audit.note(connection, "link.check_wrong", link=row.id, tries_left=left)
         if left:
             return CheckWrong(data={"tries_left": left})
-        await self._life.kill(row, LinkEvent.CHECKS_SPENT, now)
+        await self._life.kill(row, LinkEvent.CHECKS_SPENT)
         return CheckSpent()
 
 

@@ -6,7 +6,7 @@ phone any right to sign. That needs the usage password and the SAM (``decisions.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from foundation.audit import AuditChain
@@ -140,9 +140,9 @@ class PhoneService:
         """
         now = self._clock.now()
         row = await self._pairings.find(pairing, jkt)
-        reason = _why_no_message(row, now)
-        if row is None or reason is not None:
-            raise reason or PairingNotFound()
+        if row is None:
+            raise PairingNotFound()
+        _demand_another_message(row, now)
         expires_at = now + CODE_LIFE
         async with self._database.transaction() as connection:
             await self._spend(connection, row, address, now)
@@ -151,8 +151,7 @@ class PhoneService:
                 raise ResendTooSoon("a rival just sent one", retry_after=1)
             await self._send(connection, row, send=send, expires_at=expires_at)
             self._audit.note(connection, "pairing.resent", pairing=row.id, count=send)
-        renewed = await self._pairings.find(pairing, jkt)
-        return _on_its_way(renewed or row, now)
+        return _on_its_way(replace(row, sends=send, sent_at=now, expires_at=expires_at), now)
 
     async def verify(self, jkt: str, pairing: str, typed: str) -> Paired:
         """The code of the last message, once.
@@ -171,6 +170,7 @@ class PhoneService:
             raise await self._wrong(row)
         # 4c. Consume the code and give the phone its token, together or not at all.
         token = new_token("dvt", self._random)
+        credentials = await self._holders.for_number(row.number)
         async with self._database.transaction() as connection:
             if not await self._pairings.take_code(connection, row, now):
                 raise CodeSpent("a rival consumed it, or another code was sent meanwhile")
@@ -182,12 +182,11 @@ class PhoneService:
                 digest=secret_digest(token.secret),
                 now=now,
             )
+            used = await self._devices.rung_elsewhere(connection, [one.id for one in credentials], device.id)
             self._audit.note(
                 connection, "pairing.verified", pairing=row.id, device=device.id, device_key=jkt, state=device.state
             )
-        credentials = await self._holders.for_number(row.number)
         # 4d. Whoever uses these credentials on another phone already is told: the number may have been stolen.
-        used = await self._devices.rung_elsewhere([one.id for one in credentials], device.id)
         await self._letters.to_holders(used, number_proved_elsewhere(now))
         return Paired(device.id, token.text, credentials)
 
@@ -269,18 +268,17 @@ def _on_its_way(row: PairingRow, now: datetime) -> CodeOnItsWay:
     )
 
 
-def _why_no_message(row: PairingRow | None, now: datetime) -> LinkIdError | None:
-    """Why no other code is sent, or None."""
-    if row is None:
-        return PairingNotFound()
+def _demand_another_message(row: PairingRow, now: datetime) -> None:
+    """Raise unless another message may be sent for this pairing now."""
     if row.state is NumberProof.VERIFIED:
-        return CodeSpent()
+        raise CodeSpent()
     if row.state is NumberProof.DEAD or row.tries >= MAX_TRIES:
-        return TooManyTries()
+        raise TooManyTries()
     if row.sends >= MAX_SENDS:
-        return NoSendsLeft()
+        raise NoSendsLeft()
     wait = resend_at(row.sends, row.sent_at) - now
-    return ResendTooSoon(retry_after=_seconds(wait)) if wait > timedelta(0) else None
+    if wait > timedelta(0):
+        raise ResendTooSoon(retry_after=_seconds(wait))
 
 
 def _why_no_try(row: PairingRow | None, now: datetime) -> LinkIdError:

@@ -84,7 +84,7 @@ class ScanService:
         """5. The SAM says that the phone refused."""
         row = await self._links.by_document(document)
         if row is not None:
-            await self._life.kill(row, LinkEvent.REFUSE, self._clock.now())
+            await self._life.kill(row, LinkEvent.REFUSE)
 
     async def _believed(self, scanned: Frame | TypedCode, now: datetime) -> LinkRow:
         """The link that a frame or typed code was really shown for, about now. Raises CodeNotOurs, FrameExpired."""
@@ -101,8 +101,10 @@ class ScanService:
         return row
 
     async def _claim(self, device: DeviceRow, row: LinkRow, now: datetime) -> LinkRow:
-        """The link, held by this phone. A second phone, while a first is at it, ends it for both: somebody else sees
-        the screen. Raises BindingNotActive, LinkTaken, LinkOver."""
+        """The link, held by this phone. Raises BindingNotActive, LinkTaken, LinkOver.
+
+        A second phone, while a first is at it, ends the link for both: somebody else sees the screen.
+        """
         credentials = [one.credential for one in await self._sam.bindings(device.id) if one.state == "active"]
         if not credentials:
             raise BindingNotActive()
@@ -114,7 +116,7 @@ class ScanService:
         if row.device == device.id and state is Link.CLAIMED:
             return row
         if row.device != device.id and LINK.allows(state, LinkEvent.SECOND_SCAN):
-            await self._life.kill(row, LinkEvent.SECOND_SCAN, now)
+            await self._life.kill(row, LinkEvent.SECOND_SCAN)
             raise LinkTaken()
         raise LinkOver(data={"state": state})
 
@@ -125,14 +127,19 @@ class ScanService:
         try:
             fixed = await self._fix(device, row)
         except LinkIdError:
-            await self._life.kill(row, LinkEvent.NOT_ASKED, now)
+            await self._life.kill(row, LinkEvent.NOT_ASKED)
             raise
         async with self._database.transaction() as connection:
             kept = await self._links.fixed(connection, row.id, device.id, fixed.document, now)
-        if not kept:
-            await self._sam.withdraw(fixed.document)
-            raise LinkOver(data={"state": Link.DEAD})
-        return fixed
+        if kept:
+            return fixed
+        # The link died meanwhile, or the same phone's camera read it twice at once and the other reading was faster.
+        await self._sam.withdraw(fixed.document)
+        row = await self._links.by_token(row.token) or row
+        state = state_at(row.state, row.expires_at, now)
+        if row.document is None or state is not Link.CLAIMED:
+            raise LinkOver(data={"state": state})
+        return await self._sam.statement(row.document, device.id)
 
     async def _fix(self, device: DeviceRow, row: LinkRow) -> FixedDocument:
         if row.purpose is Purpose.IDENTIFY:

@@ -48,10 +48,10 @@ class LinkStore:
         self._database = database
 
     async def end_open(self, connection: Connection, jkt: str) -> list[str]:
-        """End what this key has open; the documents that wait in vain now."""
+        """End what this key has open, expired or not; the links that ended."""
         steps = LINK.steps(LinkEvent.GIVE_UP)
         rows = await connection.fetch(queries.end_open_link, jkt, *steps, LinkEvent.GIVE_UP)
-        return [row["document"] for row in rows if row["document"]]
+        return [row["id"] for row in rows]
 
     async def add(self, connection: Connection, row: LinkRow) -> None:
         """A new link. Violates ``one_open_link_per_locator`` once in some hundred thousand times."""
@@ -113,6 +113,15 @@ class LinkStore:
         sources, targets = LINK.steps(event)
         ends = event if all(LINK.is_final(Link(target)) for target in targets) else None
         return await connection.fetchval(queries.step_link, link, sources, targets, now, ends) is not None
+
+    async def taken_back(self, link: str, now: datetime) -> None:
+        """Nothing of what it led to is left at the SAM."""
+        await self._database.execute(queries.taken_back, link, now)
+
+    async def to_take_back(self, now: datetime, count: int) -> list[LinkRow]:
+        """Links that are over and left something at the SAM."""
+        rows = await self._database.fetch(queries.links_to_take_back, now, count)
+        return [row for row in map(_link, rows) if row is not None]
 
     async def reserve_check(self, link: str, jkt: str, now: datetime) -> int | None:
         """How many check codes were typed with this one; None when no more are taken."""

@@ -146,9 +146,9 @@ class DeviceStore:
         """Ring this phone for this credential from now on; whether that is new."""
         return await connection.fetchval(queries.add_ring, device, credential, now) is not None
 
-    async def rung_elsewhere(self, credentials: Sequence[str], device: str) -> list[str]:
+    async def rung_elsewhere(self, connection: Connection, credentials: Sequence[str], device: str) -> list[str]:
         """Those of these credentials that another active phone is rung for."""
-        rows = await self._database.fetch(queries.rung_elsewhere, list(credentials), device)
+        rows = await connection.fetch(queries.rung_elsewhere, list(credentials), device)
         return [row["credential"] for row in rows]
 
     async def to_ring(self, connection: Connection, credential: str) -> list[str]:

@@ -43,6 +43,7 @@ class Gateway:
     callers: RecordingCallers
     letters: RecordingLetters
     phones: PhoneService
+    life: LinkLife
     links: LinkService
     computers: ComputerService
     bells: BellService
@@ -102,10 +103,8 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             app_host="app.test",
             messages_per_day=messages_per_day,
         )
-        life = LinkLife(gateway_database, audit, key, sam)
-        links = LinkService(
-            gateway_database, clock, audit, life=life, sam=sam, holders=holders, letters=letters, app=APP
-        )
+        life = LinkLife(gateway_database, clock, audit, key, sam)
+        links = LinkService(gateway_database, clock, audit, life=life, holders=holders, letters=letters, app=APP)
         scans = ScanService(gateway_database, clock, audit, life=life, sam=sam, app=APP)
         decisions = DecisionService(
             gateway_database,
@@ -137,6 +136,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             callers,
             letters,
             phones,
+            life,
             links,
             computers,
             bells,

@@ -67,6 +67,19 @@ async def test_twenty_phones_at_once_claim_it_once_at_most(gateway: Gateway) -> 
     assert gateway.sam.associations == set()
 
 
+async def test_a_camera_may_read_twice_at_once(gateway: Gateway) -> None:
+    """Every reading of the phone that holds the link gets the same document."""
+    phone, computer = await gateway.paired(), gateway.computer()
+    await computer.begin()
+    frame = await computer.frame()
+    answers = await asyncio.gather(*(phone.scan(frame) for _ in range(8)))
+    documents = {read_statement(body["statement"]).id for status, body in answers if status == 200}
+
+    assert [status for status, _ in answers] == [200] * 8
+    assert len(documents) == 1
+    assert (await phone.call("GET", "/phone/v1/waiting"))[1]["items"][0]["id"] in documents
+
+
 async def test_the_same_phone_may_scan_twice(gateway: Gateway) -> None:
     """A camera reads a code more than once; the second reading gets the same document."""
     phone, computer = await gateway.paired(), gateway.computer()
@@ -334,6 +347,77 @@ async def test_a_gateway_that_died_after_the_approval_catches_up(gateway: Gatewa
 
     assert first == second
     assert (await computer.look())["state"] == "approved"
+
+
+async def test_an_approved_link_that_nobody_finished_is_swept(gateway: Gateway) -> None:
+    """The holder approved and walked away: five minutes later nothing of it is left at the SAM."""
+    phone, computer = await gateway.paired(), gateway.computer()
+    await computer.begin()
+    await phone.scan_and_approve(await computer.frame())
+
+    assert await gateway.life.sweep() == 0
+    assert len(gateway.sam.associations) == 1
+
+    gateway.clock.advance(LINK_LIFE)
+
+    assert await gateway.life.sweep() == 1
+    assert gateway.sam.associations == set()
+    assert await gateway.life.sweep() == 0
+
+
+async def test_what_could_not_be_taken_back_is_tried_again(gateway: Gateway) -> None:
+    """The SAM was away when the third wrong check code was typed; the sweep comes back to it."""
+    phone, computer = await gateway.paired(), gateway.computer()
+    await computer.begin()
+    check_code = await phone.scan_and_approve(await computer.frame())
+    guess = f"{(int(check_code) + 1) % 1000:03}"
+    await computer.type_check(guess)
+    await computer.type_check(guess)
+    gateway.sam.away = True
+    status, body = await computer.type_check(guess)
+
+    assert (status, body["code"]) == (410, "check_code_spent")
+    assert await gateway.life.sweep() == 1
+
+    gateway.sam.away = False
+
+    assert len(gateway.sam.associations) == 1
+    assert await gateway.life.sweep() == 1
+    assert gateway.sam.associations == set()
+
+
+async def test_finished_and_refused_links_are_never_swept(gateway: Gateway) -> None:
+    """What was associated stays, whatever the clock says."""
+    phone, computer, other = await gateway.paired(), gateway.computer(), gateway.computer()
+    await computer.associate(phone)
+    await other.begin()
+    _, body = await phone.scan(await other.frame())
+    await phone.decide(read_statement(body["statement"]), "refuse:changed-mind")
+    gateway.clock.advance(LINK_LIFE)
+
+    assert await gateway.life.sweep() == 0
+    assert len(gateway.sam.associations) == 1
+
+
+async def test_starting_again_after_the_approval_takes_it_back(gateway: Gateway) -> None:
+    """The computer restarts its program before the check code: the first approval leads nowhere."""
+    phone, computer = await gateway.paired(), gateway.computer()
+    await computer.begin()
+    await phone.scan_and_approve(await computer.frame())
+    await computer.begin()
+
+    assert gateway.sam.associations == set()
+    assert (await computer.look())["state"] == "waiting"
+
+
+async def test_an_expired_link_does_not_bar_its_key(gateway: Gateway) -> None:
+    """Nothing depends on somebody having swept."""
+    computer = gateway.computer()
+    await computer.begin()
+    gateway.clock.advance(LINK_LIFE)
+    await computer.begin()
+
+    assert (await computer.look())["state"] == "waiting"
 
 
 # ---- computers afterwards ----
