@@ -2,15 +2,22 @@
 
 import asyncio
 import os
+import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestServer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from desktop_agent.associate import Ceremony, Wanted, fetch_trust
+from desktop_agent.commands import tls_for
 from desktop_agent.domain.link import LinkState
 from desktop_agent.domain.trust import Trust, read_trust
-from desktop_agent.errors import AgentError, KeychainProblem, NoConnection, NotLinked, UntrustedServer
+from desktop_agent.errors import AgentError, BadCommand, KeychainProblem, NoConnection, NotLinked, UntrustedServer
 from desktop_agent.keychain import FileKeychain
 from desktop_agent.profiles import Profile, Profiles
 from tests.agent.gateway_double import AgentGateway, drop, elsewhere, endless, fault_for_ever, page_of_a_portal
@@ -300,3 +307,56 @@ def test_profile_names_are_names(tmp_path: Path, name: str) -> None:
     """A name never becomes a path."""
     with pytest.raises(AgentError):
         Profiles(tmp_path).folder(name)
+
+
+@pytest.fixture
+def certificate_of_localhost(tmp_path: Path) -> tuple[Path, Path]:
+    """A self-signed https certificate for this machine, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = tmp_path / "tls.crt", tmp_path / "tls.key"
+    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return public, private
+
+
+async def test_https_of_ones_own_network(
+    gateway: AgentGateway, profiles: Profiles, certificate_of_localhost: tuple[Path, Path]
+) -> None:
+    """A certificate nobody vouches for is refused, with what to do; with --ca the whole ceremony runs over https."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate_of_localhost)
+    server = TestServer(gateway.app(), host="localhost", scheme="https")
+    await server.start_server(ssl=context)
+    gateway.roots.app = gateway.roots.gateway = f"https://localhost:{server.port}"
+
+    with pytest.raises(NoConnection, match="não é de confiança") as refused:
+        await fetch_trust(gateway.roots.app, None)
+    assert "--ca" in refused.value.advice
+
+    tls = tls_for(certificate_of_localhost[0])
+    trust = await fetch_trust(gateway.roots.app, tls)
+    view = RecordingAssociation("042")
+    run = Ceremony(profiles, FileKeychain(profiles.home), view, tls=tls, tick=0.005).run(trust, WANTED)
+    await asyncio.gather(run, scan(gateway, view))
+    assert view.done is not None
+    await server.close()
+
+
+def test_authorities_that_are_none(tmp_path: Path) -> None:
+    """--ca with a file that holds no certificate is a mistake of the command line."""
+    (tmp_path / "ca.pem").write_text("isto não é um certificado")
+
+    for name in ("ca.pem", "missing.pem"):
+        with pytest.raises(BadCommand):
+            tls_for(tmp_path / name)
