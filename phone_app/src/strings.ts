@@ -338,6 +338,7 @@ const pt = {
       nickname_needed: "Dê antes um apelido a este celular.",
       number_proof_old: "Faz tempo que você confirmou seu número. Comece de novo e confirme-o por SMS.",
       credential_not_of_phone: "Não encontramos este certificado para o seu número.",
+      certificate_not_active: "Este certificado venceu ou foi revogado. Para usar o Link ID, emita outro.",
       document_not_found: "Este pedido não existe mais ou não é para este celular.",
       binding_not_active: "Este celular ainda não está pronto. Termine antes de vincular o certificado.",
       too_many_guesses: "Muitos códigos errados. Aguarde alguns minutos e tente de novo.",
