@@ -228,8 +228,10 @@ async def test_a_flood_of_pages_is_slowed(world: World) -> None:
     for _ in range(22):
         async with world.client.get(authorize_path(client_id)) as response:
             statuses.append(response.status)
+            told = await response.text()
     assert statuses[:20] == [200] * 20
     assert statuses[20:] == [429, 429]
+    assert "Muitas páginas abertas" in told
     world.clock.advance(61)
     async with world.client.get(authorize_path(client_id)) as response:
         assert response.status == 200

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import jinja2
 from aiohttp import web
 
-from foundation.errors import JsonObject, LinkIdError
+from foundation.errors import JsonObject, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
-from hsm_service.oauth.errors import BadOAuthRequest, RedirectableError, TooManyPages, UnsafeRedirect
+from hsm_service.oauth.errors import BadOAuthRequest, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import redirect_parameters
 from hsm_service.oauth.service.pages import OpenPage, PageService
@@ -28,6 +28,7 @@ CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_RETRY_SECONDS: Final = 30
 _FILES: Final = {
     "page.css": "text/css",
     "authorize.js": "text/javascript",
@@ -87,8 +88,10 @@ class AuthorizePages:
             return self._refused(request, UnsafeRedirect(error.detail))
         try:
             opened = await self._pages.open(parameters, address=client_address(request, self._proxies))
-        except (UnsafeRedirect, TooManyPages) as error:
+        except UnsafeRedirect as error:
             return self._refused(request, error)
+        except (TooMany, Unavailable) as error:
+            return self._busy(request, error)
         except RedirectableError as problem:
             checked = await self._pages.client_address(parameters)
             state = parameters.get("state")
@@ -132,19 +135,28 @@ class AuthorizePages:
             "qr": draw(opened.link.frame) if opened.link.frame else EMPTY,
         }
 
-    def _refused(self, request: web.Request, error: LinkIdError) -> web.Response:
-        busy = isinstance(error, TooManyPages)
-        return self._html(
-            "refused.html",
-            {
-                "heading": "Espere um minuto" if busy else "Este endereço não confere",
-                "message": error.message,
-                "advice": "" if busy else "Se você confia no aplicativo, avise quem cuida dele.",
-                "detail": f"{error.code}: {error.detail or error.summary}",
-                "request_id": request_id(request),
-            },
-            status=429 if busy else 400,
+    def _refused(self, request: web.Request, error: UnsafeRedirect) -> web.Response:
+        advice = (
+            "Por segurança não levamos você a lugar nenhum. Feche esta página. "
+            "Se você confia no aplicativo, avise quem cuida dele."
         )
+        detail = f"{error.code}: {error.detail or error.summary}"
+        return self._told(request, error, "Este endereço não confere", advice, detail, status=400)
+
+    def _busy(self, request: web.Request, error: TooMany | Unavailable) -> web.Response:
+        """A person gets a page also when we cannot go on now."""
+        status = 429 if isinstance(error, TooMany) else 503
+        response = self._told(
+            request, error, "Espere um pouco", "Depois recarregue esta página.", error.code, status=status
+        )
+        response.headers["Retry-After"] = str(error.retry_after or _RETRY_SECONDS)
+        return response
+
+    def _told(
+        self, request: web.Request, error: LinkIdError, heading: str, advice: str, detail: str, *, status: int
+    ) -> web.Response:
+        values: dict[str, object] = {"heading": heading, "message": error.message, "advice": advice, "detail": detail}
+        return self._html("refused.html", {**values, "request_id": request_id(request)}, status=status)
 
     def _html(self, template: str, values: dict[str, object], status: int = 200) -> web.Response:
         text = self._templates.get_template(template).render(assets=self._paths, **values)

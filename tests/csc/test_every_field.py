@@ -1,0 +1,100 @@
+"""Every member of every CSC call, replaced by everything JSON can say: a client's error each time, never ours."""
+
+import json
+from typing import Any
+
+import pytest
+
+from foundation.ids import new_id, new_token
+from tests.csc.test_hostile import sign_body
+from tests.csc.test_one_signature import SHA256, authorize
+from tests.support.signing_world import IN_MODULES_LOOP, World
+
+pytestmark = IN_MODULES_LOOP
+
+NASTY: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    2**63,
+    10**31,
+    "",
+    " ",
+    "a",
+    "\u0000",
+    "\u202e",
+    "'; DROP TABLE signing.requests; --",
+    "{{7*7}}",
+    "../../etc/passwd",
+    "x" * 20_000,
+    "é" * 500,
+    "💥",
+    [],
+    [None],
+    [[]],
+    ["a", 1, {}],
+    {},
+    {"id": "mobile"},
+    {"a": {"b": {"c": []}}},
+    new_id("cred"),
+    new_token("hdl").text,
+    new_token("sad").text,
+    SHA256,
+    "1.2.840.113549.1.1.10",
+    "MEMCAA==",
+]
+OPTIONAL = {
+    "clientData": "x",
+    "lang": "pt-BR",
+    "description": "x",
+    "authData": [{"id": "mobile"}],
+    "certificates": "chain",
+    "certInfo": True,
+    "authInfo": True,
+    "credentialInfo": True,
+    "onlyValid": True,
+    "userID": None,
+    "operationMode": "S",
+    "signAlgoParams": "",
+    "SAD": "sad_x",
+    "handle": "hdl_x",
+    "hash": [],
+    "hashAlgo": SHA256,
+    "numSignatures": 1,
+    "validity_period": 1,
+    "response_uri": "https://evil.test/",
+}
+
+
+def bodies(credential: str) -> dict[str, dict[str, Any]]:
+    """A good body for each method, with every optional member there is."""
+    return {
+        "info": {},
+        "credentials/list": {},
+        "credentials/info": {"credentialID": credential},
+        "credentials/authorize": authorize(credential, "a", signAlgo="1.2.840.113549.1.1.11"),
+        "credentials/authorizeCheck": {"handle": new_token("hdl").text},
+        "signatures/signHash": sign_body(credential, new_token("sad").text, "a"),
+        "linkid/withdraw": {"handle": new_token("hdl").text},
+    }
+
+
+@pytest.mark.parametrize("method", list(bodies("")))
+async def test_every_member_replaced_by_everything(world: World, method: str) -> None:
+    """No member of any call makes the server fail, reach the SAM with nonsense, or answer in another form."""
+    credential = await world.credential()
+    caller = await world.integrator(credential)
+    good = {**OPTIONAL, **bodies(credential)[method]}
+    for name in good:
+        for value in NASTY:
+            status, body = await caller.call("POST", f"/csc/v2/{method}", {**good, name: value})
+            told = f"{method} {name}={json.dumps(value)[:60]}: {status} {body}"
+            assert status in (200, 202, 400, 413, 429), told
+            if status >= 400:
+                assert {"error", "error_description"} <= set(body) <= {"error", "error_description", "linkid"}, told
+                assert len(body["error_description"]) < 200, told
+    for call, _ in world.sam.bodies:
+        assert call != "signatures/sign"
