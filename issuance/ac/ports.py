@@ -51,3 +51,18 @@ class AuthorityKeys(Protocol):
     async def mac(self, message: bytes) -> bytes:
         """HMAC-SHA256 by ``pepper.1``: verifiers, rows that vouch for themselves, salts of what does not exist."""
         ...
+
+
+class KeptList(Protocol):
+    """The newest revocation list of holders' certificates, kept outside the database.
+
+    So a database that was rewritten, or restored from a backup, takes no revocation back.
+    """
+
+    async def read(self) -> bytes | None:
+        """DER; None before the first."""
+        ...
+
+    async def write(self, der: bytes) -> None:
+        """Replace it, whole or not at all."""
+        ...

@@ -25,6 +25,7 @@ from hsm_service.hsm.faults import HsmUnavailable
 from issuance.ac.adapters.hsm import HsmAuthorityKeys
 from issuance.ac.adapters.pins import FilePins
 from issuance.ac.service.emission import EmissionService
+from issuance.ac.service.files import FileList
 from issuance.ac.service.founding import Chain, found
 from issuance.ac.service.issuing import IssuingService
 from issuance.ac.service.orders import OrderService
@@ -113,6 +114,7 @@ async def serving_ac(
             chain,
             settings.authority,
             settings.pki_folder,
+            FileList(settings.pki_folder / "issuing.crl"),
             crl_life=settings.crl_life,
             crl_every=settings.crl_every,
             ocsp_life=settings.ocsp_life,
@@ -127,6 +129,7 @@ async def serving_ac(
             RevocationService(database, keys, pins, audit, clock, publisher),
             publisher,
         )
+        await publisher.open()
         await publisher.keep_fresh()
         server = await serve_private(
             calls.app(),

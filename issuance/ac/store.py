@@ -149,11 +149,14 @@ class AcStore:
         until: datetime | None = await self._database.fetchval(queries.locked_until, protocol)
         return until
 
+    async def forget_tries(self, protocol: str) -> None:
+        """The right answer was given."""
+        await self._database.execute(queries.forget_tries, protocol)
+
     async def set_identified(
         self, connection: Connection, emission: Emission, *, answer: bytes, mac: bytes, term: Document, now: datetime
     ) -> bool:
         """False when a rival was first, or the time is over."""
-        await connection.execute(queries.forget_tries, emission.protocol)
         found = await connection.fetchval(queries.set_identified, emission.id, answer, mac, term.data, now)
         return found is not None
 

@@ -225,6 +225,23 @@ async def test_a_proof_to_a_key_that_is_not_ours(world: World) -> None:
     assert (await wrong(world)).data == {"tries_left": 4}
 
 
+async def test_the_transport_key_is_rotated(world: World) -> None:
+    """The one before answers for ten minutes more; then the page is told, and a new visit has the new one."""
+    await world.operator.place(world.now)
+    keys = HsmAuthorityKeys(world.ac.hsm, world.clock)
+    old = await keys.transport_key()
+    epk = public_of(new_p256())
+    await world.ac.hsm.add_transport_key(world.now)
+    new = await keys.transport_key()
+    assert new != old
+    world.clock.advance(600)
+    assert await keys.shared_point(old.jkt, epk) != await keys.shared_point(new.jkt, epk)
+    world.clock.advance(1)
+    with pytest.raises(TransportKeyRetired):
+        await keys.shared_point(old.jkt, epk)
+    assert len(await keys.shared_point(new.jkt, epk)) == 32
+
+
 async def test_a_lost_answer_to_identify(world: World) -> None:
     """The same answer again costs no try; a fresh one is counted, and gets the same term."""
     await world.operator.place(world.now)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,7 +17,7 @@ from foundation.encoding import b64u, unb64u
 from foundation.errors import JsonValue
 from hsm_service.hsm.faults import HsmUnavailable
 from issuance.ac.domain.authority import OCSP_RENEW_BEFORE
-from issuance.ac.domain.publication import next_crl_number
+from issuance.ac.domain.publication import BadKeptList, next_crl_number
 from issuance.ac.process import initialise_authority, serving_ac
 from issuance.ac.service.founding import AuthorityMismatch
 from issuance.errors import CertificateUnknown
@@ -198,6 +199,55 @@ def number(crl: x509.CertificateRevocationList) -> int:
     return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
 
 
+async def test_nobody_takes_a_revocation_back(world: World, reader: Reader) -> None:
+    """A row rewritten or deleted, or a backup restored: OCSP and the next list say revoked all the same."""
+    leaf, issuing, _ = await issued(world)
+    other, _, _ = await issued(world, "1000000002")
+    await world.operator.revoke(world.now, protocol=PROTOCOL, reason="keyCompromise")
+    await world.operator.revoke(world.now, protocol="1000000002", reason="superseded")
+    connection = await asyncpg.connect(world.database.dsn())
+    try:
+        await connection.execute(
+            "UPDATE ac.certificates SET revoked_at = NULL, reason = NULL WHERE serial = $1", f"{leaf.serial_number:x}"
+        )
+        await connection.execute("DELETE FROM ac.certificates WHERE serial = $1", f"{other.serial_number:x}")
+        await connection.execute("DELETE FROM ac.crls")
+    finally:
+        await connection.close()
+    before = number(x509.load_der_x509_crl((world.settings.pki_folder / "issuing.crl").read_bytes()))
+    await world.ac.server.close()
+    async with serving_ac(world.settings, world.clock) as again:
+        for certificate in (leaf, other):
+            assert await reader.status(certificate, issuing) is STATUS.REVOKED
+        world.clock.advance(timedelta(hours=6))
+        await again.publisher.keep_fresh()
+        after = await reader.crl()
+    assert number(after) > before
+    assert {entry.serial_number for entry in after} == {leaf.serial_number, other.serial_number}
+
+
+async def test_a_list_leaves_out_what_ended_by_itself(world: World, reader: Reader) -> None:
+    """After its last day a certificate needs no revocation: the list does not grow for ever."""
+    await issued(world)
+    await world.operator.revoke(world.now, protocol=PROTOCOL, reason="superseded")
+    assert len(list(await reader.crl())) == 1
+    world.clock.advance(timedelta(days=1096))
+    await world.ac.publisher.keep_fresh()
+    assert len(list(await reader.crl())) == 0
+
+
+async def test_a_kept_list_that_is_not_ours_stops_us(world: World) -> None:
+    """Rubbish, or a list by another key, in place of the kept one: nothing is published until somebody looks."""
+    kept = world.settings.pki_folder / "issuing.crl"
+    root = await world.client.call("pki/root.crl")
+    await world.ac.server.close()
+    for content in (b"rubbish", unb64u(str(root["body"]), max_len=1 << 16)):
+        kept.write_bytes(content)
+        with pytest.raises(BadKeptList):
+            async with serving_ac(world.settings, world.clock):
+                pass
+
+
 # --- OCSP -------------------------------------------------------------------------------------------------------------
 
 
@@ -362,7 +412,7 @@ async def test_a_revocation_counts_when_the_list_cannot_be_made(
 async def test_the_authority_is_made_once(world: World) -> None:
     """Running it again keeps every certificate."""
     before = {file.name: file.read_bytes() for file in world.settings.pki_folder.iterdir()}
-    assert set(before) == {"root.crt", "issuing.crt", "ocsp.crt", "chain.p7b"}
+    assert set(before) == {"root.crt", "issuing.crt", "ocsp.crt", "chain.p7b", "issuing.crl"}
     await initialise_authority(world.settings, world.clock)
     assert {file.name: file.read_bytes() for file in world.settings.pki_folder.iterdir()} == before
 

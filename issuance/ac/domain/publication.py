@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 
-from foundation.errors import BadInput
+from foundation.errors import BadInput, Internal
 from issuance.ac.domain.authority import authority_key_identifier
 
 MAX_NONCE: Final = 128
@@ -33,6 +33,12 @@ class BadOcspRequest(BadInput):
     """Not an OCSP request that can be answered; the answer says ``malformedRequest``."""
 
     code = "bad_ocsp_request"
+
+
+class BadKeptList(Internal):
+    """The list kept outside the database is not one of this authority: nothing is published until somebody looks."""
+
+    code = "bad_kept_list"
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,22 @@ def revocation_list(
             entry = entry.add_extension(x509.CRLReason(_REASONS[line.reason]), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
     return builder
+
+
+def lines_of(der: bytes, issuer: x509.Certificate) -> tuple[int, dict[int, RevokedLine]]:
+    """Number and entries (by serial) of a list that this issuer signed. Raises BadKeptList."""
+    key = issuer.public_key()
+    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+    try:
+        crl = x509.load_der_x509_crl(der)
+        number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        good = crl.is_signature_valid(key)
+    except (ValueError, x509.ExtensionNotFound) as cause:
+        raise BadKeptList("not a revocation list") from cause
+    if not good:
+        raise BadKeptList("not signed by the issuing authority")
+    entries = [RevokedLine(entry.serial_number, entry.revocation_date_utc, _reason(entry)) for entry in crl]
+    return number, {entry.serial: entry for entry in entries}
 
 
 def read_ocsp_request(der: bytes) -> Asked:
@@ -145,6 +167,14 @@ def _status(status: Status | None) -> ocsp.OCSPCertStatus:
     if status is None:
         return ocsp.OCSPCertStatus.UNKNOWN
     return ocsp.OCSPCertStatus.GOOD if status.revoked is None else ocsp.OCSPCertStatus.REVOKED
+
+
+def _reason(entry: x509.RevokedCertificate) -> str:
+    try:
+        flag = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        return "unspecified"
+    return next((name for name, known in _REASONS.items() if known is flag), "unspecified")
 
 
 def _nonce(extensions: x509.Extensions) -> bytes | None:

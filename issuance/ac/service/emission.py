@@ -143,6 +143,7 @@ class EmissionService:
             if tries_left == 0:
                 raise EmissionLocked(retry_after=int(LOCKED_FOR.total_seconds()))
             raise EmissionRefused(data={"tries_left": tries_left})
+        await self._store.forget_tries(emission.protocol)
         return await self._identified(emission, order, digest)
 
     async def agree(self, emission_id: str, decision: object, signature: object) -> JsonObject:

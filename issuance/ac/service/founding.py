@@ -5,9 +5,7 @@ that does not belong to the key in the slot stops us instead of being overwritte
 """
 
 import asyncio
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +27,7 @@ from issuance.ac.domain.authority import (
 )
 from issuance.ac.domain.certificate import new_serial, spki_of
 from issuance.ac.ports import AuthorityKey, AuthorityKeys
+from issuance.ac.service.files import replace_file
 from issuance.errors import AuthorityNotReady
 
 _ROOT: Final = "root.crt"
@@ -114,14 +113,4 @@ async def _existing(file: Path, key: rsa.RSAPublicKey) -> x509.Certificate | Non
 
 
 async def _write(file: Path, content: bytes) -> None:
-    await asyncio.to_thread(_replace, file, content)
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """All or nothing, also when the machine stops in between."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as partial:
-        partial.write(content)
-        partial.flush()
-        os.fsync(partial.fileno())
-        os.fchmod(partial.fileno(), 0o644)
-    os.replace(partial.name, file)
+    await asyncio.to_thread(replace_file, file, content)

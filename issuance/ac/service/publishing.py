@@ -1,5 +1,6 @@
 """What the public reads: certificates, revocation lists, OCSP. All of it is signed: whoever relays is not trusted."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.ids import digest_text
+from foundation.logs import get_logger
 from issuance.ac.domain.authority import OCSP_RENEW_BEFORE, Authority
 from issuance.ac.domain.certificate import serial_text
 from issuance.ac.domain.publication import (
@@ -20,13 +22,14 @@ from issuance.ac.domain.publication import (
     RevokedLine,
     Status,
     is_about,
+    lines_of,
     next_crl_number,
     ocsp_answer,
     read_ocsp_request,
     refused,
     revocation_list,
 )
-from issuance.ac.ports import AuthorityKeys
+from issuance.ac.ports import AuthorityKeys, KeptList
 from issuance.ac.service.founding import Chain, found
 from issuance.ac.store import AcStore, StoredCrl
 
@@ -38,6 +41,8 @@ CRL_MAX_AGE: Final = 300
 """Seconds a relay may keep a list: a revocation shows there at latest after five minutes."""
 CERTIFICATE_MAX_AGE: Final = 86_400
 OCSP_MAX_AGE: Final = 60
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Publisher:
         chain: Chain,
         authority: Authority,
         folder: Path,
+        kept: KeptList,
         *,
         crl_life: timedelta,
         crl_every: timedelta,
@@ -75,9 +81,19 @@ class Publisher:
         self._chain = chain
         self._authority = authority
         self._folder = folder
+        self._kept = kept
+        self._known: dict[int, RevokedLine] = {}
+        self._known_number = 0
+        self._keeping = asyncio.Lock()
         self._crl_life = crl_life
         self._crl_every = crl_every
         self._ocsp_life = ocsp_life
+
+    async def open(self) -> None:
+        """Read the list kept outside the database; once, before anything is published. Raises BadKeptList."""
+        der = await self._kept.read()
+        if der is not None:
+            self._known_number, self._known = lines_of(der, self._chain.issuing)
 
     # --- certificates and lists ---
 
@@ -109,9 +125,12 @@ class Publisher:
             revocations = await self._store.count_revocations(connection) if which == "issuing" else 0
             if only_if_due and newest is not None and not self._due(newest, which, revocations, now):
                 return newest
-            crl = await self._make_crl(connection, which, next_crl_number(last, now), revocations, now)
+            number = next_crl_number(max(last, self._known_number), now)
+            crl = await self._make_crl(connection, which, number, revocations, now)
             await self._store.add_crl(connection, which, crl)
             self._audit.note(connection, "crl.published", issuer=which, crl=digest_text(crl.der))
+        if which == "issuing":
+            await self._keep(crl)
         return crl
 
     async def keep_fresh(self) -> None:
@@ -146,11 +165,11 @@ class Publisher:
         if serial == self._chain.ocsp.serial_number:
             return Status(None)
         stored = await self._store.certificate(serial_text(serial)) if 0 < serial < 1 << 160 else None
-        if stored is None or stored.state == "intended":
-            return None
-        if stored.revoked_at is None or stored.reason is None:
-            return Status(None)
-        return Status(RevokedLine(serial, stored.revoked_at, stored.reason))
+        if stored is not None and stored.revoked_at is not None and stored.reason is not None:
+            return Status(RevokedLine(serial, stored.revoked_at, stored.reason))
+        if serial in self._known:  # the rows do not say so (any more), the list we signed does
+            return Status(self._known[serial])
+        return None if stored is None or stored.state == "intended" else Status(None)
 
     def _due(self, newest: StoredCrl, which: Issuer, revocations: int, now: datetime) -> bool:
         every = self._crl_every if which == "issuing" else ROOT_CRL_LIFE / 3
@@ -163,11 +182,31 @@ class Publisher:
         life = self._crl_life if which == "issuing" else ROOT_CRL_LIFE
         lines: list[RevokedLine] = []
         if which == "issuing":
-            revoked = await self._store.revoked(connection, now)
-            lines = [RevokedLine(line.serial, line.at, line.reason) for line in revoked]
+            lines = await self._revocations(connection, now)
         builder = revocation_list(issuer, number, lines, now=now, life=life)
         made = await self._keys.sign_crl(builder, key)
         return StoredCrl(number, now, now + life, revocations, made.public_bytes(Encoding.DER))
+
+    async def _keep(self, crl: StoredCrl) -> None:
+        """Outside the database, after the commit; of several that were made at once the newest stays."""
+        async with self._keeping:
+            if crl.number > self._known_number:
+                self._known_number, self._known = lines_of(crl.der, self._chain.issuing)
+                await self._kept.write(crl.der)
+
+    async def _revocations(self, connection: Connection, now: datetime) -> list[RevokedLine]:
+        """What the rows say, and what the list we signed before says and the rows do not: nobody is un-revoked."""
+        lines = [RevokedLine(line.serial, line.at, line.reason) for line in await self._store.revoked(connection, now)]
+        said = {line.serial for line in lines}
+        for serial, line in self._known.items():
+            if serial in said:
+                continue
+            stored = await self._store.certificate(serial_text(serial))
+            if stored is not None and stored.revoked_at is not None and stored.span.end <= now:
+                continue  # it ended by itself: RFC 5280 section 3.3 lets it leave the list
+            _log.error("revocation_not_in_the_database", serial=serial_text(serial))
+            lines.append(line)
+        return lines
 
     def _issuer(self, which: Issuer) -> tuple[x509.Certificate, Literal["ca-root", "ca-issuing"]]:
         return (self._chain.root, "ca-root") if which == "root" else (self._chain.issuing, "ca-issuing")
