@@ -1,7 +1,9 @@
 """The two ceremonies from end to end, through HTTP."""
 
-from tests.pairing.conftest import Gateway
-from tests.pairing.people import COMPANYS, MARIA, MARIAS, read_statement
+from foundation.clock import FixedClock
+from tests.pairing.conftest import Gateway, MakeGateway
+from tests.pairing.people import COMPANYS, CREDENTIALS, MARIA, MARIAS, read_statement
+from tests.support.sam_double import SamDouble
 
 
 async def test_a_phone_is_paired_by_number_code_nickname_password_and_test(gateway: Gateway) -> None:
@@ -92,3 +94,32 @@ async def test_a_computer_is_associated_by_frame_approval_and_check_code(gateway
     found = await gateway.computers.find(body["computer"])
     assert found is not None
     assert (found.jkt, found.credentials) == (computer.key.jkt, (MARIAS,))
+
+
+async def test_two_gateways_are_one(make_gateway: MakeGateway, clock: FixedClock) -> None:
+    """A ceremony may go through any gateway at every step: the computer at one, the phone at another."""
+    sam = SamDouble(clock, {one.id: one.subject for one in CREDENTIALS})
+    left, right = await make_gateway(sam=sam), await make_gateway(sam=sam)
+    phone, computer = left.phone(), left.computer()
+    pairing = await phone.give_number()
+    phone.client = right.client
+    status, _ = await phone.type_code(pairing, left.sms.last_code(MARIA))
+
+    assert status == 201
+
+    await phone.name("Celular da Maria")
+    _, body = await phone.call("POST", "/phone/v1/bindings", {"credential": MARIAS})
+    phone.client = left.client
+    _, body = await phone.decide(read_statement(body["statement"]), proof="right")
+    phone.client = right.client
+    await phone.decide(await phone.fetch(body["next"]["document"]))
+
+    await computer.begin()
+    computer.client = right.client
+    frame = await computer.frame()
+    check_code = await phone.scan_and_approve(frame)
+    computer.client = left.client
+    status, body = await computer.type_check(check_code)
+
+    assert status == 200
+    assert (await right.computers.find(body["computer"])) is not None
