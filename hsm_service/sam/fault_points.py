@@ -1,8 +1,8 @@
 """Places where a test lets the process die, or stand still, exactly between two steps. Production has none.
 
-A test names a folder in the settings (development only) and puts files into it: ``7e.die`` ends the process there, as by
-kill -9; ``7e.hold`` makes it stand still there, so that the test can kill somebody else (the database, the gateway), until
-the file is taken away. Whoever stands still says so by ``7e.reached``.
+A test names a folder in the settings (development only) and puts files into it: ``7e.die`` ends the process there, as
+by kill -9; ``7e.hold`` makes it stand still there, so that the test can kill somebody else (the database, the gateway),
+until the file is taken away. Whoever stands still says so by ``7e.reached``.
 """
 
 import os

@@ -1,9 +1,8 @@
 """What this process remembers against whoever writes to the database behind its back.
 
-Rows can be turned back to an earlier state that once was genuine. So the process itself remembers, while it matters
-(and learns again from the audit when it starts: ``recall``), which documents were decided, which activations gave
-signatures and which, and who was frozen. It is a second lock beside the guarded states of the database, which alone
-works across processes and restarts.
+Beside the ranks of rows (``rows``): which signatures an activation gave, and who was frozen, since rows that are
+deleted have no rank. Learnt again from the audit when the process starts (``recall``). It is a second lock beside the
+guarded states of the database, which alone works across processes and restarts.
 """
 
 import hashlib
@@ -27,19 +26,8 @@ class Memory:
     """Bounded; forgets the oldest."""
 
     def __init__(self) -> None:
-        self._decided: OrderedDict[str, None] = OrderedDict()
         self._released: OrderedDict[str, str] = OrderedDict()
         self._frozen: set[tuple[str, str]] = set()
-
-    def decide(self, document: str) -> None:
-        """A decision about the document was committed."""
-        self._decided[document] = None
-        if len(self._decided) > _REMEMBERED:
-            self._decided.popitem(last=False)
-
-    def decided(self, document: str) -> bool:
-        """Whether this process saw it decided, whatever the row says."""
-        return document in self._decided
 
     def release(self, activation: str, signatures: str) -> None:
         """Signatures of an activation were stored; ``signatures`` is ``name_of`` them."""

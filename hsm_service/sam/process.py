@@ -43,6 +43,7 @@ from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.memory import Memory
+from hsm_service.sam.recall import recall
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys
 from hsm_service.sam.rows import Alarm, RowSeals
 from hsm_service.sam.settings import SamSettings
@@ -115,7 +116,7 @@ async def build_sam(
     roots = Roots(hsm, await hsm.root())
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
-    watch = Watch(audit, hsm, database, clock, memory)
+    watch = Watch(audit, hsm, clock, lambda now: recall(database, memory, seals, now))
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, documents_store = AssociationStore(seals), DocumentStore(seals, alarm)
     activation_store = ActivationStore(seals, documents_store, alarm)
@@ -129,7 +130,7 @@ async def build_sam(
     rooms = Rooms(
         emission=Emission(
             database=database, audit=audit, clock=clock, hsm=hsm, documents=documents, store=documents_store,
-            credentials=credentials, custody=custody, proofs=proofs, roots=roots, memory=memory, kek=versions.kek,
+            credentials=credentials, custody=custody, proofs=proofs, roots=roots, kek=versions.kek,
             pepper=versions.pepper, random=random,
         ),
         credentials=Credentials(database, audit, clock, credentials, pins.root_certificate, pins.ac_roots),

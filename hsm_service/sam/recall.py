@@ -14,7 +14,15 @@ from foundation.audit import DatabaseRolledBack
 from foundation.database import Database
 from foundation.encoding import JsonValue, strict_json
 from foundation.queries import Queries
+from hsm_service.sam.associations.domain import State as AssociationState
+from hsm_service.sam.associations.store import TABLE as ASSOCIATIONS
+from hsm_service.sam.bindings.domain import State as BindingState
+from hsm_service.sam.bindings.store import TABLE as BINDINGS
+from hsm_service.sam.credentials.domain import State as CredentialState
+from hsm_service.sam.credentials.store import TABLE as CREDENTIALS
+from hsm_service.sam.documents.store import TABLE as DOCUMENTS
 from hsm_service.sam.memory import Memory
+from hsm_service.sam.rows import RowSeals
 
 queries = Queries.load("hsm_service.sam")
 
@@ -22,8 +30,8 @@ WINDOW: Final = timedelta(minutes=15)
 _MAX_LINE: Final = 8192
 
 
-async def recall(database: Database, memory: Memory, now: datetime) -> int:
-    """Fill the memory from the chains of all SAMs. Returns how many lines were read.
+async def recall(database: Database, memory: Memory, seals: RowSeals, now: datetime) -> int:
+    """Fill memory and ranks from the chains of all SAMs. Returns how many lines were read.
 
     Raises DatabaseRolledBack when the lines do not link up: somebody took lines out or changed them.
     """
@@ -37,7 +45,7 @@ async def recall(database: Database, memory: Memory, now: datetime) -> int:
             if previous is not None and previous[0] == row["chain"] and previous[1] != _prev(said):
                 raise DatabaseRolledBack(f"audit chain {row['chain']}: line {row['seq']} does not follow")
             previous = (row["chain"], row["hash"])
-            _learn(memory, said)
+            _learn(memory, seals, said)
             count += 1
     return count
 
@@ -47,18 +55,24 @@ def _prev(said: dict[str, JsonValue]) -> bytes:
     return bytes.fromhex(value) if isinstance(value, str) else b""
 
 
-def _learn(memory: Memory, said: dict[str, JsonValue]) -> None:
+def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
     def text(name: str) -> str:
         return str(said.get(name, ""))
 
     match said.get("event"):
         case "document.approved" | "document.refused" | "credential.bound":
-            memory.decide(text("document"))
+            seals.remember(DOCUMENTS, text("document"), 1)
         case "signatures.made":
             memory.release(text("activation"), text("signatures"))
         case "caller.frozen":
             memory.freeze(text("credential"), f"{text('kind')}:{text('caller')}")
         case "caller.unfrozen":
             memory.thaw(text("credential"), f"{text('kind')}:{text('caller')}")
+        case "binding.ended":
+            seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
+        case "association.ended":
+            seals.remember(ASSOCIATIONS, text("association"), len(AssociationState) - 1)
+        case "credential.revoked":
+            seals.remember(CREDENTIALS, text("credential"), len(CredentialState) - 1)
         case _:
             pass

@@ -146,18 +146,19 @@ class RowSeals:
         if known is not None and row.rank < known.rank and known.raised <= since:
             await self._alarm.raise_("row.turned_back", table, row.id)
             return False
-        self._remember(table, row.id, row.rank)
+        self.remember(table, row.id, row.rank)
         return True
 
     def advanced(self, connection: Connection, table: str, row: Row) -> None:
         """This transaction writes the row in this state: remember its rank once it is committed."""
 
         async def remember() -> None:
-            self._remember(table, row.id, row.rank)
+            self.remember(table, row.id, row.rank)
 
         connection.after_commit(remember)
 
-    def _remember(self, table: str, row: str, rank: int) -> None:
+    def remember(self, table: str, row: str, rank: int) -> None:
+        """A row has come this far, as somebody trustworthy says."""
         key = (table, row)
         known = self._ranks.get(key)
         if known is None or rank > known.rank:

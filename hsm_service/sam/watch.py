@@ -1,14 +1,17 @@
 """When the SAM refuses all work: the database is behind what this process knows outside it, or the HSM is not ready."""
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
 from foundation.audit import AuditChain, DatabaseRolledBack
 from foundation.clock import Clock
-from foundation.database import Database
 from foundation.errors import LinkIdError
 from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.errors import WorkRefused
-from hsm_service.sam.memory import Memory
-from hsm_service.sam.recall import recall
+
+Learn = Callable[[datetime], Awaitable[object]]
+"""Learns the last minutes from the audit; see ``recall``."""
 
 _log = get_logger(__name__)
 
@@ -16,8 +19,8 @@ _log = get_logger(__name__)
 class Watch:
     """Asked before every call that acts. Closed until ``look`` found everything in order once."""
 
-    def __init__(self, audit: AuditChain, hsm: Hsm, database: Database, clock: Clock, memory: Memory) -> None:
-        self._audit, self._hsm, self._database, self._clock, self._memory = audit, hsm, database, clock, memory
+    def __init__(self, audit: AuditChain, hsm: Hsm, clock: Clock, learn: Learn) -> None:
+        self._audit, self._hsm, self._clock, self._learn = audit, hsm, clock, learn
         self._stopped: LinkIdError | None = WorkRefused("not looked yet")
 
     async def look(self) -> None:
@@ -27,7 +30,7 @@ class Watch:
         """
         try:
             await self._audit.check_not_behind()
-            await recall(self._database, self._memory, self._clock.now())
+            await self._learn(self._clock.now())
         except DatabaseRolledBack as error:
             _log.error("database_rolled_back", detail=error.detail)
             self._stopped = error

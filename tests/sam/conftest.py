@@ -42,7 +42,7 @@ async def hsm(hsm_settings: HsmSettings) -> AsyncIterator[Hsm]:
 @pytest.fixture
 async def world(hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path) -> AsyncIterator[World]:
     """A SAM that works."""
-    made, close = await open_world(hsm, database, tmp_path / "sam-0.head", FixedClock(START), authority)
+    made = await open_world(hsm, database, tmp_path / "sam-0.head", FixedClock(START), authority)
     await made.sam.watch.look()
     yield made
-    await close()
+    await made.close()

@@ -7,7 +7,6 @@ docs/protocol.md with `protocol` for the bytes (which tests/protocol holds again
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -166,6 +165,7 @@ class World:
     def __init__(self, sam: Sam, authority: Authority, clock: FixedClock, database: TestDatabase, head: Path) -> None:
         self.sam, self.authority, self.clock, self.database, self.head = sam, authority, clock, database, head
         self.roots: dict[str, P256Key] = {}
+        self._attacker: asyncpg.Connection[Any] | None = None
         self.integrator = {"kind": "integrator", "id": new_id("cli"), "name": "Cartório Exemplo"}
 
     async def call(self, name: str, **body: Any) -> dict[str, Any]:
@@ -271,13 +271,17 @@ class World:
 
     async def sql(self, statement: str, *args: Any) -> list[Any]:
         """As the superuser: no grant and no trigger stops it."""
-        connection = await asyncpg.connect(self.database.dsn())
-        try:
-            await connection.execute("SET session_replication_role = replica")
-            rows: list[Any] = await connection.fetch(statement, *args)
-            return rows
-        finally:
-            await connection.close()
+        if self._attacker is None:
+            self._attacker = await asyncpg.connect(self.database.dsn())
+            await self._attacker.execute("SET session_replication_role = replica")
+        rows: list[Any] = await self._attacker.fetch(statement, *args)
+        return rows
+
+    async def close(self) -> None:
+        """Everything that was opened."""
+        if self._attacker is not None:
+            await self._attacker.close()
+        await self.sam.database.close()
 
     async def events(self) -> list[str]:
         """What the audit says, in order."""
@@ -287,8 +291,8 @@ class World:
 
 async def open_world(
     hsm: Hsm, database: TestDatabase, head: Path, clock: FixedClock, authority: Authority, **parts: Any
-) -> tuple[World, Callable[[], Any]]:
-    """A SAM over these, and how to close it."""
+) -> World:
+    """A SAM over these; to be closed."""
     pool = await open_pool(database.dsn("linkid_sam"), max_size=20)
     opened = Database(pool)
     audit = AuditChain(opened, "sam-0", clock, head)
@@ -296,7 +300,7 @@ async def open_world(
     world = World(sam, authority, clock, database, head)
     root = await hsm.root()
     world.roots = {root.jkt: root}
-    return world, opened.close
+    return world
 
 
 def digest(text: str) -> bytes:

@@ -29,5 +29,5 @@ class Associations:
             async with self._database.transaction() as connection:
                 if await self._store.end(connection, association):
                     self._audit.note(
-                        connection, "association.ended", computer=computer, credential=association.credential
+                        connection, "association.ended", association=association.id, credential=association.credential
                     )

@@ -236,13 +236,8 @@ class Decisions:
 
     async def _consume(self, connection: Connection, fixed: Fixed, state: State) -> None:
         """The guarded UPDATE: of two rivals one goes on. Raises DocumentDecided."""
-        if not await self._store.decide(connection, fixed.id, state):
+        if not await self._store.decide(connection, fixed, state):
             raise DocumentDecided(fixed.id)
-
-        async def remember() -> None:
-            self._memory.decide(fixed.id)
-
-        connection.after_commit(remember)
 
     async def _forgive(self, attempt: Attempt) -> None:
         """The password was right, only somebody else had decided meanwhile."""

@@ -227,9 +227,7 @@ class Documents:
         credentials = [binding.credential for binding in bound]
         found = await self._store.waiting_for_device(self._database, device, credentials, self._clock.now())
         return [
-            Stated(fixed, await self._state(fixed.document))
-            for fixed in found
-            if self._undecided(fixed) and await self._may_decide(fixed, device)
+            Stated(fixed, await self._state(fixed.document)) for fixed in found if await self._may_decide(fixed, device)
         ]
 
     async def withdraw(self, id_: str) -> None:
@@ -238,12 +236,12 @@ class Documents:
         if fixed.document.type == "emission-key":
             raise DocumentUnknown(id_)
         async with self._database.transaction() as connection:
-            if await self._store.decide(connection, id_, State.WITHDRAWN):
+            if await self._store.decide(connection, fixed, State.WITHDRAWN):
                 self._audit.note(connection, "document.withdrawn", document=id_)
 
     def demand_undecided(self, fixed: Fixed) -> None:
         """Step 7a, after the row's MAC. Raises DocumentDecided, DocumentExpired."""
-        if fixed.state not in (State.WAITING, State.EXPIRED) or self._memory.decided(fixed.id):
+        if fixed.state not in (State.WAITING, State.EXPIRED):
             raise DocumentDecided(fixed.state)
         if fixed.state is State.EXPIRED or fixed.expired(self._clock.now()):
             raise DocumentExpired(fixed.id)
@@ -335,6 +333,3 @@ class Documents:
         if fixed.document.type == "sign":
             return any(binding.credential == fixed.credential for binding in await self._bound(device))
         return fixed.device == device
-
-    def _undecided(self, fixed: Fixed) -> bool:
-        return fixed.state is State.WAITING and not self._memory.decided(fixed.id)

@@ -1,6 +1,7 @@
 """Rows of ``sam.documents`` and ``sam.freezes``; only documents whose MAC holds come out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from foundation.database import Connection, Record
@@ -50,9 +51,12 @@ class DocumentStore:
             fixed.device, fixed.caller, now, fixed.expires_at, mac,
         )  # fmt: skip
 
-    async def decide(self, connection: Connection, id_: str, state: State) -> bool:
+    async def decide(self, connection: Connection, fixed: Fixed, state: State) -> bool:
         """The guarded UPDATE: True for exactly one caller."""
-        return await connection.fetchval(queries.decide, id_, state.value) is True
+        if await connection.fetchval(queries.decide, fixed.id, state.value) is not True:
+            return False
+        self._seals.advanced(connection, TABLE, replace(fixed, state=state))
+        return True
 
 
 def _read(row: Record) -> Fixed | None:

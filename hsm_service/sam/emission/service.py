@@ -29,7 +29,6 @@ from hsm_service.sam.documents.domain import State as DocumentState
 from hsm_service.sam.documents.service import Documents, Stated
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import DocumentUnknown, EmissionConflict
-from hsm_service.sam.memory import Memory
 from hsm_service.sam.roots import Proofs, Roots
 from protocol.algorithms import KeyAlgorithm
 from protocol.decisions import Decision
@@ -59,14 +58,13 @@ class Emission:
         custody: Custody,
         proofs: Proofs,
         roots: Roots,
-        memory: Memory,
         kek: int,
         pepper: int,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._database, self._audit, self._clock, self._hsm = database, audit, clock, hsm
         self._documents, self._store, self._credentials = documents, store, credentials
-        self._custody, self._proofs, self._roots, self._memory = custody, proofs, roots, memory
+        self._custody, self._proofs, self._roots = custody, proofs, roots
         self._kek, self._pepper, self._random = kek, pepper, random
 
     async def prepare(self, emission: str, key: str, key_algorithm: KeyAlgorithm) -> Stated:
@@ -145,7 +143,7 @@ class Emission:
 
     async def _refuse(self, fixed: Fixed, decision: Decision, signer: P256Key) -> None:
         async with self._database.transaction() as connection:
-            if not await self._store.decide(connection, fixed.id, DocumentState.REFUSED):
+            if not await self._store.decide(connection, fixed, DocumentState.REFUSED):
                 raise DocumentDecided(fixed.id)
             await evidence.add(connection, fixed.document, decision, signer, None, self._clock.now())
             self._audit.note(connection, "document.refused", document=fixed.id, signer=signer.jkt)
@@ -162,7 +160,7 @@ class Emission:
         )
         born = credential.with_key(made.spki, bound, request, made.kek, self._pepper)
         async with self._database.transaction() as connection:  # 8
-            if not await self._store.decide(connection, fixed.id, DocumentState.APPROVED):
+            if not await self._store.decide(connection, fixed, DocumentState.APPROVED):
                 raise DocumentDecided(fixed.id)
             if not await self._credentials.change(connection, State.PREPARED, born):
                 raise EmissionConflict("the emission has its key already")
@@ -175,7 +173,6 @@ class Emission:
                 document=fixed.id,
                 signer=signer.jkt,
             )
-        self._memory.decide(fixed.id)
 
     async def _possession(self, fixed: Fixed) -> dict[str, JsonValue]:
         credential = await self._credentials.get(self._database, fixed.document.text("credential"))
