@@ -13,7 +13,7 @@ from typing import TypeVar
 from foundation.logs import get_logger
 from hsm_service.hsm import operations, slots
 from hsm_service.hsm.faults import HsmUnavailable
-from hsm_service.hsm.operations import TransportKey, WrappedKey
+from hsm_service.hsm.keys import TransportKey, WrappedKey
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Room, Token
 from protocol.algorithms import KeyAlgorithm, SignAlgorithm

@@ -5,7 +5,6 @@ objects for milliseconds. Nothing here decides whether a signature may be made; 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from cryptography import x509
@@ -16,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from pkcs11 import KDF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PKCS11Error
 
 from hsm_service.hsm.faults import HsmRequestFault, SlotDamaged
+from hsm_service.hsm.keys import TransportKey, WrappedKey
 from hsm_service.hsm.slots import made_at
 from hsm_service.hsm.templates import NEWBORN, UNWRAPPED
 from hsm_service.hsm.token import Room
@@ -35,24 +35,6 @@ T = TypeVar("T")
 PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 _KEY_TYPES = {"RSA-2048": KeyType.RSA, "P-256": KeyType.EC}
-
-
-@dataclass(frozen=True)
-class WrappedKey:
-    """A key pair made in the HSM: the private half wrapped under ``kek.<kek>``, the public half as SPKI DER."""
-
-    blob: bytes = field(repr=False)
-    spki: bytes
-    kek: int
-
-
-@dataclass(frozen=True)
-class TransportKey:
-    """A key that proofs are encrypted to. ``made_at``: seconds since 1970."""
-
-    version: int
-    public: P256Key
-    made_at: int
 
 
 def generate_wrapped(room: Room, algorithm: KeyAlgorithm, kek: int) -> WrappedKey:

@@ -42,6 +42,7 @@ from hsm_service.sam.documents.service import Documents
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.housekeeping import keep_house
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.recall import recall
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys
@@ -198,10 +199,11 @@ async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
     async with open_sam(settings) as sam:
         server = await serve_sam(sam, settings.listen, tls)
         _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
+        house = asyncio.create_task(keep_house(sam.database, sam.hsm, sam.watch, SystemClock()))
         waits = [asyncio.create_task(stop.wait()), asyncio.create_task(sam.hsm.broken.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         broken = sam.hsm.broken.is_set()
-        for one in waits:
+        for one in (*waits, house):
             one.cancel()
         await server.close()
     return REPLACE_ME if broken else 0

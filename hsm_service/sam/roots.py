@@ -7,7 +7,7 @@ from typing import Final
 
 from foundation.encoding import JsonObject
 from hsm_service.hsm.facade import Hsm
-from hsm_service.hsm.operations import TransportKey
+from hsm_service.hsm.keys import TransportKey
 from protocol import statements
 from protocol.documents import Document
 from protocol.errors import TransportKeyRetired

@@ -22,6 +22,7 @@ class Watch:
     def __init__(self, audit: AuditChain, hsm: Hsm, clock: Clock, learn: Learn) -> None:
         self._audit, self._hsm, self._clock, self._learn = audit, hsm, clock, learn
         self._stopped: LinkIdError | None = WorkRefused("not looked yet")
+        self._hsm_well = True
 
     async def look(self) -> None:
         """Compare the database with the audit head kept outside, and learn the last minutes from the audit.
@@ -48,7 +49,11 @@ class Watch:
         """Refuse everything from now on (an append found the chain shortened under us)."""
         self._stopped = reason
 
+    def heard_hsm(self, *, well: bool) -> None:
+        """What the HSM's canary said last. Calls are still tried: they may well succeed, and heal it."""
+        self._hsm_well = well
+
     @property
     def ready(self) -> bool:
         """For ``status`` and health."""
-        return self._stopped is None and not self._hsm.broken.is_set()
+        return self._stopped is None and self._hsm_well and not self._hsm.broken.is_set()

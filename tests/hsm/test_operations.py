@@ -17,6 +17,7 @@ from foundation.errors import LinkIdError
 from hsm_service.hsm import operations
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.faults import HsmKeyMissing, HsmRequestFault, HsmUnavailable, StaleHandle
+from hsm_service.hsm.keys import WrappedKey
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Room, Token
 from protocol.algorithms import SIGN_ALGORITHMS, KeyAlgorithm
@@ -62,7 +63,7 @@ async def test_a_spoilt_blob_is_a_request_fault(hsm: Hsm) -> None:
     spoilt[100] ^= 1
     epoch = hsm.epoch
     for blob in (bytes(spoilt), b"", key.blob[:-8], bytes(40)):
-        bad = operations.WrappedKey(blob, key.spki, 1)
+        bad = WrappedKey(blob, key.spki, 1)
         with pytest.raises(HsmRequestFault):
             await hsm.sign_wrapped(bad, "RSA-2048", SIGN_ALGORITHMS["RSA-PKCS1-SHA256"], [bytes(32)])
     with pytest.raises(HsmKeyMissing):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from foundation.encoding import b64u, unb64u
 from foundation.ids import new_id
 from hsm_service.hsm.faults import HsmRequestFault
-from hsm_service.hsm.operations import WrappedKey
+from hsm_service.hsm.keys import WrappedKey
 from protocol.algorithms import SIGN_ALGORITHMS
 from protocol.decisions import message_from_hashes
 from protocol.keys import P256Key, sign_raw

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from foundation.encoding import b64u
-from hsm_service.hsm.operations import WrappedKey
+from hsm_service.hsm.keys import WrappedKey
 from hsm_service.sam.activations.domain import MINT, Permit, match
 from hsm_service.sam.errors import HashesNotApproved, SignatureNotReleased
 from hsm_service.sam.signatures.signer import Signer as SamSigner

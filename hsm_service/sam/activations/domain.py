@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, final
 
 from foundation.encoding import JsonObject, b64u
-from hsm_service.hsm.operations import WrappedKey
+from hsm_service.hsm.keys import WrappedKey
 from hsm_service.sam.errors import ActivationExpired, HashesNotApproved
 from protocol.algorithms import KeyAlgorithm, SignAlgorithm
 

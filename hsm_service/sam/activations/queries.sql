@@ -10,8 +10,12 @@ INSERT INTO sam.occurrences (activation, ordinal, hash)
 SELECT $1, one.ordinal, one.hash FROM unnest($2::smallint[], $3::bytea[]) AS one (ordinal, hash);
 
 -- name: document_of
--- Which document an activation came from.
-SELECT document FROM sam.activations WHERE id = $1;
+-- Which document an activation came from, and whether what it sealed was forgotten since.
+SELECT document, sealed = '' AS forgotten FROM sam.activations WHERE id = $1;
+
+-- name: forget
+-- Take out what is sealed in activations that are over.
+UPDATE sam.activations SET sealed = '' WHERE until < $1 AND sealed <> '' RETURNING id;
 
 -- name: by_id
 -- One activation.

@@ -8,7 +8,7 @@ from foundation.database import Database
 from foundation.encoding import b64u
 from foundation.ids import same
 from hsm_service.hsm.facade import Hsm
-from hsm_service.hsm.operations import WrappedKey
+from hsm_service.hsm.keys import WrappedKey
 from hsm_service.sam.activations.domain import MINT, Activation, Occurrence, Permit
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.credentials.domain import Credential

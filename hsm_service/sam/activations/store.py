@@ -8,7 +8,7 @@ from foundation.queries import Queries
 from hsm_service.sam.activations.domain import Activation, Occurrence
 from hsm_service.sam.documents.domain import Fixed
 from hsm_service.sam.documents.store import DocumentStore
-from hsm_service.sam.errors import ActivationUnknown
+from hsm_service.sam.errors import ActivationExpired, ActivationUnknown
 from hsm_service.sam.rows import Alarm, Reader, RowSeals
 
 queries = Queries.load("hsm_service.sam.activations")
@@ -32,10 +32,15 @@ class ActivationStore:
         await connection.execute(queries.add_occurrences, activation.id, ordinals, list(activation.digests))
 
     async def get(self, reader: Reader, id_: str) -> tuple[Activation, Fixed]:
-        """An activation whose MAC holds, and its document. Raises ActivationUnknown, DocumentUnknown."""
+        """An activation whose MAC holds, and its document.
+
+        Raises ActivationUnknown, DocumentUnknown; ActivationExpired for one whose sealed blob was forgotten; its MAC would not hold any more, and that is no alarm.
+        """
         named = await reader.fetch(queries.document_of, id_)
         if not named:
             raise ActivationUnknown(id_)
+        if named[0]["forgotten"]:
+            raise ActivationExpired(id_)
         fixed = await self._documents.get(reader, named[0]["document"])
         if fixed.document.type != "sign":
             raise ActivationUnknown(id_)

@@ -1,0 +1,40 @@
+"""What a SAM does by itself: forgets sealed blobs that are over, and asks the HSM now and then whether it is well."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.errors import LinkIdError
+from foundation.logs import get_logger
+from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.activations.store import queries
+from hsm_service.sam.watch import Watch
+
+EVERY_SECONDS: Final = 15.0
+GRACE: Final = timedelta(minutes=1)
+"""After an activation's end: a call that came in time has long finished."""
+
+_log = get_logger(__name__)
+
+
+async def forget_sealed(database: Database, now: datetime) -> int:
+    """Take out what is sealed in activations that are over; how many there were."""
+    return len(await database.fetch(queries.forget, now - GRACE))
+
+
+async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock) -> None:
+    """For as long as the process runs. What fails is logged and tried again."""
+    while True:
+        try:
+            await hsm.check()
+            watch.heard_hsm(well=True)
+        except LinkIdError as error:
+            watch.heard_hsm(well=False)
+            _log.warning("hsm_not_well", error_code=error.code)
+        try:
+            await forget_sealed(database, clock.now())
+        except LinkIdError as error:
+            _log.warning("housekeeping_failed", error_code=error.code)
+        await asyncio.sleep(EVERY_SECONDS)

@@ -1,0 +1,105 @@
+"""The SAM's tables: every query is prepared by its role, and roles can do what they need and nothing else."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+import hsm_service.sam as package
+from foundation.queries import Queries, Query
+from hsm_service.sam.housekeeping import forget_sealed
+from tests.sam.world import World
+from tests.support.postgres import TestDatabase
+
+FOLDER = Path(package.__file__).parent
+QUERIES = [
+    query
+    for file in sorted(FOLDER.rglob("queries.sql"))
+    for query in Queries.parse(file.read_text("utf-8"), source=str(file.relative_to(FOLDER)))
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: f"{query.source}:{query.name}")
+async def test_query_prepares(shared_database: TestDatabase, query: Query) -> None:
+    """A misspelt column, a missing table or a wrong type is found here."""
+    connection = await asyncpg.connect(shared_database.dsn("linkid_sam"))
+    try:
+        await connection.prepare(query.sql)
+    finally:
+        await connection.close()
+
+
+async def denied(database: TestDatabase, role: str, statement: str) -> bool:
+    connection = await asyncpg.connect(database.dsn(role))
+    try:
+        await connection.execute(statement)
+    except asyncpg.InsufficientPrivilegeError:
+        return True
+    finally:
+        await connection.close()
+    return False
+
+
+@pytest.mark.parametrize("role", ["linkid_gateway", "linkid_ac"])
+async def test_others_see_one_view(shared_database: TestDatabase, role: str) -> None:
+    """The gateway reads the facts about credentials and nothing else of ours; the AC not even those."""
+    tables = ("credentials", "bindings", "associations", "documents", "decisions", "attempts", "activations",
+              "occurrences", "freezes")  # fmt: skip
+    for table in tables:
+        for statement in (
+            f"SELECT * FROM sam.{table}",
+            f"DELETE FROM sam.{table}",
+            f"INSERT INTO sam.{table} DEFAULT VALUES",
+        ):
+            assert await denied(shared_database, role, statement)
+    columns = "id, spki_hash, chain, subject, serial, valid_from, valid_to, state, key_algorithm"
+    facts = f"SELECT {columns} FROM sam.credential_facts"
+    assert await denied(shared_database, role, facts) is (role == "linkid_ac")
+    assert await denied(shared_database, role, "UPDATE sam.credential_facts SET subject = 'x'")
+
+
+async def test_the_sam_itself_changes_little(shared_database: TestDatabase) -> None:
+    """Even with the SAM's password: nothing is deleted, and what was fixed is not changed."""
+    tables = ("decisions", "occurrences", "attempts", "documents", "activations", "bindings", "credentials")
+    columns = (
+        "documents.data", "documents.context", "documents.mac", "decisions.decision", "decisions.signature",
+        "bindings.device_key", "bindings.credential", "associations.key", "activations.until", "activations.mac",
+        "occurrences.hash", "occurrences.activation", "credentials.salt", "credentials.id",
+    )  # fmt: skip
+    changes = [f"UPDATE sam.{table} SET {column} = {column}" for table, column in (one.split(".") for one in columns)]
+    for statement in (
+        *(f"DELETE FROM sam.{table}" for table in tables), *changes, "DELETE FROM audit.lines",
+        "UPDATE audit.lines SET body = body", "TRUNCATE sam.freezes", "CREATE TABLE sam.mine ()",
+        "CREATE TABLE public.mine ()",
+    ):  # fmt: skip
+        assert await denied(shared_database, "linkid_sam", statement), statement
+
+
+async def test_sealed_blobs_are_forgotten_when_they_are_over(world: World) -> None:
+    """A minute after its end an activation holds nothing to open, says expired, and is no alarm."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    activation = (await world.approve(phone, request))["activation"]
+    assert await forget_sealed(world.sam.database, world.clock.now()) == 0
+    world.clock.advance(timedelta(seconds=361))
+    assert await forget_sealed(world.sam.database, world.clock.now()) == 1
+    assert (await world.sql("SELECT sealed FROM sam.activations"))[0]["sealed"] == b""
+    assert await world.refused("signatures/sign", **request.call(activation)) == "activation_expired"
+    assert "row.forged" not in await world.events()
+
+
+async def test_the_audit_names_nobody(world: World) -> None:
+    """Lines hold ids and digests: no name, label, nickname, number, password or key."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    computer = await world.computer(credential, phone, "Notebook da Maria")
+    request = await world.ask(credential, algorithm="ECDSA-SHA256", caller=computer)
+    await world.sign(request, (await world.approve(phone, request))["activation"])
+    lines = b"".join(row["body"] for row in await world.sql("SELECT body FROM audit.lines")).decode()
+    for word in ("MARIA", "Maria", "Celular", "contrato", "12345678909", "Senha"):
+        assert word not in lines
+    assert request.statement.document.hash in lines
+    assert all(json.loads(row["body"])["chain"] == "sam-0" for row in await world.sql("SELECT body FROM audit.lines"))
