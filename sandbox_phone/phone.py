@@ -28,6 +28,8 @@ from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
 from sandbox_phone.storage import MemoryStorage, Storage
 
 PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "sign")
+REQUEST_QR: Final = "/r#1."
+"""Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
 RECONNECT_SECONDS: Final = 1.0
 """Between a live channel that broke (not one that ended in order) and the next attempt."""
 
@@ -208,9 +210,16 @@ class SandboxPhone:
         return await self._decide(statement, "refuse:" + reason.removeprefix("refuse:"), None)
 
     async def scan(self, text: str) -> Statement:
-        """What the camera read, or a code typed by hand. Raises GatewayRefused (``frame_expired`` …)."""
+        """What the camera read, or a code typed by hand.
+
+        The QR of a request opens that request and no other: what the asking computer shows is bound to what is approved
+        here, whatever the gateway answers. Raises GatewayRefused (``frame_expired`` …), Untrusted.
+        """
         answer = await self._gateway.call("POST", "/phone/v1/scan", {"text": text})
-        return self.read(answer["statement"], "associate", "identify", "sign")
+        _, of_request, request = text.strip().rpartition(REQUEST_QR)
+        if of_request:
+            return self.read(answer["statement"], "sign", id=request)
+        return self.read(answer["statement"], "associate", "identify")
 
     async def _decide(self, statement: Statement, decision: str, password: str | None) -> dict[str, Any]:
         body = await asyncio.to_thread(decisions.decide, self._key, statement, decision, password=password)

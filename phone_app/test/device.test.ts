@@ -6,7 +6,7 @@ import { b64u, parseCanonical, sha256, unb64u, utf8, type Bytes, type Json } fro
 import { makeSigningKey, publicJwk, verifies, type SigningKey } from "../src/keys";
 import { Keystore, type Profile } from "../src/keystore";
 import { EventReader } from "../src/live";
-import { isOurs, normaliseCode } from "../src/screens/scan";
+import { isOurs, normaliseCode, requestIn } from "../src/screens/scan";
 import { formatNumber, normaliseNumber } from "../src/telephone";
 import { Untrusted } from "../src/trust";
 import { plain } from "../src/ui/dom";
@@ -177,6 +177,18 @@ describe("what people type", () => {
     ["WIFI:S:x;;", false],
   ])("the QR code %j is ours: %j", (text, ours) => {
     expect(isOurs(text, "https://app.example")).toBe(ours);
+  });
+});
+
+describe("a scanned text", () => {
+  test.each([
+    ["https://app.example/r#1.req_x", "req_x"],
+    [" https://app.example/r#1.req_x ", "req_x"],
+    ["https://app.example/l#1.tok.5.mac", null],
+    ["https://evil.example/r#1.req_x", null],
+    ["K7M2P-9XQ4T", null],
+  ])("%j names the request %j", (text, request) => {
+    expect(requestIn(text, "https://app.example")).toBe(request);
   });
 });
 

@@ -9,6 +9,7 @@ from playwright.async_api import Playwright
 
 from tests.phone.conftest import World
 from tests.phone.gateway_double import PASSWORD, Refusal
+from tests.sandbox_phone.roots import new_id
 from tests.support.camera import film
 from tests.support.chromium import Chromium, launch
 
@@ -45,14 +46,29 @@ async def test_a_rotating_code_is_read_and_a_late_frame_is_read_again(
 
 async def test_a_requests_qr_opens_that_request(world: World, playwright: Playwright, tmp_path: Path) -> None:
     """When no push arrives, the request's own QR leads to its approval."""
-    browser = await filming(world, playwright, film(tmp_path / "camera.mjpeg", [f"{world.app}/r#1.req_x"]))
+    asked = new_id("req")
+    text = f"{world.app}/r#1.{asked}"
+    browser = await filming(world, playwright, film(tmp_path / "camera.mjpeg", [text]))
     phone = await world.paired(permissions=["camera"])
     world.gateway.listeners.clear()  # nobody hears the doorbell
-    asked = world.gateway.ask_signature()
-    world.gateway.scans[f"{world.app}/r#1.req_x"] = asked
+    world.gateway.ask_signature(id=asked)
+    world.gateway.scans[text] = asked
     await phone.press("Ler QR Code")
     await phone.approve(PASSWORD)
     assert world.gateway.documents[asked].decision == "approve"
+    assert not await browser.finish()
+    await browser.browser.close()
+
+
+async def test_a_requests_qr_opens_no_other(world: World, playwright: Playwright, tmp_path: Path) -> None:
+    """A gateway that answers a request's QR with another request, however genuine, shows nothing to approve."""
+    text = f"{world.app}/r#1.{new_id('req')}"
+    browser = await filming(world, playwright, film(tmp_path / "camera.mjpeg", [text]))
+    phone = await world.paired(permissions=["camera"])
+    world.gateway.listeners.clear()
+    world.gateway.scans[text] = world.gateway.ask_signature()
+    assert await phone.scan() == "over"
+    await phone.expect_text("não foi assinado pelo Link ID e foi descartado")
     assert not await browser.finish()
     await browser.browser.close()
 

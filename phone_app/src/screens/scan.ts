@@ -5,6 +5,7 @@ import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import { NoCamera, Scanner } from "../scanner";
 import { t } from "../strings";
+import { Untrusted } from "../trust";
 import { h } from "../ui/dom";
 import { actions, button, field, form, lead, notice, submitButton } from "../ui/parts";
 import { problemText } from "../ui/problem";
@@ -88,9 +89,24 @@ export function isOurs(text: string, origin: string): boolean {
   return text.length < 300 && (text.startsWith(`${origin}/l#`) || text.startsWith(`${origin}/r#`));
 }
 
+/**
+ * What the text leads to. A request's QR opens that request and no other: what the asking computer shows is bound to what
+ * is approved here, whatever the gateway answers. Throws Untrusted.
+ */
 async function ask(app: App, text: string): Promise<Opened<"associate" | "identify" | "sign">> {
   const answer = await app.gateway.call("POST", "/phone/v1/scan", { text });
-  return app.ceremony.open(answer.statement, ["associate", "identify", "sign"]);
+  const request = requestIn(text, location.origin);
+  if (request === null) return app.ceremony.open(answer.statement, ["associate", "identify"]);
+  const statement = await app.ceremony.open(answer.statement, ["sign"]);
+  if (statement.document.id !== request) throw new Untrusted("another request than the one scanned");
+  return statement;
+}
+
+/** The request that a QR names, or null for frames of a link and codes typed by hand. */
+export function requestIn(text: string, origin: string): string | null {
+  const before = `${origin}/r#1.`;
+  const trimmed = text.trim();
+  return trimmed.startsWith(before) ? trimmed.slice(before.length) : null;
 }
 
 export function showFound(app: App, statement: Opened): void {
