@@ -1,8 +1,9 @@
 """What this process remembers against whoever writes to the database behind its back.
 
-Beside the ranks of rows (``rows``): which signatures an activation gave, and who was frozen, since rows that are
-deleted have no rank. Learnt again from the audit when the process starts (``recall``). It is a second lock beside the
-guarded states of the database, which alone works across processes and restarts.
+Beside the ranks of rows (``rows``): which signatures an activation gave, since rows that are deleted have no rank.
+Learnt again from the audit when the process starts (``recall``). It is a second lock beside the guarded states of the
+database, which alone works across processes and restarts. Not remembered: who was frozen. Whoever writes to the
+database can let a frozen caller ask again; the holder still decides.
 """
 
 import hashlib
@@ -27,7 +28,6 @@ class Memory:
 
     def __init__(self) -> None:
         self._released: OrderedDict[str, str] = OrderedDict()
-        self._frozen: set[tuple[str, str]] = set()
 
     def release(self, activation: str, signatures: str) -> None:
         """Signatures of an activation were stored; ``signatures`` is ``name_of`` them."""
@@ -38,15 +38,3 @@ class Memory:
     def released(self, activation: str) -> str | None:
         """``name_of`` the signatures, if this process (or, by the audit, another) stored them."""
         return self._released.get(activation)
-
-    def freeze(self, credential: str, caller: str) -> None:
-        """The holder said "it was not me"."""
-        self._frozen.add((credential, caller))
-
-    def thaw(self, credential: str, caller: str) -> None:
-        """It was lifted."""
-        self._frozen.discard((credential, caller))
-
-    def frozen(self, credential: str, caller: str) -> bool:
-        """Whether this process saw the freeze."""
-        return (credential, caller) in self._frozen

@@ -125,7 +125,7 @@ async def build_sam(
     custody = Custody(hsm, random)
     documents = Documents(
         database=database, audit=audit, clock=clock, store=documents_store, credentials=credentials,
-        bindings=bindings, associations=associations, attempts=attempts, roots=roots, proofs=proofs, memory=memory,
+        bindings=bindings, associations=associations, attempts=attempts, roots=roots, proofs=proofs,
         random=random,
     )  # fmt: skip
     rooms = Rooms(
@@ -139,7 +139,7 @@ async def build_sam(
         decisions=Decisions(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
             credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
-            effects=Effects(clock, bindings, associations, activation_store, random), memory=memory, faults=faults,
+            effects=Effects(clock, bindings, associations, activation_store, random), faults=faults,
         ),
         outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
         signatures=Signatures(

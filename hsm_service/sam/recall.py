@@ -64,10 +64,6 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(DOCUMENTS, text("document"), 1)
         case "signatures.made":
             memory.release(text("activation"), text("signatures"))
-        case "caller.frozen":
-            memory.freeze(text("credential"), f"{text('kind')}:{text('caller')}")
-        case "caller.unfrozen":
-            memory.thaw(text("credential"), f"{text('kind')}:{text('caller')}")
         case "binding.ended":
             seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
         case "association.ended":

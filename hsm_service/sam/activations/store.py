@@ -34,7 +34,8 @@ class ActivationStore:
     async def get(self, reader: Reader, id_: str) -> tuple[Activation, Fixed]:
         """An activation whose MAC holds, and its document.
 
-        Raises ActivationUnknown, DocumentUnknown; ActivationExpired for one whose sealed blob was forgotten; its MAC would not hold any more, and that is no alarm.
+        Raises ActivationUnknown, DocumentUnknown; ActivationExpired for one whose sealed blob was forgotten (its MAC
+        would not hold any more, and that is no alarm).
         """
         named = await reader.fetch(queries.document_of, id_)
         if not named:

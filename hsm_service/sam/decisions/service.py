@@ -31,7 +31,6 @@ from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.errors import DocumentUnknown
 from hsm_service.sam.fault_points import FaultPoints
-from hsm_service.sam.memory import Memory
 from hsm_service.sam.roots import Proofs
 from protocol import custody
 from protocol.decisions import Decision
@@ -65,13 +64,12 @@ class Decisions:
         proofs: Proofs,
         custody: Custody,
         effects: Effects,
-        memory: Memory,
         faults: FaultPoints,
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
         self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
-        self._effects, self._memory, self._faults = effects, memory, faults
+        self._effects, self._faults = effects, faults
 
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
         """The holder's yes or no. Answers {state, type, binding?, activation?}; the same again for the same decision.
@@ -160,8 +158,6 @@ class Decisions:
                 device=device,
                 signer=signer.jkt,
             )
-        if freezes is not None and fixed.credential is not None:
-            self._memory.freeze(fixed.credential, freezes)
         return {"state": "refused", "type": fixed.document.type}
 
     # 7c, 7d, 7e ---------------------------------------------------------------------------------------------------

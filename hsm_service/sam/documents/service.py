@@ -26,7 +26,6 @@ from hsm_service.sam.errors import (
     DocumentUnknown,
     TooManyPending,
 )
-from hsm_service.sam.memory import Memory
 from hsm_service.sam.roots import Proofs, Roots
 from protocol import algorithms, statements
 from protocol.documents import Document, DocumentType, clean
@@ -95,12 +94,11 @@ class Documents:
         attempts: Attempts,
         roots: Roots,
         proofs: Proofs,
-        memory: Memory,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._database, self._audit, self._clock, self._store = database, audit, clock, store
         self._credentials, self._bindings, self._associations = credentials, bindings, associations
-        self._attempts, self._roots, self._proofs, self._memory, self._random = attempts, roots, proofs, memory, random
+        self._attempts, self._roots, self._proofs, self._random = attempts, roots, proofs, random
 
     # --- fixing ------------------------------------------------------------------------------------------------------
 
@@ -253,7 +251,6 @@ class Documents:
             self._audit.note(
                 connection, "caller.unfrozen", credential=credential, kind=kind, caller=id_, count=len(rows)
             )
-        self._memory.thaw(credential, caller_name(kind, id_))
         return len(rows)
 
     # --- inside ------------------------------------------------------------------------------------------------------
@@ -290,7 +287,7 @@ class Documents:
         await connection.execute(queries.expire_overdue, credential, self._clock.now())
         if await connection.fetchval(queries.count_waiting, credential) >= MAX_PENDING:
             raise TooManyPending(f"{MAX_PENDING} requests wait")
-        if self._memory.frozen(credential, caller) or await connection.fetchval(queries.frozen, credential, caller):
+        if await connection.fetchval(queries.frozen, credential, caller):
             raise CallerFrozen(caller)
 
     async def _state(self, document: Document, credential: Credential | None = None) -> str:
