@@ -1,0 +1,56 @@
+"""`linkid accept-restore`: an operator's word that the database was put back on purpose."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+from foundation.errors import LinkIdError
+from issuance.operator.context import OperatorMistake
+from linkid.activation import sam_settings
+from linkid.authority import ac_settings
+from linkid.operators import context
+from linkid.platform import ProgramMissing
+from linkid.settings import Settings
+from protocol.keys import P256Key
+
+_ABOUT = """\
+A SAM or an AC whose database is older than the audit head it keeps beside itself refuses to work: somebody turned the
+database back, and what was used up could be used again. When it was you, restoring a backup: stop the process, run
+this once for each SAM (`linkid accept-restore sam 0`, `sam 1` …) and for the AC; start again. Whatever waited or was
+approved and not yet signed is voided; people ask again. Your operator key's name goes to the audit chain.
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Whose chain."""
+    parser.description = _ABOUT
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("process", choices=["sam", "ac"])
+    parser.add_argument("number", type=int, nargs="?", default=0, help="which SAM (default: 0)")
+
+
+def run(settings: Settings, given: argparse.Namespace) -> int:
+    """0 when the chain goes on from the restored database."""
+    try:
+        operator = P256Key.from_public(context(settings).key().public_key()).jkt
+        print(asyncio.run(_accept(settings, given, operator)))
+    except (LinkIdError, OperatorMistake, ProgramMissing, OSError) as error:
+        print(f"linkid accept-restore: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _accept(settings: Settings, given: argparse.Namespace, operator: str) -> str:
+    if given.process == "ac":
+        from issuance.ac.process import accept_restored_database
+
+        return f"ac: {await accept_restored_database(ac_settings(settings), operator=operator)} visits voided"
+    from hsm_service.sam.commands import run_accept_restore
+
+    # SoftHSM finds its configuration by the environment, before the module is loaded
+    os.environ.setdefault("SOFTHSM2_CONF", str(settings.places.tokens / "sam" / "softhsm2.conf"))
+    voided = await run_accept_restore(sam_settings(settings, given.number), operator=operator)
+    return f"sam-{given.number}: " + ", ".join(f"{count} {what}" for what, count in voided.items()) + " voided"
