@@ -40,6 +40,7 @@ class HostileGateway:
     seen: list[tuple[str, str, Any]] = field(default_factory=list)
     """Every call that passed: method, path, body."""
     _lies: list[tuple[str, Lie]] = field(default_factory=list)
+    _inventions: list[tuple[str, int, Answer]] = field(default_factory=list)
     _runner: web.AppRunner | None = None
     _session: aiohttp.ClientSession | None = None
 
@@ -77,6 +78,16 @@ class HostileGateway:
         finally:
             self._lies.remove(entry)
 
+    @contextmanager
+    def answering(self, part: str, status: int, answer: Answer) -> Iterator[None]:
+        """Calls to paths with ``part`` in them are kept, and answered so, while the block runs."""
+        entry = (part, status, answer)
+        self._inventions.append(entry)
+        try:
+            yield
+        finally:
+            self._inventions.remove(entry)
+
     def bodies(self, part: str) -> list[Any]:
         """What was sent to paths with ``part`` in them, oldest first."""
         return [body for _, path, body in self.seen if part in path]
@@ -85,6 +96,9 @@ class HostileGateway:
         assert self._session is not None
         sent = await request.read()
         self.seen.append((request.method, request.path, _json(sent)))
+        for part, status, invented in self._inventions:
+            if part in request.path:
+                return web.json_response(invented, status=status)
         async with self._session.request(
             request.method, self.target + request.path_qs, data=sent, headers=request.headers, allow_redirects=False
         ) as answer:
@@ -100,9 +114,7 @@ class HostileGateway:
             return web.Response(status=answer.status, body=content, headers=headers)
 
 
-async def _stream(
-    request: web.Request, answer: aiohttp.ClientResponse, headers: dict[str, str]
-) -> web.StreamResponse:
+async def _stream(request: web.Request, answer: aiohttp.ClientResponse, headers: dict[str, str]) -> web.StreamResponse:
     passed = web.StreamResponse(headers=headers)
     await passed.prepare(request)
     try:
