@@ -57,7 +57,8 @@ def stretched(password: str, salt: bytes) -> bytes:
 class Authority:
     """The AC, as far as the SAM knows it: a pinned root certificate and a statement key."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime = START) -> None:
+        self.start = now - timedelta(days=1)
         self.key, self.statement_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         self.issuing_key = ec.generate_private_key(ec.SECP256R1())
         self.root = self.certificate(self.key, "Root", self.key.public_key(), ca=1)
@@ -66,8 +67,10 @@ class Authority:
 
     def certificate(
         self, key: Any, name: str, public: Any, *, ca: int | None = None, issuer: str | None = None,
-        start: datetime = START - timedelta(days=1), days: int = 1000,
+        start: datetime | None = None, days: int = 1000,
     ) -> x509.Certificate:  # fmt: skip
+        start = start or self.start
+
         def named(text: str) -> x509.Name:
             return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 

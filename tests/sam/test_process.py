@@ -1,0 +1,196 @@
+"""A SAM as a process of its own: opened from settings, asked over its socket, ended and killed, beside another one."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import ValidationError
+
+from foundation.channel import PrivateClient
+from foundation.clock import FixedClock, SystemClock
+from foundation.errors import LinkIdError
+from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.settings import HsmSettings
+from hsm_service.sam import commands
+from hsm_service.sam.settings import SamSettings
+from softhsm_config.tokens import Token as TokenFiles
+from tests.sam.world import Authority, World, open_world
+from tests.support.postgres import TestDatabase
+
+START_SECONDS = 60.0
+
+
+class Child:
+    """One process, and a client to it."""
+
+    def __init__(self, settings: dict[str, Any], folder: Path, conf: Path) -> None:
+        self.settings, self.file, self.conf = settings, folder / f"{settings['name']}.json", conf
+        self.file.write_text(json.dumps(settings), encoding="utf-8")
+        self.client = PrivateClient(settings["listen"])
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        environment = {**os.environ, "SOFTHSM2_CONF": str(self.conf)}
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.sam.child", str(self.file), env=environment,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                try:
+                    await self.client.call("status")
+                except LinkIdError:
+                    assert self.process.returncode is None, "the SAM ended"
+                    await asyncio.sleep(0.1)
+                else:
+                    return
+
+    async def end(self, how: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        return await self.process.wait()
+
+
+@pytest.fixture
+def authority() -> Authority:
+    """Of today: these processes have the real clock."""
+    return Authority(SystemClock().now())
+
+
+@pytest.fixture
+async def children(
+    database: TestDatabase, authority: Authority, hsm_settings: HsmSettings, sam_token: TokenFiles, tmp_path: Path
+) -> AsyncIterator[list[Child]]:
+    """Two SAMs, not started, on one database and one token."""
+    (tmp_path / "trust.json").write_text(json.dumps({"v": 1, "sam": [], "ac": [authority.public.jwk]}))
+    (tmp_path / "root.pem").write_bytes(authority.root.public_bytes(Encoding.PEM))
+    made = []
+    for name in ("sam-0", "sam-1"):
+        settings = {
+            "name": name, "environment": "development", "listen": f"unix:{tmp_path}/{name}.sock",
+            "database": database.dsn("linkid_sam"), "head_file": str(tmp_path / f"{name}.head"),
+            "trust": str(tmp_path / "trust.json"), "root_certificate": str(tmp_path / "root.pem"),
+            "hsm": {"module": str(hsm_settings.module), "token_label": hsm_settings.token_label,
+                    "pin": hsm_settings.pin.get_secret_value()},
+        }  # fmt: skip
+        made.append(Child(settings, tmp_path, sam_token.conf))
+    yield made
+    for child in made:
+        if child.process is not None and child.process.returncode is None:
+            child.process.kill()
+            await child.process.wait()
+        await child.client.close()
+
+
+async def over(child: Child, hsm: Hsm, database: TestDatabase, authority: Authority, head: Path) -> World:
+    """A world that speaks to the child instead of a SAM of its own."""
+    world = await open_world(hsm, database, head, FixedClock(SystemClock().now()), authority)
+
+    async def call(name: str, **body: Any) -> dict[str, Any]:
+        return dict(await child.client.call(name, body))
+
+    world.call = call  # type: ignore[method-assign]
+    return world
+
+
+async def test_a_process_lives_and_ends(
+    children: list[Child], hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path
+) -> None:
+    """It starts from settings, signs over its socket, survives kill -9 by being started again, and ends on SIGTERM."""
+    first, _ = children
+    await first.start()
+    assert (await first.client.call("status"))["ready"] is True
+    world = await over(first, hsm, database, authority, tmp_path / "unused.head")
+    try:
+        credential = await world.credential("P-256")
+        phone = await world.phone(credential)
+        request = await world.ask(credential, algorithm="ECDSA-SHA256")
+        activation = (await world.approve(phone, request))["activation"]
+        signatures = await world.sign(request, activation)
+        world.verify(await world.certificate(credential), request, signatures)
+        await first.end(signal.SIGKILL)
+        await first.start()
+        assert await world.sign(request, activation) == signatures
+        assert await first.end(signal.SIGTERM) == 0
+        assert not (tmp_path / "sam-0.sock").exists()
+    finally:
+        await world.close()
+
+
+async def test_two_sams_sign_once(
+    children: list[Child], hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path
+) -> None:
+    """The same call to two processes at once: both answer, with the same signature, of which there is one."""
+    await asyncio.gather(*(child.start() for child in children))
+    first, second = children
+    world = await over(first, hsm, database, authority, tmp_path / "unused.head")
+    try:
+        credential = await world.credential("P-256")
+        phone = await world.phone(credential)
+        for _ in range(5):
+            request = await world.ask(credential, algorithm="ECDSA-SHA256")
+            body = phone.decision(request.statement)
+            decide = {"document": request.id, "device": phone.id, **body}
+            decided = await asyncio.gather(
+                *(child.client.call("documents/decide", decide) for child in children), return_exceptions=True
+            )
+            activation = next(one["activation"] for one in decided if isinstance(one, dict))
+            call = request.call(activation)
+            answers = await asyncio.gather(
+                *(child.client.call("signatures/sign", call) for child in (first, second) * 4)
+            )
+            assert len({str(answer["signatures"]) for answer in answers}) == 1
+        rows = await world.sql("SELECT count(*) AS n FROM sam.occurrences WHERE signature IS NOT NULL")
+        assert rows[0]["n"] == 5
+        events = [event for event in await world.events() if event in ("signatures.made", "row.turned_back")]
+        assert events == ["signatures.made"] * 5
+    finally:
+        await world.close()
+
+
+async def test_operators_commands(
+    children: list[Child], hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path
+) -> None:
+    """A freeze lifted by a command reaches a running SAM; accept-restore voids what waits."""
+    first, _ = children
+    await first.start()
+    world = await over(first, hsm, database, authority, tmp_path / "unused.head")
+    try:
+        credential = await world.credential("P-256")
+        phone = await world.phone(credential)
+        request = await world.ask(credential, algorithm="ECDSA-SHA256")
+        body = phone.decision(request.statement, word="refuse:not-me")
+        await world.call("documents/decide", document=request.id, device=phone.id, **body)
+        with pytest.raises(LinkIdError):
+            await world.ask(credential, algorithm="ECDSA-SHA256")
+        operator = SamSettings.model_validate(
+            {**first.settings, "name": "sam-99", "head_file": str(tmp_path / "sam-99.head")}
+        )
+        assert await commands.run_unfreeze(operator, credential, "integrator", world.integrator["id"]) == 1
+        await world.ask(credential, algorithm="ECDSA-SHA256")
+        assert await first.end(signal.SIGTERM) == 0
+        settings = SamSettings.model_validate(first.settings)
+        assert await commands.run_accept_restore(settings, operator=phone.public.jkt) == {
+            "documents": 1, "activations": 0,
+        }  # fmt: skip
+        assert (await commands.run_rotate_transport(settings)).startswith("transport.")
+    finally:
+        await world.close()
+
+
+def test_fault_points_are_for_development(tmp_path: Path) -> None:
+    """In production the settings refuse them."""
+    settings = {
+        "environment": "production", "listen": "unix:/x", "database": "x", "head_file": "/x", "trust": "/x",
+        "root_certificate": "/x", "hsm": {"module": "/x", "token_label": "x", "pin": "x"},
+    }  # fmt: skip
+    SamSettings.model_validate(settings)
+    with pytest.raises(ValidationError, match="fault_points exist for tests"):
+        SamSettings.model_validate({**settings, "fault_points": str(tmp_path)})
