@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "request": Command("linkid.commands.request", "order a certificate for a person"),
     "certificate": Command("linkid.commands.certificate", "list, show and revoke certificates"),
     "integrator": Command("linkid.commands.integrator", "register applications that use the signing API"),
+    "unfreeze": Command("linkid.commands.unfreeze", "let a caller ask again whom a holder had called 'not me'"),
     "accept-restore": Command("linkid.commands.accept_restore", "go on after the database was restored on purpose"),
 }
 """Modules are imported only for the command asked for: the app host never loads what the SAM needs."""

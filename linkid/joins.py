@@ -21,7 +21,6 @@ from hsm_service.credentials.service import CredentialService
 from hsm_service.credentials.store import Held
 from hsm_service.oauth import ports as oauth
 from hsm_service.signing import ports as signing
-from hsm_service.signing.service import SigningService
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
 from pairing.service.links import LinkService
@@ -89,22 +88,6 @@ class LettersOfPairing:
                     await self._outbox.send_email(connection, address, letter.subject, letter.text, expires)
         except Unavailable as error:
             _log.warning("letter_not_queued", error_code=error.code)
-
-
-class CallersOfPairing:
-    """`pairing.ports.Callers` by the signing slice, which is made after pairing: joined when both are there."""
-
-    def __init__(self) -> None:
-        self._signing: SigningService | None = None
-
-    def join(self, signing_service: SigningService) -> None:
-        """From now on decisions wake its waiters."""
-        self._signing = signing_service
-
-    async def decided(self, document: str) -> None:
-        """A hint; before the join nobody waits."""
-        if self._signing is not None:
-            await self._signing.decided(document)
 
 
 class LinksOfOAuth:

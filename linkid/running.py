@@ -1,4 +1,4 @@
-"""What every process of ours does around its work: logs in one style, and an orderly end at SIGTERM or Ctrl-C."""
+"""What every process of ours does around its work: logs in one style, tasks of its own, an orderly end when told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from foundation.errors import LinkIdError
@@ -41,3 +41,15 @@ async def _until_told(work: Callable[[], Coroutine[Any, Any, int | None]]) -> in
     with suppress(asyncio.CancelledError):
         await running
     return 0
+
+
+def in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run *work* until the stack closes."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)

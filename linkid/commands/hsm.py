@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from foundation.clock import Clock, SystemClock
 from foundation.errors import LinkIdError
+from linkid.activation import sam_settings
 from linkid.platform import ProgramMissing, program
 from linkid.settings import Settings
 from linkid.trust import note_root
@@ -25,16 +26,22 @@ _MAKING_SECONDS: Final = 120.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """`init sam` or `init ac`."""
+    """`init sam`, `init ac`, `rotate-transport`."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     init = actions.add_parser(
         "init", help="make the token and the first keys of a process, where they are not there yet"
     )
     init.add_argument("process", choices=["sam", "ac"])
+    about = "make the next key to which phones encrypt passwords; the one before answers for ten minutes more"
+    actions.add_parser(
+        "rotate-transport", help=about, description=f"{about}. With SoftHSM, stop the SAMs first: it breaks otherwise."
+    )
 
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
-    """0 when the token of the process is there and complete; safe to run again."""
+    """`init`: 0 when the token of the process is there and complete; safe to run again."""
+    if given.action == "rotate-transport":
+        return _rotate_transport(settings)
     outside = settings.sam_hsm if given.process == "sam" else settings.ac_hsm
     try:
         settings.places.make_folders()
@@ -46,6 +53,19 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
     except (TokenFailed, ProgramMissing, LinkIdError, OSError) as error:
         print(f"linkid hsm init: {error}", file=sys.stderr)
         return 1
+    return 0
+
+
+def _rotate_transport(settings: Settings) -> int:
+    from hsm_service.sam.commands import run_rotate_transport
+
+    os.environ.setdefault("SOFTHSM2_CONF", str(settings.places.tokens / "sam" / "softhsm2.conf"))
+    try:
+        label = asyncio.run(run_rotate_transport(sam_settings(settings, 0)))
+    except (LinkIdError, ProgramMissing, OSError) as error:
+        print(f"linkid hsm rotate-transport: {error}", file=sys.stderr)
+        return 1
+    print(f"{label} is the key from now on")
     return 0
 
 
