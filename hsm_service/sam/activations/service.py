@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from foundation.clock import Clock
-from foundation.database import Database
 from foundation.encoding import b64u
 from foundation.ids import same
 from hsm_service.hsm.facade import Hsm
@@ -15,6 +14,7 @@ from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.errors import ActivationUnknown, HashesNotApproved
+from hsm_service.sam.rows import Reader
 from protocol import activation as sealing
 from protocol import algorithms
 
@@ -47,13 +47,10 @@ class Opened:
 class Activations:
     """Opens activations, and mints permits for what is opened."""
 
-    def __init__(
-        self, database: Database, clock: Clock, hsm: Hsm, store: ActivationStore, credentials: CredentialStore
-    ) -> None:
-        self._database, self._clock, self._hsm = database, clock, hsm
-        self._store, self._credentials = store, credentials
+    def __init__(self, clock: Clock, hsm: Hsm, store: ActivationStore, credentials: CredentialStore) -> None:
+        self._clock, self._hsm, self._store, self._credentials = clock, hsm, store, credentials
 
-    async def open(self, call: SignCall) -> Opened:
+    async def open(self, reader: Reader, call: SignCall) -> Opened:
         """Everything that must be so before a key is touched.
 
         Raises ActivationUnknown, ActivationExpired, HashesNotApproved, AlgorithmRefused, CredentialNotActive,
@@ -61,7 +58,7 @@ class Activations:
         """
         now = self._clock.now()
         # 1. The activation's row and its document's hold (MACs); so hashes, algorithm and caller are those approved.
-        activation, fixed = await self._store.get(self._database, call.activation)
+        activation, fixed = await self._store.get(reader, call.activation)
         document = fixed.document
         # 2. The caller is the one the holder saw. Somebody else's activation does not exist.
         if not same(fixed.caller or "", caller_name(call.caller_kind, call.caller_id)):
@@ -75,7 +72,7 @@ class Activations:
         ):
             raise HashesNotApproved("another algorithm was approved")
         # 5. The credential still may sign, with the certificate that the document names.
-        credential = await self._credentials.get(self._database, activation.credential)
+        credential = await self._credentials.get(reader, activation.credential)
         certificate = credential.usable(now)
         if document.text("certificate") != b64u(certificate.hash):
             raise HashesNotApproved("another certificate was approved")
@@ -88,7 +85,7 @@ class Activations:
         )
         wrapped = sealing.open_sealed(call.secret, activation.sealed, aad)
         # 7. The occurrences are those that 7f wrote.
-        occurrences = await self._store.occurrences(self._database, activation)
+        occurrences = await self._store.occurrences(reader, activation)
         return Opened(activation, fixed, credential, algorithm, occurrences, wrapped)
 
     def permit(self, opened: Opened) -> Permit:

@@ -8,10 +8,12 @@ What is returned is always read back from the rows, and verified again: at most 
 stored, so at most one is ever released, whoever runs this at the same time and wherever a crash came.
 """
 
+from collections.abc import Sequence
+
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
-from hsm_service.sam.activations.domain import match
+from hsm_service.sam.activations.domain import Occurrence, match
 from hsm_service.sam.activations.service import Activations, Opened, SignCall
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.errors import SignatureNotReleased
@@ -47,23 +49,25 @@ class Signatures:
 
         Raises what ``Activations.open`` raises; HashesNotApproved; SignatureNotReleased; HsmUnavailable.
         """
-        opened = await self._activations.open(call)  # 8
-        order = match(call.digests, opened.activation.digests)
-        if any(occurrence.signature is None for occurrence in opened.occurrences):
-            await self._sign_and_store(opened)
-        stored = await self._stored(opened)
+        async with self._database.transaction() as connection:
+            opened = await self._activations.open(connection, call)  # 8
+            order = match(call.digests, opened.activation.digests)
+            unsigned = any(occurrence.signature is None for occurrence in opened.occurrences)
+            if unsigned:
+                await self._demand_never_released(opened)
+                await self._store.reserve(connection, opened.activation.id)  # committed before anything is signed
+        if unsigned:
+            self._faults.reach("8-reserved")
+            stored = await self._sign_and_store(opened)
+        else:
+            stored = await self._released(opened, opened.occurrences)
+        self._memory.release(opened.activation.id, name_of(stored))
         self._faults.reach("9")
         return [stored[ordinal] for ordinal in order]  # 10
 
-    async def _sign_and_store(self, opened: Opened) -> None:
+    async def _sign_and_store(self, opened: Opened) -> list[bytes]:
+        """The signatures as stored: ours, or those of whoever was faster."""
         activation = opened.activation
-        if self._memory.released(activation.id) is not None:
-            # The rows say that it was never signed, and this process knows better.
-            await self._alarm.raise_("occurrences.turned_back", "occurrences", activation.id)
-            raise SignatureNotReleased("these signatures were released already")
-        async with self._database.transaction() as connection:  # 8: reserved, and committed, before anything is signed
-            await self._store.reserve(connection, activation.id)
-        self._faults.reach("8-reserved")
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         made = await self._signer.sign(self._activations.permit(opened), certificate)
         async with self._database.transaction() as connection:
@@ -80,18 +84,24 @@ class Signatures:
                     algorithm=opened.algorithm.name,
                     signatures=name_of(made),
                 )
+            rows = await self._store.occurrences(connection, activation)
             self._faults.reach("8-signed-before-commit")
         self._faults.reach("8-signed-after-commit")
+        return await self._released(opened, rows)
 
-    async def _stored(self, opened: Opened) -> list[bytes]:
+    async def _released(self, opened: Opened, rows: Sequence[Occurrence]) -> list[bytes]:
         """Read back and verified: a row that somebody changed gives nothing away."""
-        rows = await self._store.occurrences(self._database, opened.activation)
         signatures = [row.signature for row in rows if row.signature is not None]
-        known, found = self._memory.released(opened.activation.id), name_of(signatures)
-        if known is not None and known != found:
+        known = self._memory.released(opened.activation.id)
+        if known is not None and known != name_of(signatures):
             await self._alarm.raise_("occurrences.changed", "occurrences", opened.activation.id)
             raise SignatureNotReleased("the stored signatures are not those that were released")
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         verify_all(certificate, opened.algorithm, tuple(opened.activation.digests), signatures)
-        self._memory.release(opened.activation.id, found)
         return signatures
+
+    async def _demand_never_released(self, opened: Opened) -> None:
+        """The rows say that it was never signed; if this process knows better, they were turned back."""
+        if self._memory.released(opened.activation.id) is not None:
+            await self._alarm.raise_("occurrences.turned_back", "occurrences", opened.activation.id)
+            raise SignatureNotReleased("these signatures were released already")
