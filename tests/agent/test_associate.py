@@ -35,7 +35,7 @@ async def until(view: RecordingAssociation, count: int) -> None:
 
 async def ceremony(trust: Trust, profiles: Profiles, view: RecordingAssociation) -> Profile:
     chain = FileKeychain(profiles.home)
-    return await Ceremony(profiles, chain, view, tick=0.005).run(trust, WANTED)
+    return await asyncio.wait_for(Ceremony(profiles, chain, view, tick=0.005).run(trust, WANTED), 30)
 
 
 async def scan(gateway: AgentGateway, view: RecordingAssociation) -> None:

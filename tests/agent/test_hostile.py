@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +51,12 @@ def signed_by_the_ac(gateway: AgentGateway) -> None:
     gateway.statement_by = gateway.roots.ac
 
 
+def under_another_name(gateway: AgentGateway) -> None:
+    document = gateway.roots.document("sign", now=0, expires=9_999_999_999)
+    payload = {"v": 1, "type": "statement", "document": b64u(json.dumps(document).encode()), "expires": 9_999_999_999}
+    gateway.statement_replaced = gateway.roots.sign(payload, kid=jkt(gateway.roots.ac))
+
+
 def unsigned(gateway: AgentGateway) -> None:
     payload = {"v": 1, "type": "statement", "document": "e30", "expires": 9_999_999_999, "proof": None}
     honest = gateway.roots.sign(payload)
@@ -77,6 +84,7 @@ LIES: dict[str, Spoil] = {
     "key in the header": key_in_header,
     "signed by a stranger": signed_by_a_stranger,
     "signed by the AC": signed_by_the_ac,
+    "our root under another name": under_another_name,
     "huge": statement("e30." + "A" * 900_000 + ".AA"),
     "another type of document": document(type="associate"),
     "another version": document(v=2),
@@ -98,6 +106,18 @@ LIES: dict[str, Spoil] = {
 }
 
 
+WORDS = {
+    "our root under another name": "não é a raiz",
+    "signed by a stranger": "não é a raiz",
+    "another caller": "quem pede",
+    "another credential": "certificado",
+    "another certificate": "certificado",
+    "other hashes": "conteúdo",
+    "another algorithm": "algoritmo",
+}
+"""Where one lie could be refused for the reason of another, the reason is looked at too."""
+
+
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_lie_about_the_request_stops_before_the_code_is_shown(
     desk: Desk, gateway: AgentGateway, lie: str
@@ -105,7 +125,7 @@ async def test_a_lie_about_the_request_stops_before_the_code_is_shown(
     """Whatever differs from what was asked ends it, the request is withdrawn, and the person is told to refuse it."""
     LIES[lie](gateway)
 
-    with pytest.raises(UntrustedServer) as caught:
+    with pytest.raises(UntrustedServer, match=WORDS.get(lie)) as caught:
         await desk.sign(desk.job())
 
     assert "Não fui eu" in caught.value.advice
@@ -190,7 +210,7 @@ async def test_a_chain_out_of_order(desk: Desk, gateway: AgentGateway, maria: Ho
     """The issuer first would make the issuer's certificate the signer's."""
     gateway.chain_lie = maria.chain[::-1]
 
-    with pytest.raises(UntrustedServer):
+    with pytest.raises(UntrustedServer, match="fora de ordem"):
         await desk.sign(desk.job())
 
 
