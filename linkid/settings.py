@@ -101,9 +101,13 @@ class DatabaseSettings(Section):
     """An address per role; none given: the embedded server. A process needs only its own."""
 
     owner: Secret | None = None
+    """Owns every schema; only `linkid migrate` needs it. Whoever has it can change the tables and their promises."""
     gateway: Secret | None = None
+    """Whoever has it can ring phones and lose requests; neither approve, nor sign, nor read a key."""
     sam: Secret | None = None
+    """Whoever has it can stop signatures; not make one: rows carry a MAC of the HSM's, and keys its wrapping."""
     ac: Secret | None = None
+    """Whoever has it can stop emissions and hide revocations; not have a certificate made."""
     superuser: Secret | None = None
     """Only for `linkid migrate`: it then makes the roles itself, with the passwords of the other addresses."""
 
@@ -117,6 +121,7 @@ class Settings(Section):
     """All of it."""
 
     environment: Literal["development", "production"] = "development"
+    """Production refuses what is for development only: embedded database, inbox, addresses without HTTPS."""
     var: Path = Places().var
     """Folder of everything that lives."""
     sams: Annotated[int, Field(ge=1, le=16)] = 1

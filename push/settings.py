@@ -17,6 +17,7 @@ class TwilioSettings(Section):
     api_key: Annotated[str, Field(pattern=r"^SK[0-9a-fA-F]{32}$")]
     """An API key of its own, revocable, rather than the account's token."""
     api_secret: Secret
+    """Whoever has it can send messages at our cost, and read none."""
     sender: Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{7,14}|[0-9]{5,6})$")] | None = None
     """A number (E.164) or short code; or:"""
     messaging_service: Annotated[str, Field(pattern=r"^MG[0-9a-fA-F]{32}$")] | None = None
@@ -46,6 +47,7 @@ class SmtpSettings(Section):
     """TLS from the first byte (port 465) instead of STARTTLS (587). Without TLS nothing is sent."""
     user: str | None = None
     password: Secret | None = None
+    """Whoever has it can send e-mail in our name."""
     sender: Annotated[str, Field(pattern=r"^[^\r\n]*@[^\r\n]+$")]
     """As in ``Link ID <nao-responda@example.com>``."""
 
