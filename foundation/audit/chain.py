@@ -90,7 +90,10 @@ class AuditChain:
         await self._catch_up()
 
     async def check_not_behind(self) -> None:
-        """Raise DatabaseRolledBack unless the database still holds the head in the file, at its place in the chain."""
+        """Raise DatabaseRolledBack unless the database still holds the head in the file, at its place in the chain.
+
+        From then on that head is known here: an append to a chain whose head was turned back behind it raises too.
+        """
         kept = await self.kept_head()
         if kept is None or kept.seq == 0:
             return
@@ -103,6 +106,8 @@ class AuditChain:
             raise DatabaseRolledBack(
                 f"audit chain {self.chain}: line {kept.seq} is another one than the one kept outside"
             )
+        if self._newest is None:
+            self._newest = self._written = kept
 
     async def accept_restore(self, *, operator: str) -> AuditLine:
         """An operator's word that the database was restored on purpose: a line says so, and the file follows it.

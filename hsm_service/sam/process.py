@@ -117,7 +117,7 @@ async def build_sam(
     roots = Roots(hsm, await hsm.root())
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
-    watch = Watch(audit, hsm, clock, lambda now: recall(database, memory, seals, now))
+    watch = Watch(audit, hsm, clock, lambda now: recall(database, memory, seals, audit, now))
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, documents_store = AssociationStore(seals), DocumentStore(seals, alarm)
     activation_store = ActivationStore(seals, documents_store, alarm)

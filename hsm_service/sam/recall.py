@@ -1,17 +1,23 @@
 """What a SAM that starts learns again from the audit: the last minutes, which its memory would hold had it gone on.
 
 A row turned back while no SAM ran would otherwise be believed. Documents and activations live minutes, so minutes are
-enough for them: 15 of them cover a document's life and its activation's. The lines are believed only where their hashes
-link up, from the first of them to the chain's end; that the end is not an old one, ``AuditChain.check_not_behind`` says
-by the head kept outside. Left: bindings, associations and credentials that ended longer ago (docs/threats.md).
+enough for them: 15 of them cover a document's life and its activation's.
+
+Each chain is walked from its end backwards, each line held to the hash that the next one names. From the head kept
+outside the database on, every line is therefore the one that we wrote, and its own words say when: only such a line
+ends the walk. What stands after that head (a crash came between COMMIT and the file, or somebody added it) is learnt as
+well, and what the database says of times in other columns is not asked. Left: bindings, associations and credentials
+that ended longer ago; lines hidden in other SAMs' chains, whose heads are kept elsewhere (docs/threats.md).
 """
 
 import hashlib
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from foundation.audit import DatabaseRolledBack
-from foundation.database import Database
+from foundation.audit import AuditChain, DatabaseRolledBack, Head
+from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, strict_json
 from foundation.queries import Queries
 from hsm_service.sam.associations.domain import State as AssociationState
@@ -30,24 +36,49 @@ WINDOW: Final = timedelta(minutes=15)
 _MAX_LINE: Final = 8192
 
 
-async def recall(database: Database, memory: Memory, seals: RowSeals, now: datetime) -> int:
-    """Fill memory and ranks from the chains of all SAMs. Returns how many lines were read.
+async def recall(database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, now: datetime) -> int:
+    """Fill memory and ranks from the chains of all SAMs. Returns how many lines were learnt.
 
     Raises DatabaseRolledBack when the lines do not link up: somebody took lines out or changed them.
     """
-    count = 0
+    kept = await audit.kept_head()
+    learnt = 0
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
-        previous: tuple[str, bytes] | None = None
-        async for row in connection.cursor(queries.recent_lines, now - WINDOW):
+        for row in await connection.fetch(queries.sam_chains):
+            chain = str(row["chain"])
+            async for said in _backwards(connection, chain, kept if chain == audit.chain else None, now - WINDOW):
+                _learn(memory, seals, said)
+                learnt += 1
+    return learnt
+
+
+async def _backwards(
+    connection: Connection, chain: str, kept: Head | None, since: datetime
+) -> AsyncIterator[dict[str, JsonValue]]:
+    """What the lines of a chain say, the newest first, until one that is ours says that it is older than ``since``."""
+    follows: bytes | None = None
+    async with aclosing(connection.cursor(queries.lines_backwards, chain)) as rows:
+        async for row in rows:
             said = strict_json(row["body"], max_bytes=_MAX_LINE)
             if not isinstance(said, dict) or hashlib.sha256(_prev(said) + row["body"]).digest() != row["hash"]:
-                raise DatabaseRolledBack(f"audit chain {row['chain']}: line {row['seq']} does not hold")
-            if previous is not None and previous[0] == row["chain"] and previous[1] != _prev(said):
-                raise DatabaseRolledBack(f"audit chain {row['chain']}: line {row['seq']} does not follow")
-            previous = (row["chain"], row["hash"])
-            _learn(memory, seals, said)
-            count += 1
-    return count
+                raise DatabaseRolledBack(f"audit chain {chain}: line {row['seq']} does not hold")
+            if follows is not None and row["hash"] != follows:
+                raise DatabaseRolledBack(f"audit chain {chain}: line {row['seq']} is not followed by the next")
+            if kept is not None and row["seq"] == kept.seq and row["hash"] != kept.hash:
+                raise DatabaseRolledBack(
+                    f"audit chain {chain}: line {kept.seq} is another one than the one kept outside"
+                )
+            follows = _prev(said)
+            if (kept is None or row["seq"] <= kept.seq) and _at(said) < since:
+                return
+            yield said
+
+
+def _at(said: dict[str, JsonValue]) -> datetime:
+    try:
+        return datetime.fromisoformat(str(said.get("at")))
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)  # not a line of ours: it ends nothing
 
 
 def _prev(said: dict[str, JsonValue]) -> bytes:

@@ -1,4 +1,4 @@
-"""The attackers of docs/threats.md meet a real SAM (fixtures of tests/sam) or a whole Link ID behind a hostile gateway."""
+"""The attackers of docs/threats.md meet a real SAM or a whole Link ID behind a hostile gateway."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any

@@ -90,6 +90,6 @@ async def test_old_lines_are_not_recalled(world: World, hsm: Hsm, authority: Aut
     fresh = await open_world(hsm, world.database, world.head, FixedClock(world.clock.now()), authority)
     try:
         seals = fresh.sam.rooms.documents._store._seals
-        assert await recall(fresh.sam.database, Memory(), seals, world.clock.now()) == 0
+        assert await recall(fresh.sam.database, Memory(), seals, fresh.sam.audit, world.clock.now()) == 0
     finally:
         await fresh.close()
