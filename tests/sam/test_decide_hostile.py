@@ -293,3 +293,33 @@ async def test_labels_are_cleaned_before_they_are_fixed(world: World) -> None:
     document = request.statement.document.objects("documents")[0]
     assert document["label"] == "afdp.exe"
     assert document["size"] is None
+
+
+async def test_a_borrowed_device_id(world: World) -> None:
+    """Somebody binds his own key under the holder's phone id, to his own credential: each key decides its own only."""
+    mine, his = await world.credential("P-256"), await world.credential("P-256")
+    phone = await world.phone(mine)
+    thief = await world.phone(his, Signer(id=phone.id))
+    asks: dict[str, Any] = {"algorithm": "ECDSA-SHA256"}
+    for credential, wrong, right in ((mine, thief, phone), (his, phone, thief)):
+        request = await world.ask(credential, **asks)
+        body = wrong.decision(request.statement)
+        code = await world.refused("documents/decide", document=request.id, device=phone.id, **body)
+        assert code == "decision_invalid"
+        assert (await world.approve(right, request))["state"] == "approved"
+    computer = {
+        "id": "cmp_0123456789abcdefghjkmnpqrs",
+        "name": "x",
+        "os": "y",
+        "key": Signer().public.jwk,
+        "address": "z",
+    }
+    made = await world.call("documents/associate", device=phone.id, credentials=[mine, his], computer=computer)
+    statement = world.open(made["statement"])
+    for signer in (thief, phone):
+        body = signer.decision(statement)
+        code = await world.refused("documents/decide", document=made["document"], device=phone.id, **body)
+        assert code == "decision_invalid"
+    assert (await world.call("associations/list", computer=computer["id"]))["associations"] == []
+    made = await world.call("documents/associate", device=phone.id, credentials=[mine], computer=computer)
+    assert (await world.decide(phone, made))["state"] == "approved"

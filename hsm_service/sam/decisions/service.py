@@ -109,10 +109,11 @@ class Decisions:
                     raise DecisionInvalid("the binding has ended")
                 return self._demand_named(fixed, device, binding.key), binding
             case "associate" | "identify":
-                bound = await self._bindings.of_device(self._database, device, active=True)
-                if not bound:
-                    raise DecisionInvalid("this phone is bound to nothing")
-                return self._demand_named(fixed, device, bound[0].key), bound[0]
+                named = document.text("device_key")
+                for one in await self._bindings.of_device(self._database, device, active=True):
+                    if one.key.jkt == named:
+                        return self._demand_named(fixed, device, one.key), one
+                raise DecisionInvalid("this phone is bound to nothing by that key")
             case _:
                 raise DocumentUnknown(fixed.id)
 
