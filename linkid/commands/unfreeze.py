@@ -19,7 +19,7 @@ _OWN_CHAIN = 99
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Whose credential, and whom."""
     parser.description = (
-        'A holder who answers "não fui eu" freezes the computer or application that asked. When the holder says that it '
+        'A holder who answers "não fui eu" freezes the computer or application that asked. When they say that it '
         "was a mistake, lift it here; SAMs may be running. Nothing is signed by it: the holder is only asked again."
     )
     parser.add_argument("credential", metavar="cred_…")
