@@ -14,7 +14,7 @@ from pydantic import Field
 from foundation.clock import Clock
 from foundation.dpop import DpopVerifier, Proof
 from foundation.encoding import b64u
-from foundation.web import SlidingWindow, UnsupportedMedia, WireModel, answer, client_address, read_json
+from foundation.web import SlidingWindow, UnsupportedMedia, WireModel, answer, check_proof, client_address, read_json
 from foundation.web.bodies import read_body
 from foundation.web.caller import Network
 from issuance.ports import Ac, Published
@@ -99,9 +99,7 @@ class EmissionRoutes:
         return answer(emitted)
 
     async def _key(self, request: web.Request) -> Proof:
-        return await self._dpop.check(
-            request.headers.getall("DPoP", []), method=request.method, url=self._origin + request.rel_url.raw_path
-        )
+        return await check_proof(self._dpop, request, self._origin)
 
     def _address(self, request: web.Request) -> str:
         return client_address(request, self._proxies)

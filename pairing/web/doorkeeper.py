@@ -5,7 +5,7 @@ from collections.abc import Collection
 from aiohttp import hdrs, web
 
 from foundation.dpop import DpopVerifier, Proof
-from foundation.web import client_address
+from foundation.web import check_proof, client_address
 from foundation.web.caller import Network
 from pairing.errors import DeviceUnknown
 from pairing.service.phones import PhoneService
@@ -28,24 +28,16 @@ class Doorkeeper:
 
     async def key(self, request: web.Request) -> Proof:
         """The key that made the request. Raises BadProof."""
-        return await self._check(request, None)
+        return await check_proof(self._dpop, request, self._origin)
 
     async def device(self, request: web.Request) -> DeviceRow:
         """The paired phone that made the request. Raises BadProof, DeviceUnknown."""
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() != _SCHEME:
             raise DeviceUnknown("no device token")
-        proof = await self._check(request, token)
+        proof = await check_proof(self._dpop, request, self._origin, access_token=token)
         return await self._phones.authenticate(token, proof.jkt)
 
     def address(self, request: web.Request) -> str:
         """Where the request came from."""
         return client_address(request, self._proxies)
-
-    async def _check(self, request: web.Request, token: str | None) -> Proof:
-        return await self._dpop.check(
-            request.headers.getall("DPoP", []),
-            method=request.method,
-            url=self._origin + request.rel_url.raw_path,
-            access_token=token,
-        )

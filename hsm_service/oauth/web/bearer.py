@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from foundation.web import proofs_of, proved_url
 from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.service.callers import CallerService
 
@@ -18,7 +19,7 @@ class Authenticator:
         """Raises TokenMissing, MalformedAuthorization, TokenInvalid, BadProof."""
         return await self._callers.identify(
             request.headers.getall("Authorization", []),
-            request.headers.getall("DPoP", []),
+            proofs_of(request),
             method=request.method,
-            url=self._base_url + request.path,
+            url=proved_url(request, self._base_url),
         )

@@ -12,7 +12,7 @@ from aiohttp import web
 from foundation.clock import Clock
 from foundation.dpop import DpopVerifier, Proof
 from foundation.errors import TooMany
-from foundation.web import SlidingWindow, answer, client_address
+from foundation.web import SlidingWindow, answer, check_proof, client_address, proofs_of
 from foundation.web.caller import Network
 from hsm_service.oauth.domain.client import SERVICE, Client, GrantType
 from hsm_service.oauth.errors import BadOAuthRequest, GrantUnknown, UnknownClient
@@ -125,10 +125,7 @@ class OAuthEndpoints:
             raise
 
     async def _proof(self, request: web.Request) -> Proof | None:
-        proofs = request.headers.getall("DPoP", [])
-        if not proofs:
-            return None
-        return await self._dpop.check(proofs, method="POST", url=self._issuer + request.path)
+        return await check_proof(self._dpop, request, self._issuer) if proofs_of(request) else None
 
 
 def claimed(request: web.Request, form: Mapping[str, str]) -> Claimed:
