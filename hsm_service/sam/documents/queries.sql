@@ -2,8 +2,9 @@
 
 -- name: add
 -- A document that waits for its decision.
-INSERT INTO sam.documents (id, type, data, context, credential, device, caller, created_at, expires_at, mac)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+INSERT INTO sam.documents (id, type, data, context, credential, device, caller, created_at, expires_at, mac,
+                           verification_code)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: by_id
 -- One document.
@@ -28,6 +29,14 @@ UPDATE sam.documents SET state = 'expired' WHERE credential = $1 AND state = 'wa
 -- name: count_waiting
 -- How many requests of a credential wait.
 SELECT count(*) FROM sam.documents WHERE credential = $1 AND type = 'sign' AND state = 'waiting';
+
+-- name: rested
+-- Which of these verification codes no request of a credential has had since then, in the order given.
+SELECT wanted.code FROM unnest($2::text[]) WITH ORDINALITY AS wanted (code, place)
+WHERE NOT EXISTS (
+    SELECT FROM sam.documents d
+    WHERE d.credential = $1 AND d.type = 'sign' AND d.verification_code = wanted.code AND d.created_at > $3)
+ORDER BY wanted.place;
 
 -- name: decide
 -- Consume: true for exactly one of any number of rivals.

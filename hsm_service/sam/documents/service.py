@@ -3,6 +3,8 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
@@ -38,6 +40,19 @@ NAME_CHARACTERS = 60
 
 _PURPOSE: Mapping[str, Purpose] = {"pair": "pair", "sign": "sign", "emission-key": "emit"}
 """Which documents ask for the password, and for what."""
+
+CODE_REST: Final = timedelta(seconds=300)
+"""For so long a verification code shown for a credential is not given to another request of it: longer than a request
+lives. Otherwise whoever may ask and withdraw as often as he likes (a gateway) asks until his own request has the code
+that the holder's computer shows just now."""
+_CODE_DIGITS: Final = (2, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 6)
+"""Of the codes to choose among; the first that rests nowhere is taken. Two digits, unless many were shown lately."""
+_RIVALS: Final = 5
+"""How often somebody else may take the very code we chose, in the milliseconds between choosing and fixing."""
+
+
+class _CodeTaken(Exception):
+    """A rival's request has this code by now."""
 
 
 @dataclass(frozen=True)
@@ -189,10 +204,15 @@ class Documents:
             ],
             "hash_algorithm": ask.hash_algorithm,
             "sign_algorithm": ask.sign_algorithm,
-            "verification_code": f"{10 + int.from_bytes(self._random(8), 'big') % 90}",
             "activation_key": b64u(ask.activation_key),
         }
-        return await self._fix("sign", "req", members, {}, credential)
+        for _ in range(_RIVALS):
+            code = await self._code(credential.id)
+            try:
+                return await self._fix("sign", "req", {**members, "verification_code": code}, {}, credential)
+            except _CodeTaken:
+                continue
+        raise TooManyPending("others were faster, again and again")
 
     async def emission_key(self, credential: Credential) -> Stated:
         """The emission page shall set the usage password. The one that waits already is stated again."""
@@ -270,7 +290,8 @@ class Documents:
         with on_violation({"one_waiting_request": TooManyPending}):
             async with self._database.transaction() as connection:
                 if fixed.caller is not None and fixed.credential is not None:
-                    await self._make_room(connection, fixed.credential, fixed.caller)
+                    code = document.text("verification_code")
+                    await self._make_room(connection, fixed.credential, fixed.caller, code)
                 await self._store.add(connection, fixed, now)
                 self._audit.note(
                     connection,
@@ -282,13 +303,23 @@ class Documents:
                 )
         return Stated(fixed, statement)
 
-    async def _make_room(self, connection: Connection, credential: str, caller: str) -> None:
+    async def _code(self, credential: str) -> str:
+        """A verification code that no request of this credential showed lately."""
+        choice = [_digits(digits, self._random) for digits in _CODE_DIGITS]
+        rested = await self._database.fetch(queries.rested, credential, choice, self._clock.now() - CODE_REST)
+        if not rested:
+            raise TooManyPending("every code was shown lately")
+        return str(rested[0]["code"])
+
+    async def _make_room(self, connection: Connection, credential: str, caller: str, code: str) -> None:
         await self._credentials.lock(connection, credential)
         await connection.execute(queries.expire_overdue, credential, self._clock.now())
         if await connection.fetchval(queries.count_waiting, credential) >= MAX_PENDING:
             raise TooManyPending(f"{MAX_PENDING} requests wait")
         if await connection.fetchval(queries.frozen, credential, caller):
             raise CallerFrozen(caller)
+        if not await connection.fetch(queries.rested, credential, [code], self._clock.now() - CODE_REST):
+            raise _CodeTaken
 
     async def _state(self, document: Document, credential: Credential | None = None) -> str:
         """The statement about a document, with the current transport key if it asks for the password."""
@@ -330,3 +361,9 @@ class Documents:
         if fixed.document.type == "sign":
             return any(binding.credential == fixed.credential for binding in await self._bound(device))
         return fixed.device == device
+
+
+def _digits(count: int, random: Random) -> str:
+    """A number of exactly so many digits."""
+    least = 10 ** (count - 1)
+    return str(least + int.from_bytes(random(8), "big") % (9 * least))

@@ -48,7 +48,7 @@ class DocumentStore:
         mac = await self._seals.seal(TABLE, fixed.meaning())
         await connection.execute(
             queries.add, fixed.id, fixed.document.type, fixed.document.data, fixed.context_bytes, fixed.credential,
-            fixed.device, fixed.caller, now, fixed.expires_at, mac,
+            fixed.device, fixed.caller, now, fixed.expires_at, mac, fixed.document.members.get("verification_code"),
         )  # fmt: skip
 
     async def decide(self, connection: Connection, fixed: Fixed, state: State) -> bool:
