@@ -1,14 +1,15 @@
 """The private channel between our processes: JSON POST over a Unix socket, or over mutual TLS across machines.
 
 The server side is an aiohttp application made by ``private_app`` with one POST route per call; ``serve_private``
-listens. The client side, ``PrivateClient``, posts and either returns the answer's object or raises *the same error
-class* that the other process raised, found by its code. Addresses are text: ``unix:/run/linkid/sam-0.sock`` or
-``tls:sam.internal:8500``.
+listens. The client side, ``PrivateClient``, posts and either returns the answer's object, for ``Answer`` to read, or
+raises *the same error class* that the other process raised, found by its code. Addresses are text:
+``unix:/run/linkid/sam-0.sock`` or ``tls:sam.internal:8500``.
 
 Who may connect is decided below HTTP: by the socket's file mode, or by a certificate of the private authority. What
 a caller says once connected is not believed more for that.
 """
 
+from foundation.channel.answers import Answer, PrivateCalls
 from foundation.channel.client import PrivateClient
 from foundation.channel.server import Call, PrivateServer, private_app, serve_private
 from foundation.channel.wire import (
@@ -30,6 +31,7 @@ from foundation.channel.wire import (
 __all__ = [
     "MAX_MESSAGE",
     "AlreadyServed",
+    "Answer",
     "AnswerLost",
     "BadAnswer",
     "Call",
@@ -37,6 +39,7 @@ __all__ = [
     "NoSuchCall",
     "NotAnObject",
     "NotDelivered",
+    "PrivateCalls",
     "PrivateClient",
     "PrivateServer",
     "RemoteError",

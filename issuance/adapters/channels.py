@@ -1,29 +1,15 @@
 """AC and SAM over their private channels, as the ports have them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from foundation.encoding import JsonObject, JsonValue, b64u, unb64u
-from foundation.errors import Internal
+from foundation.channel import Answer, PrivateCalls
+from foundation.encoding import JsonObject, b64u
 from issuance.ports import Issued, PasswordWanted, Possession, Published
 
 _MAX_FILE: Final = 4 * 1024 * 1024
 """A revocation list of 100,000 entries has 3.7 MB; before that the AC must begin to split it."""
 _MAX_DER: Final = 16_384
-
-
-class PrivateCalls(Protocol):
-    """``foundation.channel.PrivateClient``, as far as we use it."""
-
-    async def call(self, name: str, body: JsonObject | None = None) -> JsonObject:
-        """Post and return."""
-        ...
-
-
-class UnexpectedAnswer(Internal):
-    """AC or SAM answered something that the protocol does not know: versions that do not fit."""
-
-    code = "unexpected_private_answer"
 
 
 class AcOverChannel:
@@ -34,37 +20,34 @@ class AcOverChannel:
         self._client = client
 
     async def start(self, protocol: str, key: Mapping[str, str]) -> tuple[str, str]:
-        answer = await self._client.call("emission/start", {"protocol": protocol, "key": dict(key)})
-        return _text(answer, "emission"), _text(answer, "statement")
+        answer = await _call(self._client, "emission/start", {"protocol": protocol, "key": dict(key)})
+        return answer.text("emission"), answer.text("statement")
 
     async def identify(self, emission: str, *, decision: str, proof: str | None, signature: str) -> str:
         body = {"emission": emission, "decision": decision, "proof": proof, "signature": signature}
-        return _text(await self._client.call("emission/identify", body), "statement")
+        return (await _call(self._client, "emission/identify", body)).text("statement")
 
     async def agree(self, emission: str, *, decision: str, signature: str) -> str:
         body = {"emission": emission, "decision": decision, "signature": signature}
-        return _text(await self._client.call("emission/agree", body), "key_algorithm")
+        return (await _call(self._client, "emission/agree", body)).text("key_algorithm")
 
     async def issue(self, emission: str, possession: str) -> Issued:
-        answer = await self._client.call("emission/issue", {"emission": emission, "possession": possession})
-        chain, holder = answer.get("chain"), answer.get("holder")
-        if not isinstance(chain, list) or not chain or not isinstance(holder, Mapping):
-            raise UnexpectedAnswer("emission/issue")
+        answer = await _call(self._client, "emission/issue", {"emission": emission, "possession": possession})
+        chain, holder = answer.datas("chain", max_bytes=_MAX_DER), answer.object("holder")
+        if not chain:
+            raise answer.bad("an empty chain")
         return Issued(
-            chain=[unb64u(str(part), max_len=_MAX_DER) for part in chain],
-            name=_text(holder, "name"),
-            phone=_text(holder, "phone"),
-            email=_text(holder, "email"),
-            kind=_text(holder, "kind"),
+            chain=chain,
+            name=holder.text("name"),
+            phone=holder.text("phone"),
+            email=holder.text("email"),
+            kind=holder.text("kind"),
         )
 
     async def published(self, name: str, body: JsonObject) -> Published:
-        answer = await self._client.call(f"pki/{name}", body)
-        max_age = answer.get("max_age")
-        if not isinstance(max_age, int):
-            raise UnexpectedAnswer(f"pki/{name}")
+        answer = await _call(self._client, f"pki/{name}", body)
         return Published(
-            _text(answer, "content_type"), unb64u(_text(answer, "body"), max_len=_MAX_FILE), max(0, max_age)
+            answer.text("content_type"), answer.data("body", max_bytes=_MAX_FILE), max(0, answer.number("max_age"))
         )
 
 
@@ -76,10 +59,9 @@ class SamOverChannel:
         self._client = client
 
     async def prepare(self, emission: str, key: str, key_algorithm: str) -> PasswordWanted:
-        answer = await self._client.call(
-            "emission/prepare", {"emission": emission, "key": key, "key_algorithm": key_algorithm}
-        )
-        return PasswordWanted(_text(answer, "statement"), _text(answer, "document"), _text(answer, "credential"))
+        body = {"emission": emission, "key": key, "key_algorithm": key_algorithm}
+        answer = await _call(self._client, "emission/prepare", body)
+        return PasswordWanted(answer.text("statement"), answer.text("document"), answer.text("credential"))
 
     async def make_keys(
         self, document: str, key: Mapping[str, str], *, decision: str, proof: str | None, signature: str
@@ -91,8 +73,8 @@ class SamOverChannel:
             "signature": signature,
             "key_jwk": dict(key),
         }
-        answer = await self._client.call("emission/keys", body)
-        return Possession(_text(answer, "possession"), _text(answer, "credential"))
+        answer = await _call(self._client, "emission/keys", body)
+        return Possession(answer.text("possession"), answer.text("credential"))
 
     async def activate(self, credential: str, chain: Sequence[bytes]) -> None:
         await self._client.call(
@@ -100,8 +82,5 @@ class SamOverChannel:
         )
 
 
-def _text(answer: Mapping[str, JsonValue], name: str) -> str:
-    value = answer.get(name)
-    if not isinstance(value, str):
-        raise UnexpectedAnswer(f"{name} is not text")
-    return value
+async def _call(client: PrivateCalls, name: str, body: JsonObject) -> Answer:
+    return Answer(name, await client.call(name, body))

@@ -5,12 +5,11 @@ Where a holder should read something better than the family's sentence, they bec
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, Protocol, cast, get_args
+from typing import Final, cast, get_args
 
-from foundation.encoding import JsonObject, JsonValue
-from foundation.errors import Internal, LinkIdError
+from foundation.channel import Answer, PrivateCalls
+from foundation.errors import JsonObject, LinkIdError
 from pairing.errors import BindingNotActive, CertificateNotActive, CredentialNotOfPhone, NothingToDecide
 from pairing.ports import (
     AskingComputer,
@@ -31,20 +30,6 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
     }
 )
 """By the SAM's code. One that is not here passes unchanged, and its family decides."""
-
-
-class PrivateCalls(Protocol):
-    """``foundation.channel.PrivateClient``, as far as we use it."""
-
-    async def call(self, name: str, body: JsonObject | None = None) -> JsonObject:
-        """Post and return."""
-        ...
-
-
-class UnexpectedSamAnswer(Internal):
-    """The SAM answered something that the protocol does not know: versions that do not fit."""
-
-    code = "unexpected_sam_answer"
 
 
 class SamOverChannel:
@@ -83,15 +68,13 @@ class SamOverChannel:
 
     async def statement(self, document: str, device: str) -> FixedDocument:
         answer = await self._call("documents/statement", {"document": document, "device": device})
-        return FixedDocument(document, _text(answer, "statement"), _instant(answer, "expires"))
+        return FixedDocument(document, answer.text("statement"), answer.instant("expires"))
 
     async def waiting(self, device: str) -> list[WaitingDocument]:
         answer = await self._call("documents/waiting", {"device": device})
         return [
-            WaitingDocument(
-                _text(item, "document"), _text(item, "type"), _text(item, "statement"), _instant(item, "expires")
-            )
-            for item in _objects(answer, "items")
+            WaitingDocument(item.text("document"), item.text("type"), item.text("statement"), item.instant("expires"))
+            for item in answer.objects("items")
         ]
 
     async def decide(self, document: str, device: str, *, decision: str, proof: str | None, signature: str) -> Verdict:
@@ -99,20 +82,21 @@ class SamOverChannel:
             "documents/decide",
             {"document": document, "device": device, "decision": decision, "proof": proof, "signature": signature},
         )
-        state = _text(answer, "state")
+        state = answer.text("state")
         if state not in ("approved", "refused"):
-            raise UnexpectedSamAnswer("documents/decide: unknown state")
+            raise answer.bad("unknown state")
         return Verdict(
             "approved" if state == "approved" else "refused",
-            _text(answer, "type"),
-            binding=_optional(answer, "binding"),
-            activation=_optional(answer, "activation"),
+            answer.text("type"),
+            binding=answer.text_or_none("binding"),
+            activation=answer.text_or_none("activation"),
         )
 
     async def state(self, document: str) -> DocumentState:
-        state = _text(await self._call("documents/state", {"document": document}), "state")
+        answer = await self._call("documents/state", {"document": document})
+        state = answer.text("state")
         if state not in get_args(DocumentState):
-            raise UnexpectedSamAnswer("documents/state: unknown state")
+            raise answer.bad("unknown state")
         return cast(DocumentState, state)
 
     async def withdraw(self, document: str) -> None:
@@ -121,8 +105,8 @@ class SamOverChannel:
     async def bindings(self, device: str) -> list[Binding]:
         answer = await self._call("bindings/list", {"device": device})
         return [
-            Binding(_text(item, "binding"), _text(item, "credential"), _text(item, "state"))
-            for item in _objects(answer, "bindings")
+            Binding(item.text("binding"), item.text("credential"), item.text("state"))
+            for item in answer.objects("bindings")
         ]
 
     async def end_bindings(self, device: str) -> None:
@@ -134,39 +118,13 @@ class SamOverChannel:
 
     async def _fixed(self, name: str, body: JsonObject) -> FixedDocument:
         answer = await self._call(name, body)
-        return FixedDocument(_text(answer, "document"), _text(answer, "statement"), _instant(answer, "expires"))
+        return FixedDocument(answer.text("document"), answer.text("statement"), answer.instant("expires"))
 
-    async def _call(self, name: str, body: JsonObject) -> JsonObject:
+    async def _call(self, name: str, body: JsonObject) -> Answer:
         try:
-            return await self._client.call(name, body)
+            return Answer(name, await self._client.call(name, body))
         except LinkIdError as error:
             ours = _ERRORS.get(error.code)
             if ours is None:
                 raise
             raise ours() from error
-
-
-def _text(answer: JsonObject, name: str) -> str:
-    value = answer.get(name)
-    if not isinstance(value, str):
-        raise UnexpectedSamAnswer(f"no text in {name}")
-    return value
-
-
-def _optional(answer: JsonObject, name: str) -> str | None:
-    return None if answer.get(name) is None else _text(answer, name)
-
-
-def _objects(answer: JsonObject, name: str) -> list[Mapping[str, JsonValue]]:
-    value = answer.get(name)
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise UnexpectedSamAnswer(f"no list of objects in {name}")
-    return value
-
-
-def _instant(answer: JsonObject, name: str) -> datetime:
-    """Seconds since 1970, as inside signed things."""
-    value = answer.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UnexpectedSamAnswer(f"no number of seconds in {name}")
-    return datetime.fromtimestamp(value, UTC)

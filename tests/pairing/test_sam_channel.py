@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from foundation.channel import Call, PrivateClient, private_app, serve_private
+from foundation.channel import BadAnswer, Call, PrivateClient, private_app, serve_private
 from foundation.clock import FixedClock
 from foundation.encoding import JsonObject, b64u
 from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
-from pairing.adapters.sam_channel import SamOverChannel, UnexpectedSamAnswer
+from pairing.adapters.sam_channel import SamOverChannel
 from pairing.errors import BindingNotActive, CertificateNotActive, CredentialNotOfPhone, NothingToDecide
 from pairing.ports import AskingComputer, AskingIntegrator, FixedDocument, Sam
 from protocol.decisions import message
@@ -198,7 +198,7 @@ class Lying:
     def __init__(self, answer: JsonObject | LinkIdError) -> None:
         self._answer = answer
 
-    async def call(self, name: str, body: JsonObject | None = None) -> JsonObject:
+    async def call(self, name: str, body: JsonObject | None = None, *, deadline: float = 10.0) -> JsonObject:
         if isinstance(self._answer, LinkIdError):
             raise self._answer
         return self._answer
@@ -259,5 +259,5 @@ QUESTIONS: list[Ask] = [
 )
 async def test_an_answer_of_another_form_is_a_fault_of_ours(ask: Ask, answer: JsonObject) -> None:
     """Versions that do not fit are found at the first call, not in somebody's approval."""
-    with pytest.raises(UnexpectedSamAnswer):
+    with pytest.raises(BadAnswer):
         await ask(SamOverChannel(Lying(answer)))

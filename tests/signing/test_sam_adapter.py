@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from foundation.errors import Internal, JsonObject, LinkIdError, Unavailable
+from foundation.channel import BadAnswer
+from foundation.errors import JsonObject, LinkIdError, Unavailable
 from hsm_service.signing import errors
-from hsm_service.signing.adapters.sam import BadSamAnswer, SamOverChannel
+from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Label
 from protocol.errors import CredentialLocked
 from tests.support.signing_sam import says
@@ -66,14 +67,14 @@ async def everything(answer: JsonObject | LinkIdError) -> list[BaseException | o
         ("hashes_not_approved", errors.NotTheApprovedHashes),
         ("signature_not_released", errors.SamNotAvailable),
         ("sam_refuses_work", errors.SamNotAvailable),
-        ("sam_bad_call", BadSamAnswer),
+        ("sam_bad_call", BadAnswer),
     ],
 )
 async def test_its_refusals_become_ours(code: str, kind: type[LinkIdError]) -> None:
     """By code, whether or not this process knows the SAM's class; with its retry time."""
     for outcome in await everything(says(code, retry_after=7)):
         assert isinstance(outcome, kind)
-        if kind is not BadSamAnswer:
+        if kind is not BadAnswer:
             assert outcome.retry_after == 7
 
 
@@ -105,4 +106,4 @@ async def test_answers_that_the_protocol_does_not_know(answer: Mapping[str, Any]
     """A SAM of another version is a fault that is told, never a half-understood yes."""
     for outcome in await everything(answer):
         assert isinstance(outcome, LinkIdError)
-        assert isinstance(outcome, Internal | BadSamAnswer) or outcome.code == "bad_encoding"
+        assert isinstance(outcome, BadAnswer)

@@ -5,11 +5,12 @@ understands it (Unavailable, a locked credential).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
-from foundation.encoding import b64u, unb64u
+from foundation.channel import Answer, BadAnswer, PrivateCalls
+from foundation.channel.client import DEADLINE
+from foundation.encoding import b64u
 from foundation.errors import Internal, JsonObject, LinkIdError, Unavailable
 from hsm_service.signing.domain.request import Ask, Caller
 from hsm_service.signing.errors import (
@@ -49,20 +50,6 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
 """By the SAM's code. What is not here, and not an error that everybody understands, means versions that do not fit."""
 
 
-class PrivateCalls(Protocol):
-    """``foundation.channel.PrivateClient``, as far as we use it."""
-
-    async def call(self, name: str, body: JsonObject | None = None, *, deadline: float = ...) -> JsonObject:
-        """Post and return."""
-        ...
-
-
-class BadSamAnswer(Internal):
-    """The SAM answered something that the protocol does not know: versions that do not fit."""
-
-    code = "bad_sam_answer"
-
-
 class SamOverChannel:
     """See ports.Sam."""
 
@@ -85,27 +72,26 @@ class SamOverChannel:
             },
         )
         return FixedDocument(
-            document=_text(answer, "document"),
-            statement=_text(answer, "statement"),
-            verification_code=_text(answer, "verification_code"),
-            expires=_instant(answer.get("expires")),
+            document=answer.text("document"),
+            statement=answer.text("statement"),
+            verification_code=answer.text("verification_code"),
+            expires=answer.instant("expires"),
         )
 
     async def verdict(self, document: str) -> Verdict:
         """``documents/state``."""
         answer = await self._call("documents/state", {"document": document})
         try:
-            outcome = Outcome(_text(answer, "state"))
+            outcome = Outcome(answer.text("state"))
         except ValueError as cause:
-            raise BadSamAnswer("documents/state: unknown state") from cause
-        reason, activation, until = answer.get("reason"), answer.get("activation"), answer.get("until")
-        if outcome is Outcome.APPROVED and not isinstance(activation, str):
-            raise BadSamAnswer("documents/state: approved without activation")
+            raise answer.bad("unknown state") from cause
+        if outcome is Outcome.APPROVED and not answer.has("activation"):
+            raise answer.bad("approved without activation")
         return Verdict(
             outcome,
-            reason=reason if isinstance(reason, str) else None,
-            activation=activation if isinstance(activation, str) else None,
-            until=None if until is None else _instant(until),
+            reason=answer.text_or_none("reason"),
+            activation=answer.text_or_none("activation"),
+            until=answer.instant_or_none("until"),
         )
 
     async def withdraw(self, document: str) -> None:
@@ -135,34 +121,20 @@ class SamOverChannel:
             },
             deadline=SIGN_SECONDS,
         )
-        signatures = answer.get("signatures")
-        if not isinstance(signatures, Sequence) or isinstance(signatures, str) or len(signatures) != len(hashes):
-            raise BadSamAnswer("signatures/sign: not one signature for each hash")
-        return [unb64u(str(signature), max_len=_MAX_SIGNATURE) for signature in signatures]
+        signatures = answer.datas("signatures", max_bytes=_MAX_SIGNATURE)
+        if len(signatures) != len(hashes):
+            raise answer.bad("not one signature for each hash")
+        return signatures
 
-    async def _call(self, name: str, body: JsonObject, *, deadline: float = 10.0) -> JsonObject:
+    async def _call(self, name: str, body: JsonObject, *, deadline: float = DEADLINE) -> Answer:
         try:
-            return await self._client.call(name, body, deadline=deadline)
+            return Answer(name, await self._client.call(name, body, deadline=deadline))
         except LinkIdError as error:
             ours = _ERRORS.get(error.code)
             if ours is None and isinstance(error, Unavailable | Internal | CredentialLocked):
                 raise
             if ours is None:
-                raise BadSamAnswer(f"{name}: {error.code}") from error
+                raise BadAnswer(f"{name}: {error.code}") from error
             translated = ours()
             translated.retry_after = error.retry_after
             raise translated from error
-
-
-def _text(answer: JsonObject, name: str) -> str:
-    value = answer.get(name)
-    if not isinstance(value, str):
-        raise BadSamAnswer(f"no text in {name}")
-    return value
-
-
-def _instant(value: object) -> datetime:
-    """Seconds since 1970, as inside signed things."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadSamAnswer("a time is not a number of seconds")
-    return datetime.fromtimestamp(value, UTC)
