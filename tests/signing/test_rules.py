@@ -240,7 +240,7 @@ GOOD = secret.handle_text("hdl_" + "0" * 26, secret.ActivationSecret(bytes(range
         " " + GOOD,
         GOOD.replace("hdl_0", "hdl_8"),
         GOOD + "_x",
-        new_token("hdl", lambda count: bytes(count)).text,  # the shape of other tokens
+        new_token("hdl", bytes).text,  # the shape of other tokens
         "hdl_" + "0" * 26 + "_" + "é" * 64,
         "x" * 100_000,
     ],

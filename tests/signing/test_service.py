@@ -362,7 +362,8 @@ async def test_every_step_leaves_a_line(world: World) -> None:
     await signed(world, MINE, sad, credential, "contrato")
     lines = await world.owner.fetch(
         """
-        SELECT said ->> 'event' AS event FROM audit.lines, LATERAL (SELECT convert_from(body, 'UTF8')::jsonb AS said) AS line
+        SELECT said ->> 'event' AS event
+        FROM audit.lines, LATERAL (SELECT convert_from(body, 'UTF8')::jsonb AS said) AS line
         WHERE said ->> 'request' = $1 ORDER BY seq
         """,
         asked.document,

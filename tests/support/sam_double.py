@@ -105,7 +105,7 @@ class SamDouble:
         self._called("documents/identify")
         listed = [{"id": one.credential, "subject": self._subjects[one.credential]} for one in self._active(device)]
         asked: JsonObject = {"id": integrator.id, "name": integrator.name}
-        members = {"credentials": listed, "integrator": asked, "scope": scope, "address": address}
+        members: JsonObject = {"credentials": listed, "integrator": asked, "scope": scope, "address": address}
         return self._fix("identify", {**self._of(device), **members}, device)
 
     def fix_sign(self, credential: str) -> FixedDocument:
@@ -188,6 +188,8 @@ class SamDouble:
             case "associate":
                 for credential in document.objects("credentials"):
                     self.associations.add((str(document.object("computer")["id"]), device, str(credential["id"])))
+            case _:
+                pass  # the others leave nothing behind
         return None
 
     async def state(self, document: str) -> DocumentState:
