@@ -14,9 +14,10 @@ from pydantic import Field
 from foundation.clock import Clock
 from foundation.dpop import DpopVerifier, Proof
 from foundation.encoding import b64u
-from foundation.web import SlidingWindow, UnsupportedMedia, WireModel, answer, check_proof, client_address, read_json
+from foundation.web import SlidingWindow, UnsupportedMedia, WireModel, answer, client_address, read_json
 from foundation.web.bodies import read_body
 from foundation.web.caller import Network
+from foundation.web.proofs import check_proof
 from issuance.ports import Ac, Published
 from issuance.service import Answer, EmissionRelay
 from protocol.decisions import MAX_PROOF_CHARACTERS

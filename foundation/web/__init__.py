@@ -4,7 +4,7 @@
 * ``errors``: the one table from our errors to wire answers, per dialect and path prefix.
 * ``bodies``: JSON in, checked by a model; JSON out.
 * ``caller``: request id, the client's address.
-* ``proofs``: DPoP on a request.
+* ``proofs``: DPoP on a request; not exported here, since it needs the database and the app host has none.
 * ``health``, ``metrics``: what operators ask, on a listener of their own.
 * ``serving``: listening, and stopping without cutting anybody off.
 * ``window``: a sliding window for rate limits, in memory.
@@ -26,7 +26,6 @@ from foundation.web.errors import (
 )
 from foundation.web.health import Health, health_routes
 from foundation.web.metrics import HttpMetrics, metrics_route
-from foundation.web.proofs import check_proof, proofs_of, proved_url
 from foundation.web.serving import Server, serve
 from foundation.web.window import SlidingWindow
 
@@ -47,15 +46,12 @@ __all__ = [
     "WireError",
     "WireModel",
     "answer",
-    "check_proof",
     "client_address",
     "default_dialect",
     "error_middleware",
     "health_routes",
     "metrics_route",
     "new_app",
-    "proofs_of",
-    "proved_url",
     "read_json",
     "request_id",
     "serve",

@@ -5,8 +5,9 @@ from collections.abc import Collection
 from aiohttp import hdrs, web
 
 from foundation.dpop import DpopVerifier, Proof
-from foundation.web import check_proof, client_address
+from foundation.web import client_address
 from foundation.web.caller import Network
+from foundation.web.proofs import check_proof
 from pairing.errors import DeviceUnknown
 from pairing.service.phones import PhoneService
 from pairing.store import DeviceRow

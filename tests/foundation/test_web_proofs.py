@@ -3,7 +3,7 @@
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from foundation.web import proofs_of, proved_url
+from foundation.web.proofs import proofs_of, proved_url
 
 
 @pytest.mark.parametrize("path", ["/csc/v2/info", "/phone/v1/documents/a%2Fb", "/"])

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from foundation.web import proofs_of, proved_url
+from foundation.web.proofs import proofs_of, proved_url
 from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.service.callers import CallerService
 

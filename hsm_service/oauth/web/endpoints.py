@@ -12,8 +12,9 @@ from aiohttp import web
 from foundation.clock import Clock
 from foundation.dpop import DpopVerifier, Proof
 from foundation.errors import TooMany
-from foundation.web import SlidingWindow, answer, check_proof, client_address, proofs_of
+from foundation.web import SlidingWindow, answer, client_address
 from foundation.web.caller import Network
+from foundation.web.proofs import check_proof, proofs_of
 from hsm_service.oauth.domain.client import SERVICE, Client, GrantType
 from hsm_service.oauth.errors import BadOAuthRequest, GrantUnknown, UnknownClient
 from hsm_service.oauth.service.authentication import ASSERTION_TYPE, Claimed, ClientAuthentication
