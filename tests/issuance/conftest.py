@@ -26,17 +26,21 @@ from tests.issuance.people import FakeSam, Operator, Visitor, public_of, write_p
 from tests.support.postgres import TestDatabase
 
 LABEL = "issuance-ac"
+_MADE: list[HsmSettings] = []
 
 
 @pytest.fixture(scope="session")
 def ac_slot(sam_token: TokenFiles, hsm_module: Path) -> HsmSettings:
-    """The AC's slot with its objects; RSA-4096 takes a while, so once per test process."""
+    """The AC's slot with its objects; RSA-4096 takes a while, so once per test process (other folders import this)."""
+    if _MADE:
+        return _MADE[0]
     argv = ["--init-token", "--free", "--label", LABEL, "--so-pin", "12345678", "--pin", "1234"]
     subprocess.run([str(program("softhsm2-util")), *argv], check=True, capture_output=True, env=dict(os.environ))
     module = Module.load(hsm_module)
     module.renew(module.epoch)
     settings = HsmSettings(module=hsm_module, token_label=LABEL, pin=SecretStr("1234"))
     initialise_ac_slot(Token(settings), datetime.now(UTC))
+    _MADE.append(settings)
     return settings
 
 

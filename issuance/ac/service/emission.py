@@ -135,9 +135,14 @@ class EmissionService:
         if emission.answer is not None and emission.term is not None and same(emission.answer, digest):
             return await self._term_statement(emission.term)
         stretched, cpf = await self._opened(answer.proof, emission)
+        found = await self._store.order(emission.order_id or emission.id)
+        order = self._issue_order(found or self._decoy)
+        if found is not None and order is not None and order.protocol != emission.protocol:
+            # Tries are counted by protocol number: a row that names another than the operator signed does not exist.
+            raise EmissionUnknown
         # Counted before it is tried: rivals in flight are counted too.
         tries_left = await self._reserve(emission)
-        order = await self._matching(emission, stretched, cpf)
+        order = await self._matching(emission, found, order, stretched, cpf)
         if order is None:
             await self._note_refusal(emission, tries_left)
             if tries_left == 0:
@@ -221,11 +226,11 @@ class EmissionService:
             raise EmissionLocked(retry_after=left)
         return MAX_TRIES - used
 
-    async def _matching(self, emission: Emission, stretched: bytes, cpf: str) -> IssueOrder | None:
+    async def _matching(
+        self, emission: Emission, found: StoredOrder | None, order: IssueOrder | None, stretched: bytes, cpf: str
+    ) -> IssueOrder | None:
         """Step I3. Both comparisons are always made, in constant time, also for a number that does not exist."""
-        found = await self._store.order(emission.order_id or emission.id)
         stored = found or self._decoy
-        order = self._issue_order(stored)
         made = await self._keys.mac(kept_message(emission.order_id or emission.id, stretched))
         password_right = same(made, stored.verifier or b"")
         cpf_right = same(cpf, "" if order is None else order.person.cpf)

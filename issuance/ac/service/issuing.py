@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from cryptography import x509
@@ -20,7 +21,7 @@ from foundation.database import Database
 from foundation.encoding import b64u
 from foundation.errors import JsonObject
 from foundation.ids import Random, is_id, same
-from issuance.ac.domain.authority import Authority
+from issuance.ac.domain.authority import BACKDATED, Authority
 from issuance.ac.domain.certificate import (
     Validity,
     check_made,
@@ -39,6 +40,7 @@ from issuance.ac.domain.permit import (
     permit_issuance,
 )
 from issuance.ac.ports import AuthorityKeys
+from issuance.ac.service.emission import EMISSION_LIFE
 from issuance.ac.service.founding import Chain
 from issuance.ac.store import AcStore, Emission, StoredCertificate
 from issuance.errors import AlreadyEmitted, EmissionExpired, EmissionOutOfOrder, EmissionUnknown
@@ -122,7 +124,7 @@ class IssuingService:
                 return self._again(existing, permit)
             if emission.expires_at <= self._clock.now():
                 raise EmissionExpired
-            if existing is None or not self._is_of(existing, permit):
+            if existing is None or not self._can_go_on(existing, permit):
                 intention = await self._intend(permit, existing, possession_jws)
             else:
                 intention = Intention(int(existing.serial, 16), existing.span)
@@ -163,6 +165,15 @@ class IssuingService:
 
     def _is_of(self, existing: StoredCertificate, permit: IssuancePermit) -> bool:
         return existing.emission == permit.emission and same(existing.spki_hash, _hash(permit.spki))
+
+    def _can_go_on(self, existing: StoredCertificate, permit: IssuancePermit) -> bool:
+        """Whether an intention is one that we might have had: a row gives no certificate more days than the order."""
+        span, now, issuer = existing.span, self._clock.now(), self._chain.issuing
+        return (
+            self._is_of(existing, permit)
+            and now - EMISSION_LIFE - BACKDATED <= span.start <= now
+            and span.end <= min(span.start + timedelta(days=permit.order.valid_days), issuer.not_valid_after_utc)
+        )
 
     def _again(self, existing: StoredCertificate, permit: IssuancePermit) -> JsonObject:
         """A repeated call: the same certificate to the same emission and key, nothing to anybody else (I2)."""
