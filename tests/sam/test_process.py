@@ -33,15 +33,16 @@ class Child:
     def __init__(self, settings: dict[str, Any], folder: Path, conf: Path) -> None:
         self.settings, self.file, self.conf = settings, folder / f"{settings['name']}.json", conf
         self.file.write_text(json.dumps(settings), encoding="utf-8")
+        self.log = self.file.with_suffix(".log")
         self.client = PrivateClient(settings["listen"])
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         environment = {**os.environ, "SOFTHSM2_CONF": str(self.conf)}
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.sam.child", str(self.file), env=environment,
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.sam.child", str(self.file), env=environment, stdout=log, stderr=log
+            )
         async with asyncio.timeout(START_SECONDS):
             while True:
                 try:
@@ -87,6 +88,8 @@ async def children(
             child.process.kill()
             await child.process.wait()
         await child.client.close()
+        if child.log.exists():
+            print(child.log.read_text(encoding="utf-8"))  # shown when the test fails
 
 
 async def over(child: Child, hsm: Hsm, database: TestDatabase, authority: Authority, head: Path) -> World:
