@@ -1,4 +1,4 @@
-"""What a SAM does by itself: forgets sealed blobs that are over, and asks the HSM now and then whether it is well."""
+"""What a SAM does by itself: forgets what is over, and asks the HSM now and then whether it is well."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -10,11 +10,15 @@ from foundation.errors import LinkIdError
 from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.store import queries
+from hsm_service.sam.attempts.service import queries as attempt_queries
 from hsm_service.sam.watch import Watch
 
 EVERY_SECONDS: Final = 15.0
 GRACE: Final = timedelta(minutes=1)
 """After an activation's end: a call that came in time has long finished."""
+
+TRIES_KEPT: Final = timedelta(hours=1)
+"""No document lives for longer than minutes, so no proof can be repeated after this."""
 
 _log = get_logger(__name__)
 
@@ -22,6 +26,11 @@ _log = get_logger(__name__)
 async def forget_sealed(database: Database, now: datetime) -> int:
     """Take out what is sealed in activations that are over; how many there were."""
     return len(await database.fetch(queries.forget, now - GRACE))
+
+
+async def forget_tries(database: Database, now: datetime) -> None:
+    """Take out the hashes of proofs that nobody can repeat any more."""
+    await database.execute(attempt_queries.forget_tries, now - TRIES_KEPT)
 
 
 async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock) -> None:
@@ -35,6 +44,7 @@ async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock) -
             _log.warning("hsm_not_well", error_code=error.code)
         try:
             await forget_sealed(database, clock.now())
+            await forget_tries(database, clock.now())
         except LinkIdError as error:
             _log.warning("housekeeping_failed", error_code=error.code)
         await asyncio.sleep(EVERY_SECONDS)

@@ -1,6 +1,7 @@
 """The ladder of wrong passwords: 3 → 3 h, 6 → 24 h, 9 → for ever; pairing has a small one of its own."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from foundation.errors import LinkIdError
 from hsm_service.hsm.faults import HsmUnavailable
 from hsm_service.sam.attempts.domain import Ladder, fresh
+from hsm_service.sam.housekeeping import forget_tries
 from protocol.errors import CredentialLocked, PasswordWrong
 from tests.sam.world import START, Signer, World
 
@@ -168,11 +170,11 @@ async def test_a_rival_guess_stays_counted(world: World) -> None:
     """A right password forgives what was reserved up to itself, not a guess that came later on another phone."""
     credential = await world.credential("P-256")
     attempts = world.sam.rooms.decisions._attempts
-    mine, thief = [await attempts.reserve(credential, "sign") for _ in range(2)]
+    mine, thief = [await attempts.reserve(credential, "sign", bytes([proof]) * 32) for proof in range(2)]
     async with world.sam.database.transaction() as connection:
         await attempts.succeeded(connection, mine)
     assert thief.ordinal == mine.ordinal + 1
-    assert (await attempts.reserve(credential, "sign")).tries_left == 1
+    assert (await attempts.reserve(credential, "sign", bytes([2]) * 32)).tries_left == 1
 
 
 async def test_pairing_guesses_do_not_lock_signing(world: World) -> None:
@@ -220,6 +222,94 @@ async def test_an_outage_is_not_a_wrong_password(world: World, monkeypatch: pyte
     rows = await world.sql("SELECT total, forgiven FROM sam.attempts WHERE purpose = 'sign'")
     assert [tuple(row) for row in rows] == [(1, 1)]
     assert (await world.approve(phone, request))["state"] == "approved"
+
+
+async def test_one_mistake_counts_once(world: World) -> None:
+    """A decision with a wrong password, repeated by whoever carries it, is one try; the next one typed is another."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    mistake = phone.decision(request.statement, WRONG)
+    for left in (2, 2, 2, 2, 2):
+        with pytest.raises(PasswordWrong) as caught:
+            await world.call("documents/decide", document=request.id, device=phone.id, **mistake)
+        assert caught.value.data["tries_left"] == left
+    await asyncio.gather(
+        *(world.refused("documents/decide", document=request.id, device=phone.id, **mistake) for _ in range(10))
+    )
+    with pytest.raises(PasswordWrong) as caught:
+        await world.approve(phone, request, WRONG)
+    assert caught.value.data["tries_left"] == 1
+    assert (await world.events()).count("attempt.reserved") == 3  # with the one of pairing
+    assert (await world.approve(phone, request))["state"] == "approved"
+
+
+async def test_a_repeated_guess_gets_past_no_lock(world: World) -> None:
+    """The third wrong one closes, also for the wrong ones before it."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    guesses = [phone.decision(request.statement, WRONG) for _ in range(3)]
+    for code in ("password_wrong", "credential_locked"):
+        for guess in guesses:
+            assert await world.refused("documents/decide", document=request.id, device=phone.id, **guess) == code
+
+
+async def test_rows_of_somebody_elses_make_no_guess_free(world: World) -> None:
+    """Who writes rows says that a proof was tried before: it is counted all the same."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    for _ in range(3):
+        guess = phone.decision(request.statement, WRONG)
+        await world.sql(
+            "INSERT INTO sam.tries VALUES ($1, 'sign', $2, 1, now(), false, $3)",
+            credential, hashlib.sha256(guess["proof"].encode()).digest(), bytes([1]) + bytes(32),
+        )  # fmt: skip
+        body = {"document": request.id, "device": phone.id, **guess}
+        assert await world.refused("documents/decide", **body) == "password_wrong"
+    with pytest.raises(CredentialLocked):
+        await world.approve(phone, request)
+    assert "row.forged" in await world.events()
+
+
+async def test_an_outage_makes_no_guess_free(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a guess sent twice the HSM fails one and tries the other: the try stays counted, whichever ends first."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    guess = phone.decision(request.statement, WRONG)
+    body = {"document": request.id, "device": phone.id, **guess}
+    tried, calls, real = asyncio.Event(), list[int](), world.sam.hsm.hmac
+
+    async def fails_the_first(label: str, data: bytes) -> bytes:
+        if label.startswith("pepper"):
+            calls.append(1)
+            if len(calls) == 1:
+                await tried.wait()
+                raise HsmUnavailable("down")
+        return await real(label, data)
+
+    monkeypatch.setattr(world.sam.hsm, "hmac", fails_the_first)
+    first = asyncio.create_task(world.refused("documents/decide", **body))
+    while not calls:
+        await asyncio.sleep(0)
+    assert await world.refused("documents/decide", **body) == "password_wrong"
+    tried.set()
+    assert await first == "hsm_unavailable"
+    rows = await world.sql("SELECT total, forgiven FROM sam.attempts WHERE purpose = 'sign'")
+    assert [tuple(row) for row in rows] == [(1, 0)]
+
+
+async def test_proofs_are_forgotten(world: World) -> None:
+    """An hour later nobody can repeat a proof, and its hash goes."""
+    credential = await world.credential("P-256")
+    await world.phone(credential)
+    assert len(await world.sql("SELECT * FROM sam.tries")) == 1
+    await forget_tries(world.sam.database, world.clock.now() + timedelta(minutes=59))
+    assert len(await world.sql("SELECT * FROM sam.tries")) == 1
+    await forget_tries(world.sam.database, world.clock.now() + timedelta(minutes=61))
+    assert await world.sql("SELECT * FROM sam.tries") == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from foundation.encoding import JsonObject
+from foundation.encoding import JsonObject, b64u
 
 Purpose = Literal["sign", "pair"]
 
@@ -99,6 +99,36 @@ class Ladder:
         if self.purpose == "pair":
             return max(0, PAIR_TRIES - self.count)
         return next((step - self.count for step, _ in SIGN_STEPS if step >= self.count), 0)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One row of ``sam.tries``: this proof took that try."""
+
+    credential: str
+    purpose: Purpose
+    proof: bytes
+    ordinal: int
+    mac: bytes = field(default=b"", repr=False)
+
+    @property
+    def id(self) -> str:
+        """For the audit."""
+        return f"{self.credential}.{self.purpose}.{self.ordinal}"
+
+    @property
+    def rank(self) -> int:
+        """Not ranked: it never changes, and is only ever removed."""
+        return 0
+
+    def meaning(self) -> JsonObject:
+        """Under the MAC: otherwise whoever writes rows would make guesses free."""
+        return {
+            "credential": self.credential,
+            "purpose": self.purpose,
+            "proof": b64u(self.proof),
+            "ordinal": self.ordinal,
+        }
 
 
 def fresh(credential: str, purpose: Purpose, now: datetime) -> Ladder:

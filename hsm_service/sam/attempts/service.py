@@ -1,4 +1,8 @@
-"""Step 7d: a try is counted, and the count committed, before the password is tried."""
+"""Step 7d: a try is counted, and the count committed, before the password is tried.
+
+The same proof again is the same guess and counts once: answers get lost, and whoever carries decisions (a gateway) must
+not climb the ladder with one mistake of the holder's by repeating it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,22 +12,25 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database, Record
 from foundation.queries import Queries
-from hsm_service.sam.attempts.domain import Ladder, Purpose, fresh
+from hsm_service.sam.attempts.domain import Ladder, Purpose, Tried, fresh
 from hsm_service.sam.rows import Alarm, RowSeals
 from protocol.errors import CredentialLocked, PasswordWrong
 
 queries = Queries.load("hsm_service.sam.attempts")
 TABLE = "attempts"
+TRIES = "tries"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A reserved try. ``ordinal`` is its number among all tries ever."""
+    """A reserved try. ``ordinal`` is its number among all tries ever; ``repeated``: the proof took it before."""
 
     credential: str
     purpose: Purpose
+    proof: bytes
     ordinal: int
     tries_left: int
+    repeated: bool = False
 
 
 class Attempts:
@@ -39,27 +46,33 @@ class Attempts:
         row = await self._database.fetchrow(queries.look, credential, purpose)
         self._refuse_locked(await self._believe(row, credential, purpose, now), now)
 
-    async def reserve(self, credential: str, purpose: Purpose) -> Attempt:
-        """Take one try, in a transaction of its own that is committed when this returns. Raises CredentialLocked."""
+    async def reserve(self, credential: str, purpose: Purpose, proof: bytes) -> Attempt:
+        """Take one try, in a transaction of its own that is committed when this returns. Raises CredentialLocked.
+
+        ``proof``: SHA-256 of the proof. One that was tried before takes no other try, and gets past no lock either.
+        """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             ladder = await self._lock(connection, credential, purpose, now)
             self._refuse_locked(ladder, now)
-            taken = ladder.reserve(now)
-            await self._write(connection, taken)
-            self._audit.note(connection, "attempt.reserved", credential=credential, purpose=purpose, count=taken.count)
-        return Attempt(credential, purpose, taken.total, taken.tries_left)
+            before = await self._tried(connection, credential, purpose, proof)
+            if before is not None:
+                # Nobody gives this try back from now on: one of the two may hear "wrong", the other "the HSM failed".
+                await connection.execute(queries.repeat_try, credential, purpose, proof)
+                return Attempt(credential, purpose, proof, before.ordinal, ladder.tries_left, repeated=True)
+            return await self._take(connection, ladder, proof, now)
 
     async def failed(self, attempt: Attempt) -> PasswordWrong:
         """Say so in the audit, and make the error for the caller to raise; the count stands already."""
-        async with self._database.transaction() as connection:
-            self._audit.note(
-                connection,
-                "attempt.failed",
-                credential=attempt.credential,
-                purpose=attempt.purpose,
-                tries_left=attempt.tries_left,
-            )
+        if not attempt.repeated:
+            async with self._database.transaction() as connection:
+                self._audit.note(
+                    connection,
+                    "attempt.failed",
+                    credential=attempt.credential,
+                    purpose=attempt.purpose,
+                    tries_left=attempt.tries_left,
+                )
         return PasswordWrong(data={"tries_left": attempt.tries_left})
 
     async def succeeded(self, connection: Connection, attempt: Attempt) -> None:
@@ -68,10 +81,31 @@ class Attempts:
         await self._write(connection, ladder.forgive(attempt.ordinal))
 
     async def give_back(self, attempt: Attempt) -> None:
-        """The password was never tried: the HSM failed before."""
+        """The password was never tried: the HSM failed before. Not for a proof that came twice: one may have run."""
+        who = attempt.credential, attempt.purpose
         async with self._database.transaction() as connection:
-            ladder = await self._lock(connection, attempt.credential, attempt.purpose, self._clock.now())
-            await self._write(connection, ladder.give_back())
+            ladder = await self._lock(connection, *who, self._clock.now())
+            if await connection.fetchval(queries.take_try_back, *who, attempt.proof, attempt.ordinal) is not None:
+                await self._write(connection, ladder.give_back())
+
+    async def _take(self, connection: Connection, ladder: Ladder, proof: bytes, now: datetime) -> Attempt:
+        """The next try of the ladder becomes this proof's."""
+        taken = ladder.reserve(now)
+        tried = Tried(taken.credential, taken.purpose, proof, taken.total)
+        await self._write(connection, taken)
+        mac = await self._seals.seal(TRIES, tried.meaning())
+        await connection.execute(queries.add_try, tried.credential, tried.purpose, proof, tried.ordinal, now, mac)
+        self._audit.note(
+            connection, "attempt.reserved", credential=taken.credential, purpose=taken.purpose, count=taken.count
+        )
+        return Attempt(taken.credential, taken.purpose, proof, taken.total, taken.tries_left)
+
+    async def _tried(self, connection: Connection, credential: str, purpose: Purpose, proof: bytes) -> Tried | None:
+        row = await connection.fetchrow(queries.tried, credential, purpose, proof)
+        if row is None:
+            return None
+        found = Tried(row["credential"], row["purpose"], row["proof"], row["ordinal"], row["mac"])
+        return found if await self._seals.genuine(TRIES, found) else None
 
     def _refuse_locked(self, ladder: Ladder, now: datetime) -> None:
         lock = ladder.locked(now)

@@ -33,7 +33,7 @@ from hsm_service.sam.errors import DocumentUnknown
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.roots import Proofs
 from protocol import custody
-from protocol.decisions import Decision
+from protocol.decisions import Decision, proof_hash
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
 from protocol.keys import P256Key
 
@@ -179,7 +179,7 @@ class Decisions:
             raise DecisionInvalid("the certificate is another one than the document names")
         # 7c: the signature covers the proof; the proof must be for these bytes and this phone. No guess is made yet.
         stretched = await self._proofs.open(decision.proof, purpose, document, signer, self._clock.now())
-        attempt = await self._attempts.reserve(credential.id, purpose)  # 7d
+        attempt = await self._attempts.reserve(credential.id, purpose, proof_hash(decision.proof))  # 7d
         self._faults.reach("7d")
         try:
             wrapped = await self._custody.unbind(credential, stretched)  # 7e
