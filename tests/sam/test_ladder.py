@@ -1,4 +1,4 @@
-"""The ladder of wrong passwords: 3 → 3 h, 6 → 24 h, 9 → for ever; pairing has a small one of its own."""
+"""The ladder of wrong passwords: 3 → 3 h, 6 → 24 h, 9 → for ever; pairing has one of its own."""
 
 import asyncio
 import hashlib
@@ -59,15 +59,37 @@ def test_the_steps_of_the_ladder() -> None:
     ]
 
 
-def test_pairing_has_five_tries_an_hour() -> None:
-    """Five wrong passwords in pairing close pairing for an hour, and never for longer."""
-    ladder = climb(fresh("cred_x", "pair", START), 5)
-    lock = ladder.locked(ladder.last)
-    assert lock is not None
-    assert lock.until == ladder.last + timedelta(hours=1)
-    again = ladder.reserve(ladder.last + timedelta(hours=1))
-    assert again.count == 1
-    assert again.tries_left == 4
+def test_pairing_closes_for_longer_and_longer() -> None:
+    """Each fifth wrong password in pairing closes it: 1 h, 6 h, then 24 h each time, and never for ever."""
+    waits = {}
+    for count in range(1, 31):
+        ladder = climb(fresh("cred_x", "pair", START), count)
+        lock = ladder.locked(ladder.last)
+        assert ladder.tries_left == -count % 5
+        if lock is not None:
+            assert lock.until is not None
+            waits[count] = (lock.until - ladder.last) // timedelta(hours=1)
+    assert waits == {5: 1, 10: 6, 15: 24, 20: 24, 25: 24, 30: 24}
+
+
+def test_nobody_guesses_for_months_while_pairing() -> None:
+    """Whoever guesses whenever it is allowed has 45 tries in the first week; by the hour it would be 840."""
+    ladder, now, tries = fresh("cred_x", "pair", START), START, 0
+    while now < START + timedelta(days=7):
+        lock = ladder.locked(now)
+        if lock is None:
+            ladder, tries = ladder.reserve(now), tries + 1
+        now += timedelta(minutes=1)
+    assert tries == 45
+
+
+def test_pairing_forgets_after_a_quiet_week() -> None:
+    """A mistake of last week does not count, one of yesterday does; the right password forgives them all."""
+    ladder = climb(fresh("cred_x", "pair", START), 4)
+    assert ladder.reserve(ladder.last + timedelta(days=6)).count == 5
+    assert ladder.reserve(ladder.last + timedelta(days=7)).count == 1
+    right = ladder.reserve(ladder.last)
+    assert right.forgive(right.total).count == 0
 
 
 @given(st.lists(st.sampled_from(["wrong", "right-of-first", "right-of-last", "give-back"]), max_size=60))

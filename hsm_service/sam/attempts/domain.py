@@ -19,8 +19,12 @@ SIGN_STEPS: Final = ((3, timedelta(hours=3)), (6, timedelta(hours=24)), (9, FOR_
 """Wrong usage passwords in a row by active devices: after the third 3 h, the sixth 24 h, the ninth a new emission."""
 
 PAIR_TRIES: Final = 5
-PAIR_WINDOW: Final = timedelta(hours=1)
-"""Pairing has no paired device behind it, so it locks only itself, and only for an hour."""
+PAIR_WAITS: Final = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+"""Pairing has no paired device behind it: a gateway needs no more than a credential's id to guess at all of them, for
+months. So it locks only itself, never for ever, but longer and longer: after each fifth wrong password in a row, the
+last wait again and again. Five an hour would be 43,800 guesses a year; NIST SP 800-63B (5.2.2) allows a hundred."""
+PAIR_QUIET: Final = timedelta(days=7)
+"""Wrong passwords of pairing are forgotten when nobody guessed for so long."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,11 @@ class Ladder:
     def locked(self, now: datetime) -> Locked | None:
         """Whether the next try is refused now."""
         if self.purpose == "pair":
-            until = self.last + PAIR_WINDOW
-            return Locked(until) if self.count >= PAIR_TRIES and now < until else None
+            rounds, rest = divmod(self.count, PAIR_TRIES)
+            if rounds == 0 or rest != 0:
+                return None
+            until = self.last + PAIR_WAITS[min(rounds, len(PAIR_WAITS)) - 1]
+            return Locked(until) if now < until else None
         for step, wait in reversed(SIGN_STEPS):
             if self.count == step or (step == SIGN_STEPS[-1][0] and self.count > step):
                 if wait is FOR_EVER:
@@ -81,8 +88,8 @@ class Ladder:
     def reserve(self, now: datetime) -> "Ladder":
         """One more try. The caller has asked ``locked`` before."""
         forgiven = self.forgiven
-        if self.purpose == "pair" and now >= self.last + PAIR_WINDOW:
-            forgiven = self.total  # a quiet hour has passed
+        if self.purpose == "pair" and now >= self.last + PAIR_QUIET:
+            forgiven = self.total
         return replace(self, total=self.total + 1, forgiven=forgiven, last=now)
 
     def forgive(self, ordinal: int) -> "Ladder":
@@ -97,7 +104,7 @@ class Ladder:
     def tries_left(self) -> int:
         """Before the next lock; 0 when this one closed it."""
         if self.purpose == "pair":
-            return max(0, PAIR_TRIES - self.count)
+            return -self.count % PAIR_TRIES
         return next((step - self.count for step, _ in SIGN_STEPS if step >= self.count), 0)
 
 
