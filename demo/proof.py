@@ -24,6 +24,7 @@ from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.fetchers.aiohttp_fetchers import AIOHttpFetcherBackend
 
 from linkid.platform import program
+from sandbox_phone.loopback import connector
 
 
 class NotProven(Exception):
@@ -39,7 +40,8 @@ class Authority:
 
     async def fetch(self, name: str) -> bytes:
         """A published file."""
-        async with aiohttp.ClientSession() as session, session.get(f"{self.pki}/pki/{name}") as answer:
+        session = aiohttp.ClientSession(connector=connector())
+        async with session, session.get(f"{self.pki}/pki/{name}") as answer:
             if answer.status != 200:
                 raise NotProven(f"{name}: {answer.status}")
             return await answer.read()

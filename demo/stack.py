@@ -20,6 +20,7 @@ import aiohttp
 
 from linkid.platform import ROOT
 from linkid.settings import Settings, load_settings
+from sandbox_phone.loopback import connector
 
 _READY: Final = "Link ID is ready."
 _START_SECONDS: Final = 120.0
@@ -177,7 +178,8 @@ class Stack:
 
     async def messages(self) -> list[dict[str, Any]]:
         """The development inbox, newest first."""
-        async with aiohttp.ClientSession() as session, session.get(f"{self.gateway}/dev/inbox.json") as answer:
+        session = aiohttp.ClientSession(connector=connector())
+        async with session, session.get(f"{self.gateway}/dev/inbox.json") as answer:
             found: list[dict[str, Any]] = (await answer.json())["messages"]
             return found
 

@@ -21,6 +21,7 @@ from joserfc.jwk import ECKey
 from desktop_agent.client.csc_client import CscClient
 from desktop_agent.client.http import Caller, all_of, wall_clock
 from desktop_agent.client.links import Links, WrongCheckCode
+from desktop_agent.client.loopback import connector
 from desktop_agent.domain.link import LINK_SECONDS, Link, LinkState
 from desktop_agent.domain.session import Event, Session, advance
 from desktop_agent.domain.trust import Trust, is_safe, read_trust
@@ -55,7 +56,9 @@ async def fetch_trust(app: str, tls: ssl.SSLContext | None) -> Trust:
     try:
         async with (
             aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=FETCH_SECONDS), trust_env=app.startswith("https")
+                connector=connector(),
+                timeout=aiohttp.ClientTimeout(total=FETCH_SECONDS),
+                trust_env=app.startswith("https"),
             ) as session,
             session.get(f"{app}/trust.json", allow_redirects=False, ssl=tls or True) as answer,
         ):

@@ -15,6 +15,7 @@ import aiohttp
 from desktop_agent import VERSION, keychain
 from desktop_agent.client.csc_client import Credential, CscClient
 from desktop_agent.client.http import Caller
+from desktop_agent.client.loopback import connector
 from desktop_agent.client.oauth import access_token
 from desktop_agent.domain.session import Session
 from desktop_agent.domain.trust import Trust
@@ -117,7 +118,7 @@ class Doctor:
     async def _date_of(self, url: str, profile: Profile) -> datetime | None:
         timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS)
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=url.startswith("https")) as session,
+            aiohttp.ClientSession(connector=connector(), timeout=timeout, trust_env=url.startswith("https")) as session,
             session.get(url, allow_redirects=False, ssl=self._tls(profile.ca) or True) as answer,
         ):
             try:

@@ -33,8 +33,8 @@ MAJOR: Final = 18
 """A cluster made by one major version is not opened by another: moving up is an operator's decision (docs)."""
 
 OS_USER: Final = "linkid-postgres"
-_LONGEST_SOCKET_FOLDER: Final = 85
-"""sun_path holds 107 bytes; `/.s.PGSQL.5432.lock` takes 19 of them."""
+_LONGEST_SOCKET_FOLDER: Final = 107 - len("/postgres/.s.PGSQL.5432.lock")
+"""A socket's address holds 107 bytes, and the database's is the longest of ours."""
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 15.0

@@ -16,6 +16,7 @@ from sandbox_phone.domain import jws
 from sandbox_phone.domain.encoding import MAX_JSON
 from sandbox_phone.domain.trust import Trust, read_trust
 from sandbox_phone.errors import GatewayRefused, GatewayUnreachable, Untrusted
+from sandbox_phone.loopback import connector
 
 CALL_SECONDS: Final = 30
 """One call. The slowest is an emission (a key made in the HSM, a certificate issued)."""
@@ -42,7 +43,7 @@ async def fetch_trust(app_url: str, tls: ssl.SSLContext | None = None) -> Trust:
     app_url = require_safe(app_url)
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)) as session,
+            aiohttp.ClientSession(connector=connector(), timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)) as session,
             session.get(f"{app_url}/trust.json", allow_redirects=False, ssl=tls or True) as answer,
         ):
             data = await _all(answer.content)
@@ -129,7 +130,7 @@ class Gateway:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), middlewares=(self._prove,)
+                connector=connector(), timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), middlewares=(self._prove,)
             )
         return self._session
 

@@ -31,11 +31,18 @@ class Program:
     proof: tuple[str, ...] | None  # arguments that must end with 0; None: the file is enough
     extra: tuple[str, ...] = ()  # packages that its package only recommends
     wrapper: str = ""  # shell lines to run before it; makes a wrapper even where the machine has the program
+    private: str = ""  # shell lines for a wrapper without root; {tree} is where the package was unpacked
 
 
 SOFTHSM = (
     Program("softhsm-module", "softhsm2", ("usr/lib*/softhsm/libsofthsm2.so", "usr/lib*/*/*/libsofthsm2.so"), None),
-    Program("softhsm2-util", "softhsm2", ("usr/bin/softhsm2-util",), ("--version",)),
+    Program(
+        "softhsm2-util",
+        "softhsm2",
+        ("usr/bin/softhsm2-util",),
+        ("--version",),
+        private='set -- --module "{tree}/usr/lib/softhsm/libsofthsm2.so" "$@"\n',  # else it looks below /usr
+    ),
 )
 FOR_TESTS = (
     Program("openssl", "openssl", ("usr/bin/openssl",), ("version",)),
@@ -116,7 +123,7 @@ def _note_private(program: Program, noted: dict[str, str], tree: debian.PrivateT
         return True
     where = (
         f'export LD_LIBRARY_PATH="{":".join(map(str, tree.libraries()))}"\n'
-        f'export FONTCONFIG_FILE="{_fonts(tree, deps)}"\n'
+        f'export FONTCONFIG_FILE="{_fonts(tree, deps)}"\n' + program.private.replace("{tree}", str(tree.root))
     )
     wrapper = _wrapper(program, found, deps, where)
     noted[program.name] = str(wrapper)

@@ -16,6 +16,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 
 from desktop_agent import VERSION
+from desktop_agent.client.loopback import connector
 from desktop_agent.domain.encoding import b64u
 from desktop_agent.domain.trust import is_safe
 from desktop_agent.errors import NoConnection, ServiceRefused, UntrustedServer
@@ -66,6 +67,7 @@ class Caller:
     async def __aenter__(self) -> Self:
         # Proxies of the environment are for the internet, not for this machine.
         self._session = aiohttp.ClientSession(
+            connector=connector(),
             headers={"User-Agent": f"linkid-desktop/{VERSION}"},
             trust_env=urlsplit(self.url).scheme == "https",
             cookie_jar=aiohttp.DummyCookieJar(),

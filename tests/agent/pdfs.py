@@ -20,6 +20,7 @@ from pyhanko.sign.validation.status import PdfSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from linkid.platform import program
 from tests.agent.pki import Authority, Holder, der
 
 
@@ -92,7 +93,7 @@ def verdicts(path: Path, authority: Authority) -> list[PdfSignatureStatus]:
 
 def pdfsig(path: Path) -> str:
     """What poppler says, without looking at trust."""
-    return subprocess.run(["pdfsig", "-nocert", path], capture_output=True, text=True, timeout=30).stdout
+    return subprocess.run([program("pdfsig"), "-nocert", path], capture_output=True, text=True, timeout=30).stdout
 
 
 def all_valid(path: Path, authority: Authority) -> bool:

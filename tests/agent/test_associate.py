@@ -336,7 +336,7 @@ async def test_https_of_ones_own_network(
     """A certificate nobody vouches for is refused, with what to do; with --ca the whole ceremony runs over https."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate_of_localhost)
-    server = TestServer(gateway.app(), host="localhost", scheme="https")
+    server = TestServer(gateway.app(), host="127.0.0.1", scheme="https")
     await server.start_server(ssl=context)
     gateway.roots.app = gateway.roots.gateway = f"https://localhost:{server.port}"
 

@@ -225,7 +225,10 @@ async def test_removing_needs_a_yes(shell: Shell, gateway: AgentGateway, associa
 
 async def test_a_real_terminal_draws_the_qr(shell: Shell, gateway: AgentGateway) -> None:
     """On a terminal the frame is drawn in half blocks and redrawn in place, and a camera could read it."""
-    leader, follower = pty.openpty()
+    try:
+        leader, follower = pty.openpty()
+    except OSError:
+        pytest.skip("this machine has no terminals to give (a container without /dev/pts)")
     shell.environment |= {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "desktop_agent", "associate", "--no-window", "--no-page",

@@ -24,6 +24,7 @@ from foundation.channel import PrivateClient
 from foundation.encoding import b64u, canonical_json, unb64u
 from foundation.errors import LinkIdError
 from protocol.keys import P256Key, sign_raw
+from sandbox_phone.loopback import LocalResolver
 
 Answer: TypeAlias = dict[str, Any]
 Lie: TypeAlias = Callable[[Answer], Answer | Awaitable[Answer]]
@@ -51,7 +52,9 @@ class HostileGateway:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False, connector=aiohttp.TCPConnector(limit=0)
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            connector=aiohttp.TCPConnector(limit=0, resolver=LocalResolver()),
         )
         app = web.Application(client_max_size=2**21)
         app.router.add_route("*", "/{path:.*}", self._pass)

@@ -14,6 +14,7 @@ import pytest
 
 from demo.world import World
 from foundation.encoding import b64u
+from sandbox_phone.loopback import connector
 from tests.support.oauth_requests import page_token
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -48,7 +49,7 @@ async def test_a_holder_identifies_and_the_application_signs(world: World) -> No
         "code_challenge": b64u(hashlib.sha256(verifier.encode()).digest()),
         "code_challenge_method": "S256",
     }
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=connector()) as session:
         async with session.get(f"{base}/oauth2/authorize?{urlencode(asked)}") as answer:
             assert answer.status == 200
             page = {"page": page_token(await answer.text())}
