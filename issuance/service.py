@@ -58,7 +58,7 @@ class EmissionRelay:
         return self._captcha.challenge()
 
     async def start(self, protocol: str, captcha: str, jkt: str, jwk: Mapping[str, str], address: str) -> JsonObject:
-        """{``emission``, ``statement``}. Raises CaptchaInvalid, TooMany, BadInput."""
+        """Step c: {``emission``, ``statement``}. Raises CaptchaInvalid, TooMany, BadInput."""
         now = self._clock.now()
         self._starts.demand(address, now)
         solved = self._captcha.verify(captcha)
@@ -104,6 +104,7 @@ class EmissionRelay:
             # It may have expired while we were away: the SAM is asked again with the same answer.
             visit = await self._with_possession(visit, jwk, answer, again=True)
             issued = await self._ac.issue(visit.emission, visit.possession or "")
+        # h. The SAM takes the chain; then the holder's row.
         await self._sam.activate(visit.credential or "", issued.chain)
         await self._holders.record_holder(
             credential=visit.credential or "",

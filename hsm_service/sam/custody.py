@@ -25,7 +25,7 @@ class Custody:
         return custody.bind(key, wrapped, aad, nonce=self._random(custody.NONCE_BYTES))
 
     async def unbind(self, credential: Credential, stretched: bytes) -> bytes:
-        """The wrapped key. Raises protocol.custody.DoesNotOpen for a wrong password."""
+        """7e: the wrapped key. Raises protocol.custody.DoesNotOpen for a wrong password."""
         spki, bound = credential.key()
         key = await self._key(credential.id, stretched, credential.pepper)
         aad = custody.additional_data(credential.id, spki, kek=credential.kek, pepper=credential.pepper)

@@ -84,7 +84,7 @@ class Proofs:
         return ProofWanted(purpose, salt, argon2, await self._transport.current())
 
     async def open(self, proof: str, purpose: Purpose, document: Document, signer: P256Key, now: datetime) -> bytes:
-        """The stretched password, if the proof is for this purpose, document and signer.
+        """7c: the stretched password, if the proof is for this purpose, document and signer.
 
         Raises ProofInvalid, TransportKeyRetired. No password is tried here.
         """

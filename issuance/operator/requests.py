@@ -82,7 +82,7 @@ class Placed:
 
 
 async def place_request(wish: Wish, context: OperatorContext) -> Placed:
-    """Check, sign, submit. Raises OperatorMistake, BadCpf, BadOrder, BadPassword, OrderTaken, Unavailable."""
+    """Step a: check, sign, submit. Raises OperatorMistake, BadCpf, BadOrder, BadPassword, OrderTaken, Unavailable."""
     context.key()  # before anything is typed or sent: without it there is nothing to do
     password = wish.install_password or "".join(secrets.choice(_READABLE) for _ in range(_PASSWORD_LENGTH))
     try:

@@ -36,6 +36,7 @@ class CodeKey:
         """The six digits of a pairing's ``send``-th message: HOTP (RFC 4226), one counter per message."""
         return self._hotp(pairing).at(send)
 
+    # pairing, step 4b
     def sms_code_matches(self, typed: str, pairing: str, send: int) -> bool:
         """Whether this is the code of that message and of no other, in constant time."""
         return self._hotp(pairing).verify(typed, send)
@@ -44,6 +45,7 @@ class CodeKey:
         """The secret under which a link's frames and typed codes are made."""
         return self._derive("link", link)
 
+    # association, step 6b
     def check_code(self, link: str, device_jkt: str, asker_jkt: str) -> str:
         """Three digits that only the phone which approved is shown. Both keys are in it: another pair, another code."""
         number = int.from_bytes(self._derive("check", link, device_jkt, asker_jkt), "big")

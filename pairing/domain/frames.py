@@ -96,13 +96,13 @@ def read_scan(text: str, app: str) -> Frame | TypedCode | RequestCode:
 
 
 def frame(app: str, shown: Shown, now: datetime) -> str:
-    """The text of the QR code for this second."""
+    """Association, step 1: the text of the QR code for this second."""
     second = _elapsed(shown, now)
     return f"{app}/l#1.{shown.token}.{second}.{_mac(shown, second)}"
 
 
 def check_frame(scanned: Frame, shown: Shown, now: datetime) -> None:
-    """Raise unless the frame is one we made, for about now.
+    """2b. Raise unless the frame is one we made, for about now.
 
     Raises CodeNotOurs when the MAC is not ours, FrameExpired when it is but for another moment. The order matters:
     only somebody who saw a true frame learns that it is a matter of time.
@@ -120,7 +120,7 @@ def typed_code(shown: Shown, locator: str, now: datetime) -> str:
 
 
 def check_typed(typed: TypedCode, shown: Shown, now: datetime) -> None:
-    """Raise CodeNotOurs unless the code was shown during the last 60 seconds."""
+    """2b. Raise CodeNotOurs unless the code was shown during the last 60 seconds."""
     turn = _elapsed(shown, now) // CODE_TURN
     still_good = range(turn - CODE_LIFE // CODE_TURN + 1, turn + 1)
     # Every comparison is made, so that the time taken does not tell which one matched.

@@ -14,6 +14,7 @@ _NEIGHBOURS: Final = 4
 
 def read_number(text: str) -> str:
     """The E.164 form of a Brazilian mobile number, however it was typed: ``(31) 98765-4321``, ``0 15 31 98765-4321`` …
+    (pairing, step 1).
 
     Raises NumberInvalid (with a ``suggestion`` when only the ninth digit of 2012 to 2016 is missing), NumberForeign, or
     NumberNotMobile.

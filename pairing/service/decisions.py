@@ -77,6 +77,7 @@ class DecisionService:
 
         Raises NicknameNeeded, NumberProofOld, CredentialNotOfPhone, and what the SAM refuses.
         """
+        # pairing, step 6
         if device.nickname is None:
             raise NicknameNeeded()
         numbers = await self._devices.numbers_since(device.id, self._clock.now() - NUMBER_PROOF_LIFE)
@@ -135,6 +136,7 @@ class DecisionService:
         return await react(self, device, document, verdict)
 
     async def _pair(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        # pairing, step 7: the SAM judged; what follows is step 8
         if verdict.state != "approved" or verdict.binding is None:
             return Decided(verdict.state)
         async with self._database.transaction() as connection:
@@ -153,6 +155,7 @@ class DecisionService:
             await self._devices.step(connection, device.id, DeviceEvent.TEST_APPROVED)
             new = [one for one in active if await self._devices.ring_for(connection, device.id, one, now)]
             self._audit.note(connection, "device.active", device=device.id, binding=verdict.binding)
+        # pairing, step 9
         await self._letters.to_holders(new, phone_bound(device.nickname or "", now))
         return Decided(verdict.state)
 
@@ -170,7 +173,7 @@ class DecisionService:
         return Decided(verdict.state)
 
     async def _ring_test(self, device: DeviceRow, binding: str) -> str:
-        """Fix the test of a binding and ring it; its document."""
+        """Pairing, step 8: fix the test of a binding and ring it; its document."""
         test = await self._sam.fix_test(binding)
         async with self._database.transaction() as connection:
             await self._doorbell.ring(connection, [device.id], test.document, test.expires)

@@ -205,6 +205,7 @@ class PhoneService:
 
     async def name(self, device: DeviceRow, nickname_text: str) -> Portrait:
         """The phone's nickname. Raises NicknameInvalid."""
+        # 5. Before the binding: the document that the holder approves next shows it.
         nickname = read_nickname(nickname_text)
         async with self._database.transaction() as connection:
             named = await self._devices.name(connection, device.id, nickname)

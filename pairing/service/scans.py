@@ -101,7 +101,7 @@ class ScanService:
         return row
 
     async def _claim(self, device: DeviceRow, row: LinkRow, now: datetime) -> LinkRow:
-        """The link, held by this phone. Raises BindingNotActive, LinkTaken, LinkOver.
+        """Step 3: the link, held by this phone. Raises BindingNotActive, LinkTaken, LinkOver.
 
         A second phone, while a first is at it, ends the link for both: somebody else sees the screen.
         """
@@ -121,7 +121,7 @@ class ScanService:
         raise LinkOver(data={"state": state})
 
     async def _document(self, device: DeviceRow, row: LinkRow, now: datetime) -> FixedDocument:
-        """What the phone's holder is asked about the link that the phone holds. Raises LinkOver."""
+        """Step 4: what the phone's holder is asked about the link that the phone holds. Raises LinkOver."""
         if row.document is not None:
             return await self._sam.statement(row.document, device.id)  # the same phone scanned it again
         try:

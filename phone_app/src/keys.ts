@@ -19,7 +19,7 @@ export interface SigningKey {
 
 const ECDSA = { name: "ECDSA", namedCurve: "P-256" } as const;
 
-/** Makes a key whose private half is not extractable. */
+/** Makes a key whose private half is not extractable (pairing, step 0). */
 export async function makeSigningKey(): Promise<SigningKey> {
   const pair = await crypto.subtle.generateKey(ECDSA, false, ["sign", "verify"]);
   const exported = await crypto.subtle.exportKey("jwk", pair.publicKey);

@@ -25,7 +25,7 @@ class DoorbellService:
         self._random = random
 
     async def ring(self, connection: Connection, devices: Sequence[str], document: str, expires: datetime) -> None:
-        """Ring on each of these phones, if the caller's transaction commits, until settled or ``expires``."""
+        """Step 5: ring on each of these phones, if the caller's transaction commits, until settled or ``expires``."""
         for device in devices:
             doorbell = new_id("not", self._random)
             await self._store.add(connection, doorbell, device, document, now=self._clock.now(), expires_at=expires)

@@ -28,7 +28,7 @@ class CallerService:
         self._computers = computers
 
     async def identify(self, authorization: Sequence[str], proofs: Sequence[str], *, method: str, url: str) -> Caller:
-        """Who calls. ``authorization``, ``proofs``: every value of these headers; ``url``: as the outside has it.
+        """Step 2: who calls. ``authorization``, ``proofs``: all values of the headers; ``url``: as the outside has it.
 
         Raises TokenMissing, MalformedAuthorization, TokenInvalid, BadProof.
         """

@@ -47,7 +47,7 @@ class Attempts:
         self._refuse_locked(await self._believe(row, credential, purpose, now), now)
 
     async def reserve(self, credential: str, purpose: Purpose, proof: bytes) -> Attempt:
-        """Take one try, in a transaction of its own that is committed when this returns. Raises CredentialLocked.
+        """7d: take one try, in a transaction of its own that is committed when this returns. Raises CredentialLocked.
 
         ``proof``: SHA-256 of the proof. One that was tried before takes no other try, and gets past no lock either.
         """

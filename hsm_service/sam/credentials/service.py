@@ -35,7 +35,9 @@ class Credentials:
         self._root, self._ac_roots = root, ac_roots
 
     async def activate(self, id_: str, certificates: Sequence[bytes]) -> dict[str, JsonValue]:
-        """The AC issued. Accepted only if the chain ends in the pinned root and is for our key; the same twice is once.
+        """Step h: the AC issued. Accepted only if the chain ends in the pinned root and is for our key.
+
+        The same twice is once.
 
         Raises CredentialUnknown, CertificateRefused.
         """

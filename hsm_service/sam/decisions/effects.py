@@ -74,7 +74,7 @@ class Effects:
         return {name: value for name, value in answer.items() if value is not None}
 
     async def _bind(self, connection: Connection, fixed: Fixed, signer: P256Key) -> str:
-        """A binding on trial. Pairing the same phone again replaces what it had, after this very proof."""
+        """Pairing, step 7: a binding on trial. The same phone again replaces what it had, by this very proof."""
         document = fixed.document
         old = await self._bindings.of(connection, document.text("device"), document.text("credential"))
         if old is not None and not await self._bindings.change(connection, old, State.ENDED):
@@ -93,7 +93,7 @@ class Effects:
         return made.id
 
     async def _confirm(self, connection: Connection, binding: Binding | None) -> str:
-        """The push round trip came back: trial becomes active."""
+        """Pairing, step 8: the push round trip came back, trial becomes active."""
         if binding is None:
             raise BindingUnknown("the binding has ended")
         if binding.state is State.TRIAL and not await self._bindings.change(connection, binding, State.ACTIVE):
@@ -131,7 +131,7 @@ class Effects:
             )
 
     async def _activate(self, connection: Connection, fixed: Fixed, wrapped: bytes | None) -> str:
-        """Seal the opened blob to whoever asked, bound to hashes and algorithm; a row for each hash occurrence."""
+        """7f: seal the opened blob to whoever asked, bound to hashes and algorithm; a row for each hash occurrence."""
         if wrapped is None:
             raise DecisionInvalid("nothing was opened")
         document, id_ = fixed.document, new_id("act", self._random)

@@ -68,7 +68,7 @@ class Emission:
         self._kek, self._pepper, self._random = kek, pepper, random
 
     async def prepare(self, emission: str, key: str, key_algorithm: KeyAlgorithm) -> Stated:
-        """A credential to be, and the document that asks its holder for the usage password.
+        """Step g: a credential to be, and the document that asks its holder for the usage password.
 
         ``key``: jkt of the emission page's key. Raises EmissionConflict when the emission began with another key or
         algorithm, or has its key already.
@@ -83,7 +83,7 @@ class Emission:
         return await self._documents.emission_key(credential)
 
     async def keys(self, id_: str, decision: Decision, signer: P256Key) -> dict[str, JsonValue]:
-        """The key is born. Answers {possession, credential}.
+        """Step g: the key is born. Answers {possession, credential}.
 
         Raises DocumentUnknown, DecisionInvalid, DocumentDecided, DocumentExpired, ProofInvalid, TransportKeyRetired,
         EmissionConflict.

@@ -138,7 +138,7 @@ RULES: Final[Sequence[Rule]] = (
 
 
 def admit(ask: Ask, situation: Situation, rules: Sequence[Rule] = RULES) -> None:
-    """Run the rules; the first that objects raises its error."""
+    """Step 3: run the rules; the first that objects raises its error."""
     for rule in rules:
         rule(ask, situation)
 

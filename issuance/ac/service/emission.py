@@ -82,7 +82,7 @@ class EmissionService:
         self._decoy, self._decoy_keys = make_decoy(clock.now())
 
     async def start(self, protocol: str, key_jwk: object) -> JsonObject:
-        """A visit begins: {``emission``, ``statement``}. Any ten digits get the same kind of answer. Raises BadKey."""
+        """Step d, a visit begins: {``emission``, ``statement``}. Any ten digits get such an answer. Raises BadKey."""
         if not _PROTOCOL.match(protocol):
             raise BadInput("protocol: ten digits")
         key = P256Key.from_jwk(key_jwk)
@@ -119,7 +119,7 @@ class EmissionService:
         return {"emission": emission.id, "statement": statement}
 
     async def identify(self, emission_id: str, decision: object, proof: object, signature: object) -> JsonObject:
-        """CPF and installation password: {``statement``} about the term.
+        """Step e, CPF and installation password: {``statement``} about the term.
 
         Raises EmissionUnknown, EmissionExpired, EmissionOutOfOrder, DecisionInvalid, ProofInvalid, TransportKeyRetired;
         EmissionRefused for a wrong protocol number, CPF or password alike, EmissionLocked after five; and only to who
@@ -152,7 +152,7 @@ class EmissionService:
         return await self._identified(emission, order, digest)
 
     async def agree(self, emission_id: str, decision: object, signature: object) -> JsonObject:
-        """*Concordar com o termo*: {``key_algorithm``}. Repeating it is harmless.
+        """Step f, *Concordar com o termo*: {``key_algorithm``}. Repeating it is harmless.
 
         Raises EmissionUnknown, EmissionExpired, EmissionOutOfOrder, DecisionInvalid.
         """

@@ -32,7 +32,7 @@ class OrderService:
         self._clock = clock
 
     async def submit(self, jws: str) -> JsonObject:
-        """Take an order to issue. Repeating exactly the same one changes nothing.
+        """Step b: take an order to issue. Repeating exactly the same one changes nothing.
 
         Raises OrderInvalid (nobody we know signed it), BadOrder and its parts, OrderTaken, TransportKeyRetired.
         """
