@@ -144,7 +144,7 @@ async def build_sam(
         outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
         signatures=Signatures(
             database=database, audit=audit, clock=clock,
-            activations=Activations(clock, hsm, activation_store, credentials), store=activation_store,
+            activations=Activations(clock, hsm, activation_store, credentials, associations), store=activation_store,
             signer=Signer(hsm), memory=memory, alarm=alarm, faults=faults,
         ),
         bindings=Bindings(database, audit, bindings),

@@ -10,10 +10,12 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.keys import WrappedKey
 from hsm_service.sam.activations.domain import MINT, Activation, Occurrence, Permit
 from hsm_service.sam.activations.store import ActivationStore
+from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.documents.domain import Fixed, caller_name
-from hsm_service.sam.errors import ActivationUnknown, HashesNotApproved
+from hsm_service.sam.documents.store import queries as document_queries
+from hsm_service.sam.errors import ActivationUnknown, CallerFrozen, CallerNotAssociated, HashesNotApproved
 from hsm_service.sam.rows import Reader
 from protocol import activation as sealing
 from protocol import algorithms
@@ -47,14 +49,22 @@ class Opened:
 class Activations:
     """Opens activations, and mints permits for what is opened."""
 
-    def __init__(self, clock: Clock, hsm: Hsm, store: ActivationStore, credentials: CredentialStore) -> None:
-        self._clock, self._hsm, self._store, self._credentials = clock, hsm, store, credentials
+    def __init__(
+        self,
+        clock: Clock,
+        hsm: Hsm,
+        store: ActivationStore,
+        credentials: CredentialStore,
+        associations: AssociationStore,
+    ) -> None:
+        self._clock, self._hsm, self._store = clock, hsm, store
+        self._credentials, self._associations = credentials, associations
 
     async def open(self, reader: Reader, call: SignCall) -> Opened:
         """Everything that must be so before a key is touched.
 
-        Raises ActivationUnknown, ActivationExpired, HashesNotApproved, AlgorithmRefused, CredentialNotActive,
-        SealBroken.
+        Raises ActivationUnknown, CallerFrozen, CallerNotAssociated, ActivationExpired, HashesNotApproved,
+        AlgorithmRefused, CredentialNotActive, SealBroken.
         """
         now = self._clock.now()
         # 1. The activation's row and its document's hold (MACs); so hashes, algorithm and caller are those approved.
@@ -63,6 +73,7 @@ class Activations:
         # 2. The caller is the one the holder saw. Somebody else's activation does not exist.
         if not same(fixed.caller or "", caller_name(call.caller_kind, call.caller_id)):
             raise ActivationUnknown(call.activation)
+        await self._demand_welcome(reader, call, activation.credential)
         # 3. In time, and not voided.
         activation.demand_open(now)
         # 4. Exactly the approved hashes, by exactly the approved algorithm.
@@ -87,6 +98,15 @@ class Activations:
         # 7. The occurrences are those that 7f wrote.
         occurrences = await self._store.occurrences(reader, activation)
         return Opened(activation, fixed, credential, algorithm, occurrences, wrapped)
+
+    async def _demand_welcome(self, reader: Reader, call: SignCall, credential: str) -> None:
+        """The holder has not turned the caller away since: no "not me", and a computer is associated still."""
+        frozen = await reader.fetch(document_queries.frozen, credential, caller_name(call.caller_kind, call.caller_id))
+        if frozen[0]["exists"]:
+            raise CallerFrozen(call.caller_id)
+        computer = call.caller_kind == "computer"
+        if computer and await self._associations.of(reader, call.caller_id, credential) is None:
+            raise CallerNotAssociated(call.caller_id)
 
     def permit(self, opened: Opened) -> Permit:
         """The right to sign what was opened, in the document's order."""

@@ -28,3 +28,7 @@ FROM sam.bindings WHERE device = $1 AND state <> 'ended' ORDER BY created_at, id
 -- The binding of one phone to one credential.
 SELECT id, credential, device, device_key, nickname, state, document, created_at, mac
 FROM sam.bindings WHERE device = $1 AND credential = $2 AND state <> 'ended';
+
+-- name: hold
+-- A binding that is active, and stays so until this transaction ends.
+SELECT id FROM sam.bindings WHERE id = $1 AND state = 'active' FOR SHARE;

@@ -33,6 +33,10 @@ class BindingStore:
         good = await self._seals.fetch(TABLE, _read, reader, queries.of_device, device)
         return [binding for binding in good if not active or binding.state is State.ACTIVE]
 
+    async def hold(self, connection: Connection, binding: Binding) -> bool:
+        """Whether it is active still; whoever would end it waits until this transaction is over."""
+        return await connection.fetchval(queries.hold, binding.id) is not None
+
     async def add(self, connection: Connection, binding: Binding) -> None:
         """Raises a unique violation when the phone has a binding that has not ended."""
         mac = await self._seals.seal(TABLE, binding.meaning())

@@ -207,6 +207,7 @@ class Decisions:
         try:
             async with self._database.transaction() as connection:
                 await self._consume(connection, fixed, State.APPROVED)
+                await self._demand_still_bound(connection, fixed, binding)
                 await evidence.add(connection, fixed.document, decision, signer, device, now)
                 if opened is not None:
                     await self._attempts.succeeded(connection, opened.attempt)
@@ -224,12 +225,22 @@ class Decisions:
                     binding=_text(answer, "binding"),
                 )
                 self._faults.reach("7f-before-commit")
-        except DocumentDecided:
+        except (DocumentDecided, DecisionInvalid):
             if opened is not None:
                 await self._forgive(opened.attempt)
             raise
         self._faults.reach("7f-after-commit")
         return answer
+
+    async def _demand_still_bound(self, connection: Connection, fixed: Fixed, binding: Binding | None) -> None:
+        """7b again, where it counts: a phone that was unpaired while the HSM worked decides nothing more.
+
+        Not for ``pair``, which has no binding yet, nor ``test``, whose own change is guarded.
+        """
+        if fixed.document.type in ("pair", "test"):
+            return
+        if binding is None or not await self._bindings.hold(connection, binding):
+            raise DecisionInvalid("the binding ended meanwhile")
 
     async def _consume(self, connection: Connection, fixed: Fixed, state: State) -> None:
         """The guarded UPDATE: of two rivals one goes on. Raises DocumentDecided."""
@@ -237,7 +248,7 @@ class Decisions:
             raise DocumentDecided(fixed.id)
 
     async def _forgive(self, attempt: Attempt) -> None:
-        """The password was right, only somebody else had decided meanwhile."""
+        """The password was right, only somebody else had decided, or had ended the binding, meanwhile."""
         try:
             async with self._database.transaction() as connection:
                 await self._attempts.succeeded(connection, attempt)
