@@ -21,12 +21,14 @@ from demo.stack import Stack
 from demo.world import World
 from desktop_agent.client.http import Caller
 from desktop_agent.domain.trust import read_trust
-from desktop_agent.errors import UntrustedServer
+from desktop_agent.errors import ServiceRefused, UntrustedServer
 from desktop_agent.plan import Job
 from desktop_agent.sign import Options, Signing
 from foundation.encoding import b64u, canonical_json, unb64u
 from foundation.ids import new_id
 from protocol.activation import activation_key
+from protocol.asks import SignedAsk
+from protocol.keys import sign_raw
 from sandbox_phone.emission import SandboxEmission
 from sandbox_phone.errors import Expired, Malformed, Untrusted
 from sandbox_phone.gateway import wall_clock
@@ -70,13 +72,22 @@ async def ask(maria: World) -> AsyncIterator[Ask]:
 async def evil_request(inside: Inside, maria: World, **caller: str) -> Answer:
     """A request he makes himself, over a hash of his; genuine as far as the SAM is concerned."""
     asker = {"kind": "integrator", "id": new_id("cli"), "name": "Cartório Exemplo", **caller}
-    answer: Answer = await inside.call(
-        "sam", "documents/sign", credential=maria.credential, caller=asker, hashes=[b64u(EVIL)],
-        hash_algorithm="SHA-256", sign_algorithm="RSA-PKCS1-SHA256",
-        documents=[{"label": "contrato.pdf", "size": 48213}],
-        activation_key=b64u(activation_key(secrets.token_bytes(32))),
-    )  # fmt: skip
+    answer: Answer = await inside.call("sam", "documents/sign", **_evil_body(maria, asker))
     return answer
+
+
+def _evil_body(maria: World, caller: Answer) -> Answer:
+    return {
+        "credential": maria.credential, "caller": caller, "hashes": [b64u(EVIL)],
+        "hash_algorithm": "SHA-256", "sign_algorithm": "RSA-PKCS1-SHA256",
+        "documents": [{"label": "contrato.pdf", "size": 48213}],
+        "activation_key": b64u(activation_key(secrets.token_bytes(32))),
+    }  # fmt: skip
+
+
+def _evil_ask(maria: World, ask: Answer | None) -> Answer:
+    """In her computer's name."""
+    return {**_evil_body(maria, {"kind": "computer", "id": maria.computer.id, "name": "x"}), "ask": ask}
 
 
 # --- the phone -------------------------------------------------------------------------------------------------------
@@ -347,21 +358,31 @@ async def test_the_agent_acts_on_the_sams_words_alone(
     assert not (desk.folder / "assinado.pdf").exists()
 
 
-async def test_a_request_in_the_computers_name_over_another_hash(
+async def test_nobody_asks_in_the_computers_name(
     desk: Desk, maria: World, hostile: HostileGateway, inside: Inside
 ) -> None:
-    """He asks for his hash as Maria's computer, and shows her agent that request: it does not take it for its own."""
-    made: list[Answer] = []
+    """He asks as Maria's computer for his hash under the label she expects, with every signature he can lay hands on.
 
-    async def swap(answer: Answer) -> Answer:
-        await inside.call("sam", "documents/withdraw", document=answer["linkid"]["request"])
-        made.append(await evil_request(inside, maria, kind="computer", id=maria.computer.id, name="x"))
-        return {**answer, "linkid": {**answer["linkid"], "statement": made[-1]["statement"]}}
-
-    with hostile.lying("/csc/v2/credentials/authorize", swap), pytest.raises(UntrustedServer):
-        await desk.sign()
+    He sees what her computer signed for its own request, may keep that from the SAM, and has keys of his own. The SAM
+    refuses each, and nothing is there that a phone could show.
+    """
+    (taken,) = await _kept_from_the_sam(desk, hostile)
+    fresh = {**taken, "nonce": b64u(secrets.token_bytes(16))}
+    own = SignedAsk(secrets.token_bytes(16), taken["created"], sign_raw(HIS, b"x")).members()
+    for ask in (None, {}, taken, fresh, own):
+        call = inside.refused("sam", "documents/sign", **_evil_ask(maria, ask))
+        assert (ask, await call) == (ask, "ask_invalid")
+    assert await maria.phone.waiting() == []
     assert desk.view.confirmed is None
-    await inside.call("sam", "documents/withdraw", document=made[-1]["document"])
+
+
+async def _kept_from_the_sam(desk: Desk, hostile: HostileGateway) -> list[Answer]:
+    """What Maria's computer signs, for a call that he answers himself."""
+    with hostile.answering("/csc/v2/credentials/authorize", 400, {"error": "invalid_request"}):
+        with pytest.raises(ServiceRefused):
+            await desk.sign()
+    sent = hostile.bodies("/csc/v2/credentials/authorize")[-1]
+    return [json.loads(sent["clientData"])["ask"]]
 
 
 async def test_a_certificate_that_is_not_the_credentials(desk: Desk, hostile: HostileGateway, maria: World) -> None:

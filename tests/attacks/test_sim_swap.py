@@ -1,0 +1,103 @@
+"""Attacker 5 of docs/threats.md: the operator gave him the victim's number, so the SMS comes to his phone."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from demo.stack import Stack
+from demo.world import Holder, World, settled
+from sandbox_phone.domain import decision as decisions
+from sandbox_phone.errors import GatewayRefused
+from sandbox_phone.phone import SandboxPhone
+from tests.attacks.hostile import HostileGateway
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+JOANA = Holder(name="Joana Prado", cpf="11144477735", number="+5531966665555", password="SenhaJoana1", key="P-256")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def joana(stack: Stack) -> AsyncIterator[World]:
+    """A victim of this file alone: her pairing will be locked for an hour."""
+    async with settled(stack, JOANA) as everything:
+        yield everything
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stolen(stack: Stack, joana: World) -> AsyncIterator[tuple[SandboxPhone, list[dict[str, Any]]]]:
+    """His phone, after the code that was sent to her number; and what it was told."""
+    before = max(message["number"] for message in await stack.messages())
+    async with await SandboxPhone.open(stack.app) as phone:
+        await phone.ask_code(JOANA.number)
+        told = await phone.give_code(await stack.sms_code(JOANA.number, after=before))
+        await phone.set_nickname("iPhone de Joana")
+        yield phone, told
+
+
+Stolen = tuple[SandboxPhone, list[dict[str, Any]]]
+
+
+async def refused(work: Any) -> GatewayRefused:
+    with pytest.raises(GatewayRefused) as caught:
+        await work
+    return caught.value
+
+
+async def test_he_learns_names_and_nothing_else(stolen: Stolen, joana: World) -> None:
+    """Which certificates there are, and whose; no CPF, no e-mail, no computers, nothing that waits."""
+    phone, told = stolen
+    assert [(one["id"], one["subject"]) for one in told] == [(joana.credential, "JOANA PRADO")]
+    assert set(told[0]) == {"id", "subject", "kind", "valid_to", "state"}
+    about = await phone.about()
+    assert about["bindings"] == []
+    assert about["computers"] == []
+    ask = await joana.computer.ask(joana.credential)
+    assert await phone.waiting() == []
+    assert (await refused(phone.fetch(ask.request))).status == 404
+    assert (await refused(phone.scan(f"{joana.stack.app}/r#1.{ask.request}"))).reason == "not_for_you"
+    await refused(phone.remove_computer(joana.computer.id))
+    assert len(await joana.phone.computers()) == 1
+    # Her request, as her phone may see it, decided by his key with the right password even:
+    body = decisions.decide(phone._key, await joana.phone.fetch(ask.request), "approve", password=JOANA.password)
+    path = f"/phone/v1/documents/{ask.request}/decision"
+    assert (await refused(phone._gateway.call("POST", path, body))).reason in ("decision_invalid", "nothing_to_decide")
+    assert len(await joana.phone.waiting()) == 1
+    await joana.computer.call("linkid/withdraw", {"handle": ask.handle})
+
+
+async def test_the_holder_is_told(stolen: Stolen, stack: Stack, joana: World) -> None:
+    """By e-mail, which the thief of a number has not: another phone received a code for your number."""
+    assert stolen
+    letters = [message for message in await stack.messages() if message["to"] == "joana@example.com"]
+    assert any("confirmado em outro celular" in str(letter) for letter in letters)
+
+
+async def test_five_guesses_an_hour_and_the_holder_goes_on(stolen: Stolen, joana: World) -> None:
+    """After five wrong passwords not even the right one pairs, for an hour; her own phone signs all the while."""
+    phone, _ = stolen
+    for left in (4, 3, 2, 1, 0):
+        wrong = await refused(phone.bind(joana.credential, "Chutando1"))
+        assert (wrong.reason, wrong.data["tries_left"]) == ("password_wrong", left)
+    locked = await refused(phone.bind(joana.credential, JOANA.password))
+    assert locked.reason == "credential_locked"
+    assert 3500 < locked.data["retry_after"] <= 3600
+    assert (await phone.about())["bindings"] == []
+    ask = await joana.computer.ask(joana.credential)
+    sad = await joana.approved(ask)
+    (signature,) = await joana.computer.sign(joana.credential, sad, ask.hashes, "1.2.840.10045.4.3.2")
+    joana.verify(ask.hashes[0], signature)
+
+
+async def test_another_phone_of_his_shares_the_same_guesses(
+    stolen: Stolen, stack: Stack, joana: World, hostile: HostileGateway
+) -> None:
+    """A second stolen phone, with a key and a token of its own, finds pairing closed before it types anything."""
+    before = max(message["number"] for message in await stack.messages())
+    async with await SandboxPhone.open(stack.app) as second:
+        await second.ask_code(JOANA.number)
+        await second.give_code(await stack.sms_code(JOANA.number, after=before))
+        sent = len(hostile.bodies("/decision"))
+        assert (await refused(second.bind(joana.credential, JOANA.password, "Outro"))).reason == "credential_locked"
+        assert len(hostile.bodies("/decision")) == sent
