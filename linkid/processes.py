@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import resource
 import shutil
 import signal
 import struct
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -49,6 +51,17 @@ def die_with_parent(how: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
             os._exit(1)
 
     return inside_the_child
+
+
+def keep_memory_private() -> None:
+    """For the process that calls it: no core file when it crashes, and no other program of the same user reads it.
+
+    A SAM holds stretched passwords and opened keys for moments, and a PKCS#11 library may crash at any of them: a core
+    file would keep them. Elsewhere than on Linux only the core file is forbidden.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def is_running(pid: int, *words: str) -> bool:

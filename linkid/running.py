@@ -12,11 +12,13 @@ from typing import Any
 from foundation.errors import LinkIdError
 from foundation.logs import configure, get_logger
 from linkid.platform import ProgramMissing
+from linkid.processes import keep_memory_private
 from linkid.settings import Settings
 
 
 def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
     """Run *work* until it ends (returning the exit code) or we are told to stop. A failure is told in a line."""
+    keep_memory_private()
     configure("json" if settings.environment == "production" else "console", process=name)
     try:
         return asyncio.run(_until_told(work))

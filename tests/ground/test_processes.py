@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import stat
 import subprocess
 import sys
@@ -80,3 +81,26 @@ def test_a_pid_counts_only_with_its_command_line() -> None:
         child.communicate(b"\n")
     assert not is_running(child.pid)
     assert not is_running(0)
+
+
+def test_a_crash_leaves_no_memory_behind(tmp_path: Path) -> None:
+    """A process of ours that crashes writes no core file, whatever the limits it was started with."""
+    program = (
+        "import ctypes, os, resource\n"
+        "from linkid.processes import keep_memory_private\n"
+        "keep_memory_private()\n"
+        "assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)\n"
+        "assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == 0, 'PR_GET_DUMPABLE'\n"
+        "print(open('/proc/self/cmdline').read()[:1] != '', flush=True)\n"  # the supervisor still recognises us
+        "os.abort()\n"
+    )
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGABRT, "True\n"), done.stderr
+    assert list(tmp_path.iterdir()) == []
