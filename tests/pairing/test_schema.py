@@ -1,4 +1,4 @@
-"""SQL and migrations: every query prepares as the role that runs it, and the tables keep the promises of the domain."""
+"""SQL and migrations: the tables keep the promises of the domain."""
 
 import re
 from enum import StrEnum
@@ -6,20 +6,9 @@ from enum import StrEnum
 import asyncpg
 import pytest
 
-from foundation.queries import Queries, Query
 from pairing.domain.ceremony import MAX_SENDS, MAX_TRIES, Device, NumberProof
 from pairing.domain.link import MAX_CHECKS, OPEN, Link, Purpose
 from tests.support.postgres import TestDatabase
-
-
-@pytest.mark.parametrize("query", Queries.load("pairing"), ids=lambda query: query.name)
-async def test_query_prepares(shared_database: TestDatabase, query: Query) -> None:
-    """A misspelt column, a missing table or a wrong type is found here."""
-    connection = await asyncpg.connect(shared_database.dsn("linkid_gateway"))
-    try:
-        await connection.prepare(query.sql)
-    finally:
-        await connection.close()
 
 
 @pytest.mark.parametrize(

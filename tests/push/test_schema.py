@@ -1,23 +1,12 @@
-"""SQL and migrations: every query prepares as the role that runs it, and the tables know the states of the domain."""
+"""SQL and migrations: the tables know the states of the domain."""
 
 import re
 
 import asyncpg
 import pytest
 
-from foundation.queries import Queries, Query
 from push.domain.outbox import Kind, Message
 from tests.support.postgres import TestDatabase
-
-
-@pytest.mark.parametrize("query", Queries.load("push"), ids=lambda query: query.name)
-async def test_query_prepares(shared_database: TestDatabase, query: Query) -> None:
-    """A misspelt column, a missing table or a wrong type is found here."""
-    connection = await asyncpg.connect(shared_database.dsn("linkid_gateway"))
-    try:
-        await connection.prepare(query.sql)
-    finally:
-        await connection.close()
 
 
 @pytest.mark.parametrize(("column", "words"), [("state", set(Message)), ("kind", set(Kind))])

@@ -1,34 +1,14 @@
-"""The SAM's tables: every query is prepared by its role, and roles can do what they need and nothing else."""
+"""The SAM's tables: roles can do what they need and nothing else."""
 
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import asyncpg
 import pytest
 
-import hsm_service.sam as package
-from foundation.queries import Queries, Query
 from hsm_service.sam.housekeeping import forget_sealed
 from tests.sam.world import World
 from tests.support.postgres import TestDatabase
-
-FOLDER = Path(package.__file__).parent
-QUERIES = [
-    query
-    for file in sorted(FOLDER.rglob("queries.sql"))
-    for query in Queries.parse(file.read_text("utf-8"), source=str(file.relative_to(FOLDER)))
-]
-
-
-@pytest.mark.parametrize("query", QUERIES, ids=lambda query: f"{query.source}:{query.name}")
-async def test_query_prepares(shared_database: TestDatabase, query: Query) -> None:
-    """A misspelt column, a missing table or a wrong type is found here."""
-    connection = await asyncpg.connect(shared_database.dsn("linkid_sam"))
-    try:
-        await connection.prepare(query.sql)
-    finally:
-        await connection.close()
 
 
 async def denied(database: TestDatabase, role: str, statement: str) -> bool:
