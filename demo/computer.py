@@ -7,6 +7,7 @@ for other hashes than were approved, send the same call twice at the same time.
 from __future__ import annotations
 
 import base64
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from joserfc.jwk import ECKey
 from desktop_agent.client.http import Caller, Reply
 from desktop_agent.client.links import Links
 from desktop_agent.client.oauth import access_token
+from desktop_agent.domain.ask import NONCE_BYTES, signed
 from desktop_agent.domain.link import LinkState
+from desktop_agent.domain.request import Document
 from sandbox_phone.phone import SandboxPhone
 
 SHA256: Final = "2.16.840.1.101.3.4.2.1"
@@ -85,9 +88,19 @@ class ComputerProgram:
             "numSignatures": len(wanted),
             "hashes": [b64(each) for each in wanted],
             "hashAlgorithmOID": SHA256,
+            "clientData": json.dumps(self.client_data(credential, wanted)),
         }
         content = _good(await self.call("credentials/authorize", body)).content
         return Ask(content["linkid"]["request"], content["handle"], wanted)
+
+    def client_data(self, credential: str, hashes: Sequence[bytes]) -> dict[str, Any]:
+        """Labels, and this computer's signature of what it asks (docs/protocol.md section 9.5)."""
+        documents = [Document(f"Documento {index}", 1000, each) for index, each in enumerate(hashes, start=1)]
+        nonce, created = secrets.token_bytes(NONCE_BYTES), self.caller.clock()
+        return {
+            "documents": [{"label": each.label, "size": each.size} for each in documents],
+            "ask": signed(self.caller.key, self.id, credential, documents, nonce=nonce, created=created),
+        }
 
     async def sad(self, ask: Ask, wait: int = 10) -> str:
         """The SAD, once approved. Raises CallRefused (202 too: nobody decided yet)."""

@@ -19,6 +19,17 @@ class SignatureInvalid(NotPermitted):
     message = "A assinatura não confere."
 
 
+class AskInvalid(NotPermitted):
+    """What a computer asks is not signed by its association key, not for this, not fresh, or was asked before.
+
+    ``data.why``: ``malformed``, ``not_fresh``, ``not_signed`` or ``used``.
+    """
+
+    code = "ask_invalid"
+    summary = "The computer's signature of its ask is missing, wrong, too old, or was used before. Ask again."
+    message = "O pedido não traz uma assinatura válida do computador. Confira o relógio dele e peça de novo."
+
+
 class DecisionInvalid(NotPermitted):
     """A decision that is not by the right key, not over these bytes, or not of a known form. Why stays inside."""
 

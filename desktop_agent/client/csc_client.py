@@ -3,12 +3,14 @@
 import base64
 import binascii
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from desktop_agent.client.http import CALL_SECONDS, Caller, Reply, printable, refusal_of
 from desktop_agent.client.oauth import access_token
+from desktop_agent.domain.ask import NONCE_BYTES, signed
 from desktop_agent.domain.certificate import SHA256_OID, Certificate, read_chain
 from desktop_agent.domain.request import Document
 from desktop_agent.errors import (
@@ -76,14 +78,19 @@ class CscClient:
         return Credential(id, certificate, usable, most if isinstance(most, int) and most > 0 else 1)
 
     async def authorize(self, credential: str, documents: Sequence[Document]) -> Authorization:
-        """Ask the phone. Raises ServiceRefused (revoked, too many waiting ...), NotAssociated, NoConnection."""
+        """Ask the phone, signed by this computer: each time anew, since an ask serves once.
+
+        Raises ServiceRefused (revoked, too many waiting ...), NotAssociated, NoConnection.
+        """
         labels = [{"label": item.label, "size": item.size} for item in documents]
+        nonce, created = secrets.token_bytes(NONCE_BYTES), self._caller.clock()
+        ask = signed(self._caller.key, self.computer, credential, documents, nonce=nonce, created=created)
         body = {
             "credentialID": credential,
             "numSignatures": len(documents),
             "hashes": [_b64(item.digest) for item in documents],
             "hashAlgorithmOID": SHA256_OID,
-            "clientData": json.dumps({"documents": labels}, ensure_ascii=False),
+            "clientData": json.dumps({"documents": labels, "ask": ask}, ensure_ascii=False),
         }
         content = (await self._call("credentials/authorize", body)).content
         ours = content.get("linkid")

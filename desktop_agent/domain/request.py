@@ -63,7 +63,8 @@ def clean_label(name: str) -> str:
     shown = " ".join("".join(char for char in one_line if unicodedata.category(char) not in _HIDDEN).split())
     if len(shown) > MAX_LABEL:
         shown = shown[: MAX_LABEL - _TAIL - 1].rstrip() + "…" + shown[-_TAIL:].lstrip()
-    return shown or "documento"
+    # Once more: what stands side by side now may compose, and the SAM would compose it.
+    return unicodedata.normalize("NFC", shown) or "documento"
 
 
 def confirm(document: Mapping[str, Any], asked: Asked, *, now: int) -> Confirmed:

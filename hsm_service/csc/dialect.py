@@ -85,6 +85,8 @@ class AuthorizeRequest:
     algorithm: SignAlgorithm | None
     labels: Sequence[Label]
     description: str
+    signed: JsonObject | None = None
+    """A computer's signature of what it asks; ours, for the SAM."""
 
     def algorithm_for(self, key_algorithm: str) -> SignAlgorithm:
         """The algorithm named, or the usual one of such a key with this hash."""
@@ -159,7 +161,8 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
     description = _optional_text(body, "description")
     if len(description) > _MAX_DESCRIPTION:
         raise invalid("description")
-    return AuthorizeRequest(credential, hashes, hash_name, algorithm, _labels(body, count), description)
+    labels, signed = _labels(body, count)
+    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, description, signed)
 
 
 def read_handle(body: JsonObject) -> str:
@@ -390,24 +393,30 @@ def _check_client_data(body: JsonObject) -> str:
     return value
 
 
-def _labels(body: JsonObject, count: int) -> list[Label]:
+def _labels(body: JsonObject, count: int) -> tuple[list[Label], JsonObject | None]:
     """Labels in ``clientData`` (docs/protocol.md section 9.5), in the order of the hashes; none when it is opaque.
+
+    With them, the computer's signature of what it asks, if there is one.
 
     A text that is meant to be ours and is malformed is refused: a holder should not see less than the caller thinks.
     """
     text = _check_client_data(body)
     if not text.lstrip().startswith("{"):
-        return []
+        return [], None
     try:
         value = strict_json(text.encode("utf-8", "surrogatepass"), max_bytes=4 * _MAX_CLIENT_DATA)
     except LinkIdError:
-        return []
-    documents = value.get("documents") if isinstance(value, Mapping) else None
+        return [], None
+    if not isinstance(value, Mapping):
+        return [], None
+    documents, signed = value.get("documents"), value.get("ask")
+    if signed is not None and not isinstance(signed, Mapping):
+        raise invalid("clientData")
     if documents is None:
-        return []
+        return [], signed
     if not isinstance(documents, Sequence) or isinstance(documents, str) or len(documents) != count:
         raise invalid("clientData")
-    return [_label(document) for document in documents]
+    return [_label(document) for document in documents], signed
 
 
 def _label(document: JsonValue) -> Label:

@@ -13,7 +13,7 @@ from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.csc.errors import InvalidAuthenticationData, NotImplementedHere
 from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
 from hsm_service.signing import errors as signing
-from protocol.errors import CredentialLocked
+from protocol.errors import AskInvalid, CredentialLocked
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
@@ -43,6 +43,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         # what became of a request
         CredentialLocked: (400, "invalid_authentication_data"),
         InvalidAuthenticationData: (400, "invalid_authentication_data"),
+        AskInvalid: (400, "invalid_request"),
         signing.RequestRefused: (400, "access_denied"),
         signing.RequestWithdrawn: (400, "access_denied"),
         signing.RequestLapsed: (400, "expired_token"),

@@ -102,6 +102,7 @@ class CscV2:
             hash_algorithm=wanted.hash_name,
             sign_algorithm=algorithm.name,
             labels=labels_for(len(wanted.hashes), wanted.labels, wanted.description),
+            signed=wanted.signed,
         )
         # 3 to 5 are signing's.
         try:

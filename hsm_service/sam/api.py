@@ -147,7 +147,7 @@ class Api:
         return stated.answer()
 
     async def documents_sign(self, body: Fields) -> JsonObject:
-        """{credential, caller, hashes, hash_algorithm, sign_algorithm, documents, activation_key} (step 4)."""
+        """{credential, caller, hashes, hash_algorithm, sign_algorithm, documents, activation_key, ask?} (step 4)."""
         kind, id_ = _caller(body)
         digests = body.datas("hashes", max_bytes=64)
         labels = [
@@ -165,6 +165,7 @@ class Api:
             sign_algorithm=body.text("sign_algorithm"),
             labels=labels,
             activation_key=body.data("activation_key", size=32),
+            signed=body.raw("ask"),
         )
         stated = await self._rooms.documents.sign(ask)
         return {**stated.answer(), "verification_code": stated.fixed.document.text("verification_code")}

@@ -11,6 +11,7 @@ from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.store import queries
 from hsm_service.sam.attempts.service import queries as attempt_queries
+from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.watch import Watch
 
 EVERY_SECONDS: Final = 15.0
@@ -19,6 +20,9 @@ GRACE: Final = timedelta(minutes=1)
 
 TRIES_KEPT: Final = timedelta(hours=1)
 """No document lives for longer than minutes, so no proof can be repeated after this."""
+
+ASKS_KEPT: Final = timedelta(hours=1)
+"""A computer's signature of its ask is refused by its own time after ``protocol.asks.FRESH``; the rest is margin."""
 
 _log = get_logger(__name__)
 
@@ -33,6 +37,11 @@ async def forget_tries(database: Database, now: datetime) -> None:
     await database.execute(attempt_queries.forget_tries, now - TRIES_KEPT)
 
 
+async def forget_asks(database: Database, now: datetime) -> None:
+    """Take out the nonces of asks that are too old to be asked again."""
+    await database.execute(document_queries.forget_asks, now - ASKS_KEPT)
+
+
 async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock) -> None:
     """For as long as the process runs. What fails is logged and tried again."""
     while True:
@@ -45,6 +54,7 @@ async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock) -
         try:
             await forget_sealed(database, clock.now())
             await forget_tries(database, clock.now())
+            await forget_asks(database, clock.now())
         except LinkIdError as error:
             _log.warning("housekeeping_failed", error_code=error.code)
         await asyncio.sleep(EVERY_SECONDS)

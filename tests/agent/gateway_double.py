@@ -9,11 +9,12 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 
@@ -229,12 +230,14 @@ class AgentGateway:
         body = await request.json()
         assert body["hashAlgorithmOID"] == SHA256
         assert body["numSignatures"] == len(body["hashes"]) <= self.batch
-        labels = json.loads(body["clientData"])["documents"]
+        said = json.loads(body["clientData"])
+        labels = said["documents"]
         holder = self.credentials[body["credentialID"]]
         listed = [
             {"label": item["label"], "size": item["size"], "hash": b64u(base64.b64decode(digest))}
             for item, digest in zip(labels, body["hashes"], strict=True)
         ]
+        self._asked(said["ask"], body["credentialID"], listed)
         ecdsa = not isinstance(holder.key, rsa.RSAPrivateKey)
         document = self.roots.document(
             "sign",
@@ -259,6 +262,26 @@ class AgentGateway:
         self.requests.append({"document": document, "hashes": body["hashes"], "checks": 0})
         ours = {"request": document["id"], "verification_code": "99", "expires_in": 180, "qr": "http://evil/r#1"}
         return web.json_response({"handle": "hdl_1_0", "linkid": ours | {"statement": statement}}, status=202)
+
+    def _asked(self, ask: Mapping[str, Any], credential: str, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Section 9.5: the computer signed exactly this, now, and never before."""
+        assert set(ask) == {"nonce", "created", "signature"}
+        assert len(unb64u(ask["nonce"])) == 16
+        assert ask["nonce"] not in self.seen
+        self.seen.add(ask["nonce"])
+        assert abs(ask["created"] - time.time()) < self.tolerance
+        signed = {"v": 1, "computer": self.computer, "credential": credential, "hash_algorithm": "SHA-256",
+                  "documents": documents, "nonce": ask["nonce"], "created": ask["created"]}  # fmt: skip
+        canonical = json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        signature = unb64u(ask["signature"])
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        assert len(signature) == 64
+        assert self.key is not None
+        self.key.public_key.verify(
+            utils.encode_dss_signature(r, s),
+            b"linkid-ask-v1\0" + hashlib.sha256(canonical).digest(),
+            ec.ECDSA(hashes.SHA256()),
+        )
 
     async def authorize_check(self, request: web.Request) -> web.Response:
         self.prefers.append(request.headers.get("Prefer"))

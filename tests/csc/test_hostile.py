@@ -365,12 +365,36 @@ async def test_a_waiting_poll_answers_when_the_phone_does(world: World) -> None:
     assert (status, body["SAD"][:4]) == (200, "sad_")
 
 
+async def test_a_computer_signs_what_it_asks(world: World) -> None:
+    """No signature, somebody else's, or one for another label: refused as the caller's fault, and no phone rings."""
+    credential = await world.credential()
+    computer, other = await world.computer(credential), await world.computer(credential)
+    body = authorize(credential, "a")
+    good = json.loads(computer.signed_ask(body))
+    unclean = {**body, "clientData": json.dumps({"documents": [{"label": "a\u202efdp.exe"}]})}
+    for data in (
+        json.dumps({**good, "ask": False}),
+        json.dumps({**good, "ask": {}}),
+        json.dumps({**good, "ask": {**good["ask"], "created": str(good["ask"]["created"])}}),
+        json.dumps({**good, "ask": {**good["ask"], "more": "x" * 1000}}),
+        json.dumps({**good, "documents": [{"label": "contrato.pdf"}]}),
+        other.signed_ask(body),
+        computer.signed_ask(authorize(credential, "b")),
+        computer.signed_ask(unclean),
+    ):
+        status, answer = await computer.call("POST", "/csc/v2/credentials/authorize", {**body, "clientData": data})
+        assert (status, answer["error"]) == (400, "invalid_request"), (data, answer)
+    assert world.doorbell.rings == []
+    status, _ = await computer.call("POST", "/csc/v2/credentials/authorize", {**body, "clientData": json.dumps(good)})
+    assert (status, len(world.doorbell.rings)) == (202, 1)
+
+
 async def test_labels_cannot_deceive_the_eye(world: World) -> None:
     """Overrides and controls are gone from what the SAM fixes; a long name keeps its ending."""
     credential = await world.credential()
-    computer = await world.computer(credential)
+    caller = await world.integrator(credential)
     labels = json.dumps({"documents": [{"label": "boleto\u202efdp.exe\r\n" + "x" * 300 + ".pdf"}]})
-    await computer.call("POST", "/csc/v2/credentials/authorize", authorize(credential, "a", clientData=labels))
+    await caller.call("POST", "/csc/v2/credentials/authorize", authorize(credential, "a", clientData=labels))
     shown = world.sam.held[world.sam.last].document.objects("documents")[0]["label"]
     assert isinstance(shown, str)
     assert "\u202e" not in shown

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from joserfc.jwk import ECKey
 
 from foundation.encoding import unb64u
 from foundation.errors import LinkIdError
-from protocol import activation, decisions, passwords, proofs, statements
+from protocol import activation, asks, decisions, passwords, proofs, statements
 from protocol.documents import Document
+from protocol.errors import AskInvalid
 from protocol.keys import P256Key
 
 FOLDER = Path(__file__).parents[1] / "vectors"
@@ -51,6 +52,52 @@ def test_decisions_verify(case: dict[str, Any]) -> None:
     decision.verify(document, key("device"))
     with pytest.raises(LinkIdError):
         decision.verify(document, key("other-device"))
+
+
+@pytest.mark.parametrize("case", vectors("ask")["cases"])
+def test_asks_verify(case: dict[str, Any]) -> None:
+    """A computer's ask is a signature over exactly that, by its key, for two minutes; anything else is refused."""
+    found = vectors("ask")
+    mine = P256Key.from_jwk(found["key"]["public"])
+    good: dict[str, Any] = {
+        **{name: found[name] for name in ("computer", "credential", "hash_algorithm")},
+        "documents": case["documents"], "key": mine, "now": datetime.fromtimestamp(case["ask"]["created"] + 120, UTC),
+    }  # fmt: skip
+    ask = asks.SignedAsk.parse(case["ask"])
+    assert ask.members() == case["ask"]
+    ask.verify(**good)
+    first = case["documents"][0]
+    lies: list[dict[str, Any]] = [
+        {"computer": "cmp_" + "0" * 26}, {"credential": "cred_" + "0" * 26}, {"hash_algorithm": "SHA-384"},
+        {"key": key("device")}, {"documents": []}, {"documents": [*case["documents"], first]},
+        {"documents": [{**first, "label": "x"}, *case["documents"][1:]]},
+        {"documents": [{**first, "size": 1}, *case["documents"][1:]]},
+        {"documents": [{**first, "size": None}, *case["documents"][1:]]},
+        {"documents": [{**first, "hash": "A" * 43}, *case["documents"][1:]]},
+        {"now": good["now"] + timedelta(seconds=1)}, {"now": good["now"] - timedelta(seconds=241)},
+    ]  # fmt: skip
+    for lie in lies:
+        with pytest.raises(AskInvalid):
+            ask.verify(**{**good, **lie})
+
+
+ASK = vectors("ask")["cases"][0]["ask"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, [], "x", {}, {**ASK, "more": 1}, {**ASK, "created": True}, {**ASK, "created": -1},
+        {**ASK, "created": 2**53},
+        {**ASK, "created": "1"}, {**ASK, "created": 1.0}, {**ASK, "nonce": ASK["nonce"][:-2]}, {**ASK, "nonce": 5},
+        {**ASK, "nonce": ASK["nonce"] + "=="}, {**ASK, "signature": ASK["signature"][:-2]}, {**ASK, "signature": None},
+        {**ASK, "signature": "A" * 10_000},
+    ],
+)  # fmt: skip
+def test_asks_of_another_shape(value: object) -> None:
+    """Missing, foreign members, wrong types and lengths: refused before anything is verified."""
+    with pytest.raises(AskInvalid):
+        asks.SignedAsk.parse(value)
 
 
 @pytest.mark.parametrize("good", vectors("statement")["good"])

@@ -27,7 +27,7 @@ from foundation.errors import LinkIdError
 from foundation.ids import new_id
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.process import Pins, Sam, build_sam
-from protocol import activation, decisions, passwords, proofs, statements
+from protocol import activation, asks, decisions, passwords, proofs, statements
 from protocol.algorithms import SIGN_ALGORITHMS
 from protocol.documents import Document
 from protocol.keys import P256Key, sign_raw
@@ -168,6 +168,7 @@ class World:
     def __init__(self, sam: Sam, authority: Authority, clock: FixedClock, database: TestDatabase, head: Path) -> None:
         self.sam, self.authority, self.clock, self.database, self.head = sam, authority, clock, database, head
         self.roots: dict[str, P256Key] = {}
+        self.computers: dict[str, Signer] = {}
         self._attacker: asyncpg.Connection[Any] | None = None
         self.integrator = {"kind": "integrator", "id": new_id("cli"), "name": "Cartório Exemplo"}
 
@@ -227,8 +228,9 @@ class World:
 
     async def computer(self, credential: str, phone: Signer, name: str = "Notebook") -> dict[str, str]:
         """A computer associated by a phone: who it is as a caller."""
-        id_ = new_id("cmp")
-        computer = {"id": id_, "name": name, "os": "Linux", "key": Signer().public.jwk, "address": "192.0.2.1"}
+        id_, signer = new_id("cmp"), Signer()
+        self.computers[id_] = signer
+        computer = {"id": id_, "name": name, "os": "Linux", "key": signer.public.jwk, "address": "192.0.2.1"}
         made = await self.call("documents/associate", device=phone.id, credentials=[credential], computer=computer)
         await self.decide(phone, made)
         return {"kind": "computer", "id": id_, "name": "as the gateway says"}
@@ -249,8 +251,25 @@ class World:
             "activation_key": b64u(activation.activation_key(secret)),
             **changes,
         }
+        if caller is not None and caller["kind"] == "computer" and "ask" not in body:
+            body["ask"] = self.signed_ask(body)
         made = await self.call("documents/sign", **body)
         return Request(made["document"], self.open(made["statement"]), secret, digests, algorithm, caller)
+
+    def signed_ask(self, body: dict[str, Any], key: Signer | None = None, **lies: Any) -> dict[str, Any]:
+        """As the computer that `body` names signs it (section 9.5). `lies`: what it signed instead."""
+        said = {
+            "computer": body["caller"]["id"],
+            "credential": body["credential"],
+            "hash_algorithm": body["hash_algorithm"],
+            "documents": [{**one, "hash": hash_} for one, hash_ in zip(body["documents"], body["hashes"], strict=True)],
+            "nonce": secrets.token_bytes(asks.NONCE_BYTES),
+            "created": int(self.clock.now().timestamp()),
+            **lies,
+        }
+        signer = key or self.computers.get(said["computer"]) or Signer()
+        signature = sign_raw(signer.key, asks.message(**said))
+        return asks.SignedAsk(said["nonce"], said["created"], signature).members()
 
     async def approve(self, phone: Signer, request: Request, password: str = PASSWORD, **lies: Any) -> dict[str, Any]:
         """Step 7."""

@@ -17,8 +17,9 @@ from tests.support.signing_world import IN_MODULES_LOOP, World, digest
 
 pytestmark = IN_MODULES_LOOP
 
-MINE = Caller(CallerKind.COMPUTER, "cmp_00000000000000000000000001", "Notebook da Maria")
-OTHER = Caller(CallerKind.COMPUTER, "cmp_00000000000000000000000002", "Outro")
+MINE = Caller(CallerKind.INTEGRATOR, "cli_0000000000000000000000000m", "Contratos SA")
+OTHER = Caller(CallerKind.INTEGRATOR, "cli_0000000000000000000000000n", "Outro")
+"""Integrators: what computers sign beside their ask passes through here unread (tests/csc has it)."""
 
 
 def ask_for(credential: str, *texts: str) -> Ask:
@@ -160,7 +161,7 @@ async def test_handle_and_sad_are_their_callers_own(world: World, kind: str) -> 
     credential = await world.credential()
     asked = await world.signing.ask(MINE, ask_for(credential))
     sad = await sad_of(world, MINE, asked)
-    for thief in (OTHER, Caller(CallerKind.INTEGRATOR, MINE.id, MINE.name)):
+    for thief in (OTHER, Caller(CallerKind.COMPUTER, MINE.id, MINE.name)):
         if kind == "handle":
             with pytest.raises(errors.UnknownHandle):
                 await world.signing.check(thief, asked.handle)

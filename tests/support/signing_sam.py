@@ -22,8 +22,9 @@ from foundation.errors import Gone, LinkIdError, NotFound, NotPermitted
 from foundation.ids import new_id
 from protocol.activation import activation_key
 from protocol.algorithms import SIGN_ALGORITHMS, agree
+from protocol.asks import SignedAsk
 from protocol.documents import Document, clean
-from protocol.errors import SealBroken
+from protocol.errors import AskInvalid, SealBroken
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
 from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
@@ -72,6 +73,9 @@ class SigningSam:
         self._root = ec.generate_private_key(ec.SECP256R1())
         self.root = P256Key.from_public(self._root.public_key())
         self.credentials: dict[str, SamCredential] = {}
+        self.computers: dict[str, P256Key] = {}
+        """Keys of the associated ones."""
+        self.asks: set[bytes] = set()
         self.held: dict[str, Held] = {}
         self.bodies: list[tuple[str, JsonObject]] = []
 
@@ -88,6 +92,7 @@ class SigningSam:
     def forget(self) -> None:
         """All documents and credentials."""
         self.credentials.clear()
+        self.computers.clear()
         self.held.clear()
         self.bodies.clear()
 
@@ -117,7 +122,8 @@ class SigningSam:
         self._members(
             "documents/sign",
             body,
-            {"credential", "caller", "hashes", "hash_algorithm", "sign_algorithm", "documents", "activation_key"},
+            {"credential", "caller", "hashes", "hash_algorithm", "sign_algorithm", "documents", "activation_key"}
+            | {"ask"},
         )
         credential = self.credentials.get(str(body["credential"]))
         if credential is None:
@@ -130,6 +136,12 @@ class SigningSam:
             raise AssertionError("as many documents as hashes; a caller has kind, id, name")
         if len(unb64u(str(body["activation_key"]), max_len=32)) != 32:
             raise AssertionError("activation_key")
+        listed: list[JsonObject] = [
+            {"label": clean(one["label"]), "size": one["size"], "hash": b64u(digest)}
+            for one, digest in zip(documents, hashes, strict=True)
+        ]
+        if caller["kind"] == "computer":
+            self._demand_signed(caller["id"], body, listed)
         members: dict[str, Any] = {
             "credential": body["credential"],
             "certificate": b64u(hashlib.sha256(credential.certificate).digest()),
@@ -137,10 +149,7 @@ class SigningSam:
             "caller": dict(caller),
             "scope": "single" if len(hashes) == 1 else "multi",
             "count": len(hashes),
-            "documents": [
-                {"label": clean(one["label"]), "size": one["size"], "hash": b64u(digest)}
-                for one, digest in zip(documents, hashes, strict=True)
-            ],
+            "documents": listed,
             "hash_algorithm": body["hash_algorithm"],
             "sign_algorithm": body["sign_algorithm"],
             "verification_code": f"{secrets.randbelow(90) + 10}",
@@ -211,6 +220,21 @@ class SigningSam:
         self.bodies.append((call, body))
         if set(body) != wanted:
             raise AssertionError(f"{call}: {sorted(set(body) ^ wanted)}")
+
+    def _demand_signed(self, computer: str, body: JsonObject, documents: list[JsonObject]) -> None:
+        """Section 9.5: the computer's own signature. Raises AskInvalid."""
+        ask = SignedAsk.parse(body["ask"])
+        ask.verify(
+            computer=computer,
+            credential=str(body["credential"]),
+            hash_algorithm=str(body["hash_algorithm"]),
+            documents=documents,
+            key=self.computers[computer],
+            now=self._clock.now(),
+        )
+        if ask.nonce in self.asks:
+            raise AskInvalid("used before")
+        self.asks.add(ask.nonce)
 
     def _known(self, body: JsonObject) -> Held:
         held = self.held.get(str(body["document"]))

@@ -22,6 +22,7 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -58,6 +59,7 @@ from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from protocol.asks import NONCE_BYTES, SignedAsk, message
 from protocol.keys import sign_raw
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
@@ -192,6 +194,26 @@ class Computer(Caller):
 
     id: str = ""
 
+    async def send(self, method: str, path: str, body: Any = None, **headers: str) -> ClientResponse:
+        """As any caller; an ask for signatures is signed first, unless it carries a signature already."""
+        if path.endswith("/credentials/authorize") and isinstance(body, dict):
+            body = {**body, "clientData": self.signed_ask(body)}
+        return await super().send(method, path, body, **headers)
+
+    def signed_ask(self, body: dict[str, Any]) -> str:
+        """`clientData` of an ask, with this computer's signature (docs/protocol.md section 9.5)."""
+        said: dict[str, Any] = json.loads(body.get("clientData", "{}"))
+        found = [base64.b64decode(one) for one in body["hashes"]]
+        said.setdefault("documents", [{"label": f"Documento {number}"} for number, _ in enumerate(found, start=1)])
+        listed = [
+            {"label": one["label"], "size": one.get("size"), "hash": b64u(hash_)}
+            for one, hash_ in zip(said["documents"], found, strict=True)
+        ]
+        nonce, created = secrets.token_bytes(NONCE_BYTES), int(self._clock.now().timestamp())
+        signed = message(self.id, body["credentialID"], "SHA-256", listed, nonce=nonce, created=created)
+        said.setdefault("ask", SignedAsk(nonce, created, sign_raw(self.private, signed)).members())
+        return json.dumps(said)
+
     def assertion(self, **changes: Any) -> str:
         """A `private_key_jwt`; `changes` replace claims."""
         now = int(self._clock.now().timestamp())
@@ -285,6 +307,7 @@ class World:
         made = Computer(self.client, self.clock, ORIGIN)
         made.id = new_id("cmp")
         self.computers.rows[made.id] = ComputerRow(made.id, name, made.key.jwk, credentials)
+        self.sam.computers[made.id] = made.key
         if log_in:
             await made.log_in()
         return made

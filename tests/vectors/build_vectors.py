@@ -18,7 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.encoding import b64u, canonical_json
-from protocol import activation, custody, decisions, passwords, proofs, rowmac, statements
+from protocol import activation, asks, custody, decisions, passwords, proofs, rowmac, statements
 from protocol.documents import Document
 from protocol.keys import P256Key, sign_raw
 from protocol.links import frame_mac
@@ -282,7 +282,40 @@ def link() -> Any:
     }
 
 
+def ask() -> Any:
+    computer, credential = "cmp_0123456789abcdefghjkmnpqrs", "cred_0123456789abcdefghjkmnpqrs"
+    created = int(NOW.timestamp())
+    lists: list[list[dict[str, Any]]] = [
+        [{"label": "contrato de locação.pdf", "size": 48213, "hash": b64u(hashlib.sha256(b"contrato").digest())}],
+        [
+            {"label": '"aspas" \\ 日本 😀', "size": 0, "hash": b64u(hashlib.sha256(b"two").digest())},
+            {"label": "…", "size": 2**53 - 1, "hash": b64u(hashlib.sha256(b"one").digest())},
+        ],
+    ]
+    cases = []
+    for number, documents in enumerate(lists):
+        nonce = hashlib.sha256(f"ask nonce {number}".encode()).digest()[:16]
+        message = asks.message(computer, credential, "SHA-256", documents, nonce=nonce, created=created)
+        signature = sign_raw(private("computer"), message, deterministic=True)
+        cases.append(
+            {
+                "documents": documents,
+                "message": b64u(message),
+                "ask": asks.SignedAsk(nonce, created, signature).members(),
+            }
+        )
+    return {
+        "about": "section 9.5: the bytes a computer signs when it asks, by its association key",
+        "key": key_entry("computer"),
+        "computer": computer,
+        "credential": credential,
+        "hash_algorithm": "SHA-256",
+        "cases": cases,
+    }
+
+
 FILES = {
+    "ask": ask,
     "keys": keys,
     "decision": decision,
     "statement": statement,

@@ -38,6 +38,14 @@ WHERE NOT EXISTS (
     WHERE d.credential = $1 AND d.type = 'sign' AND d.verification_code = wanted.code AND d.created_at > $3)
 ORDER BY wanted.place;
 
+-- name: use_ask
+-- What a computer signed serves once; the primary key says so to any number of rivals.
+INSERT INTO sam.asks (computer, nonce, asked_at) VALUES ($1, $2, $3);
+
+-- name: forget_asks
+-- Asks so old that their own time refuses them.
+DELETE FROM sam.asks WHERE asked_at <= $1;
+
 -- name: decide
 -- Consume: true for exactly one of any number of rivals.
 UPDATE sam.documents SET state = $2 WHERE id = $1 AND state = 'waiting' RETURNING true;

@@ -30,8 +30,9 @@ from hsm_service.sam.errors import (
 )
 from hsm_service.sam.roots import Proofs, Roots
 from protocol import algorithms, statements
+from protocol.asks import SignedAsk
 from protocol.documents import Document, DocumentType, clean
-from protocol.errors import DocumentDecided, DocumentExpired
+from protocol.errors import AskInvalid, DocumentDecided, DocumentExpired
 from protocol.keys import P256Key
 from protocol.proofs import Purpose
 
@@ -80,6 +81,8 @@ class SignAsk:
     sign_algorithm: str
     labels: Sequence[tuple[str, int | None]]
     activation_key: bytes
+    signed: JsonValue = None
+    """A computer's own signature of all this: {nonce, created, signature}."""
 
 
 @dataclass(frozen=True)
@@ -183,13 +186,26 @@ class Documents:
         """A caller asks for signatures.
 
         Raises CredentialUnknown, CredentialNotActive, CredentialLocked, AlgorithmRefused, CallerNotAssociated,
-        CallerFrozen, TooManyPending.
+        AskInvalid, CallerFrozen, TooManyPending.
         """
+        try:
+            return await self._sign(ask)
+        except AskInvalid as refused:
+            async with self._database.transaction() as connection:
+                why = str(refused.data.get("why"))
+                self._audit.note(connection, "ask.refused", computer=ask.caller_id, credential=ask.credential, why=why)
+            raise
+
+    async def _sign(self, ask: SignAsk) -> Stated:
         now = self._clock.now()
         credential = await self._credentials.get(self._database, ask.credential)
         certificate = credential.usable(now)
         algorithms.agree(credential.key_algorithm, ask.sign_algorithm, ask.hash_algorithm, ask.digests)
-        caller = await self._caller(ask)
+        documents: list[JsonObject] = [
+            {"label": clean(label), "size": size, "hash": b64u(digest)}
+            for digest, (label, size) in zip(ask.digests, ask.labels, strict=True)
+        ]
+        caller, signed = await self._caller(ask, documents)
         await self._attempts.demand_open(credential.id, "sign")
         members: JsonObject = {
             "credential": credential.id,
@@ -198,10 +214,7 @@ class Documents:
             "caller": caller,
             "scope": "single" if len(ask.digests) == 1 else "multi",
             "count": len(ask.digests),
-            "documents": [
-                {"label": clean(label), "size": size, "hash": b64u(digest)}
-                for digest, (label, size) in zip(ask.digests, ask.labels, strict=True)
-            ],
+            "documents": documents,
             "hash_algorithm": ask.hash_algorithm,
             "sign_algorithm": ask.sign_algorithm,
             "activation_key": b64u(ask.activation_key),
@@ -209,7 +222,7 @@ class Documents:
         for _ in range(_RIVALS):
             code = await self._code(credential.id)
             try:
-                return await self._fix("sign", "req", {**members, "verification_code": code}, {}, credential)
+                return await self._fix("sign", "req", {**members, "verification_code": code}, {}, credential, signed)
             except _CodeTaken:
                 continue
         raise TooManyPending("others were faster, again and again")
@@ -282,13 +295,16 @@ class Documents:
         members: JsonObject,
         context: Mapping[str, JsonValue],
         credential: Credential | None = None,
+        signed: SignedAsk | None = None,
     ) -> Stated:
         now = self._clock.now()
         document = Document.fix(type_, new_id(prefix, self._random), members, now=now, nonce=self._random(16))
         fixed = Fixed(document, context)
         statement = await self._state(document, credential)
-        with on_violation({"one_waiting_request": TooManyPending}):
+        with on_violation({"one_waiting_request": TooManyPending, "an_ask_rings_once": _ask_used}):
             async with self._database.transaction() as connection:
+                if signed is not None:
+                    await connection.execute(queries.use_ask, document.object("caller")["id"], signed.nonce, now)
                 if fixed.caller is not None and fixed.credential is not None:
                     code = document.text("verification_code")
                     await self._make_room(connection, fixed.credential, fixed.caller, code)
@@ -330,14 +346,28 @@ class Documents:
             wanted = await self._proofs.wanted(purpose, credential.salt, credential.argon2)
         return await self._roots.sign(statements.statement_payload(document, wanted))
 
-    async def _caller(self, ask: SignAsk) -> JsonObject:
-        """A computer's name is the one its holder saw when associating it; an integrator's is the gateway's word."""
+    async def _caller(self, ask: SignAsk, documents: Sequence[JsonObject]) -> tuple[JsonObject, SignedAsk | None]:
+        """A computer's name is the one its holder saw when associating it; an integrator's is the gateway's word.
+
+        A computer signs what it asks with the key of that association, so a gateway cannot ask in its name. An
+        integrator has no key of its own: nothing vouches for what it asks but the gateway.
+        """
         if ask.caller_kind == "computer":
             association = await self._associations.of(self._database, ask.caller_id, ask.credential)
             if association is None:
                 raise CallerNotAssociated(ask.caller_id)
-            return {"kind": "computer", "id": ask.caller_id, "name": association.name}
-        return {"kind": "integrator", "id": ask.caller_id, "name": clean(ask.caller_name, limit=NAME_CHARACTERS)}
+            signed = SignedAsk.parse(ask.signed)
+            signed.verify(
+                computer=ask.caller_id,
+                credential=ask.credential,
+                hash_algorithm=ask.hash_algorithm,
+                documents=documents,
+                key=association.key,
+                now=self._clock.now(),
+            )
+            return {"kind": "computer", "id": ask.caller_id, "name": association.name}, signed
+        name = clean(ask.caller_name, limit=NAME_CHARACTERS)
+        return {"kind": "integrator", "id": ask.caller_id, "name": name}, None
 
     async def _of_device(self, device: str, credentials: Sequence[str]) -> tuple[list[JsonObject], P256Key]:
         """The named credentials as a document lists them, and the phone's key; all must be bound to this phone now."""
@@ -361,6 +391,10 @@ class Documents:
         if fixed.document.type == "sign":
             return any(binding.credential == fixed.credential for binding in await self._bound(device))
         return fixed.device == device
+
+
+def _ask_used() -> AskInvalid:
+    return AskInvalid("used before", data={"why": "used"})
 
 
 def _digits(count: int, random: Random) -> str:

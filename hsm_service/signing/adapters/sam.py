@@ -25,7 +25,7 @@ from hsm_service.signing.errors import (
     UnknownCredential,
 )
 from hsm_service.signing.ports import FixedDocument, Outcome, Verdict
-from protocol.errors import CredentialLocked
+from protocol.errors import AskInvalid, CredentialLocked
 
 SIGN_SECONDS: Final = 30.0
 """A hundred RSA signatures on a busy SoftHSM take a few seconds."""
@@ -36,6 +36,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "credential_unknown": UnknownCredential,
         "credential_not_active": CredentialDisabled,
         "caller_not_associated": UnknownCredential,
+        "ask_invalid": AskInvalid,
         "caller_frozen": CallerFrozen,
         "algorithm_refused": AlgorithmNotPossible,
         "too_many_pending": RequestPending,
@@ -69,6 +70,7 @@ class SamOverChannel:
                 "sign_algorithm": ask.sign_algorithm,
                 "documents": [{"label": label.text, "size": label.size} for label in ask.labels],
                 "activation_key": b64u(activation_key),
+                "ask": ask.signed,
             },
         )
         return FixedDocument(

@@ -16,7 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from foundation.errors import Internal
+from foundation.errors import Internal, JsonObject
 
 
 class State(StrEnum):
@@ -139,6 +139,8 @@ class Ask:
     hash_algorithm: str
     sign_algorithm: str
     labels: Sequence[Label]
+    signed: JsonObject | None = None
+    """A computer's own signature of all this (docs/protocol.md section 9.5). Opaque here; the SAM verifies it."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""What a computer signs when it asks for signatures (docs/protocol.md section 9.5), so that nobody asks in its name."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from foundation.encoding import BadEncoding, JsonObject, b64u, canonical_json, unb64u
+from protocol.errors import AskInvalid, SignatureInvalid
+from protocol.keys import SIGNATURE_BYTES, P256Key
+
+SEPARATOR: Final = b"linkid-ask-v1\x00"
+"""Domain separator: nothing else that an association key signs (all of it JWS) begins with these bytes."""
+
+NONCE_BYTES: Final = 16
+FRESH: Final = timedelta(seconds=120)
+"""How far ``created`` may lie from the SAM's clock, before or after."""
+
+_MEMBERS: Final = {"nonce", "created", "signature"}
+_MAX_CREATED: Final = 2**53
+
+
+@dataclass(frozen=True)
+class SignedAsk:
+    """The three members as received: shape checked, signature not yet verified."""
+
+    nonce: bytes
+    created: int
+    signature: bytes
+
+    @classmethod
+    def parse(cls, value: object) -> "SignedAsk":
+        """Check the shape. Raises AskInvalid: missing, foreign members, wrong types or lengths."""
+        if not isinstance(value, Mapping) or set(value) != _MEMBERS:
+            raise _malformed("an ask has exactly the members nonce, created, signature")
+        created = value["created"]
+        if isinstance(created, bool) or not isinstance(created, int) or not 0 <= created < _MAX_CREATED:
+            raise _malformed("created is a number of seconds")
+        return cls(_bytes(value["nonce"], NONCE_BYTES), created, _bytes(value["signature"], SIGNATURE_BYTES))
+
+    def members(self) -> dict[str, str | int]:
+        """As it travels."""
+        return {"nonce": b64u(self.nonce), "created": self.created, "signature": b64u(self.signature)}
+
+    def verify(
+        self,
+        *,
+        computer: str,
+        credential: str,
+        hash_algorithm: str,
+        documents: Sequence[JsonObject],
+        key: P256Key,
+        now: datetime,
+    ) -> None:
+        """By this key, lately, for exactly these documents. That it is the first use is the database's to say.
+
+        ``documents``: the member of the approval document. Raises AskInvalid.
+        """
+        if abs(now.timestamp() - self.created) > FRESH.total_seconds():
+            raise AskInvalid("not fresh, or the computer's clock is wrong", data={"why": "not_fresh"})
+        signed = message(computer, credential, hash_algorithm, documents, nonce=self.nonce, created=self.created)
+        try:
+            key.verify(self.signature, signed)
+        except SignatureInvalid as cause:
+            raise AskInvalid("not by this computer, or for something else", data={"why": "not_signed"}) from cause
+
+
+def message(
+    computer: str,
+    credential: str,
+    hash_algorithm: str,
+    documents: Sequence[JsonObject],
+    *,
+    nonce: bytes,
+    created: int,
+) -> bytes:
+    """The bytes a computer signs; ``documents`` as the approval document lists them, labels already clean."""
+    content = canonical_json(
+        {
+            "v": 1,
+            "computer": computer,
+            "credential": credential,
+            "hash_algorithm": hash_algorithm,
+            "documents": [{name: one[name] for name in ("label", "size", "hash")} for one in documents],
+            "nonce": b64u(nonce),
+            "created": created,
+        }
+    )
+    return SEPARATOR + hashlib.sha256(content).digest()
+
+
+def _malformed(detail: str) -> AskInvalid:
+    return AskInvalid(detail, data={"why": "malformed"})
+
+
+def _bytes(value: object, size: int) -> bytes:
+    if not isinstance(value, str):
+        raise _malformed("nonce and signature are base64url text")
+    try:
+        data = unb64u(value, max_len=size)
+    except BadEncoding as cause:
+        raise _malformed("nonce and signature are base64url text") from cause
+    if len(data) != size:
+        raise _malformed(f"{size} bytes")
+    return data
