@@ -1,10 +1,11 @@
 """The attackers of docs/threats.md meet a real SAM or a whole Link ID behind a hostile gateway."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
-import pytest
 import pytest_asyncio
 
 from demo.stack import Stack, free_ports
@@ -26,13 +27,16 @@ async def hostile() -> AsyncIterator[HostileGateway]:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory, hostile: HostileGateway) -> AsyncIterator[Stack]:
-    """`linkid serve`, whose gateway has the attacker in front of it."""
-    extra = {"LINKID__GATEWAY__URL": hostile.url}
-    begun = Stack(tmp_path_factory.mktemp("attacked"), extra)
-    async with begun as running:
-        hostile.target = f"http://localhost:{running.settings.gateway.port}"
-        yield running
+async def stack(hostile: HostileGateway) -> AsyncIterator[Stack]:
+    """`linkid serve`, whose gateway has the attacker in front of it.
+
+    Not below pytest's own folder: as root, PostgreSQL is another user, and every pytest that starts beside this one
+    closes that folder to all others.
+    """
+    with TemporaryDirectory(prefix="linkid-attacked-") as folder:
+        async with Stack(Path(folder), {"LINKID__GATEWAY__URL": hostile.url}) as running:
+            hostile.target = f"http://localhost:{running.settings.gateway.port}"
+            yield running
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

@@ -252,7 +252,7 @@ async def test_an_approval_signs_what_was_approved_and_nothing_else(attack: Atta
 
 
 async def test_in_the_computers_name(attack: Attack, maria: World) -> None:
-    """He may ask as Maria's computer; a computer of his own, which no phone allowed, may not ask at all."""
+    """What he asks as Maria's computer he cannot sign; a computer of his own, which no phone allowed, asks nothing."""
     computer = {"id": new_id("cmp"), "name": "Notebook da Maria", "os": "Linux", "key": attack.thief.public.jwk,
                 "address": "192.0.2.1"}  # fmt: skip
     made = await attack.inside.call("sam", "documents/associate", device=attack.device, credentials=[maria.credential],
