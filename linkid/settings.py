@@ -35,10 +35,13 @@ class Listener(Section):
     """A public listener."""
 
     port: Port
+    """Which port it listens on."""
     host: str = "127.0.0.1"
     """Where it listens; 0.0.0.0 reaches beyond this machine."""
     url: str | None = None
-    """How others reach it, when that is not http(s)://localhost:port: behind a proxy, or by a name of its own."""
+    """How others reach it, when that is not http(s)://localhost:port: behind a proxy, or by a name of its own. Proofs
+    of possession and QR codes name it: whoever can write it can send phones and callers elsewhere, where nothing of
+    ours verifies."""
     behind_https: bool = False
     """A proxy in front speaks HTTPS with the outside and plain HTTP with us."""
 
@@ -81,15 +84,23 @@ class ServerTls(Section):
     """Files of the public certificate."""
 
     certificate: Path
+    """PEM, the leaf first."""
     key: Path
+    """PEM. Whoever has it can stand between us and everybody: see names, refuse service, use bearer tokens of
+    integrators that have no key; not approve, and sign nothing that nobody approved."""
 
 
 class PrivateTls(Section):
     """Mutual TLS between our processes on different machines."""
 
     certificate: Path
+    """PEM: who this process is to the others."""
     key: Path
+    """PEM. Whoever has it may call SAM and AC like a gateway: ask phones, refuse service, guess within the limits; not
+    sign."""
     authorities: Path
+    """PEM of the authority, and of none else, that signs those of our processes. Whoever can write it can let itself in
+    like a gateway, or stand in for a SAM or AC (whose every word of consequence is signed by a root, and pinned)."""
 
     @property
     def files(self) -> TlsFiles:
@@ -123,9 +134,11 @@ class Settings(Section):
     environment: Literal["development", "production"] = "development"
     """Production refuses what is for development only: embedded database, inbox, addresses without HTTPS."""
     var: Path = Places().var
-    """Folder of everything that lives."""
+    """Folder of everything that lives. In development whoever reads it has every secret; in production it holds pins,
+    heads and sockets: whoever can write it chooses whom SAM and AC believe."""
     sams: Annotated[int, Field(ge=1, le=16)] = 1
-    """SAM processes on this machine."""
+    """SAM processes on this machine. Each remembers guesses and releases for itself, so each more is one more memory
+    for whoever turns the database back to play against."""
     longest_pause: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Seconds, at most, before `linkid serve` starts a process again that keeps ending."""
     sam_fault_points: Path | None = None
@@ -139,7 +152,8 @@ class Settings(Section):
     push: PushSettings = PushSettings()
     pairing: PairingSettings = PairingSettings()
     sam_addresses: tuple[str, ...] = ()
-    """Where gateways reach the SAMs (``tls:host:port``); not given: the Unix sockets of this machine."""
+    """Where gateways reach the SAMs (``tls:host:port``); not given: the Unix sockets of this machine. What answers
+    there is believed only under the SAM root's signature."""
     ac: str | None = None
     """Where the AC is reached; likewise."""
     private_tls: PrivateTls | None = None

@@ -14,6 +14,7 @@ class TwilioSettings(Section):
     """An account at Twilio. Whoever reads ``api_secret`` can send messages at our cost, and read none."""
 
     account: Annotated[str, Field(pattern=r"^AC[0-9a-fA-F]{32}$")]
+    """The account's SID; no secret."""
     api_key: Annotated[str, Field(pattern=r"^SK[0-9a-fA-F]{32}$")]
     """An API key of its own, revocable, rather than the account's token."""
     api_secret: Secret
@@ -42,14 +43,18 @@ class SmtpSettings(Section):
     """A server that takes our e-mail."""
 
     host: Annotated[str, Field(min_length=1)]
+    """Its name, which its certificate must carry. Whoever can write it reads our letters: names, and what happened near
+    a certificate; never a code or a password."""
     port: Port = 587
+    """Which port takes mail from programs."""
     implicit_tls: bool = False
     """TLS from the first byte (port 465) instead of STARTTLS (587). Without TLS nothing is sent."""
     user: str | None = None
+    """Not given: the server takes our mail without."""
     password: Secret | None = None
     """Whoever has it can send e-mail in our name."""
     sender: Annotated[str, Field(pattern=r"^[^\r\n]*@[^\r\n]+$")]
-    """As in ``Link ID <nao-responda@example.com>``."""
+    """From whom, as in ``Link ID <nao-responda@example.com>``."""
 
 
 class PushSettings(Section):

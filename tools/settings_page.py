@@ -31,6 +31,9 @@ that `LINKID_SETTINGS` or `linkid --settings FILE` names. The environment goes o
 An unknown key, a wrong type or a missing value stops the process before it starts, with a line that names the file and
 the key. In production (`environment = "production"`) each process also refuses what is for development only.
 
+Where an attacker gains by reading or writing a setting, it says so ("whoever …"). Where it says nothing, reading it
+tells nothing, and writing it gains no more than stopping the process would.
+
 `LINKID_VAR` moves the folder of everything that lives, before any of this is read.
 """
 

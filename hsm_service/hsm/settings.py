@@ -15,7 +15,8 @@ class HsmSettings(Section):
     """The vendor's PKCS#11 library. Whoever can replace it has every PIN: root's own file, writable by nobody else."""
 
     token_label: str
-    """Which token, by its label; the SAM and the AC have one each."""
+    """Which token, by its label; the SAM and the AC have one each. Whoever could make them share one would join what
+    signs with what issues."""
 
     pin: Secret
     """The user PIN. Whoever has it and the token can use every key in it, and destroy them; not read user keys."""
