@@ -477,7 +477,7 @@ export function date(text: string): string {
 
 /** A certificate's kind as people know it; an unknown one as it came. */
 export function product(kind: string): string {
-  return t.home.products[kind] ?? kind;
+  return Object.hasOwn(t.home.products, kind) ? t.home.products[kind]! : kind;
 }
 
 export function dateTime(text: string): string {

@@ -10,7 +10,7 @@ import { isOurs, normaliseCode, requestIn } from "../src/screens/scan";
 import { formatNumber, normaliseNumber } from "../src/telephone";
 import { Untrusted } from "../src/trust";
 import { plain } from "../src/ui/dom";
-import { inAbout, size } from "../src/strings";
+import { inAbout, product, size } from "../src/strings";
 import { hash32, nonce, proofRequest, signDocument, statement } from "./signing";
 import { trust } from "./vectors";
 
@@ -208,6 +208,17 @@ describe("what people read", () => {
     [5_400_000, "5,4 MB"],
   ])("%j bytes are %j", (bytes, words) => {
     expect(size(bytes)).toBe(words);
+  });
+
+  test.each([
+    ["person", "Pessoa física"],
+    ["company", "Pessoa jurídica"],
+    ["e-cpf-a3", "e-CPF A3"],
+    ["", ""],
+    ["outro", "outro"],
+    ["constructor", "constructor"],
+  ])("the certificate's kind %j is %j", (kind, words) => {
+    expect(product(kind)).toBe(words);
   });
 
   test("a wait is told in the unit that fits", () => {

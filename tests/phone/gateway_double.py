@@ -64,7 +64,7 @@ class GatewayDouble:
             {
                 "id": new_id("cred"),
                 "subject": SUBJECT,
-                "kind": "e-CPF A3",
+                "kind": "person",
                 "valid_to": "2029-11-23T12:00:00Z",
                 "state": "active",
             }

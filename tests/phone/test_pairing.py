@@ -21,6 +21,7 @@ async def test_from_the_first_screen_to_ready(world: World) -> None:
     assert world.gateway.nickname == "Celular da Maria"
     await phone.expect_text("Conectado")
     await phone.expect_text("MARIA DA SILVA")
+    await phone.expect_text("Pessoa física · Válido até")
 
 
 async def test_going_to_the_sms_and_back_loses_nothing(world: World) -> None:
