@@ -251,7 +251,7 @@ class World:
             "activation_key": b64u(activation.activation_key(secret)),
             **changes,
         }
-        if caller is not None and caller["kind"] == "computer" and "ask" not in body:
+        if isinstance(caller, dict) and caller.get("kind") == "computer" and "ask" not in body:
             body["ask"] = self.signed_ask(body)
         made = await self.call("documents/sign", **body)
         return Request(made["document"], self.open(made["statement"]), secret, digests, algorithm, caller)
