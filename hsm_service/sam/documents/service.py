@@ -152,7 +152,7 @@ class Documents:
         return await self._fix("test", "doc", members, {"binding": found.id})
 
     async def associate(self, device: str, credentials: Sequence[str], computer: Computer) -> Stated:
-        """A phone scanned a computer's link. Raises CredentialUnknown for one that this phone is not bound to."""
+        """Association, step 4: a phone scanned a link. Raises CredentialUnknown for one it is not bound to."""
         listed, key = await self._of_device(device, credentials)
         members: JsonObject = {
             "device": device,
@@ -183,7 +183,7 @@ class Documents:
         return await self._fix("identify", "doc", members, {})
 
     async def sign(self, ask: SignAsk) -> Stated:
-        """A caller asks for signatures.
+        """Step 4: a caller asks for signatures.
 
         Raises CredentialUnknown, CredentialNotActive, CredentialLocked, AlgorithmRefused, CallerNotAssociated,
         AskInvalid, CallerFrozen, TooManyPending.
@@ -347,7 +347,7 @@ class Documents:
         return await self._roots.sign(statements.statement_payload(document, wanted))
 
     async def _caller(self, ask: SignAsk, documents: Sequence[JsonObject]) -> tuple[JsonObject, SignedAsk | None]:
-        """A computer's name is the one its holder saw when associating it; an integrator's is the gateway's word.
+        """Step 4: a computer's name is the one its holder saw associating it, an integrator's is the gateway's word.
 
         A computer signs what it asks with the key of that association, so a gateway cannot ask in its name. An
         integrator has no key of its own: nothing vouches for what it asks but the gateway.
