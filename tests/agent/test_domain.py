@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desktop_agent.domain.ask import message as ask_message
 from desktop_agent.domain.certificate import read_chain
 from desktop_agent.domain.encoding import b64u, strict_object, unb64u
 from desktop_agent.domain.link import NEXT, LinkState, read_computer, read_link
-from desktop_agent.domain.request import MAX_LABEL, clean_label
+from desktop_agent.domain.request import MAX_LABEL, Document, clean_label
 from desktop_agent.domain.session import TABLE, Event, Impossible, Session, advance
 from desktop_agent.domain.trust import is_safe, open_statement, read_key, read_trust
 from desktop_agent.errors import INTERRUPTED, AgentError, ServiceRefused, UntrustedServer, every_family
@@ -300,3 +301,17 @@ def test_half_blocks_draw_every_module() -> None:
     lines = [line.removeprefix("\x1b[30;107m").removesuffix("\x1b[0m") for line in qr.half_blocks(rows)]
 
     assert lines == ["█▄", " ▀"]
+
+
+# --- what a computer signs when it asks -------------------------------------------------------------------------------
+
+ASKS = json.loads((Path(__file__).parents[1] / "vectors" / "ask.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", ASKS["cases"])
+def test_the_message_of_an_ask_is_the_contracts(case: dict[str, Any]) -> None:
+    """Byte for byte what the SAM verifies: non-ASCII labels, quotes, order and the largest size included."""
+    documents = [Document(one["label"], one["size"], unb64u(one["hash"])) for one in case["documents"]]
+    nonce, created = unb64u(case["ask"]["nonce"]), case["ask"]["created"]
+    made = ask_message(ASKS["computer"], ASKS["credential"], documents, nonce=nonce, created=created)
+    assert made == unb64u(case["message"])
