@@ -99,9 +99,10 @@ async def by_ocsp(file: Path, authority: Authority) -> str:
             *("-in", Path(folder, "signature"), "-signer", signer, "-out", "/dev/null"),
             *("-content", "/dev/null"),
         )
+        here = authority.pki.replace("//localhost:", "//127.0.0.1:")  # a bare Debian does not know the name
         said = _run(
             openssl,
-            *("ocsp", "-issuer", issuing, "-cert", signer, "-url", f"{authority.pki}/pki/ocsp"),
+            *("ocsp", "-issuer", issuing, "-cert", signer, "-url", f"{here}/pki/ocsp"),
             *("-CAfile", authority.root, "-VAfile", issuing),
         )
     found = re.search(r": (good|revoked|unknown)\b", said)
@@ -113,7 +114,10 @@ async def by_ocsp(file: Path, authority: Authority) -> str:
 async def by_pyhanko(file: Path, authority: Authority) -> str:
     """pyHanko, which fetches revocation information by itself and refuses without it."""
     root = load_cert_from_pemder(str(authority.root))
-    async with AIOHttpFetcherBackend() as fetchers:
+    async with (
+        aiohttp.ClientSession(connector=connector()) as session,
+        AIOHttpFetcherBackend(session) as fetchers,
+    ):
         context = ValidationContext(
             trust_roots=[root], allow_fetching=True, revocation_mode="hard-fail", fetchers=fetchers
         )
