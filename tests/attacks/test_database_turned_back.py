@@ -8,14 +8,21 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from foundation.audit import DatabaseRolledBack
 from foundation.audit.lines import Head, next_line
 from foundation.clock import FixedClock
+from foundation.encoding import b64u
+from foundation.errors import LinkIdError
+from foundation.ids import new_id
 from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.restore import accept_restore
+from protocol.activation import activation_key
 from tests.attacks.test_database_writer import ECDSA, Scene, scene
 from tests.sam.world import Authority, World, open_world
+from tests.support.postgres import TestDatabase
 
 __all__ = ["scene"]
 
@@ -77,3 +84,126 @@ async def test_hiding_the_last_minutes_from_a_fresh_sam(
         assert await world.sql("SELECT * FROM sam.activations WHERE document = $1", decided.id) == []
     finally:
         await fresh.close()
+
+
+# --- the whole database ----------------------------------------------------------------------------------------------
+
+
+async def maintain(database: TestDatabase, *statements: str) -> None:
+    """From another database of the server; sessions of this one are thrown out, and no new ones let in meanwhile."""
+    connection = await asyncpg.connect(database.server.dsn("postgres"))
+    try:
+        for allowed in ("false", "true"):
+            await connection.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS {allowed}")
+            if allowed == "false":
+                await connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", database.name
+                )
+                for statement in statements:
+                    await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def copy(database: TestDatabase) -> str:
+    """A backup, byte for byte."""
+    name = f"{database.name}_backup"
+    await maintain(database, f"CREATE DATABASE {name} TEMPLATE {database.name}")
+    return name
+
+
+async def put_back(database: TestDatabase, backup: str) -> None:
+    """The backup under the name of what is there now."""
+    await maintain(
+        database, f"ALTER DATABASE {database.name} RENAME TO {database.name}_newer",
+        f"ALTER DATABASE {backup} RENAME TO {database.name}", f"DROP DATABASE {database.name}_newer WITH (FORCE)",
+    )  # fmt: skip
+
+
+async def test_the_whole_database_of_an_hour_ago(scene: Scene, hsm: Hsm, authority: Authority) -> None:
+    """Put back under a running SAM, and under a fresh one: nothing more is signed, until an operator's word voids all
+    that was pending in it; then new requests are."""
+    world, phone = scene.world, scene.phone
+    opened, activation = await scene.approved()
+    waiting = await world.ask(scene.credential, **ECDSA)
+    yes = phone.decision(waiting.statement)
+    backup = await copy(world.database)
+    world._attacker = None
+    assert not isinstance(await scene.attempt(opened, activation), str)
+    await world.call("documents/decide", document=waiting.id, device=phone.id, **yes)
+    await put_back(world.database, backup)
+    world._attacker = None
+    # the SAM that ran all the while knows better than the rows
+    assert await scene.attempt(opened, activation) in ("signature_not_released", "sam_refuses_work", "unavailable")
+    code = await world.refused("documents/decide", document=waiting.id, device=phone.id, **yes)
+    assert code in ("document_unknown", "sam_refuses_work")
+    assert await world.refused("documents/sign", **again(world, scene)) == "sam_refuses_work"
+    fresh = await open_world(hsm, world.database, world.head, FixedClock(world.clock.now()), authority)
+    try:
+        with pytest.raises(DatabaseRolledBack):
+            await fresh.sam.watch.look()
+        restarted = Scene(fresh, scene.credential, phone)
+        assert await restarted.attempt(opened, activation) == "sam_refuses_work"
+        assert (
+            await fresh.refused("documents/decide", document=waiting.id, device=phone.id, **yes) == "sam_refuses_work"
+        )
+        assert (await fresh.call("status"))["ready"] is False
+        voided = await accept_restore(fresh.sam.database, fresh.sam.audit, fresh.clock, operator=phone.public.jkt)
+        assert voided == {"documents": 1, "activations": 1}
+        await fresh.sam.watch.look()
+        assert await restarted.attempt(opened, activation) == "activation_expired"
+        code = await fresh.refused("documents/decide", document=waiting.id, device=phone.id, **yes)
+        assert code == "document_decided"
+        new, opens = await restarted.approved()
+        assert not isinstance(await restarted.attempt(new, opens), str)
+    finally:
+        await fresh.close()
+
+
+def again(world: World, scene: Scene) -> dict[str, Any]:
+    """Another request."""
+    return {
+        "credential": scene.credential, "caller": {**world.integrator, "id": new_id("cli")},
+        "hashes": [b64u(bytes(32))], "hash_algorithm": "SHA-256", "sign_algorithm": "ECDSA-SHA256",
+        "documents": [{"label": "x", "size": 1}], "activation_key": b64u(activation_key(bytes(32))),
+    }  # fmt: skip
+
+
+# --- what is left ----------------------------------------------------------------------------------------------------
+
+
+async def test_guesses_after_a_restart(scene: Scene, hsm: Hsm, authority: Authority) -> None:
+    """Whoever turns the counter back *and* has the SAM restarted gets three more: no more, by a bound phone's key only,
+    and each an audit line. This is what docs/threats.md says is left."""
+    world, phone = scene.world, scene.phone
+    await world.sql("CREATE TABLE public.saved AS SELECT * FROM sam.attempts")
+
+    async def guess(where: World, number: int) -> str:
+        request = await where.ask(scene.credential, caller={**world.integrator, "id": new_id("cli")}, **ECDSA)
+        body = phone.decision(request.statement, f"Chute{number:04}")
+        code = await where.refused("documents/decide", document=request.id, device=phone.id, **body)
+        await where.call("documents/withdraw", document=request.id)
+        return code
+
+    async def turn_back() -> None:
+        await world.sql("DELETE FROM sam.attempts")
+        await world.sql("INSERT INTO sam.attempts SELECT * FROM public.saved")
+
+    codes = []
+    for number in range(4):
+        await turn_back()
+        with suppress(LinkIdError):
+            codes.append(await guess(world, number))
+    assert codes == ["password_wrong"] * 3
+    await turn_back()
+    fresh = await open_world(hsm, world.database, world.head, FixedClock(world.clock.now()), authority)
+    try:
+        await fresh.sam.watch.look()
+        for number in range(10, 14):
+            await turn_back()
+            with suppress(LinkIdError):
+                codes.append(await guess(fresh, number))
+    finally:
+        await fresh.close()
+    assert codes == ["password_wrong"] * 6
+    assert (await world.events()).count("attempt.failed") == 6
