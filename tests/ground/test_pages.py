@@ -1,0 +1,117 @@
+"""The documents agree with one another and with the code, where a machine can tell."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import every_error
+
+ROOT = Path(__file__).parents[2]
+PROTOCOL = ROOT / "docs" / "protocol.md"
+DECISIONS = ROOT / "docs" / "decisions"
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Files of the project, in the checkout or out of it."""
+    listed = subprocess.run(["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = [ROOT / line for line in listed.stdout.splitlines()]
+    return [file for file in found if file.exists()] or [
+        file for pattern in patterns for file in ROOT.glob(f"*/{pattern}")
+    ]
+
+
+def slug(heading: str) -> str:
+    """A heading's anchor, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", heading.strip().lower())).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    """What links can point at."""
+    return {slug(line.lstrip("# ")) for line in page.read_text("utf-8").splitlines() if line.startswith("#")}
+
+
+@pytest.mark.parametrize("page", tracked("*.md"), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """Files and headings that are linked exist."""
+    dead = []
+    for target in _LINK.findall(page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file)):
+            dead.append(target)
+    assert dead == []
+
+
+def test_every_decision_is_listed_by_its_number() -> None:
+    """The table has them all, in order, without a gap."""
+    files = sorted(file.name for file in DECISIONS.glob("[0-9]*.md"))
+    listed = re.findall(r"^\| \[(\d{4})\]\((\d{4}-[\w-]+\.md)\)", (DECISIONS / "README.md").read_text("utf-8"), re.M)
+    assert [name for _, name in listed] == files
+    assert [int(number) for number, _ in listed] == list(range(1, len(files) + 1))
+    for file in files:
+        assert (DECISIONS / file).read_text("utf-8").startswith(f"# {file[:4]}: ")
+
+
+def test_a_newcomer_finds_every_folder() -> None:
+    """docs/architecture.md names each folder of the project."""
+    folders = {file.relative_to(ROOT).parts[0] for file in tracked("*/*")} - {".ci"}
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert {folder for folder in folders if f"`{folder}/" not in page} == set()
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    """What nobody links nobody reads."""
+    reached: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        for target in _LINK.findall(page.read_text("utf-8")):
+            file = (page.parent / target.partition("#")[0]).resolve()
+            if file.is_dir():
+                waiting += list(file.glob("*.md"))
+            elif file.suffix == ".md" and file.exists():
+                waiting.append(file)
+    pages = {file for file in tracked("*.md") if file.is_relative_to(ROOT / "docs") or file.parent == ROOT}
+    assert {page.relative_to(ROOT).as_posix() for page in pages - reached} == set()
+
+
+def section(number: str) -> str:
+    """One section of the protocol, with its heading."""
+    (found,) = re.findall(rf"^## {number}\. .*?(?=^## |\Z)", PROTOCOL.read_text("utf-8"), re.M | re.S)
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("number", "source"), [("10", "hsm_service/sam/api.py"), ("11", "issuance/ac/web.py")], ids=["sam", "ac"]
+)
+def test_the_protocol_has_every_private_call(number: str, source: str) -> None:
+    """The tables of the SAM's and the AC's calls are complete, and name nothing that is not there."""
+    served = set(re.findall(r'^ +"([a-z]+/[a-z.0-9]+)": self\.', (ROOT / source).read_text("utf-8"), re.M))
+    told = set(re.findall(r"^\| `([a-z]+/[a-z]+)` \|", section(number), re.M))
+    assert {call for call in served if not call.startswith("pki/")} == told
+    assert len(told) > 5
+
+
+def test_the_protocol_names_only_errors_that_exist() -> None:
+    """What section 10 says a SAM refuses with is what it can refuse with."""
+    import hsm_service.sam
+
+    for room in pkgutil.walk_packages(hsm_service.sam.__path__, "hsm_service.sam."):
+        importlib.import_module(room.name)
+    known = {kind.code for kind in every_error()}
+    (refusals,) = re.findall(r"Refusals, by code: (.*?)\.\n", section("10"), re.S)
+    told = set(re.findall(r"`([a-z_]+)`", refusals))
+    assert len(told) > 20
+    assert told <= known
