@@ -124,7 +124,7 @@ class Hsm:
         return await self.run(lambda: slots.add_transport_key(self.token, now))
 
     async def generate_wrapped(self, algorithm: KeyAlgorithm, kek: int) -> WrappedKey:
-        """A new user key, wrapped; nothing of it stays in the token."""
+        """A holder's new key, wrapped; nothing of it stays in the token."""
         return await self.in_room(lambda room: operations.generate_wrapped(room, algorithm, kek), deadline=30.0)
 
     async def generate_with_request(self, algorithm: KeyAlgorithm, kek: int, name: str) -> tuple[WrappedKey, bytes]:

@@ -1,6 +1,6 @@
 """What the SAM does with its token: keys are born and wrapped, unwrapped, used and destroyed; MACs, ECDH, randomness.
 
-Each function does one thing in a ``Room`` and leaves nothing behind in the token: user keys exist there as session
+Each function does one thing in a ``Room`` and leaves nothing behind in the token: holders' keys exist there as session
 objects for milliseconds. Nothing here decides whether a signature may be made; that is the SAM's ``signatures`` room.
 """
 

@@ -19,7 +19,7 @@ class HsmSettings(Section):
     signs with what issues."""
 
     pin: Secret
-    """The user PIN. Whoever has it and the token can use every key in it, and destroy them; not read user keys."""
+    """The user PIN. Whoever has it and the token can use every key in it, and destroy them; not read holders' keys."""
 
     initialise: Literal["os_locking", "null"] = "os_locking"
     """``null`` only for modules that answer each C_GetFunctionList with a new instance and lock by themselves

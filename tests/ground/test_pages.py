@@ -104,6 +104,43 @@ def test_the_protocol_has_every_private_call(number: str, source: str) -> None:
     assert len(told) > 5
 
 
+@pytest.mark.parametrize(
+    ("number", "prefix", "sources"),
+    [
+        ("9.1", "/emission/v1", ["issuance/web.py"]),
+        ("9.2", "/phone/v1", ["pairing/web/phone.py", "push/web/live.py"]),
+    ],
+    ids=["emission", "phone"],
+)
+def test_the_protocol_has_every_public_call(number: str, prefix: str, sources: list[str]) -> None:
+    """The tables of what pages and phones may ask are those of the routes."""
+    served = {
+        f"{method.upper()} {path.removeprefix('{_PREFIX}/').removeprefix(prefix + '/')}"
+        for source in sources
+        for method, path in re.findall(
+            rf'web\.(get|post|put|delete)\(f?"((?:{{_PREFIX}}|{prefix})/[^"]+)"', (ROOT / source).read_text("utf-8")
+        )
+    }
+    (text,) = re.findall(rf"^### {number} .*?(?=^### |\Z)", PROTOCOL.read_text("utf-8"), re.M | re.S)
+    told = re.findall(r"^\| `([A-Z]+ [^`]+)` \|", text, re.M)
+    blank = re.compile(r"\{+\w+\}+")
+    assert {blank.sub("{}", one) for one in served} == {blank.sub("{}", one) for one in told}
+    assert len(told) > 4
+
+
+def test_the_protocol_has_every_prefix() -> None:
+    """A leaked string can be recognised: every id and token made anywhere has its prefix in section 1."""
+    made = {
+        prefix
+        for file in tracked("*.py")
+        if not file.is_relative_to(ROOT / "tests")
+        for prefix in re.findall(r'new_(?:id|token)\(\s*"(\w+)"', file.read_text("utf-8"))
+    }
+    told = set(re.findall(r"`(\w+)` ", " ".join(re.findall(r"Prefixes: (.*?\.)\n", section("1"), re.S))))
+    assert made <= told
+    assert len(made) > 12
+
+
 def test_the_protocol_names_only_errors_that_exist() -> None:
     """What section 10 says a SAM refuses with is what it can refuse with."""
     import hsm_service.sam

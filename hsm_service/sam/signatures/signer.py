@@ -1,4 +1,4 @@
-"""The only place that signs with a user's key. It takes a permit, and lets nothing out that does not verify."""
+"""The only place that signs with a holder's key. It takes a permit, and lets nothing out that does not verify."""
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
