@@ -16,7 +16,7 @@ FORCED: Final = {
 }
 """What the KEK forces on whatever it unwraps: nobody reads it, nobody wraps it again, it dies with the session.
 
-Without it whoever has the PIN unwraps a holder's key as readable. The token wants these attributes present and equal."""
+Without it whoever has the PIN unwraps a holder's key as readable. The token wants these present and equal."""
 
 UNWRAPPED: Final = {
     **FORCED,
@@ -29,7 +29,7 @@ UNWRAPPED: Final = {
 }
 
 NEWBORN: Final = {Attribute.EXTRACTABLE: True, Attribute.SENSITIVE: True, Attribute.TOKEN: False}
-"""A holder's key between its generation and its wrapping: it must be extractable to be wrapped, and is then destroyed."""
+"""A holder's key between generation and wrapping: it must be extractable to be wrapped, and is then destroyed."""
 
 FOR_EVER: Final = {
     Attribute.EXTRACTABLE: False,
