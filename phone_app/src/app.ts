@@ -1,7 +1,7 @@
 /** What every screen can reach: who we are, whom we believe, how to call, where to go. One object, made once, at the start. */
 
 import { Gateway } from "./api";
-import { Ceremony, type Opened, type PhoneType } from "./ceremony";
+import { Ceremony, now, type Opened, type PhoneType } from "./ceremony";
 import type { PhoneDocument } from "./documents";
 import type { SigningKey } from "./keys";
 import type { Keystore, Profile } from "./keystore";
@@ -9,6 +9,9 @@ import { Live, type LiveState } from "./live";
 import { Inbox } from "./inbox";
 import type { Trust } from "./trust";
 import type { Screen, Shell } from "./ui/shell";
+
+/** How long a link lives, and so what a scan leads to (docs/protocol.md section 9.3). */
+const LINK_SECONDS = 300;
 
 /** One decision of this session, for the history on the home screen. */
 export interface Decided {
@@ -38,7 +41,7 @@ export class App {
   ) {
     this.gateway = new Gateway(trust.gateway, key, () => this.profile.token);
     this.ceremony = new Ceremony(this.gateway, trust, key, () => this.profile);
-    this.inbox = new Inbox(this.gateway, this.ceremony);
+    this.inbox = new Inbox(this.gateway, this.ceremony, () => this.hasScanned);
     this.live = new Live(this.gateway, () => void this.inbox.refresh(), (state) => {
       this.liveState = state;
       this.onLiveState();
@@ -47,6 +50,12 @@ export class App {
 
   get isPaired(): boolean {
     return this.profile.token !== undefined && this.profile.step === undefined;
+  }
+
+  /** An association or identification waits only for a phone that read its code: the gateway cannot send one unasked. */
+  get hasScanned(): boolean {
+    const at = this.profile.scannedAt;
+    return at !== undefined && Math.abs(now() - at) <= LINK_SECONDS;
   }
 
   async save(change: Partial<Profile>): Promise<void> {

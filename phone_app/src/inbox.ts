@@ -5,8 +5,10 @@ import { now, type Ceremony, type Opened, type PhoneType } from "./ceremony";
 import { asObject } from "./encoding";
 import { Expired } from "./trust";
 
-/** What may come by itself. `pair` is answered where it was asked for, and `associate` after a scan; both may still be waiting. */
+/** What may come by itself. `pair` is answered where it was asked for. */
 const TYPES: readonly PhoneType[] = ["sign", "test", "associate", "identify"];
+/** What waits only because this phone read a code lately; its answer may have been lost. Anything else nobody asked for. */
+const INVITED: readonly PhoneType[] = ["associate", "identify"];
 
 export class Inbox {
   items: Opened[] = [];
@@ -22,6 +24,8 @@ export class Inbox {
   constructor(
     private readonly gateway: Gateway,
     private readonly ceremony: Ceremony,
+    /** Whether this phone read a link's code within the life of what that leads to. */
+    private readonly hasScanned: () => boolean,
   ) {}
 
   /** Calls `listener` after each refresh, with what is new. Returns how to stop. */
@@ -61,7 +65,8 @@ export class Inbox {
       for (const item of Array.isArray(answer.items) ? answer.items.slice(0, 50) : []) {
         try {
           const statement = await this.ceremony.open(asObject(item).statement, TYPES);
-          if (!this.gone.has(statement.document.id)) opened.push(statement);
+          const unasked = INVITED.includes(statement.document.type) && !this.hasScanned();
+          if (!unasked && !this.gone.has(statement.document.id)) opened.push(statement);
         } catch (error) {
           // Expired between there and here is nothing to worry about; a `pair` is waited for on its own screen.
           if (!(error instanceof Expired) && asObject(item).type !== "pair") this.discarded += 1;

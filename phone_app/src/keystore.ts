@@ -28,6 +28,8 @@ export interface Profile {
   /** All that the number has, as the gateway listed it at pairing. */
   known?: KnownCredential[];
   step?: PairingStep;
+  /** When this phone last read a link's code, or one was typed: seconds since 1970. */
+  scannedAt?: number;
   welcomed?: boolean;
 }
 

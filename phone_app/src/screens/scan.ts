@@ -2,7 +2,7 @@
 
 import { ApiError, Offline } from "../api";
 import type { App } from "../app";
-import type { Opened } from "../ceremony";
+import { now, type Opened } from "../ceremony";
 import { NoCamera, Scanner } from "../scanner";
 import { t } from "../strings";
 import { Untrusted } from "../trust";
@@ -94,8 +94,9 @@ export function isOurs(text: string, origin: string): boolean {
  * is approved here, whatever the gateway answers. Throws Untrusted.
  */
 async function ask(app: App, text: string): Promise<Opened<"associate" | "identify" | "sign">> {
-  const answer = await app.gateway.call("POST", "/phone/v1/scan", { text });
   const request = requestIn(text, location.origin);
+  if (request === null) await app.save({ scannedAt: now() });
+  const answer = await app.gateway.call("POST", "/phone/v1/scan", { text });
   if (request === null) return app.ceremony.open(answer.statement, ["associate", "identify"]);
   const statement = await app.ceremony.open(answer.statement, ["sign"]);
   if (statement.document.id !== request) throw new Untrusted("another request than the one scanned");
