@@ -3,7 +3,12 @@
 He uses python-pkcs11 directly, none of our code, and the PIN file.
 """
 
+import ast
+import asyncio
+import hashlib
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pkcs11
@@ -15,8 +20,9 @@ from pkcs11.constants import DEFAULT
 
 from hsm_service.hsm.module import Module
 from hsm_service.hsm.settings import HsmSettings
-from protocol import custody, passwords
-from tests.sam.world import PASSWORD, World
+from protocol import custody, passwords, proofs, statements
+from protocol.errors import WeakParameters
+from tests.sam.world import PASSWORD, Signer, World, stretched
 
 KWP = Mechanism.AES_KEY_WRAP_PAD
 
@@ -107,3 +113,85 @@ async def test_a_wrapped_key_stays_unreadable(world: World, session: Any) -> Non
     for mechanism in (Mechanism.AES_ECB, Mechanism.AES_CBC):
         with pytest.raises((pkcs11.PKCS11Error, AttributeError)):
             key(session, "kek.1").decrypt(wrapped.blob, mechanism=mechanism, mechanism_param=bytes(16))
+
+
+WATCH = """
+import sys, time, pkcs11
+from pkcs11 import Attribute, ObjectClass
+token = pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2])
+session = token.open(user_pin=sys.argv[3])
+seen, looks = set(), 0
+print("looking", flush=True)
+until = time.monotonic() + 20
+while time.monotonic() < until:
+    seen |= {one.label for one in session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})}
+    looks += 1
+    if looks == 200:
+        break
+print(sorted(seen))
+"""
+
+
+async def test_nobody_sees_a_key_while_it_signs(world: World, hsm_settings: HsmSettings) -> None:
+    """Another process with the PIN looks without pause while the SAM unwraps, signs and destroys: nothing shows up."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    pin = hsm_settings.pin.get_secret_value()
+    watcher = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WATCH, str(hsm_settings.module), hsm_settings.token_label, pin,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert watcher.stdout is not None
+    assert await watcher.stdout.readline() == b"looking\n"
+    signed = 0
+    while watcher.returncode is None and signed < 200:
+        request = await world.ask(credential, algorithm="ECDSA-SHA256")
+        signed += len(await world.sign(request, (await world.approve(phone, request))["activation"]))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(watcher.wait(), 0.001)
+    assert signed > 0
+    seen = ast.literal_eval((await watcher.stdout.read()).decode())
+    assert {label.split(".")[0] for label in seen} <= {"root", "transport"}
+
+
+async def test_what_the_pin_does_give(world: World, session: Any) -> None:
+    """He speaks as the SAM: statements that clients accept, with a transport key of his; and opens recorded proofs.
+
+    So the PIN *and* a gateway would get a password typed into his own transport key, and the PIN *and* recorded traffic
+    the stretched password. Neither yields a key without the database (docs/threats.md, "Left"). What even that does not
+    get past is the clients' own floor.
+    """
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    assert request.statement.proof is not None
+    root = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label="root.1")
+    his = Signer()
+
+    def lie(**wanted: Any) -> str:
+        assert request.statement.proof is not None
+        payload = statements.statement_payload(request.statement.document, request.statement.proof)
+        proof: Any = payload["proof"]
+        signed = statements.signing_input({**payload, "proof": {**proof, **wanted}}, kid=next(iter(world.roots)))
+        digest = hashlib.sha256(signed).digest()
+        return statements.assemble(signed, bytes(root.sign(digest, mechanism=Mechanism.ECDSA)))
+
+    told = world.open(lie(transport_key=his.public.jwk))
+    assert told.proof is not None
+    assert told.proof.transport_key == his.public
+    with pytest.raises(WeakParameters):
+        world.open(lie(argon2={"m": 8, "t": 1, "p": 1}))
+    # a proof that passed on the wire
+    jwe = proofs.Jwe.parse(phone.decision(request.statement)["proof"])
+    transport = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label="transport.1")
+    shared = transport.derive_key(
+        KeyType.GENERIC_SECRET, 256, mechanism=Mechanism.ECDH1_DERIVE, capabilities=MechanismFlag.SIGN,
+        mechanism_param=(pkcs11.KDF.NULL, None, jwe.epk.point),
+        template={Attribute.TOKEN: False, Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True},
+    )  # fmt: skip
+    claims = proofs.Claims.parse(jwe.decrypt(bytes(shared[Attribute.VALUE]).rjust(32, b"\0")))
+    assert claims.stretched == stretched(PASSWORD, request.statement.proof.salt)
+    # and still no phone decides for him: the SAM asks for the device's own signature
+    body = his.decision(request.statement, stretched=claims.stretched)
+    code = await world.refused("documents/decide", document=request.id, device=phone.id, **body)
+    assert code == "decision_invalid"
