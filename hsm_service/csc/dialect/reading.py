@@ -1,35 +1,29 @@
-"""CSC API 2.0 as JSON: requests read into what signing understands, answers written as the standard has them. Pure.
+"""Requests of CSC API 2.0, read into what signing understands. Pure.
 
-Reading is strict about types and generous about names: what the standard once called ``hash`` and ``hashAlgo`` is
-taken as well, since clients in the field send it to v2 servers too. Members we do not know are ignored, as the
-standard wants. Error sentences are the standard's, word for word.
+Strict about types and generous about names: what the standard once called ``hash`` and ``hashAlgo`` is taken as well,
+since clients in the field send it to v2 servers too. Members we do not know are ignored, as the standard wants. Error
+sentences are the standard's, word for word.
 """
 
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from foundation.encoding import strict_json
 from foundation.errors import JsonObject, JsonValue, LinkIdError
-from hsm_service.credentials.domain.credential import Credential
 from hsm_service.csc.algorithms import (
-    CURVES,
     HASH_OIDS,
     BadParameters,
     HashNeeded,
-    oids_of,
     sign_algorithm,
     usual,
 )
 from hsm_service.csc.errors import InvalidAuthenticationData, InvalidRequest, invalid, missing
-from hsm_service.signing.domain.algorithms import possible
 from hsm_service.signing.domain.request import Label
 from protocol.algorithms import MAX_HASHES, HashName, SignAlgorithm
 
-SPECS: Final = "2.0.0.0"
 PHONE: Final = "mobile"
 """The id of the one authentication object: approval on the phone."""
 MAX_BODY: Final = 256 * 1024
@@ -37,16 +31,6 @@ MAX_BODY: Final = 256 * 1024
 _MAX_DESCRIPTION: Final = 500
 _MAX_CLIENT_DATA: Final = 64 * 1024
 _MAX_SIZE: Final = 2**53
-METHODS: Final = (
-    "credentials/list",
-    "credentials/info",
-    "credentials/authorize",
-    "credentials/authorizeCheck",
-    "signatures/signHash",
-)
-
-
-# --- what requests say
 
 
 @dataclass(frozen=True)
@@ -181,94 +165,6 @@ def read_sign_hash(body: JsonObject) -> SignRequest:
         raise invalid("operationMode")  # info says that we have no asynchronous mode
     _check_client_data(body)
     return SignRequest(credential, sad, hashes, algorithm)
-
-
-# --- what answers say
-
-
-def info(*, name: str, issuer: str, logo: str) -> JsonObject:
-    """``info`` (11.1)."""
-    every = [algorithm for key in ("RSA-2048", "P-256") for algorithm in possible(key)]
-    return {
-        "specs": SPECS,
-        "name": name,
-        "logo": logo,
-        "region": "BR",
-        "lang": "pt-BR",
-        "description": "Certificados em nuvem; cada assinatura é aprovada no celular do titular.",
-        "authType": ["oauth2code", "oauth2client"],
-        "oauth2Issuer": issuer,
-        "asynchronousOperationMode": False,
-        "methods": list(METHODS),
-        "validationInfo": False,
-        "signAlgorithms": {"algos": oids_of(every), "algoParams": []},
-        # Required members about signDoc, which we do not offer: none.
-        "signature_formats": {"formats": [], "envelope_properties": []},
-        "conformance_levels": [],
-        "supportedHashTypes": ["dtbsr"],
-    }
-
-
-def credential_info(credential: Credential, wanted: Wanted, now: datetime) -> JsonObject:
-    """``credentials/info`` (11.5)."""
-    certificate = credential.certificate
-    key: dict[str, JsonValue] = {
-        "status": "enabled" if credential.active else "disabled",
-        "algo": oids_of(possible(credential.key_algorithm)),
-        "len": certificate.key_bits,
-    }
-    if certificate.curve is not None:
-        key["curve"] = CURVES[certificate.curve]
-    cert: dict[str, JsonValue] = {}
-    if wanted.certificates != "none":
-        chain = credential.chain if wanted.certificates == "chain" else credential.chain[:1]
-        cert["certificates"] = [base64.b64encode(der).decode("ascii") for der in chain]
-    if wanted.cert_info:
-        cert |= {
-            "status": credential.status(now).value,
-            "issuerDN": certificate.issuer,
-            "serialNumber": certificate.serial,
-            "subjectDN": certificate.subject,
-            "validFrom": _generalized(certificate.valid_from),
-            "validTo": _generalized(certificate.valid_to),
-        }
-    auth: dict[str, JsonValue] = {"mode": "explicit"}
-    if wanted.auth_info:
-        auth["expression"] = PHONE
-        auth["objects"] = [
-            {
-                "type": "ChallengeResponseOOB",
-                "id": PHONE,
-                "label": "Celular",
-                "description": "O titular aprova no celular, com a senha de uso.",
-            }
-        ]
-    return {
-        "description": credential.subject,
-        "key": key,
-        "cert": cert,
-        "auth": auth,
-        "SCAL": "2",
-        "multisign": MAX_HASHES,
-        "lang": "pt-BR",
-    }
-
-
-def listed(found: Sequence[Credential], request: ListRequest, now: datetime) -> JsonObject:
-    """``credentials/list`` (11.4)."""
-    answer: dict[str, JsonValue] = {"credentialIDs": [credential.id for credential in found]}
-    if request.credential_info:
-        answer["credentialInfos"] = [
-            {"credentialID": credential.id, **credential_info(credential, request.wanted, now)} for credential in found
-        ]
-    if request.only_valid:
-        answer["onlyValid"] = True
-    return answer
-
-
-def signed(signatures: Sequence[bytes]) -> JsonObject:
-    """``signatures/signHash`` (11.10): in the order of the hashes."""
-    return {"signatures": [base64.b64encode(signature).decode("ascii") for signature in signatures]}
 
 
 # --- members
@@ -428,8 +324,3 @@ def _label(document: JsonValue) -> Label:
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _MAX_SIZE):
         raise invalid("clientData")
     return Label(label, size)
-
-
-def _generalized(instant: datetime) -> str:
-    """``YYYYMMDDHHMMSSZ``."""
-    return instant.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")

@@ -1,0 +1,112 @@
+"""Answers of CSC API 2.0, written as the standard has them. Pure."""
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from foundation.errors import JsonObject, JsonValue
+from hsm_service.credentials.domain.credential import Credential
+from hsm_service.csc.algorithms import CURVES, oids_of
+from hsm_service.csc.dialect.reading import PHONE, ListRequest, Wanted
+from hsm_service.signing.domain.algorithms import possible
+from protocol.algorithms import MAX_HASHES
+
+SPECS: Final = "2.0.0.0"
+METHODS: Final = (
+    "credentials/list",
+    "credentials/info",
+    "credentials/authorize",
+    "credentials/authorizeCheck",
+    "signatures/signHash",
+)
+
+
+def info(*, name: str, issuer: str, logo: str) -> JsonObject:
+    """``info`` (11.1)."""
+    every = [algorithm for key in ("RSA-2048", "P-256") for algorithm in possible(key)]
+    return {
+        "specs": SPECS,
+        "name": name,
+        "logo": logo,
+        "region": "BR",
+        "lang": "pt-BR",
+        "description": "Certificados em nuvem; cada assinatura é aprovada no celular do titular.",
+        "authType": ["oauth2code", "oauth2client"],
+        "oauth2Issuer": issuer,
+        "asynchronousOperationMode": False,
+        "methods": list(METHODS),
+        "validationInfo": False,
+        "signAlgorithms": {"algos": oids_of(every), "algoParams": []},
+        # Required members about signDoc, which we do not offer: none.
+        "signature_formats": {"formats": [], "envelope_properties": []},
+        "conformance_levels": [],
+        "supportedHashTypes": ["dtbsr"],
+    }
+
+
+def credential_info(credential: Credential, wanted: Wanted, now: datetime) -> JsonObject:
+    """``credentials/info`` (11.5)."""
+    certificate = credential.certificate
+    key: dict[str, JsonValue] = {
+        "status": "enabled" if credential.active else "disabled",
+        "algo": oids_of(possible(credential.key_algorithm)),
+        "len": certificate.key_bits,
+    }
+    if certificate.curve is not None:
+        key["curve"] = CURVES[certificate.curve]
+    cert: dict[str, JsonValue] = {}
+    if wanted.certificates != "none":
+        chain = credential.chain if wanted.certificates == "chain" else credential.chain[:1]
+        cert["certificates"] = [base64.b64encode(der).decode("ascii") for der in chain]
+    if wanted.cert_info:
+        cert |= {
+            "status": credential.status(now).value,
+            "issuerDN": certificate.issuer,
+            "serialNumber": certificate.serial,
+            "subjectDN": certificate.subject,
+            "validFrom": _generalized(certificate.valid_from),
+            "validTo": _generalized(certificate.valid_to),
+        }
+    auth: dict[str, JsonValue] = {"mode": "explicit"}
+    if wanted.auth_info:
+        auth["expression"] = PHONE
+        auth["objects"] = [
+            {
+                "type": "ChallengeResponseOOB",
+                "id": PHONE,
+                "label": "Celular",
+                "description": "O titular aprova no celular, com a senha de uso.",
+            }
+        ]
+    return {
+        "description": credential.subject,
+        "key": key,
+        "cert": cert,
+        "auth": auth,
+        "SCAL": "2",
+        "multisign": MAX_HASHES,
+        "lang": "pt-BR",
+    }
+
+
+def listed(found: Sequence[Credential], request: ListRequest, now: datetime) -> JsonObject:
+    """``credentials/list`` (11.4)."""
+    answer: dict[str, JsonValue] = {"credentialIDs": [credential.id for credential in found]}
+    if request.credential_info:
+        answer["credentialInfos"] = [
+            {"credentialID": credential.id, **credential_info(credential, request.wanted, now)} for credential in found
+        ]
+    if request.only_valid:
+        answer["onlyValid"] = True
+    return answer
+
+
+def signed(signatures: Sequence[bytes]) -> JsonObject:
+    """``signatures/signHash`` (11.10): in the order of the hashes."""
+    return {"signatures": [base64.b64encode(signature).decode("ascii") for signature in signatures]}
+
+
+def _generalized(instant: datetime) -> str:
+    """``YYYYMMDDHHMMSSZ``."""
+    return instant.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
