@@ -6,6 +6,7 @@ there, line by line and hash by hash, what happened in the last minutes.
 
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,7 @@ from foundation.ids import new_id
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.restore import accept_restore
 from protocol.activation import activation_key
-from tests.attacks.test_database_writer import ECDSA, Scene, scene
+from tests.attacks.test_database_writer import ECDSA, EVIL, Scene, scene
 from tests.sam.world import Authority, World, open_world
 from tests.support.postgres import TestDatabase
 
@@ -207,3 +208,31 @@ async def test_guesses_after_a_restart(scene: Scene, hsm: Hsm, authority: Author
         await fresh.close()
     assert codes == ["password_wrong"] * 6
     assert (await world.events()).count("attempt.failed") == 6
+
+
+async def test_two_sams_remember_each_for_itself(scene: Scene, hsm: Hsm, authority: Authority, tmp_path: Path) -> None:
+    """A decision that one SAM consumed, turned back and brought to another that never saw it, counts there once more:
+    for exactly what the holder approved, to exactly the same caller, and for nothing else."""
+    world, phone = scene.world, scene.phone
+    clock = FixedClock(world.clock.now())
+    other = await open_world(hsm, world.database, tmp_path / "sam-1.head", clock, authority, chain="sam-1")
+    try:
+        await other.sam.watch.look()
+        request = await world.ask(scene.credential, **ECDSA)
+        body = phone.decision(request.statement)
+        first = await world.call("documents/decide", document=request.id, device=phone.id, **body)
+        assert not isinstance(await scene.attempt(request, first["activation"]), str)
+        await undecide(world, request.id)
+        second = await other.call("documents/decide", document=request.id, device=phone.id, **body)
+        there = Scene(other, scene.credential, phone)
+        assert await there.attempt(request, second["activation"], hashes=[b64u(EVIL)]) == "hashes_not_approved"
+        assert await there.attempt(request, second["activation"], secret=b64u(bytes(32))) == "seal_broken"
+        signatures = await there.attempt(request, second["activation"])
+        assert not isinstance(signatures, str)
+        world.verify(await world.certificate(scene.credential), request, signatures)
+        await undecide(world, request.id)
+        for sam in (world, other):  # whoever saw it decided knows
+            code = await sam.refused("documents/decide", document=request.id, device=phone.id, **body)
+            assert code == "document_unknown"
+    finally:
+        await other.close()

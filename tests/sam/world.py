@@ -312,12 +312,13 @@ class World:
 
 
 async def open_world(
-    hsm: Hsm, database: TestDatabase, head: Path, clock: FixedClock, authority: Authority, **parts: Any
-) -> World:
+    hsm: Hsm, database: TestDatabase, head: Path, clock: FixedClock, authority: Authority,
+    chain: str = "sam-0", **parts: Any,
+) -> World:  # fmt: skip
     """A SAM over these; to be closed."""
     pool = await open_pool(database.dsn("linkid_sam"), max_size=20)
     opened = Database(pool)
-    audit = AuditChain(opened, "sam-0", clock, head)
+    audit = AuditChain(opened, chain, clock, head)
     sam = await build_sam(hsm, opened, audit, authority.pins(), clock=clock, **parts)
     world = World(sam, authority, clock, database, head)
     root = await hsm.root()
