@@ -139,10 +139,15 @@ def derive(room: Room, label: str, peer: P256Key) -> bytes:
 
 
 def transport_keys(room: Room) -> list[TransportKey]:
-    """Every transport key, oldest first."""
+    """Every transport key, oldest first. Raises SlotDamaged for one that was not born in the HSM as hidden as ours.
+
+    Asked again and again, not at the start only: whoever has the PIN could add a key he knows, and a minute later every
+    phone would encrypt its password to it, under our root's signature.
+    """
     found = []
     for version in room.versions("transport", ObjectClass.PRIVATE_KEY):
         label = f"transport.{version}"
+        _demand_hidden(room.private(label), label)
         found.append(TransportKey(version, room.p256_public(label), made_at(room, label)))
     return found
 
@@ -190,5 +195,7 @@ def demand_strong(room: Room, kek: int) -> None:
 def _demand_hidden(key: Any, label: str) -> None:
     if key[Attribute.EXTRACTABLE] or not key[Attribute.SENSITIVE] or not key[Attribute.LOCAL]:
         raise SlotDamaged(f"{label} is readable, or was not made in the HSM")
+    if not key[Attribute.NEVER_EXTRACTABLE] or not key[Attribute.ALWAYS_SENSITIVE]:
+        raise SlotDamaged(f"{label} was readable once: whoever made it may know it")
     if key[Attribute.MODIFIABLE]:
         raise SlotDamaged(f"{label} may be given other uses by whoever has the PIN")

@@ -135,6 +135,45 @@ def test_rotation_adds_a_transport_key(token: Token) -> None:
     assert after[-1].made_at - after[0].made_at == 3600
 
 
+def test_a_key_that_somebody_knows_is_refused(token: Token, settings: HsmSettings) -> None:
+    """Who has the PIN adds a next version whose value he read before he hid it: it is found out, also at run time."""
+    add_token("planted", settings.module)
+    planted = Token(settings.model_copy(update={"token_label": "planted", "pin": _pin("1234")}))
+    initialise_sam_slot(planted, NOW)
+    readable = {Attribute.EXTRACTABLE: True, Attribute.SENSITIVE: False, Attribute.PRIVATE: True}
+    hidden = {
+        Attribute.TOKEN: True,
+        Attribute.EXTRACTABLE: False,
+        Attribute.SENSITIVE: True,
+        Attribute.MODIFIABLE: False,  # the last: SoftHSM goes by the order
+    }
+
+    def plant_transport(room: Room) -> None:
+        public, private = room.curve().generate_keypair(
+            mechanism=Mechanism.EC_KEY_PAIR_GEN, capabilities=MechanismFlag.DERIVE, private_template=readable
+        )
+        assert len(private[Attribute.VALUE]) == 32
+        private.copy({Attribute.LABEL: "transport.2", **hidden})
+        public.copy({Attribute.TOKEN: True, Attribute.LABEL: "transport.2"})
+
+    def plant_pepper(room: Room) -> None:
+        secret = room.session.generate_key(
+            KeyType.GENERIC_SECRET, 256, capabilities=MechanismFlag.SIGN,
+            mechanism=Mechanism.GENERIC_SECRET_KEY_GEN, template=readable,
+        )  # fmt: skip
+        assert len(secret[Attribute.VALUE]) == 32
+        secret.copy({Attribute.LABEL: "pepper.2", **hidden})
+
+    planted.run(operations.transport_keys)
+    planted.run(lambda room: operations.demand_strong(room, 1))
+    planted.run(plant_transport)
+    with pytest.raises(SlotDamaged, match=r"transport\.2 was readable once"):
+        Token(planted.settings).run(operations.transport_keys)
+    planted.run(plant_pepper)
+    with pytest.raises(SlotDamaged, match=r"pepper\.2 was readable once"):
+        Token(planted.settings).run(lambda room: operations.demand_strong(room, 1))
+
+
 def test_a_wrong_pin_is_tried_once(token: Token, settings: HsmSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused login stops everything; a real HSM would lock or wipe itself at the second or third try."""
     add_token("locked", settings.module)  # a token where nobody of this process is logged in
