@@ -6,6 +6,7 @@
 | stories | `associate.py`, `plan.py`, `sign.py`, `overview.py` | what a command does, step by step |
 | screens | `ui/` | `port.py` says what a story shows; terminal, local page and silence fulfil it |
 | adapters | `client/`, `pdf.py`, `keychain.py`, `profiles.py` | the service, PDF files, where secrets and state rest |
+| errors | `errors.py` | what can go wrong, in words for people |
 | rules | `domain/` | trust, what a request must say, states; no input or output |
 
 Two keys matter here. The *association key* is this computer's; whoever has it can ask, and only the phone can approve.

@@ -7,7 +7,8 @@ written here a second time, from docs/protocol.md, and held to the same test vec
 |---|---|---|
 | commands | `__main__.py` | `python -m sandbox_phone …`, for playing |
 | stories | `phone.py`, `emission.py` | the phone; the emission page without a page |
-| adapters | `gateway.py`, `storage.py` | HTTP with proof of possession; where a phone keeps what it knows |
+| adapters | `gateway.py`, `loopback.py`, `storage.py` | HTTP with proof of possession; what a phone keeps |
+| errors | `errors.py` | what can go wrong |
 | rules | `domain/` | bytes, keys, trust, statements, decisions, password proofs; no input or output |
 
 Open `phone.py` first.

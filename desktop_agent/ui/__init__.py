@@ -1,1 +1,3 @@
-"""What a person sees: `port` says what a story shows, `terminal`, `page` and `silent` fulfil it; `qr` draws."""
+"""What a person sees: `port` says what a story shows, `terminal`, `page` and `silent` fulfil it (two at once:
+`together`); `qr` draws.
+"""

@@ -6,6 +6,8 @@ Two rules for whoever edits these files:
    what looks like a CPF, a telephone number, an e-mail or prose, because a line can never be removed afterwards.
 2. The head goes to its file only after COMMIT. A head on disk that the database never had would stop the process.
 
+``lines`` makes them, ``chain`` appends, ``head_file`` keeps the end, ``verification`` reads a chain from its beginning.
+
 How it works. A line's body is RFC 8785 JSON {v, chain, seq, at, event, …fields, prev}; its hash is
 SHA-256(previous hash || body). The database checks the link (``audit.check_line``) and lets each role write only
 its own chains. Appending takes the chain's head row until the transaction ends, so all writers of a chain queue there:

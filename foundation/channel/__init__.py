@@ -5,6 +5,8 @@ listens. The client side, ``PrivateClient``, posts and either returns the answer
 raises *the same error class* that the other process raised, found by its code. Addresses are text:
 ``unix:/run/linkid/sam-0.sock`` or ``tls:sam.internal:8500``.
 
+``server``, ``client`` and ``answers`` are the ends; ``wire`` is what both agree on: addresses, and errors as JSON.
+
 Who may connect is decided below HTTP: by the socket's file mode, or by a certificate of the private authority. What
 a caller says once connected is not believed more for that.
 """

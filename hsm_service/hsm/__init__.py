@@ -4,7 +4,7 @@
 * ``token``: one token, logged in once, a session for each thread, objects found once for each epoch.
 * ``faults``: what went wrong, in three kinds, and what to do about each.
 * ``slots``: the objects of the SAM's and the AC's slot (docs/protocol.md section 7), made once.
-* ``keys``: what others may hold of them, as plain data.
+* ``templates``: what each object may and may not. ``keys``: what others may hold of them, as plain data.
 * ``operations``: what the SAM does with them. ``x509_keys``: how the AC signs certificates with them.
 * ``facade``: ``Hsm``, all of it for asyncio, with deadlines.
 

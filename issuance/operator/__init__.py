@@ -1,6 +1,7 @@
 """What an operator's commands do: keys, orders, and what becomes of them.
 
-The roof mounts ``commands.add_commands`` under ``linkid`` (or the three ``*_arguments`` functions one by one), makes an
+``requests`` places orders, ``certificates`` lists and revokes, ``context`` finds key and pins. The roof mounts
+``commands.add_commands`` under ``linkid`` (or the three ``*_arguments`` functions one by one), makes an
 ``OperatorContext`` from its settings, and awaits ``commands.perform(given, context)``. An operator talks to the AC and
 the SAM over their private channel; the gateway has no part in it.
 """

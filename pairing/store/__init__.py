@@ -1,4 +1,6 @@
-"""Every row of this slice, and rows as objects. The SQL is in ``queries.sql``.
+"""Every row of this slice, and rows as objects. The SQL is in ``pairing/queries.sql``.
+
+``phones``, ``links``, ``computers``, ``uses`` (what limits count), over ``statements``.
 
 A store asks and tells, and decides nothing: what may follow what is in ``domain``, whose tables it hands to the
 statements. Methods that take a ``connection`` are part of the caller's transaction; the others are their own.

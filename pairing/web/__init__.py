@@ -2,7 +2,8 @@
 
     routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers)
 
-``GET /phone/v1/live`` is push's; it finds out who is calling by ``Doorkeeper.device`` as well.
+``phone`` and ``links`` are the routes, ``doorkeeper`` says who calls. ``GET /phone/v1/live`` is push's; it finds out
+who is calling by ``Doorkeeper.device`` as well.
 """
 
 from aiohttp import web

@@ -1,1 +1,3 @@
-"""The outside: PostgreSQL's LISTEN between gateways, Twilio, SMTP, and the inbox that stands in for them."""
+"""The outside: ``live_bells`` (PostgreSQL's LISTEN between gateways), ``twilio_sms``, ``smtp_email``, and the ``inbox``
+that stands in for both.
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -152,3 +153,33 @@ def test_the_protocol_names_only_errors_that_exist() -> None:
     told = set(re.findall(r"`([a-z_]+)`", refusals))
     assert len(told) > 20
     assert told <= known
+
+
+_FLOORS = {"__init__", "__main__", "adapters", "commands", "domain", "errors", "ports", "problems", "process"}
+_FLOORS |= {"service", "settings", "store", "web"}
+
+
+@pytest.mark.parametrize(
+    "package",
+    sorted({file.parent for file in tracked("*/__init__.py") if not file.is_relative_to(ROOT / "tests")}),
+    ids=lambda package: package.relative_to(ROOT).as_posix(),
+)
+def test_every_package_is_a_map_of_itself(package: Path) -> None:
+    """Its docstring says what it is for and names every room that is no floor; so any is found in a minute."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8"))) or ""
+    rooms = {file.stem for file in package.glob("*.py")} | {file.parent.name for file in package.glob("*/__init__.py")}
+    assert len(text) > 20
+    if package.name == "commands" or len(rooms - _FLOORS) < 3:
+        return
+    assert {room for room in rooms - _FLOORS if not re.search(rf"\b{room}\b", text)} == set()
+
+
+def test_a_map_names_nothing_that_is_gone() -> None:
+    """A file named in a package's docstring is there."""
+    gone = []
+    for package in (file.parent for file in tracked("*/__init__.py")):
+        text = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8"))) or ""
+        for name in re.findall(r"`((?:[\w-]+/)*[\w-]+\.(?:py|sql|md))`", text):
+            if not any(package.rglob(name)) and not (ROOT / name).exists():
+                gone.append(f"{package.relative_to(ROOT)}: {name}")
+    assert gone == []

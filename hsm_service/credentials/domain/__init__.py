@@ -1,1 +1,3 @@
-"""Pure: certificates, credentials and holders. No I/O; time is an argument."""
+"""Pure: ``certificate`` reads X.509, ``credential`` says what one is good for, ``holder`` whose it is. No I/O; time is
+an argument.
+"""

@@ -1,1 +1,3 @@
-"""Pure: clients, grants, PKCE. No I/O; time and randomness are arguments."""
+"""Pure: ``client`` (who may ask), ``grant`` (what for, how long), ``pkce``, ``caller`` (who a token says). No I/O; time
+and randomness are arguments.
+"""

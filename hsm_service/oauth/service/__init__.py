@@ -1,1 +1,3 @@
-"""The stories: registering clients, giving tokens, the authorize page, knowing a caller."""
+"""The stories: ``clients`` are registered, ``authentication`` at the token endpoint, ``tokens`` given, ``pages`` where
+a holder identifies, ``callers`` known by their tokens.
+"""

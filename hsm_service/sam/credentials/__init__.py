@@ -1,1 +1,1 @@
-"""Keys, their certificates, and their states."""
+"""Keys, their certificates, and their states; ``chain`` checks what the AC issued."""

@@ -1,1 +1,3 @@
-"""Pure: states, rules, algorithms, secrets. No I/O; time and randomness are arguments."""
+"""Pure: ``request`` (the states), ``policy`` (what is admissible), ``algorithms``, ``labels``, ``secret``. No I/O; time
+and randomness are arguments.
+"""

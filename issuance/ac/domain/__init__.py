@@ -1,1 +1,3 @@
-"""What the AC decides, without I/O: certificates to be signed, revocation lists, OCSP answers, permits."""
+"""What the AC decides, without I/O: ``authority`` (itself), ``certificate`` (to be signed), ``permit`` (why it may),
+``publication`` (revocation lists and OCSP answers).
+"""
