@@ -74,6 +74,11 @@ class Machine:
         except OSError:
             return False
 
+    def metrics(self) -> str:
+        """What Prometheus gets."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
     def page(self, path: str) -> str:
         """A page of the app host."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.app}{path}", timeout=10) as answer:
@@ -104,12 +109,14 @@ def machine() -> Iterator[Machine]:
 
 
 def test_from_nothing_to_working_pages(machine: Machine) -> None:
-    """Database, tokens, keys and certificates are made; the phone app, the emission page and health answer."""
+    """Database, tokens, keys and certificates are made; the phone app, the emission page, health and metrics answer."""
     with machine.serving():
         assert machine.ready()
         assert "<html" in machine.page("/")
         assert "<html" in machine.page("/emissao/")
         assert '"sam"' in machine.page("/trust.json")
+        for number in ("linkid_http_requests_total", "linkid_push_streams 0.0"):
+            assert number in machine.metrics()
 
 
 def test_what_lives_survives_a_restart(machine: Machine) -> None:
