@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # Packages that exist; each is checked as strictly as the others.
-PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push issuance linkid desktop_agent sandbox_phone softhsm_config demo bench tests tools)
+PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push issuance linkid desktop_agent sandbox_phone softhsm_config demo bench examples tests tools)
 # More than one test at a time; the tests of one file stay together, and share what is dear to make.
 JOBS ?= 2
 TESTS ?=
