@@ -82,7 +82,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     ):
         one = actions.add_parser(name, help=about)
         one.add_argument("client", metavar="CLIENT", help="cli_…")
-        one.add_argument("credential", metavar="CREDENTIAL", help="cred_…")
+        one.add_argument("credential", metavar="CREDENTIAL", help="cred_…, as `linkid certificate list` shows it")
         one.set_defaults(act=act)
     disable = actions.add_parser("disable", help="shut an application out, and end its tokens")
     disable.add_argument("client", metavar="CLIENT", help="cli_…")
@@ -174,7 +174,7 @@ def card(registered: Registered, base_url: str) -> str:
             f"  curl -s {base_url}/oauth2/token -d grant_type=client_credentials \\",
             f"       -d client_id={client.id} -d client_secret={registered.secret}",
             "",
-            f"it may ask for nothing yet: linkid integrator allow {client.id} cred_…",
+            f"it may ask for nothing yet: linkid integrator allow {client.id} cred_…   (see: linkid certificate list)",
         ]
     return "\n".join(lines)
 

@@ -65,7 +65,8 @@ def described(certificate: JsonObject) -> str:
     if certificate.get("reason"):
         state += f" ({certificate['reason']}, {str(certificate.get('revoked_at'))[:10]})"
     until = str(certificate["valid_to"])[:10]
-    return f"{certificate['serial']}  {_common_name(str(certificate['subject']))}  until {until}  {state}"
+    who = _common_name(str(certificate["subject"]))
+    return f"{certificate['serial']}  {certificate.get('credential') or '-':<31}  {who}  until {until}  {state}"
 
 
 def detailed(certificate: JsonObject) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -17,6 +18,8 @@ from issuance.operator.certificates import (
 )
 from issuance.operator.context import OperatorContext, OperatorMistake
 from issuance.operator.requests import Wish, card, place_request
+
+_OPTION = re.compile(r"\b(?:person\.)?((?<=person\.)[a-z_]+|valid_days)\b")
 
 Act: TypeAlias = Callable[[argparse.Namespace, OperatorContext], Awaitable[int]]
 
@@ -210,12 +213,17 @@ def _target(parser: argparse.ArgumentParser) -> None:
 
 def _explained(error: LinkIdError) -> str:
     if isinstance(error, OperatorMistake):
-        return error.detail or error.summary
+        return _OPTION.sub(_option, error.detail or error.summary)
     if error.code == "order_invalid":
         return "the AC does not know this operator's key; run `linkid operator init` where its pins are kept"
     if error.code == "not_delivered":
         return f"nobody answers there ({error.detail}); is it running? (linkid serve)"
-    return f"{error.summary} {error.detail or ''}".strip()
+    return _OPTION.sub(_option, f"{error.summary} {error.detail or ''}".strip())
+
+
+def _option(field: re.Match[str]) -> str:
+    """`person.rg_issuer` of an order, as the operator typed it."""
+    return "--" + field[1].replace("_", "-")
 
 
 def _json(value: Any) -> str:

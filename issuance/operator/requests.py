@@ -27,6 +27,8 @@ from protocol.statements import open_root_signed
 _READABLE: Final = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Letters and digits that nobody confuses when reading aloud: no l, o, I, O, 0, 1."""
 _PASSWORD_LENGTH: Final = 10
+_NAME_LENGTH: Final = 200
+_MOBILE: Final = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _NUMBERS_TRIED: Final = 5
 _DATE: Final = (re.compile(r"(\d{2})/(\d{2})/(\d{4})\Z"), re.compile(r"(\d{2})(\d{2})(\d{4})\Z"))
 _ISO_DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})\Z")
@@ -92,6 +94,8 @@ async def place_request(wish: Wish, context: OperatorContext) -> Placed:
     person = normalised_person(wish, context.clock.now())
     if wish.protocol is not None and not re.fullmatch(r"[0-9]{10}", wish.protocol):
         raise OperatorMistake("--protocol: ten digits")
+    if wish.valid_days < 1:
+        raise OperatorMistake("--valid-days: at least 1")
     async with PrivateClient(context.ac, tls=context.tls) as ac:
         transport_key = await _transport_key(ac, context)
         for attempt in range(1, _NUMBERS_TRIED + 1):
@@ -143,7 +147,7 @@ async def place_request(wish: Wish, context: OperatorContext) -> Placed:
 def normalised_person(wish: Wish, now: datetime) -> dict[str, JsonValue]:
     """The member ``person``, from what people type. Raises BadCpf, BadOrder, OperatorMistake naming the option."""
     return {
-        "name": " ".join(wish.name.split()),
+        "name": full_name(wish.name),
         "cpf": documents_br.cpf(wish.cpf),
         "birth": check_birth(birth(wish.birth), now),
         "email": check_email(wish.email.strip()),
@@ -152,6 +156,14 @@ def normalised_person(wish: Wish, now: datetime) -> dict[str, JsonValue]:
         "rg": re.sub(r"[.\- /]", "", wish.rg).upper(),
         "rg_issuer": re.sub(r"[.\- /]", "", wish.rg_issuer).upper(),
     }
+
+
+def full_name(text: str) -> str:
+    """With single spaces. Raises OperatorMistake."""
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= _NAME_LENGTH:
+        raise OperatorMistake(f"--name: the person's full name, up to {_NAME_LENGTH} characters")
+    return name
 
 
 def birth(text: str) -> str:
@@ -175,13 +187,15 @@ def e164(text: str) -> str:
         raise OperatorMistake("--phone: a telephone number with area code, as (31) 99999-8888") from None
     if not phonenumbers.is_valid_number(number):
         raise OperatorMistake("--phone: no such telephone number; area code and all digits, as (31) 99999-8888")
+    if phonenumbers.number_type(number) not in _MOBILE:
+        raise OperatorMistake("--phone: not a mobile number; the holder's phone is paired by an SMS to it")
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def card(placed: Placed) -> str:
     """What is handed to the holder, as lines."""
     valid = placed.expires.strftime("%d/%m/%Y")
-    kept = "  (made now, shown once, stored nowhere)" if placed.install_password_made else ""
+    kept = "  (criada agora; só aparece aqui)" if placed.install_password_made else ""
     rows = (
         ("Titular", placed.name),
         ("CPF", documents_br.format_cpf(placed.cpf)),

@@ -94,12 +94,15 @@ async def test_the_password_is_read_from_standard_input(terminal: Terminal, worl
     [
         ("--cpf", "529.982.247-24", "CPF"),
         ("--birth", "31/02/1979", "birth"),
-        ("--birth", "31/12/2079", "birth"),
+        ("--birth", "31/12/2079", "--birth"),
         ("--email", "maria@example", "e-mail"),
         ("--phone", "12", "--phone"),
+        ("--phone", "(31) 3333-4444", "mobile"),
+        ("--name", " ", "--name"),
         ("--name", "Μαρία", "characters"),
-        ("--rg", "12345", "rg"),
-        ("--valid-days", "1827", "Valid|valid_days"),
+        ("--rg", "12345", "--rg"),
+        ("--valid-days", "1827", "--valid-days"),
+        ("--valid-days", "0", "--valid-days"),
         ("--protocol", "12", "ten digits"),
     ],
 )
