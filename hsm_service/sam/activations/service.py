@@ -61,28 +61,28 @@ class Activations:
         self._credentials, self._associations = credentials, associations
 
     async def open(self, reader: Reader, call: SignCall) -> Opened:
-        """Everything that must be so before a key is touched.
+        """Step 8: everything that must be so before a key is touched.
 
         Raises ActivationUnknown, CallerFrozen, CallerNotAssociated, ActivationExpired, HashesNotApproved,
         AlgorithmRefused, CredentialNotActive, SealBroken.
         """
         now = self._clock.now()
-        # 1. The activation's row and its document's hold (MACs); so hashes, algorithm and caller are those approved.
+        # 8a. The activation's row and its document's hold (MACs); so hashes, algorithm and caller are those approved.
         activation, fixed = await self._store.get(reader, call.activation)
         document = fixed.document
-        # 2. The caller is the one the holder saw. Somebody else's activation does not exist.
+        # 8b. The caller is the one the holder saw. Somebody else's activation does not exist.
         if not same(fixed.caller or "", caller_name(call.caller_kind, call.caller_id)):
             raise ActivationUnknown(call.activation)
         await self._demand_welcome(reader, call, activation.credential)
-        # 3. In time, and not voided.
+        # 8c. In time, and not voided.
         activation.demand_open(now)
-        # 4. Exactly the approved hashes, by exactly the approved algorithm.
+        # 8d. Exactly the approved hashes, by exactly the approved algorithm.
         if (call.hash_algorithm, call.sign_algorithm) != (
             document.text("hash_algorithm"),
             document.text("sign_algorithm"),
         ):
             raise HashesNotApproved("another algorithm was approved")
-        # 5. The credential still may sign, with the certificate that the document names.
+        # 8e. The credential still may sign, with the certificate that the document names.
         credential = await self._credentials.get(reader, activation.credential)
         certificate = credential.usable(now)
         if document.text("certificate") != b64u(certificate.hash):
@@ -90,12 +90,12 @@ class Activations:
         algorithm = algorithms.agree(
             credential.key_algorithm, call.sign_algorithm, call.hash_algorithm, activation.digests
         )
-        # 6. The secret opens the seal, which is bound to this activation, request, credential, hashes and algorithm.
+        # 8f. The secret opens the seal, which is bound to this activation, request, credential, hashes and algorithm.
         aad = sealing.additional_data(
             activation.id, document.id, credential.id, activation.digests, call.sign_algorithm
         )
         wrapped = sealing.open_sealed(call.secret, activation.sealed, aad)
-        # 7. The occurrences are those that 7f wrote.
+        # 8g. The occurrences are those that 7f wrote.
         occurrences = await self._store.occurrences(reader, activation)
         return Opened(activation, fixed, credential, algorithm, occurrences, wrapped)
 
