@@ -9,13 +9,19 @@ await phone.approve("Senha1234")
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
 
 from playwright.async_api import Locator, Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 Screen = str
 """`data-screen` of `main`: welcome, number, confirm-number, ask-code, code, nickname, notifications, credential,
 pair-password, trial, test, ready, home, approval, association, identification, refusal, refused, approved, check-code,
 over, scan, by-hand, computers, remove-computer, device, unpair."""
+
+_DECISIONS: Final = ("approval", "association", "identification", "test")
+"""Screens that ask the holder for a yes or no."""
 
 
 class PhoneScreens:
@@ -35,8 +41,10 @@ class PhoneScreens:
         """Wait until one of these screens is shown; its name."""
         selector = ", ".join(f'main[data-screen="{name}"]' for name in names)
         shown = self.page.locator(selector)
-        await shown.wait_for(timeout=self.patience_ms)
-        return await shown.get_attribute("data-screen") or ""
+        while True:
+            await shown.wait_for(timeout=self.patience_ms)
+            with suppress(PlaywrightTimeout):  # it gave way to another screen meanwhile: a request arrived
+                return await shown.get_attribute("data-screen", timeout=1_000) or ""
 
     def button(self, words: str) -> Locator:
         """A button by exactly its words."""
@@ -109,14 +117,13 @@ class PhoneScreens:
 
     async def open_waiting(self) -> Screen:
         """From home, open the first request that waits, unless it opened by itself; the screen it led to."""
-        decisions = ("approval", "association", "identification", "test")
-        if await self.at("home", *decisions) == "home":
+        if await self.at("home", *_DECISIONS) == "home":
             waiting = self.page.locator(".rows.urgent button.row").first
-            arrived = self.page.locator(", ".join(f'main[data-screen="{name}"]' for name in decisions)).or_(waiting)
+            arrived = self.page.locator(", ".join(f'main[data-screen="{name}"]' for name in _DECISIONS)).or_(waiting)
             await arrived.first.wait_for(timeout=self.patience_ms)
             if await waiting.count():
                 await waiting.click()
-        return await self.at(*decisions)
+        return await self.at(*_DECISIONS)
 
     async def approve(self, password: str) -> None:
         """On the approval screen: type the usage password and approve; ends at the screen that says so."""
@@ -160,9 +167,9 @@ class PhoneScreens:
         return (digits or "").strip()
 
     async def finish(self) -> None:
-        """Leave an ending for home."""
+        """Leave an ending for home, from where a request that waits opens by itself."""
         await self.press("Concluir")
-        await self.at("home")
+        await self.at("home", *_DECISIONS)
 
     async def expect_text(self, text: str) -> None:
         """Demand that the screen says it."""
