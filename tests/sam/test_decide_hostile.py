@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from foundation.encoding import b64u
 from foundation.errors import LinkIdError
 from hsm_service.hsm.slots import add_transport_key
-from protocol import decisions
+from protocol import decisions, proofs
 from protocol.keys import P256Key, sign_raw
-from tests.sam.world import PASSWORD, Request, Signer, World, altered, raw
+from tests.sam.world import PASSWORD, Request, Signer, World, altered, raw, stretched
 
 
 class Scene:
@@ -132,6 +132,19 @@ async def test_a_proof_for_something_else(scene: Scene, lie: str) -> None:
         "hash": {"document": altered(document, subject="JOSÉ")},
     }
     assert await scene.refused(scene.phone.decision(scene.request.statement, **every[lie])) == "proof_invalid"
+
+
+@pytest.mark.parametrize("member", ["purpose", "document", "hash", "device", "nonce"])
+async def test_each_member_of_a_proof_counts(scene: Scene, member: str) -> None:
+    """One member alone is another's, all the rest is right: refused, so that none leans on the others."""
+    statement = scene.request.statement
+    assert statement.proof is not None
+    other = {"purpose": "emit", "document": "req_0123456789abcdefghjkmnpqrs"}.get(member, b64u(bytes(32)))
+    right = stretched(PASSWORD, statement.proof.salt)
+    claims = proofs.claims_members("sign", statement.document, scene.phone.public, right)
+    proof = proofs.encrypt({**claims, member: other}, statement.proof.transport_key)
+    signature = sign_raw(scene.phone.key, decisions.message(statement.document.digest, "approve", proof))
+    assert await scene.refused({"decision": "approve", "proof": proof, "signature": b64u(signature)}) == "proof_invalid"
 
 
 async def test_no_proof_or_one_too_many(scene: Scene) -> None:
