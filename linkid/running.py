@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -25,6 +26,11 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
     except (LinkIdError, ProgramMissing, FileNotFoundError) as error:
         get_logger(__name__).error("process_failed", reason=type(error).__name__)
         print(f"linkid {name}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        print(f"linkid {name}: another program listens there already: {error.strerror}", file=sys.stderr)
         return 1
 
 

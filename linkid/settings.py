@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 
 from foundation.settings import Secret, Section, SettingsError, load
 from foundation.tls import TlsFiles
@@ -27,8 +28,15 @@ from push.settings import PushSettings
 from softhsm_config.tokens import LABELS
 
 DATABASE = "linkid"
+_SECRET: Final = re.compile(r"[0-9A-Fa-f]{64}")
 Port = Annotated[int, Field(ge=1, le=65535)]
 Role = Literal["owner", "gateway", "sam", "ac"]
+
+
+def _secret_bytes(given: SecretStr) -> SecretStr:
+    if not _SECRET.fullmatch(given.get_secret_value()):
+        raise ValueError("expected 32 bytes in hexadecimal (openssl rand -hex 32)")
+    return given
 
 
 class Listener(Section):
@@ -62,7 +70,7 @@ class Gateway(Listener):
     """Proxies whose X-Forwarded-For is believed. Whoever can send from there chooses its address for our limits."""
     number: Annotated[int, Field(ge=0, le=99)] = 0
     """Which gateway this is: each keeps an audit chain of its own."""
-    secret: Secret | None = None
+    secret: Annotated[Secret, AfterValidator(_secret_bytes)] | None = None
     """32 bytes in hexadecimal, the same for every gateway: SMS codes, QR frames, captchas and sealed messages are made
     with keys derived from it. Whoever has it knows every SMS code, but can neither approve nor sign. Not given: made
     under var/secrets (development)."""
@@ -213,17 +221,14 @@ class Settings(Section):
         return list(self.sam_addresses) or [f"unix:{self.places.sam_socket(index)}" for index in range(self.sams)]
 
     def gateway_key(self, purpose: str) -> bytes:
-        """32 bytes for one purpose of the gateways. Raises ValueError unless the secret is 32 bytes in hexadecimal."""
+        """32 bytes for one purpose of the gateways."""
         given = self.gateway.secret
         text = (
             _made_once(self.places, "gateway", lambda: secrets.token_hex(32))
             if given is None
             else given.get_secret_value()
         )
-        secret = bytes.fromhex(text)
-        if len(secret) != 32:
-            raise ValueError("secret under [gateway] must be 32 bytes in hexadecimal")
-        return hmac.digest(secret, f"linkid-gateway-v1|{purpose}".encode("ascii"), "sha256")
+        return hmac.digest(bytes.fromhex(text), f"linkid-gateway-v1|{purpose}".encode("ascii"), "sha256")
 
     def url(self, name: Literal["app", "gateway", "pki"]) -> str:
         """The public address of a listener, without a slash at the end."""

@@ -114,9 +114,16 @@ class Supervisor:
 
     # --- the whole ----------------------------------------------------------------------------------------------------
 
-    async def run(self, when_ready: Callable[[], None] = lambda: None) -> None:
-        """Bring everything up, call *when_ready*, keep it up until told to stop. Raises AlreadyRunning, GaveUp."""
+    async def run(
+        self, when_ready: Callable[[], None] = lambda: None, first: Callable[[], None] = lambda: None
+    ) -> None:
+        """Bring everything up, call *when_ready*, keep it up until told to stop. Raises AlreadyRunning, GaveUp.
+
+        *first* is called when it is sure that no other supervisor runs here, before anything starts; what it raises
+        ends everything.
+        """
         with _OnlyOne(self._run_folder):
+            first()
             loop = asyncio.get_running_loop()
             for signum in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(signum, self._asked_to_stop)

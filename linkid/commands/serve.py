@@ -9,6 +9,7 @@ import sys
 
 from foundation.clock import SystemClock
 from linkid.lan import NoNetwork, lan_environment, own_address, qr_lines
+from linkid.ports import PortsTaken, demand_free
 from linkid.serve import children
 from linkid.settings import Settings, load_settings
 from linkid.supervisor import AlreadyRunning, GaveUp, Patience, Supervisor
@@ -32,13 +33,17 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
     words = ("--settings", str(given.settings)) if given.settings else ()
     supervisor = Supervisor(children(settings, words), settings.places.run, Patience.up_to(settings.longest_pause))
     try:
-        asyncio.run(supervisor.run(lambda: _welcome(settings, given.lan)))
+        asyncio.run(supervisor.run(lambda: _welcome(settings, given.lan), first=lambda: demand_free(settings)))
     except AlreadyRunning as other:
         print(
             f"linkid: Link ID already runs from this folder, as process {other.pid}: {settings.url('app')}/\n"
             f"        Stop it with Ctrl-C where it was started, or: kill {other.pid}",
             file=sys.stderr,
         )
+        return 1
+    except PortsTaken as taken:
+        for problem in taken.problems:
+            print(f"linkid: {problem}", file=sys.stderr)
         return 1
     except GaveUp as reason:
         print(f"linkid: {reason}", file=sys.stderr)
@@ -58,6 +63,7 @@ def _welcome(settings: Settings, lan: bool) -> None:
     ]
     if settings.environment == "development":
         lines.append(f"    development inbox      {_here(settings)}/dev/inbox   (SMS and e-mail land here)")
+    lines.append(f"    health and metrics     http://127.0.0.1:{settings.health.port}/health/ready  /metrics")
     if lan:
         lines += [
             "",
@@ -66,7 +72,8 @@ def _welcome(settings: Settings, lan: bool) -> None:
             "",
             *(f"    {line}" for line in qr_lines(f"{settings.url('app')}/")),
         ]
-    print("\n".join([*lines, "", "  Ctrl-C stops it.", ""]), flush=True)
+    first = 'first steps: README.md, "Sign a first document"; Ctrl-C stops it'
+    print("\n".join([*lines, "", f"  {first}.", ""]), flush=True)
 
 
 def _here(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -53,6 +54,30 @@ def test_hsm_init_makes_a_token_per_process(var: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert (var / "tokens" / "sam" / "softhsm2.conf").exists()
     assert (var / "secrets" / "hsm-ac.pin").exists()
+
+
+def test_a_gateway_secret_that_is_none_is_told_before_anything_starts(var: Path) -> None:
+    """32 bytes in hexadecimal, or one line that says how to make them; the value is not repeated."""
+    done = linkid(var, "migrate", LINKID__GATEWAY__SECRET="not-hexadecimal")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "openssl rand -hex 32" in done.stderr
+    assert "not-hexadecimal" not in done.stderr
+    assert not (var / "postgres").exists()
+
+
+def test_a_port_of_another_program_is_told_before_anything_starts(var: Path) -> None:
+    """Each port that cannot be had, whose it would be, and what to do: a line each, and nothing was made."""
+    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as one:
+        taken = {"LINKID__GATEWAY__PORT": str(other.getsockname()[1]), "LINKID__PKI__PORT": str(one.getsockname()[1])}
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        # the app host's and the health port are the same one: that is told, too
+        done = linkid(var, "serve", **taken, LINKID__APP__PORT=port, LINKID__HEALTH__PORT=port)
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    assert [line.split(" ")[3] for line in told] == ["(gateway)", "(pki)", "(health)"]
+    assert f"LINKID__HEALTH__PORT={int(port) + 1000 if int(port) < 64_000 else int(port) - 1000}" in told[2]
+    assert not (var / "postgres").exists()
 
 
 def test_a_wrong_settings_file_is_told_in_a_line(var: Path) -> None:

@@ -64,7 +64,8 @@ def test_every_container_has_the_settings_that_production_demands(services: dict
         for key, value in environ.items():
             if value.startswith("/run/secrets/"):
                 secret = tmp_path / value.removeprefix("/run/secrets/")
-                secret.write_text("postgresql://someone:something@postgres/linkid")
+                hexadecimal = key == "LINKID__GATEWAY__SECRET__FILE"
+                secret.write_text("5e" * 32 if hexadecimal else "postgresql://someone:something@postgres/linkid")
                 secret.chmod(0o600)
                 environ[key] = str(secret)
         settings = load_settings(None, environ)
