@@ -507,12 +507,13 @@ async def test_stopping_lets_open_requests_end() -> None:
     health = Health()
     app = new_app()
     app.add_routes([*ROUTES, *health_routes(health)])
-    server = await serve(app, "127.0.0.1", 0, health=health, drain_seconds=0.1, grace_seconds=5)
+    server = await serve(app, "127.0.0.1", 0, health=health, drain_seconds=1, grace_seconds=5)
     async with ClientSession(server.url) as client:
         begun = asyncio.create_task(client.get("/api/slow"))
         await asyncio.sleep(0.05)
         closing = asyncio.create_task(server.close())
-        await asyncio.sleep(0.02)
+        while not health.stopping:
+            await asyncio.sleep(0)
         async with client.get("/health/ready") as response:
             assert (response.status, (await response.json())["checks"]) == (503, {"process": "stopping"})
         async with await begun as response:
