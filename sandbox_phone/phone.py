@@ -13,6 +13,7 @@ gateway says beside them is believed for nothing.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -30,6 +31,8 @@ from sandbox_phone.storage import MemoryStorage, Storage
 PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "sign")
 REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
+_FRAME_KEY: Final = re.compile(r"/l#1\.[^.]+\.[^.]+\.[^.]+\.([A-Za-z0-9_-]{43})\Z")
+"""What a computer adds to the frames it shows: the thumbprint of the key that it wants associated."""
 RECONNECT_SECONDS: Final = 1.0
 """Between a live channel that broke (not one that ended in order) and the next attempt."""
 
@@ -213,13 +216,18 @@ class SandboxPhone:
         """What the camera read, or a code typed by hand.
 
         The QR of a request opens that request and no other: what the asking computer shows is bound to what is approved
-        here, whatever the gateway answers. Raises GatewayRefused (``frame_expired`` …), Untrusted.
+        here, whatever the gateway answers; a frame with a computer's key leads to that computer and no other. Raises
+        GatewayRefused (``frame_expired`` …), Untrusted.
         """
         answer = await self._gateway.call("POST", "/phone/v1/scan", {"text": text})
         _, of_request, request = text.strip().rpartition(REQUEST_QR)
         if of_request:
             return self.read(answer["statement"], "sign", id=request)
-        return self.read(answer["statement"], "associate", "identify")
+        statement = self.read(answer["statement"], "associate", "identify")
+        key = _FRAME_KEY.search(text.strip())
+        if key and (statement.content.get("computer") or {}).get("key") != key[1]:
+            raise Untrusted("another computer than the one that showed the code")
+        return statement
 
     async def _decide(self, statement: Statement, decision: str, password: str | None) -> dict[str, Any]:
         body = await asyncio.to_thread(decisions.decide, self._key, statement, decision, password=password)

@@ -5,7 +5,7 @@ from typing import Final
 from desktop_agent import VERSION
 from desktop_agent.client.http import Caller, Reply, refusal_of
 from desktop_agent.domain.encoding import integer
-from desktop_agent.domain.link import Link, LinkState, read_computer, read_link
+from desktop_agent.domain.link import Link, LinkState, read_computer, read_link, with_key
 from desktop_agent.errors import NotLinked, UntrustedServer
 
 PREFIX: Final = "/links/v1"
@@ -51,7 +51,7 @@ class Links:
             raise refusal_of(reply)
         link = read_link(reply.content, app=self._app, before=self._state)
         self._state = link.state
-        return link
+        return with_key(link, self._caller.key.thumbprint())
 
     async def check(self, code: str) -> str:
         """The digits shown on the phone.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from desktop_agent.errors import UntrustedServer
 
 LINK_SECONDS: Final = 300
 """A link lives 5 minutes. We stop by our own clock then, whatever the service says."""
-MAX_FRAME: Final = 512
+_FRAME = re.compile(r"/l#1\.[A-Za-z0-9_-]{22}\.(?:0|[1-9][0-9]{0,4})\.[A-Za-z0-9_-]{22}\Z")
 _CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}\Z")
 _COMPUTER = re.compile(r"cmp_[0-9a-z]{26}\Z")
 
@@ -65,7 +65,9 @@ def read_link(answer: Mapping[str, Any], *, app: str, before: LinkState) -> Link
     frame, code, phone = answer.get("frame"), answer.get("code"), answer.get("phone")
     if state is not LinkState.WAITING:
         frame = code = None
-    if frame is not None and not (isinstance(frame, str) and len(frame) <= MAX_FRAME and frame.startswith(f"{app}/l#")):
+    if frame is not None and not (
+        isinstance(frame, str) and frame.startswith(f"{app}/l#") and _FRAME.match(frame[len(app) :])
+    ):
         raise UntrustedServer("O QR Code recebido não abre o aplicativo Link ID.")
     if code is not None and not (isinstance(code, str) and _CODE.match(code)):
         raise UntrustedServer("O código recebido não tem a forma combinada.")
@@ -78,6 +80,15 @@ def read_link(answer: Mapping[str, Any], *, app: str, before: LinkState) -> Link
         seconds_left=max(0, min(LINK_SECONDS, LINK_SECONDS if left is None else left)),
         ended_by=_short(answer.get("ended_by")),
     )
+
+
+def with_key(link: Link, key: str) -> Link:
+    """The link with our own key's thumbprint added to its frame, where there is one.
+
+    The service makes the frame, so it says nothing about us that a dishonest service could not say about another
+    computer. This part is ours: a phone that reads it associates this key, or nothing.
+    """
+    return link if link.frame is None else replace(link, frame=f"{link.frame}.{key}")
 
 
 def read_computer(answer: Mapping[str, Any]) -> str:

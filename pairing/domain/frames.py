@@ -2,7 +2,8 @@
 
 docs/protocol.md 9.3. The *server* makes every frame with a secret the computer never sees, so neither a hostile page
 nor a copied agent can show frames ahead of time. The address before ``#`` is only there for people who point their
-camera app at it: what follows never reaches a server's log, and the page it opens only says "scan inside the app".
+camera app at it: what follows never reaches a server's log, and the page it opens only says "scan inside the app". A
+computer adds its key's thumbprint at the end: that is for the phone, which must not take our word for it.
 """
 
 import hashlib
@@ -35,7 +36,9 @@ MAX_TEXT: Final = 300
 """Characters of scanned text we look at; the longest of ours has about 130."""
 
 _LOCATOR_CHARS: Final = 5
-_FRAME = re.compile(r"(?P<token>[A-Za-z0-9_-]{22})\.(?P<second>0|[1-9][0-9]{0,4})\.(?P<mac>[A-Za-z0-9_-]{22})\Z")
+_FRAME = re.compile(
+    r"(?P<token>[A-Za-z0-9_-]{22})\.(?P<second>0|[1-9][0-9]{0,4})\.(?P<mac>[A-Za-z0-9_-]{22})(?:\.[A-Za-z0-9_-]{43})?\Z"
+)
 _TYPED = re.compile(rf"[{ALPHABET}]{{10}}\Z")
 _MISREAD: Final = str.maketrans({"o": "0", "i": "1", "l": "1", " ": None, "-": None})
 

@@ -41,7 +41,7 @@ export class App {
   ) {
     this.gateway = new Gateway(trust.gateway, key, () => this.profile.token);
     this.ceremony = new Ceremony(this.gateway, trust, key, () => this.profile);
-    this.inbox = new Inbox(this.gateway, this.ceremony, () => this.hasScanned);
+    this.inbox = new Inbox(this.gateway, this.ceremony, (document) => this.hasScanned(document));
     this.live = new Live(this.gateway, () => void this.inbox.refresh(), (state) => {
       this.liveState = state;
       this.onLiveState();
@@ -52,10 +52,14 @@ export class App {
     return this.profile.token !== undefined && this.profile.step === undefined;
   }
 
-  /** An association or identification waits only for a phone that read its code: the gateway cannot send one unasked. */
-  get hasScanned(): boolean {
-    const at = this.profile.scannedAt;
-    return at !== undefined && Math.abs(now() - at) <= LINK_SECONDS;
+  /**
+   * Whether this phone lately read a link's code that may lead to this document: the gateway cannot send one unasked, nor
+   * put another computer in the place of one that showed its own key.
+   */
+  hasScanned(document: PhoneDocument): boolean {
+    const scan = this.profile.scan;
+    if (scan === undefined || Math.abs(now() - scan.at) > LINK_SECONDS) return false;
+    return scan.key === null || (document.type === "associate" && document.computer.key === scan.key);
   }
 
   async save(change: Partial<Profile>): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { Gateway } from "./api";
 import { now, type Ceremony, type Opened, type PhoneType } from "./ceremony";
+import type { PhoneDocument } from "./documents";
 import { asObject } from "./encoding";
 import { Expired } from "./trust";
 
@@ -24,8 +25,8 @@ export class Inbox {
   constructor(
     private readonly gateway: Gateway,
     private readonly ceremony: Ceremony,
-    /** Whether this phone read a link's code within the life of what that leads to. */
-    private readonly hasScanned: () => boolean,
+    /** Whether this phone lately read a link's code that may lead to this document. */
+    private readonly hasScanned: (document: PhoneDocument) => boolean,
   ) {}
 
   /** Calls `listener` after each refresh, with what is new. Returns how to stop. */
@@ -65,7 +66,7 @@ export class Inbox {
       for (const item of Array.isArray(answer.items) ? answer.items.slice(0, 50) : []) {
         try {
           const statement = await this.ceremony.open(asObject(item).statement, TYPES);
-          const unasked = INVITED.includes(statement.document.type) && !this.hasScanned();
+          const unasked = INVITED.includes(statement.document.type) && !this.hasScanned(statement.document);
           if (!unasked && !this.gone.has(statement.document.id)) opened.push(statement);
         } catch (error) {
           // Expired between there and here is nothing to worry about; a `pair` is waited for on its own screen.

@@ -28,8 +28,8 @@ export interface Profile {
   /** All that the number has, as the gateway listed it at pairing. */
   known?: KnownCredential[];
   step?: PairingStep;
-  /** When this phone last read a link's code, or one was typed: seconds since 1970. */
-  scannedAt?: number;
+  /** The last link's code that was read or typed: when (seconds since 1970), and the computer's key if it was in there. */
+  scan?: { at: number; key: string | null };
   welcomed?: boolean;
 }
 

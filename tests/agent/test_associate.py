@@ -59,6 +59,7 @@ async def test_a_computer_is_associated(gateway: AgentGateway, trust: Trust, pro
     frames = [link.frame for link in view.links if link.frame]
     assert len(set(frames)) == len(frames) > 0
     assert all(link.frame is None for link in view.links if link.state is not LinkState.WAITING)
+    assert all(frame.endswith(f".{gateway.link_key}") for frame in frames)  # ours, added by us
     kept, pinned = profiles.choose(None)
     assert (kept, pinned.source) == (profile, trust.source)
     assert (await FileKeychain(profiles.home).load(kept)).thumbprint() == gateway.link_key
@@ -182,6 +183,8 @@ async def test_other_roots_than_the_pinned_ones_are_refused(
 LINK_LIES: dict[str, dict[str, Any]] = {
     "a frame of another app": {"frame": "https://evil.example/l#1.a.1.b"},
     "a frame of a lookalike": {"frame": "{app}.evil.example/l#1.a.1.b"},
+    "a frame with somebody's key in it": {"frame": "{app}/l#1." + "t" * 22 + ".1." + "m" * 22 + "." + "k" * 43},
+    "a frame that hides our key": {"frame": "{app}/l#1." + "t" * 22 + ".1"},
     "a frame that is a wifi code": {"frame": "WIFI:S:x;;"},
     "an endless frame": {"frame": "{app}/l#" + "A" * 5000},
     "a frame that is a number": {"frame": 7},

@@ -99,6 +99,8 @@ def test_our_three_kinds_of_codes_are_told_apart() -> None:
 
     assert isinstance(frames.read_scan(f" {frames.frame(APP, SHOWN, at(3))}\n", APP), Frame)
     assert frames.read_scan(f"{APP}/r#1.{request}", APP) == RequestCode(request)
+    frame = frames.frame(APP, SHOWN, at(3))
+    assert frames.read_scan(f"{frame}.{'k' * 43}", APP) == frames.read_scan(frame, APP)  # a computer added its key
     for typed in ("ABCDE-01234", "abcde01234", "a b c d e - 0 1 2 3 4", "ABCDE-OI234"):
         assert frames.read_scan(typed, APP) == TypedCode("abcde", "01234")
 
@@ -114,6 +116,8 @@ def test_our_three_kinds_of_codes_are_told_apart() -> None:
         f"{APP}/l#1.{'A' * 22}.999999.{'A' * 22}",
         f"{APP}/l#1.{'A' * 21}.1.{'A' * 22}",
         f"{APP}/l#1.{'A' * 22}.1.{'A' * 22}\nx",
+        f"{APP}/l#1.{'A' * 22}.1.{'A' * 22}.{'k' * 42}",
+        f"{APP}/l#1.{'A' * 22}.1.{'A' * 22}.{'k' * 43}.{'k' * 43}",
         f"{APP}.attacker.example/l#1.{'A' * 22}.1.{'A' * 22}",
         f"{APP}/r#1.doc_{'0' * 26}",
         f"{APP}/r#1.req_short",

@@ -178,7 +178,8 @@ class PhoneGateway:
         text = (await request.json())["text"]
         if not text.startswith(self.roots.app):
             raise Refusal(400, "code_not_ours")
-        return web.json_response({"statement": self.statement(text.rpartition(".")[2])})
+        document = next(part for part in text.split(".") if part in self.documents)
+        return web.json_response({"statement": self.statement(document)})
 
     async def decide(self, request: web.Request) -> web.Response:
         id, body = request.match_info["id"], await request.json()

@@ -119,6 +119,17 @@ async def test_a_scan_opens_the_association(gateway: PhoneGateway, phone: Sandbo
     assert answer["next"]["check_code"] == "042"
 
 
+async def test_a_frame_leads_to_the_computer_whose_key_is_in_it(gateway: PhoneGateway, phone: SandboxPhone) -> None:
+    """Whatever the gateway answers: another computer's association, or a page's identification, is not taken for it."""
+    await paired(phone)
+    document = gateway.add("associate", computer={"name": "Notebook", "key": "k" * 43})
+    frame = f"{gateway.roots.app}/l#1.token.1.{document}"
+
+    assert (await phone.scan(f"{frame}.{'k' * 43}")).id == document
+    with pytest.raises(Untrusted):
+        await phone.scan(f"{frame}.{'o' * 43}")
+
+
 async def test_a_retired_transport_key_is_replaced_once(gateway: PhoneGateway, phone: SandboxPhone) -> None:
     """The statement is fetched again and the same bytes are approved."""
     await paired(phone)

@@ -90,14 +90,18 @@ export function isOurs(text: string, origin: string): boolean {
 }
 
 /**
- * What the text leads to. A request's QR opens that request and no other: what the asking computer shows is bound to what
- * is approved here, whatever the gateway answers. Throws Untrusted.
+ * What the text leads to, whatever the gateway answers: a request's QR opens that request and no other; a frame to which a
+ * computer added its key leads to that computer and no other. Throws Untrusted.
  */
 async function ask(app: App, text: string): Promise<Opened<"associate" | "identify" | "sign">> {
   const request = requestIn(text, location.origin);
-  if (request === null) await app.save({ scannedAt: now() });
+  if (request === null) await app.save({ scan: { at: now(), key: keyIn(text, location.origin) } });
   const answer = await app.gateway.call("POST", "/phone/v1/scan", { text });
-  if (request === null) return app.ceremony.open(answer.statement, ["associate", "identify"]);
+  if (request === null) {
+    const statement = await app.ceremony.open(answer.statement, ["associate", "identify"]);
+    if (!app.hasScanned(statement.document)) throw new Untrusted("another computer than the one scanned");
+    return statement;
+  }
   const statement = await app.ceremony.open(answer.statement, ["sign"]);
   if (statement.document.id !== request) throw new Untrusted("another request than the one scanned");
   return statement;
@@ -108,6 +112,16 @@ export function requestIn(text: string, origin: string): string | null {
   const before = `${origin}/r#1.`;
   const trimmed = text.trim();
   return trimmed.startsWith(before) ? trimmed.slice(before.length) : null;
+}
+
+/** The thumbprint of the key that a computer added to its frame; null for an authorize page's, and for codes typed by hand. */
+export function keyIn(text: string, origin: string): string | null {
+  const trimmed = text.trim();
+  if (!trimmed.startsWith(`${origin}/l#`)) return null;
+  // The gateway's three parts are shorter than a thumbprint: leaving one out does not hide the key behind it.
+  const frame = /^1\.[\w-]{1,42}\.\d{1,5}\.[\w-]{1,42}(?:\.([\w-]{43}))?$/.exec(trimmed.slice(`${origin}/l#`.length));
+  if (frame === null) throw new Untrusted("not a frame of ours");
+  return frame[1] ?? null;
 }
 
 export function showFound(app: App, statement: Opened): void {
