@@ -161,7 +161,7 @@ def _error_of(reply: Reply, method: str) -> Exception:
             return RefusedOnPhone(f"O pedido foi recusado no celular{_reason(reply)}.")
         case "access_denied":
             return ServiceRefused(
-                "O titular bloqueou os pedidos deste computador.", "Desbloqueie-o no aplicativo do celular."
+                "O titular bloqueou os pedidos deste computador.", "Peça o desbloqueio a quem emitiu o certificado."
             )
         case "expired_token":
             return NobodyAnswered("Ninguém respondeu a tempo no celular.")
