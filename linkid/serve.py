@@ -47,6 +47,7 @@ def children(settings: Settings, settings_arguments: Sequence[str] = ()) -> list
                 after=("migrate", "hsm-sam", "hsm-ac"),
                 ready=private_answers(f"unix:{places.sam_socket(index)}"),
                 environment=_token(places, "sam"),
+                advice=_restored(f"sam {index}"),
             )
             for index, name in enumerate(sams)
         ),
@@ -57,6 +58,7 @@ def children(settings: Settings, settings_arguments: Sequence[str] = ()) -> list
             after=("migrate", "hsm-sam", "hsm-ac"),
             ready=private_answers(f"unix:{places.ac_socket}"),
             environment=_token(places, "ac"),
+            advice=_restored("ac"),
         ),
         _child(
             "gateway",
@@ -83,9 +85,14 @@ def _child(
     ready: Probe | None = None,
     environment: Mapping[str, str] | None = None,
     once: bool = False,
+    advice: str = "",
 ) -> Child:
     argv = (sys.executable, "-m", "linkid", *settings_arguments, *words)
-    return Child(name, argv, after, ready, environment=environment or {}, once=once)
+    return Child(name, argv, after, ready, environment=environment or {}, once=once, advice=advice)
+
+
+def _restored(process: str) -> str:
+    return f"If it says that the database was rolled back, and you restored it: linkid accept-restore {process}"
 
 
 def _database(places: Places) -> Child:

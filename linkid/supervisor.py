@@ -48,6 +48,8 @@ class Child:
     run_as: Callable[[], OsUser | None] = lambda: None
     stop_with: signal.Signals = signal.SIGTERM
     once: bool = False
+    advice: str = ""
+    """What to look at when it does not become ready; said after that."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class Supervisor:
             ever_ready = ever_ready or was_ready
             failures = 1 if loop.time() - began > self._patience.healthy else failures + 1
             if not ever_ready and failures >= self._patience.first_attempts:
-                raise GaveUp(f"{child.name} could not be started ({how}); its words are above")
+                raise GaveUp(f"{child.name} could not be started ({how}); its words are above{_after(child.advice)}")
             pause = self._patience.back_off[min(failures, len(self._patience.back_off)) - 1]
             self._say(child.name, f"{how}; starting again in {pause:g} s")
             with suppress(TimeoutError):
@@ -270,7 +272,7 @@ class Supervisor:
         until, pause = loop.time() + self._patience.first_ready, 0.02
         while not await self._answers(child):
             if loop.time() > until:
-                self._say(child.name, f"not ready after {self._patience.first_ready:g} s: killed")
+                self._say(child.name, f"not ready after {self._patience.first_ready:g} s: killed{_after(child.advice)}")
                 process.kill()
                 return
             await asyncio.sleep(pause)
@@ -320,6 +322,10 @@ class Supervisor:
         with suppress(OSError, ValueError):
             self._words.write(f"{label} {text}\n")
             self._words.flush()
+
+
+def _after(advice: str) -> str:
+    return f". {advice}" if advice else ""
 
 
 class _OnlyOne:

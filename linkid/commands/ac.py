@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from linkid.authority import ac_settings
 from linkid.running import run_process
@@ -17,4 +18,6 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
     """Until it is told to stop."""
     from issuance.ac.process import run_ac  # the PKCS#11 binding is loaded in this process only
 
+    # SoftHSM finds its configuration by the environment, before the module is loaded
+    os.environ.setdefault("SOFTHSM2_CONF", str(settings.places.tokens / "ac" / "softhsm2.conf"))
     return run_process(settings, "ac", lambda: run_ac(ac_settings(settings)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from linkid.activation import sam_settings
 from linkid.running import run_process
@@ -18,6 +19,8 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
     """Until it is told to stop, or must be replaced."""
     from hsm_service.sam.process import run_sam  # the PKCS#11 binding is loaded in this process only
 
+    # SoftHSM finds its configuration by the environment, before the module is loaded
+    os.environ.setdefault("SOFTHSM2_CONF", str(settings.places.tokens / "sam" / "softhsm2.conf"))
     tls = settings.private_tls.files if settings.private_tls else None
     of_this = sam_settings(settings, given.number)
     return run_process(settings, of_this.name, lambda: run_sam(of_this, tls=tls))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -78,6 +79,11 @@ class Machine:
         """What Prometheus gets."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/metrics", timeout=10) as answer:
             return str(answer.read().decode())
+
+    def linkid(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """An operator's command."""
+        argv = [sys.executable, "-m", "linkid", *words]
+        return subprocess.run(argv, env=self.environment, capture_output=True, text=True)
 
     def page(self, path: str) -> str:
         """A page of the app host."""
@@ -176,5 +182,31 @@ def test_kill_9_of_the_supervisor_is_survived(machine: Machine) -> None:
         supervisor.kill()
         supervisor.wait()
         wait_for(lambda: not any(map(is_running, pids)), 20)
+    with machine.serving():
+        assert machine.ready()
+
+
+def test_a_restored_database_is_accepted_by_one_command(machine: Machine) -> None:
+    """Refused while the AC works; with everything stopped, the embedded database is brought up and put right."""
+    data, copy = machine.var / "postgres", machine.var / "postgres-before"
+    person = ["--name", "Maria da Silva", "--cpf", "52998224725", "--birth", "31/12/1979", "--email", "m@example.com"]
+    shutil.copytree(data, copy)
+    with machine.serving():
+        assert machine.linkid("operator", "init").returncode == 0
+        ordered = machine.linkid("request", "new", *person, "--phone", "(31) 99999-8888")
+        assert ordered.returncode == 0, ordered.stderr
+        refused = machine.linkid("accept-restore", "ac")
+        assert (refused.returncode, refused.stderr) == (
+            1,
+            "linkid accept-restore: the AC works: there is nothing to accept\n",
+        )
+    shutil.rmtree(data)
+    shutil.copytree(copy, data)
+    if os.geteuid() == 0:
+        owner = copy.parent / "run" / "postgres"
+        for path in (data, *data.rglob("*")):
+            os.chown(path, owner.stat().st_uid, owner.stat().st_gid)
+    done = machine.linkid("accept-restore", "ac")
+    assert done.returncode == 0, done.stderr
     with machine.serving():
         assert machine.ready()
