@@ -160,6 +160,15 @@ async def test_nothing_that_anybody_knows_is_in_it(moment: Moment, maria: World)
             assert form not in moment.files, f"{name}, {spelling}, in a file"
 
 
+async def test_nor_in_the_logs(moment: Moment, stack: Stack) -> None:
+    """What all processes wrote to their log meanwhile holds none of it either."""
+    said = stack.log.read_bytes()
+    assert b"http_request" in said
+    for name, secret in moment.secrets.items():
+        for spelling, form in spellings(secret).items():
+            assert form not in said, f"{name}, {spelling}"
+
+
 async def test_the_code_on_its_way_is_not_in_its_row(moment: Moment) -> None:
     """Neither the six digits nor a plain digest of them, salted with whatever stands beside it, are in the dump."""
     (pairing,) = [row for row in moment.rows["pairing.pairings"] if row["state"] == "sent"]
