@@ -2,14 +2,17 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from foundation.encoding import b64u
 from hsm_service.hsm.keys import WrappedKey
 from hsm_service.sam.activations.domain import MINT, Permit, match
+from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.errors import HashesNotApproved, SignatureNotReleased
 from hsm_service.sam.signatures.signer import Signer as SamSigner
 from protocol.algorithms import SIGN_ALGORITHMS
@@ -78,6 +81,27 @@ async def test_revoked_between_approval_and_signature(approved: Approved) -> Non
     revocation = approved.world.authority.revocation(document.text("certificate"))
     await approved.world.call("credentials/revoke", revocation=revocation)
     assert await approved.refused() == "credential_not_active"
+
+
+async def test_another_certificate_than_the_one_approved(approved: Approved, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The document names its certificate: with another one, however it came there, nothing is decided nor signed."""
+    world = approved.world
+    request = await world.ask(approved.credential, algorithm="ECDSA-SHA256")
+    body = approved.phone.decision(request.statement)
+    other = await world.certificate(await world.credential("P-256"))
+    original = CredentialStore.get
+
+    async def exchanged(self: CredentialStore, reader: Any, id_: str) -> Any:
+        found = await original(self, reader, id_)
+        assert found.certificate is not None
+        return replace(found, certificate=replace(found.certificate, chain=[other.public_bytes(Encoding.DER)]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CredentialStore, "get", exchanged)
+        assert await approved.refused() == "hashes_not_approved"
+        code = await world.refused("documents/decide", document=request.id, device=approved.phone.id, **body)
+        assert code == "decision_invalid"
+    assert len(await world.sign(approved.request, approved.activation)) == 2
 
 
 async def test_a_forged_revocation_does_nothing(approved: Approved) -> None:
