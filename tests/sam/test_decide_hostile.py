@@ -223,6 +223,7 @@ async def test_pairing_needs_the_password_and_its_own_key(world: World) -> None:
     for signer, device, password, code in (
         (thief, thief.id, PASSWORD, "decision_invalid"),
         (thief, phone.id, PASSWORD, "decision_invalid"),
+        (phone, thief.id, PASSWORD, "decision_invalid"),
         (phone, phone.id, "Outra1234", "password_wrong"),
         (phone, phone.id, None, "proof_invalid"),
     ):
