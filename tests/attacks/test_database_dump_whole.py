@@ -90,7 +90,7 @@ async def moment(stack: Stack, maria: World, hostile: HostileGateway) -> AsyncIt
             "phone's key": _scalar(maria.phone._key),
             "page's key": _scalar(page._key),
             "SMS": f"@{stack.app.partition('://')[2].partition(':')[0]} #{code}".encode(),
-            "frame": str(shown.frame).rpartition(".")[2].encode(),
+            "frame": str(shown.frame).split(".")[-2].encode(),  # its MAC; the last part is the computer's public key
             "gateway's secret": bytes.fromhex((stack.settings.places.secrets / "gateway").read_text()),
         }
         for role in ("owner", "gateway", "sam", "ac"):
