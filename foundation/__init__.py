@@ -8,5 +8,6 @@ Where to look first:
 * ``database``, ``queries``, ``migrations``: PostgreSQL by asyncpg, SQL in ``.sql`` files, schemas by slice.
 * ``audit``: the chained, append-only record.
 * ``web`` (public HTTP), ``channel`` (private HTTP between our processes), ``dpop`` (proof of possession), ``tls``.
-* ``settings``, ``logs``: what an operator writes, and what an operator reads.
+* ``settings``, ``logs``: what an operator writes, and what an operator reads; ``watched_file``: what is replaced while
+  we run.
 """

@@ -1,0 +1,34 @@
+"""Pinned keys, as the files beside a process hold them (docs/protocol.md section 2): never rows, never fetched."""
+
+from typing import Final, Literal, TypeAlias
+
+from foundation.encoding import BadEncoding, strict_json
+from protocol.keys import P256Key
+
+MAX_BYTES: Final = 65_536
+
+Root: TypeAlias = Literal["sam", "ac"]
+
+
+def operators(data: bytes | None) -> dict[str, P256Key]:
+    """``operators.json``, {"v":1,"operators":[{"name","key": JWK}]}, by ``jkt``; no file pins nobody.
+
+    Raises BadEncoding, BadKey.
+    """
+    keys = [P256Key.from_jwk(one.get("key") if isinstance(one, dict) else None) for one in _listed(data, "operators")]
+    return {key.jkt: key for key in keys}
+
+
+def roots(data: bytes | None, role: Root) -> dict[str, P256Key]:
+    """The roots of one role in ``trust.json``, by ``jkt``; no file pins nobody. Raises BadEncoding, BadKey."""
+    return {key.jkt: key for key in map(P256Key.from_jwk, _listed(data, role))}
+
+
+def _listed(data: bytes | None, member: str) -> list[object]:
+    if data is None:
+        return []
+    value = strict_json(data, max_bytes=MAX_BYTES)
+    listed = value.get(member) if isinstance(value, dict) else None
+    if not isinstance(listed, list):
+        raise BadEncoding(f"no list {member}")
+    return list(listed)
