@@ -9,11 +9,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.encoding import b64u
-from foundation.errors import LinkIdError
+from foundation.errors import LinkIdError, family_of
 from hsm_service.hsm.slots import add_transport_key
 from protocol import decisions, proofs
 from protocol.keys import P256Key, sign_raw
 from tests.sam.world import PASSWORD, Request, Signer, World, altered, raw, stretched
+
+NO_REQUEST = "req_0123456789abcdefghjkmnpqrs"
 
 
 class Scene:
@@ -65,23 +67,58 @@ async def test_an_altered_answer(scene: Scene, part: str) -> None:
 
 
 async def test_another_holders_phone(scene: Scene) -> None:
-    """A phone that is bound to somebody else's credential, or to none, decides nothing here."""
+    """A phone that is bound to somebody else's credential, or to none, decides nothing here.
+
+    It is told what it would be told of a request that never was, word and proof whatever they may be: otherwise it
+    would learn which requests exist, and whether they are decided.
+    """
     other = await scene.world.phone(await scene.world.credential("P-256"))
-    body = other.decision(scene.request.statement)
-    assert await scene.refused(body, other.id) == "decision_invalid"
+    stranger, body = Signer(), other.decision(scene.request.statement)
+    no = other.decision(scene.request.statement, word="refuse:not-me")
+    for phone in (other, stranger):
+        for one in (
+            body,
+            no,
+            {**body, "proof": None},
+            {**body, "proof": "x"},
+            stranger.decision(scene.request.statement),
+        ):
+            here, nowhere = [await _refusal(scene.world, id_, phone, one) for id_ in (scene.request.id, NO_REQUEST)]
+            assert here == nowhere
+            assert here[:2] == ("document_unknown", "not_found")
     assert await scene.refused(body) == "decision_invalid"  # another's signature under the holder's phone id
     assert await scene.refused(Signer().decision(scene.request.statement)) == "decision_invalid"
     with pytest.raises(AssertionError):
         await scene.refused(scene.phone.decision(scene.request.statement))  # the holder's own goes through
 
 
+async def _refusal(world: World, id_: str, phone: Signer, body: dict[str, Any]) -> tuple[str, str, str, Any]:
+    """All that the other side of the channel hears of a refusal, but its inner detail."""
+    with pytest.raises(LinkIdError) as caught:
+        await world.call("documents/decide", document=id_, device=phone.id, **body)
+    error = caught.value
+    return error.code, family_of(type(error)).code, error.message, (dict(error.data), error.retry_after)
+
+
+async def test_a_decided_request_is_no_news_to_a_foreign_phone(scene: Scene) -> None:
+    """Decided, or too late: a phone that may not decide it hears the same as of one that never was."""
+    other = await scene.world.phone(await scene.world.credential("P-256"))
+    late = await scene.world.ask(await scene.world.credential("P-256"), algorithm="ECDSA-SHA256")
+    await scene.world.approve(scene.phone, scene.request)
+    scene.world.clock.advance(timedelta(seconds=181))
+    for request in (scene.request, late):
+        assert await scene.world.refused(
+            "documents/decide", document=request.id, device=other.id, **other.decision(request.statement)
+        ) == "document_unknown"  # fmt: skip
+
+
 async def test_a_phone_on_trial_or_unbound(scene: Scene) -> None:
     """A phone whose test has not come back, or whose binding ended, decides nothing."""
     trial = Signer()
     await scene.world.pair(scene.credential, trial)
-    assert await scene.refused(trial.decision(scene.request.statement), trial.id) == "decision_invalid"
+    assert await scene.refused(trial.decision(scene.request.statement), trial.id) == "document_unknown"
     await scene.world.call("bindings/end", device=scene.phone.id)
-    assert await scene.refused(scene.phone.decision(scene.request.statement)) == "decision_invalid"
+    assert await scene.refused(scene.phone.decision(scene.request.statement)) == "document_unknown"
 
 
 async def test_late(scene: Scene) -> None:
@@ -221,9 +258,9 @@ async def test_pairing_needs_the_password_and_its_own_key(world: World) -> None:
                             credential=credential)  # fmt: skip
     statement = world.open(made["statement"])
     for signer, device, password, code in (
-        (thief, thief.id, PASSWORD, "decision_invalid"),
+        (thief, thief.id, PASSWORD, "document_unknown"),
         (thief, phone.id, PASSWORD, "decision_invalid"),
-        (phone, thief.id, PASSWORD, "decision_invalid"),
+        (phone, thief.id, PASSWORD, "document_unknown"),
         (phone, phone.id, "Outra1234", "password_wrong"),
         (phone, phone.id, None, "proof_invalid"),
     ):

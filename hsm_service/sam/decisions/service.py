@@ -92,13 +92,17 @@ class Decisions:
     # 7b -----------------------------------------------------------------------------------------------------------
 
     async def _signer(self, fixed: Fixed, device: str) -> tuple[P256Key, Binding | None]:
-        """The key that must have signed: that of an active binding, or of the phone that is being bound just now."""
+        """The key that must have signed: that of an active binding, or of the phone that is being bound just now.
+
+        Raises DocumentUnknown for every other phone: somebody else's document and one that does not exist get the same
+        answer (docs/protocol.md section 12).
+        """
         document = fixed.document
         match document.type:
             case "sign":
                 binding = await self._bindings.of(self._database, device, document.text("credential"))
                 if binding is None or binding.state is not BindingState.ACTIVE:
-                    raise DecisionInvalid("this phone is not actively bound to the credential")
+                    raise DocumentUnknown("this phone is not actively bound to the credential")
                 return binding.key, binding
             case "pair":
                 key = P256Key.from_jwk(fixed.context.get("device_key"))
@@ -106,22 +110,22 @@ class Decisions:
             case "test":
                 binding = await self._bindings.find(self._database, str(fixed.context.get("binding")))
                 if binding is None:
-                    raise DecisionInvalid("the binding has ended")
+                    raise DocumentUnknown("the binding has ended")
                 return self._demand_named(fixed, device, binding.key), binding
             case "associate" | "identify":
                 named = document.text("device_key")
                 for one in await self._bindings.of_device(self._database, device, active=True):
                     if one.key.jkt == named:
                         return self._demand_named(fixed, device, one.key), one
-                raise DecisionInvalid("this phone is bound to nothing by that key")
+                raise DocumentUnknown("this phone is bound to nothing by that key")
             case _:
                 raise DocumentUnknown(fixed.id)
 
     @staticmethod
     def _demand_named(fixed: Fixed, device: str, key: P256Key) -> P256Key:
-        """The phone and key that the bytes name."""
+        """The phone and key that the bytes name. Raises DocumentUnknown."""
         if fixed.device != device or fixed.document.text("device_key") != key.jkt:
-            raise DecisionInvalid("the document is for another phone")
+            raise DocumentUnknown("the document is for another phone")
         return key
 
     async def _repeated(self, fixed: Fixed, signer: P256Key, decision: Decision) -> dict[str, JsonValue] | None:
