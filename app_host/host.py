@@ -11,7 +11,7 @@ from aiohttp import web
 from app_host.files import StaticFile, TrustFile, load_files
 from app_host.settings import AppHostSettings
 from foundation.tls import server_context
-from foundation.web import Server, serve
+from foundation.web import SERVER_NAME, Server, serve
 
 _TRUST: Final = "/trust.json"
 _MAX_BODY: Final = 1024
@@ -90,7 +90,7 @@ def _secure(response: web.StreamResponse, gateway: str, *, https: bool) -> None:
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(self), otp-credentials=(self), geolocation=(), microphone=(), payment=()"
     headers["X-Frame-Options"] = "DENY"
-    headers["Server"] = "Link ID"
+    headers["Server"] = SERVER_NAME
     if https:
         headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
 

@@ -27,7 +27,8 @@ from foundation.logs import get_logger
 from foundation.tls import TlsFiles, private_server_context
 from foundation.web.bodies import read_body
 from foundation.web.caller import REQUEST_ID, Handler
-from foundation.web.errors import FAMILY_STATUS, BodyTooLarge
+from foundation.web.errors import FAMILY_STATUS, BodyTooLarge, HeadersTooLarge
+from foundation.web.unparsed import SERVER_NAME, Runner
 
 Call: TypeAlias = Callable[[JsonObject], Awaitable[JsonObject]]
 """A call's implementation: the body's object in, the answer's object out, or an error of ours raised."""
@@ -38,6 +39,7 @@ _log = get_logger(__name__)
 def private_app(calls: Mapping[str, Call], *, max_message: int = MAX_MESSAGE) -> web.Application:
     """An application that answers ``POST /<name>`` for each call."""
     app = web.Application(middlewares=[_private_errors], client_max_size=max_message)
+    app.on_response_prepare.append(_name_no_program)
     for name, call in calls.items():
         app.router.add_post(f"/{name}", _handler(call, max_message))
     return app
@@ -70,12 +72,20 @@ async def _private_errors(request: web.Request, handler: Handler) -> web.StreamR
             _log.exception("unexpected_error", call=request.path)
             error = Internal()
         _log.info("call_refused", call=request.path, error_code=error.code, detail=error.detail)
-        return web.json_response({"error": error_to_wire(error)}, status=_status(error))
+        return _render(error, identity)
+
+
+def _render(error: LinkIdError, _request_id: str) -> web.Response:
+    return web.json_response({"error": error_to_wire(error)}, status=_status(error))
+
+
+async def _name_no_program(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER_NAME
 
 
 def _status(error: LinkIdError) -> int:
-    if isinstance(error, BodyTooLarge):
-        return 413
+    if isinstance(error, BodyTooLarge | HeadersTooLarge):
+        return 413 if isinstance(error, BodyTooLarge) else 431
     return next((FAMILY_STATUS[kind] for kind in type(error).__mro__ if kind in FAMILY_STATUS), 500)
 
 
@@ -126,7 +136,7 @@ async def serve_private(
     OSError when something else stands there. TLS needs ``tls``; port 0 is any free one, see ``PrivateServer.address``.
     """
     address = parse_address(listen)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=grace_seconds)
+    runner = Runner(app, render=_render, access_log=None, handle_signals=False, shutdown_timeout=grace_seconds)
     await runner.setup()
     try:
         if isinstance(address, UnixAddress):

@@ -7,6 +7,7 @@
 * ``proofs``: DPoP on a request; not exported here, since it needs the database and the app host has none.
 * ``health``, ``metrics``: what operators ask, on a listener of their own.
 * ``serving``: listening, and stopping without cutting anybody off.
+* ``unparsed``: what is no HTTP, refused in our words.
 * ``window``: a sliding window for rate limits, in memory.
 """
 
@@ -27,10 +28,12 @@ from foundation.web.errors import (
 from foundation.web.health import Health, health_routes
 from foundation.web.metrics import HttpMetrics, metrics_route
 from foundation.web.serving import Server, serve
+from foundation.web.unparsed import SERVER_NAME
 from foundation.web.window import SlidingWindow
 
 __all__ = [
     "REQUEST_ID",
+    "SERVER_NAME",
     "BodyTooLarge",
     "Cors",
     "Dialect",

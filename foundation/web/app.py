@@ -15,6 +15,7 @@ from foundation.web.bodies import MAX_BODY
 from foundation.web.caller import REQUEST_ID, STARTED, Handler, request_id_middleware
 from foundation.web.errors import ErrorTable, error_middleware
 from foundation.web.metrics import HttpMetrics, metrics_middleware
+from foundation.web.unparsed import SERVER_NAME
 
 API_CSP: Final = "default-src 'none'; frame-ancestors 'none'"
 """For origins that serve data, not pages."""
@@ -42,7 +43,7 @@ class SecurityHeaders:
         headers.setdefault("Referrer-Policy", "no-referrer")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        headers["Server"] = "Link ID"
+        headers["Server"] = SERVER_NAME
         if self.https:
             headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
 

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foundation.encoding import strict_json
 from foundation.errors import BadInput, JsonObject, JsonValue
-from foundation.web.errors import BodyTooLarge, UnsupportedMedia
+from foundation.web.errors import BadRequest, BodyTooLarge, UnsupportedMedia
 
 MAX_BODY: Final = 64 * 1024
 """Bytes of a JSON body where the caller names no other limit: 100 hashes with labels fit three times."""
@@ -40,7 +40,7 @@ class WireModel(BaseModel):
 
 
 async def read_body(request: web.Request, *, max_bytes: int) -> bytes:
-    """The body, never more than ``max_bytes`` in memory. Raises BodyTooLarge or SlowBody."""
+    """The body, never more than ``max_bytes`` in memory. Raises BodyTooLarge, SlowBody, BadRequest."""
     if (request.content_length or 0) > max_bytes:
         raise BodyTooLarge(f"at most {max_bytes} bytes")
     collected = bytearray()
@@ -52,6 +52,8 @@ async def read_body(request: web.Request, *, max_bytes: int) -> bytes:
                     raise BodyTooLarge(f"at most {max_bytes} bytes")
     except TimeoutError as cause:
         raise SlowBody from cause
+    except (http_exceptions.HttpProcessingError, web.RequestPayloadError) as cause:
+        raise BadRequest("the body is not what its headers promise") from cause
     return bytes(collected)
 
 

@@ -76,6 +76,14 @@ class BadRequest(BadInput):
     code = "bad_request"
 
 
+class HeadersTooLarge(BadInput):
+    """The request line or a header is longer than any of ours."""
+
+    code = "headers_too_large"
+    summary = "The address or a header of the request is too long."
+    message = "O endereço ou um cabeçalho do pedido é longo demais."
+
+
 @dataclass(frozen=True)
 class WireError:
     """What a body renderer gets: an error with only what may leave."""
@@ -131,7 +139,12 @@ def _default_body(error: WireError) -> JsonObject:
 
 def default_dialect(entries: Mapping[type[LinkIdError], Entry] | None = None) -> Dialect:
     """Ours: {"code", "message", "request_id", …data} (docs/protocol.md section 12)."""
-    ours: dict[type[LinkIdError], Entry] = {BodyTooLarge: 413, UnsupportedMedia: 415, MethodNotAllowed: 405}
+    ours: dict[type[LinkIdError], Entry] = {
+        BodyTooLarge: 413,
+        UnsupportedMedia: 415,
+        MethodNotAllowed: 405,
+        HeadersTooLarge: 431,
+    }
     return Dialect("linkid", _default_body, {**ours, **(entries or {})}, {"Cache-Control": "no-store"})
 
 

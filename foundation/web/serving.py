@@ -6,7 +6,11 @@ from types import TracebackType
 
 from aiohttp import web
 
+from foundation.errors import LinkIdError
+from foundation.web.app import SecurityHeaders
+from foundation.web.errors import ErrorTable
 from foundation.web.health import Health
+from foundation.web.unparsed import Runner
 
 _BACKLOG = 512
 _KEEPALIVE_SECONDS = 30.0
@@ -57,8 +61,9 @@ async def serve(
     ``drain_seconds``: how long load balancers get to notice, in ``close``; ``grace_seconds``: how long open requests
     get to end.
     """
-    runner = web.AppRunner(
+    runner = Runner(
         app,
+        render=_render,
         access_log=None,  # ours (foundation.web.caller) has no paths and no queries
         handle_signals=False,
         shutdown_timeout=grace_seconds,
@@ -76,3 +81,10 @@ async def serve(
     address = runner.addresses[0]
     name = f"[{address[0]}]" if ":" in address[0] else address[0]
     return Server(runner, f"{'https' if tls else 'http'}://{name}:{address[1]}", health, drain_seconds)
+
+
+def _render(error: LinkIdError, request_id: str) -> web.Response:
+    """What no application saw has no path, so no dialect of its own: the default one."""
+    response = ErrorTable().respond(error, path="", request_id=request_id)
+    SecurityHeaders().apply(response)
+    return response

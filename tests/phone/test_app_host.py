@@ -112,6 +112,19 @@ async def test_nothing_else_is_served(host: str, client: aiohttp.ClientSession, 
     assert b"secret" not in answer
 
 
+@pytest.mark.parametrize("sent", [b"G@T / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n"])
+async def test_what_is_no_http_gets_no_page_of_the_librarys(host: str, sent: bytes) -> None:
+    """Refused before any file is looked for: our JSON, no program's name (more in tests/foundation)."""
+    name, port = host.removeprefix("http://").split(":")
+    with socket.create_connection((name, int(port)), timeout=5) as raw:
+        raw.sendall(sent)
+        answer = await _read_all(raw)
+    assert answer.split()[1] in (b"400", b"431")
+    assert b"request_id" in answer
+    assert b"Server: Link ID" in answer
+    assert b"aiohttp" not in answer
+
+
 async def _read_all(raw: socket.socket) -> bytes:
     import asyncio
 
