@@ -25,6 +25,7 @@ from foundation.ids import new_id, new_token, secret_digest
 from sandbox_phone.domain import decision as decisions
 from sandbox_phone.domain import keys
 from sandbox_phone.errors import GatewayRefused, Untrusted
+from sandbox_phone.loopback import connector
 from sandbox_phone.phone import SandboxPhone
 from sandbox_phone.storage import MemoryStorage
 from tests.attacks.conftest import Sql
@@ -168,7 +169,10 @@ async def test_a_token_from_nowhere_and_an_approval_that_nobody_gave(
 
 async def _bearer(stack: Stack, token: str, method: str, body: dict[str, Any]) -> dict[str, Any]:
     url, headers = f"{stack.gateway}/csc/v2/{method}", {"Authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession() as session, session.post(url, json=body, headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession(connector=connector()) as session,
+        session.post(url, json=body, headers=headers) as answer,
+    ):
         return {**(await answer.json()), "status": answer.status}
 
 

@@ -45,12 +45,13 @@ async def registered(world: World, *words: str) -> dict[str, Any]:
 @asynccontextmanager
 async def example(world: World, client: dict[str, Any], *words: str, **extra: str) -> AsyncIterator[Process]:
     """The program, as a newcomer starts it; killed if it does not end."""
+    here = world.stack.gateway.replace("//localhost:", "//127.0.0.1:")  # a bare Debian does not know the name
     told = {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(ROOT / "examples" / "sign_hash.py"),
         *words,
-        env={**os.environ, **told, "LINKID_URL": world.stack.gateway, **extra},
+        env={**os.environ, **told, "LINKID_URL": here, **extra},
         stdout=PIPE,
         stderr=STDOUT,
     )
