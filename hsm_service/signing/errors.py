@@ -68,10 +68,13 @@ class RequestPending(TooMany):
 
 
 class HolderLeftAlone(TooMany):
-    """The holder refused more than once lately; asking again at once is unkind or an attack. ``why`` is ``refused``."""
+    """The holder refused lately, or was asked again and again for nothing; asking at once is unkind or an attack.
+
+    ``data``: ``why`` is ``refused``, or ``unanswered`` when every request lapsed or was withdrawn.
+    """
 
     code = "holder_left_alone"
-    summary = "The holder refused recently. Ask again later."
+    summary = "The holder refused, or was asked in vain, more than once lately. Ask again later."
     may_disclose = True
 
 

@@ -23,18 +23,20 @@ SELECT * FROM signing.requests WHERE caller = $1 AND credential = $2 AND state I
 SELECT count(*) FROM signing.requests WHERE credential = $1 AND state IN ('asked', 'waiting') AND expires_at > $2;
 
 -- name: history
--- What this caller was told since the last approval: how many noes, and the last one.
+-- What this caller was told since the last approval: how many noes, and the last one. Whoever asks and withdraws rang
+-- the phone as well: a withdrawn request counts like one that nobody answered. What never had a document rang nowhere;
+-- what has an activation was approved, also when it lapsed afterwards.
 WITH settled AS (
-    SELECT state, reason, settled_at FROM signing.requests
-    WHERE caller = $1 AND credential = $2 AND settled_at > $3 AND settled_at IS NOT NULL
+    SELECT state, reason, settled_at, activation FROM signing.requests
+    WHERE caller = $1 AND credential = $2 AND settled_at > $3 AND document IS NOT NULL
 ), since AS (
-    SELECT max(settled_at) AS at FROM settled WHERE state IN ('approved', 'redeemed', 'signed')
+    SELECT max(settled_at) AS at FROM settled WHERE activation IS NOT NULL
 ), noes AS (
     SELECT state, reason, settled_at FROM settled, since
-    WHERE state IN ('refused', 'lapsed') AND (since.at IS NULL OR settled_at > since.at)
+    WHERE activation IS NULL AND (since.at IS NULL OR settled_at > since.at)
 )
 SELECT count(*) FILTER (WHERE state = 'refused') AS refusals,
-       count(*) FILTER (WHERE state = 'lapsed') AS lapses,
+       count(*) FILTER (WHERE state IN ('lapsed', 'withdrawn')) AS unanswered,
        (SELECT reason FROM noes ORDER BY settled_at DESC LIMIT 1) AS last_reason,
        max(settled_at) AS last_no
 FROM noes;

@@ -48,7 +48,7 @@ class RequestStore:
         """What the back-off needs."""
         row = await self._database.fetchrow(QUERIES.history, caller.id, credential, since)
         assert row is not None, "an aggregate without GROUP BY always has one row"
-        return History(row["refusals"], row["lapses"], row["last_reason"], row["last_no"])
+        return History(row["refusals"], row["unanswered"], row["last_reason"], row["last_no"])
 
     async def add(
         self,

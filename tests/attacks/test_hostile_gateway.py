@@ -63,10 +63,16 @@ def stretched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def ask(maria: World) -> AsyncIterator[Ask]:
-    """A genuine request of Maria's computer, waiting for her phone."""
+    """A genuine request of Maria's computer, waiting for her phone.
+
+    Whatever was lied about it, it waits still, and her phone decides it as soon as the gateway is honest.
+    """
     asked = await maria.computer.ask(maria.credential)
     yield asked
-    await maria.computer.call("linkid/withdraw", {"handle": asked.handle})
+    waiting = [one for one in await maria.phone.waiting() if one.id == asked.request]
+    if waiting:
+        await maria.phone.approve(waiting[0], maria.holder.password)
+    await maria.computer.sad(asked)  # raises unless it is approved
 
 
 async def evil_request(inside: Inside, maria: World, **caller: str) -> Answer:

@@ -237,6 +237,21 @@ async def test_a_refusal_a_lapse_and_a_withdrawal_are_told_apart(world: World) -
     assert (status, body["error"]) == (400, "access_denied")
 
 
+async def test_a_phone_is_not_rung_without_end_by_withdrawing(world: World) -> None:
+    """Ask, withdraw, ask, withdraw: 429 with Retry-After and the reason, long before it is a bombing."""
+    credential = await world.credential()
+    computer = await world.computer(credential)
+    for _ in range(20):
+        response = await computer.send("POST", "/csc/v2/credentials/authorize", authorize(credential, "a"))
+        body = await response.json()
+        if response.status != 202:
+            break
+        await computer.send("POST", "/csc/v2/linkid/withdraw", {"handle": body["handle"]})
+    assert (response.status, response.headers["Retry-After"]) == (429, "30")
+    assert (body["error"], body["linkid"]["why"]) == ("temporarily_unavailable", "unanswered")
+    assert 3 < len(world.doorbell.rings) <= 6
+
+
 async def test_a_second_request_waits_its_turn(world: World) -> None:
     """429 with Retry-After while the first one rings."""
     credential = await world.credential()

@@ -328,6 +328,82 @@ async def test_withdrawing_takes_it_off_the_phone(world: World) -> None:
     assert isinstance(await world.signing.check(MINE, again.handle), Approved)
 
 
+async def rung_and_withdrawn(world: World, caller: Caller, credential: str, times: int) -> None:
+    """Asked and withdrawn, so many times at once."""
+    for _ in range(times):
+        asked = await world.signing.ask(caller, ask_for(credential))
+        await world.signing.withdraw(caller, asked.handle)
+
+
+async def patience_of(world: World, caller: Caller, credential: str) -> tuple[int | None, str]:
+    """The seconds and the reason that an ask is refused with."""
+    with pytest.raises(errors.HolderLeftAlone) as caught:
+        await world.signing.ask(caller, ask_for(credential))
+    return caught.value.retry_after, str(caught.value.data["why"])
+
+
+async def test_ctrl_c_and_a_second_try_are_free_and_a_bombing_is_not(world: World) -> None:
+    """Ask, withdraw, ask, withdraw: five times for nothing, then later and later, up to one ring an hour."""
+    credential = await world.credential()
+    await rung_and_withdrawn(world, MINE, credential, 6)
+    rings = len(world.doorbell.rings)
+    for seconds in (30, 120, 600, 3600, 3600):
+        assert await patience_of(world, MINE, credential) == (seconds, "unanswered")
+        world.clock.advance(seconds - 1)
+        assert await patience_of(world, MINE, credential) == (1, "unanswered")
+        world.clock.advance(1)
+        for _ in range(2):  # each time it may ask, the next pause is at least as long
+            await rung_and_withdrawn(world, MINE, credential, 1)
+            assert await patience_of(world, MINE, credential) == (seconds, "unanswered")
+            world.clock.advance(seconds)
+        await rung_and_withdrawn(world, MINE, credential, 1)
+    assert len(world.doorbell.rings) == rings + 15
+    await world.signing.ask(OTHER, ask_for(credential))
+
+
+async def test_lapses_and_withdrawals_add_up(world: World) -> None:
+    """Neither is a way around the other."""
+    credential = await world.credential()
+    for _ in range(3):
+        asked = await world.signing.ask(MINE, ask_for(credential))
+        world.clock.advance(180)
+        with pytest.raises(errors.RequestLapsed):
+            await world.signing.check(MINE, asked.handle)
+        await rung_and_withdrawn(world, MINE, credential, 1)
+    assert await patience_of(world, MINE, credential) == (30, "unanswered")
+
+
+async def test_what_never_rang_costs_nothing(world: World) -> None:
+    """Asks that the SAM refused were no disturbance, however many."""
+    credential = await world.credential()
+    known = world.sam.credentials.pop(credential)
+    for _ in range(9):
+        with pytest.raises(errors.UnknownCredential):
+            await world.signing.ask(MINE, ask_for(credential))
+    world.sam.credentials[credential] = known
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_a_yes_wipes_withdrawals_out(world: World) -> None:
+    """Who finally approves was not bombed, also when the approval is never used: five more are free."""
+    credential = await world.credential()
+    await rung_and_withdrawn(world, MINE, credential, 5)
+    sad = await sad_of(world, MINE, await world.signing.ask(MINE, ask_for(credential)))
+    world.clock.advance(300)
+    with pytest.raises(errors.SadExpired):
+        await signed(world, MINE, sad, credential, "a")
+    await rung_and_withdrawn(world, MINE, credential, 5)
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_withdrawals_are_forgotten_after_a_day(world: World) -> None:
+    """Yesterday's mistakes cost nothing today."""
+    credential = await world.credential()
+    await rung_and_withdrawn(world, MINE, credential, 6)
+    world.clock.advance(timedelta(hours=24))
+    await rung_and_withdrawn(world, MINE, credential, 5)
+
+
 async def test_a_poll_that_waits_is_woken(world: World) -> None:
     """A waiting poll answers as soon as a phone decided at whichever gateway, long before it would look again."""
     credential = await world.credential()

@@ -35,8 +35,10 @@ The first refusal costs nothing: people refuse by mistake, or because the wrong 
 NOT_ME: Final = "refuse:not-me"
 AFTER_NOT_ME: Final = timedelta(hours=1)
 """The holder says somebody else is asking. The SAM freezes the caller; this is the gateway's own part."""
-LAPSES_FOR_ONE: Final = 3
-"""Three requests nobody answered count as one refusal: the phone may be in another room."""
+UNANSWERED_FOR_ONE: Final = 3
+"""Three requests that got no answer count as one refusal: the phone may be in another room, or somebody pressed Ctrl-C
+and corrected a file. So five withdrawals in a row are free, and whoever asks and withdraws to ring a phone is slowed
+down from the sixth on, to one ring an hour."""
 REMEMBERED: Final = timedelta(hours=24)
 """Refusals older than this are forgotten."""
 
@@ -56,7 +58,8 @@ class History:
     """What this caller got from this credential's holder since the last approval, within ``REMEMBERED``."""
 
     refusals: int = 0
-    lapses: int = 0
+    unanswered: int = 0
+    """Lapsed, or withdrawn after the phone may have rung."""
     last_reason: str | None = None
     last_no: datetime | None = None
 
@@ -117,7 +120,8 @@ def holder_is_left_alone(_ask: Ask, situation: Situation) -> None:
     over = quiet_until(situation.history)
     if over is not None and situation.now < over:
         seconds = ceil((over - situation.now).total_seconds())
-        raise HolderLeftAlone(retry_after=seconds, data={"why": "refused"})
+        why = "refused" if situation.history.refusals else "unanswered"
+        raise HolderLeftAlone(retry_after=seconds, data={"why": why})
 
 
 def phone_is_not_flooded(_ask: Ask, situation: Situation) -> None:
@@ -147,7 +151,7 @@ def quiet_until(history: History) -> datetime | None:
     """Until when a caller must not ask again; None when there is nothing to wait for."""
     if history.last_no is None:
         return None
-    noes = history.refusals + history.lapses // LAPSES_FOR_ONE
+    noes = history.refusals + history.unanswered // UNANSWERED_FOR_ONE
     pause = BACK_OFF[min(noes, len(BACK_OFF) - 1)]
     if history.last_reason == NOT_ME:
         pause = max(pause, AFTER_NOT_ME)
