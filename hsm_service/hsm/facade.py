@@ -143,8 +143,12 @@ class Hsm:
         )
 
     async def demand_strong(self, kek: int) -> None:
-        """Refuse a token weaker than the ones we make. Raises SlotDamaged."""
+        """Refuse a SAM's token weaker than the ones we make. Raises SlotDamaged."""
         await self.in_room(lambda room: operations.demand_strong(room, kek))
+
+    async def demand_strong_authority(self) -> None:
+        """The same for the AC's."""
+        await self.in_room(operations.demand_strong_authority)
 
     async def random(self, length: int) -> bytes:
         """Randomness of the HSM."""

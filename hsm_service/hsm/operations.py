@@ -166,13 +166,7 @@ def demand_strong(room: Room, kek: int) -> None:
 
     By behaviour where it counts: a key wrapped under the KEK must not unwrap as readable.
     """
-    labels = [f"{name}.{version}" for name in ("kek", "pepper", "rowmac")
-              for version in room.versions(name, ObjectClass.SECRET_KEY)]  # fmt: skip
-    for label in labels:
-        _demand_hidden(room.secret(label), label)
-    for name in ("root", "transport"):
-        for version in room.versions(name, ObjectClass.PRIVATE_KEY):
-            _demand_hidden(room.private(f"{name}.{version}"), f"{name}.{version}")
+    _demand_all_hidden(room, secrets=("kek", "pepper", "rowmac"), private=("root", "transport"))
     key = room.secret(f"kek.{kek}")
     if key[Attribute.DECRYPT] or key[Attribute.ENCRYPT]:
         raise SlotDamaged("the KEK may decrypt: whoever has the PIN reads what it wrapped")
@@ -190,6 +184,25 @@ def demand_strong(room: Room, kek: int) -> None:
         return
     readable.destroy()
     raise SlotDamaged("the KEK unwraps keys as readable: it lacks CKA_UNWRAP_TEMPLATE")
+
+
+def demand_strong_authority(room: Room) -> None:
+    """The same for the AC's slot. Raises SlotDamaged.
+
+    Whoever knows one of these keys is the authority: certificates, revocation lists and OCSP answers would be his, and
+    the installation passwords open to guessing.
+    """
+    _demand_all_hidden(room, secrets=("pepper",), private=("ca-root", "ca-issuing", "ocsp", "root", "transport"))
+
+
+def _demand_all_hidden(room: Room, *, secrets: Sequence[str], private: Sequence[str]) -> None:
+    """Every version of each, also those that are not used any more."""
+    for name in secrets:
+        for version in room.versions(name, ObjectClass.SECRET_KEY):
+            _demand_hidden(room.secret(f"{name}.{version}"), f"{name}.{version}")
+    for name in private:
+        for version in room.versions(name, ObjectClass.PRIVATE_KEY):
+            _demand_hidden(room.private(f"{name}.{version}"), f"{name}.{version}")
 
 
 def _demand_hidden(key: Any, label: str) -> None:

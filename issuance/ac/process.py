@@ -44,12 +44,14 @@ _log = get_logger(__name__)
 async def initialise_authority(settings: AcSettings, clock: Clock | None = None) -> Chain:
     """Make the authority's certificates from the keys of its slot, or renew the OCSP one when it is due.
 
-    The slot's keys come from ``hsm_service.hsm.slots.initialise_ac_slot``. Raises HsmUnavailable, AuthorityMismatch.
+    The slot's keys come from ``hsm_service.hsm.slots.initialise_ac_slot``. Raises HsmUnavailable, AuthorityMismatch,
+    SlotDamaged for keys that are weaker than those.
     """
     clock = clock or SystemClock()
     hsm = Hsm(settings.hsm)
     await hsm.open()
     try:
+        await hsm.demand_strong_authority()
         return await found(HsmAuthorityKeys(hsm, clock), settings.pki_folder, settings.authority, clock.now())
     finally:
         await hsm.close()
@@ -93,12 +95,16 @@ class RunningAc:
 async def serving_ac(
     settings: AcSettings, clock: Clock | None = None, random: Random = secrets.token_bytes
 ) -> AsyncIterator[RunningAc]:
-    """A serving AC as long as the block runs. Raises what opening HSM, database and socket raises."""
+    """A serving AC as long as the block runs.
+
+    Raises what opening HSM, database and socket raises; SlotDamaged for keys that somebody may know, or may change.
+    """
     clock = clock or SystemClock()
     hsm = Hsm(settings.hsm)
     await hsm.open()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(hsm.close)
+        await hsm.demand_strong_authority()
         database = Database(await open_pool(settings.dsn, application_name="linkid-ac"))
         stack.push_async_callback(database.close)
         audit = AuditChain(database, CHAIN_NAME, clock, settings.head_file)

@@ -82,6 +82,7 @@ async def _make_keys(settings: Settings, process: Literal["sam", "ac"]) -> None:
         root = await hsm.run(lambda: initialise(hsm.token, clock.now()), deadline=_MAKING_SECONDS)
         complete = note_root(settings, process, root)
         if process == "ac":
+            await hsm.demand_strong_authority()
             await _make_certificates(settings, hsm, clock)
     finally:
         await hsm.close()

@@ -1,5 +1,8 @@
 """The slots hold what section 7 of the protocol says, as strong as it says, and are never overwritten."""
 
+import re
+from typing import Any
+
 import pkcs11
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
@@ -123,6 +126,73 @@ def test_a_weak_slot_is_refused(token: Token, settings: HsmSettings) -> None:
         weak.run(make)
         with pytest.raises(SlotDamaged):
             weak.run(lambda room: operations.demand_strong(room, 1))
+
+
+_STRONG = {
+    Attribute.EXTRACTABLE: False,
+    Attribute.SENSITIVE: True,
+    Attribute.PRIVATE: True,
+    Attribute.MODIFIABLE: False,
+    Attribute.COPYABLE: False,
+}
+
+
+@pytest.mark.parametrize(
+    "label", ["ca-root.1", "ca-issuing.1", "ocsp.1", "root.1", "transport.1", "pepper.1", "ocsp.2"]
+)
+@pytest.mark.parametrize(
+    ("weakness", "why"),
+    [
+        ({Attribute.EXTRACTABLE: True}, "is readable"),
+        ({Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}, "is readable"),
+        ({Attribute.MODIFIABLE: True}, "may be given other uses"),
+    ],
+)
+def test_a_weak_authority_is_refused(weak_ac: Token, label: str, weakness: dict[Attribute, bool], why: str) -> None:
+    """One key of the AC's slot that leaves the token, may be read, or may be changed is enough, whichever it is."""
+    name, _, version = label.partition(".")
+    weak_ac.run(operations.demand_strong_authority)
+
+    def make(room: Room) -> list[Any]:
+        """With the one before it, so that versions have no gap."""
+        objects = []
+        for number in range(1, int(version) + 1):
+            template = {**_STRONG, **(weakness if number == int(version) else {})}
+            objects += _made(room, f"{name}.{number}", template)
+        return objects
+
+    objects = weak_ac.run(make)
+    try:
+        with pytest.raises(SlotDamaged, match=rf"^hsm_slot_damaged: {re.escape(label)} {why}"):
+            Token(weak_ac.settings).run(operations.demand_strong_authority)
+    finally:
+        weak_ac.run(lambda room: [one.destroy() for one in objects])
+
+
+def test_a_strong_authority_is_not(ac_token: Token) -> None:
+    """What `linkid hsm init` makes passes."""
+    Token(ac_token.settings).run(operations.demand_strong_authority)
+
+
+@pytest.fixture(scope="module")
+def weak_ac(token: Token, settings: HsmSettings) -> Token:
+    """An empty token, for keys that are not as ours."""
+    add_token("weak-ac", settings.module)
+    return Token(settings.model_copy(update={"token_label": "weak-ac", "pin": _pin("1234")}))
+
+
+def _made(room: Room, label: str, template: dict[Attribute, bool]) -> list[Any]:
+    if label.startswith("pepper"):
+        secret = room.session.generate_key(
+            KeyType.GENERIC_SECRET, 256, store=True, label=label, capabilities=MechanismFlag.SIGN,
+            mechanism=Mechanism.GENERIC_SECRET_KEY_GEN, template=template,
+        )  # fmt: skip
+        return [secret]
+    pair = room.curve().generate_keypair(
+        mechanism=Mechanism.EC_KEY_PAIR_GEN, store=True, label=label, capabilities=MechanismFlag.SIGN,
+        private_template=template,
+    )  # fmt: skip
+    return [*pair]
 
 
 def test_rotation_adds_a_transport_key(token: Token) -> None:
