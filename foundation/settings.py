@@ -115,10 +115,10 @@ def _overrides(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...
         path = tuple(part.lower() for part in name.removeprefix(PREFIX).split("__"))
         if not all(path):
             raise SettingsError([f"{name}: expected a name like {PREFIX}SECTION__KEY"])
-        yield name, path, _value(environ[name])
+        yield name, path, read_value(environ[name])
 
 
-def _value(text: str) -> object:
+def read_value(text: str) -> object:
     """Lists and tables are written as JSON; everything else stays text, which the model converts."""
     if text.startswith(("[", "{")):
         try:

@@ -1,7 +1,7 @@
 """The roof: the one command, the settings assembled, the slices wired into processes. Only it knows everybody.
 
 First files to open: `__main__` (the commands), `serve` (which processes there are), `supervisor` (what keeps them up;
-`processes` is what a parent owes its children).
+`processes` is what a parent owes its children, `environment` what it hands them).
 
 * The gateway: `gateway` (its process), `slices` (each made and mounted), `joins` (what they need of one another).
 * The other processes' settings: `activation` (SAM), `authority` (AC), `operators` (commands); all from `settings`.

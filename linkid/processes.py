@@ -11,7 +11,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,6 +62,15 @@ def keep_memory_private() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+_EVERYBODYS: Final = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "PYTHONPATH",
+                      "SSL_CERT_FILE", "SSL_CERT_DIR")  # fmt: skip
+
+
+def everybodys_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Of *environ*, what any program needs to find its files and speak its language: nothing that is a secret."""
+    return {name: value for name, value in environ.items() if name in _EVERYBODYS or name.startswith("LC_")}
 
 
 def is_running(pid: int, *words: str) -> bool:

@@ -18,13 +18,21 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 
 from foundation.channel import PrivateClient
+from linkid.environment import environment_of
 from linkid.places import Places
 from linkid.settings import Settings
 from linkid.supervisor import Child, Probe
 
 
-def children(settings: Settings, settings_arguments: Sequence[str] = ()) -> list[Child]:
-    """The table. *settings_arguments* are words before the command, such as `--settings FILE`."""
+def children(
+    settings: Settings, settings_arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> list[Child]:
+    """The table. *settings_arguments* are words before the command, such as `--settings FILE`; of *environ* (none:
+    nothing) each process is handed its own settings only."""
+
+    def given(process: str) -> dict[str, str]:
+        return environment_of(process, environ or {}, settings.hsm_variables)
+
     places = settings.places
     sams = tuple(f"sam-{index}" for index in range(settings.sams))
     return [
@@ -34,10 +42,21 @@ def children(settings: Settings, settings_arguments: Sequence[str] = ()) -> list
             settings_arguments,
             "migrate",
             after=("database",) if settings.database.embedded else (),
+            environment=given("migrate"),
             once=True,
         ),
-        _child("hsm-sam", settings_arguments, "hsm", "init", "sam", environment=_token(places, "sam"), once=True),
-        _child("hsm-ac", settings_arguments, "hsm", "init", "ac", environment=_token(places, "ac"), once=True),
+        *(
+            _child(
+                f"hsm-{process}",
+                settings_arguments,
+                "hsm",
+                "init",
+                process,
+                environment={**given(f"hsm-{process}"), **_token(places, process)},
+                once=True,
+            )
+            for process in ("sam", "ac")
+        ),
         *(
             _child(
                 name,
@@ -46,7 +65,7 @@ def children(settings: Settings, settings_arguments: Sequence[str] = ()) -> list
                 str(index),
                 after=("migrate", "hsm-sam", "hsm-ac"),
                 ready=private_answers(f"unix:{places.sam_socket(index)}"),
-                environment=_token(places, "sam"),
+                environment={**given("sam"), **_token(places, "sam")},
                 advice=_restored(f"sam {index}"),
             )
             for index, name in enumerate(sams)
@@ -57,7 +76,7 @@ def children(settings: Settings, settings_arguments: Sequence[str] = ()) -> list
             "ac",
             after=("migrate", "hsm-sam", "hsm-ac"),
             ready=private_answers(f"unix:{places.ac_socket}"),
-            environment=_token(places, "ac"),
+            environment={**given("ac"), **_token(places, "ac")},
             advice=_restored("ac"),
         ),
         _child(
@@ -65,6 +84,7 @@ def children(settings: Settings, settings_arguments: Sequence[str] = ()) -> list
             settings_arguments,
             "gateway",
             after=(*sams, "ac"),
+            environment=given("gateway"),
             ready=http_answers(f"http://127.0.0.1:{settings.health.port}/health/ready"),
         ),
         _child(
@@ -72,6 +92,7 @@ def children(settings: Settings, settings_arguments: Sequence[str] = ()) -> list
             settings_arguments,
             "app-host",
             after=("hsm-sam", "hsm-ac"),
+            environment=given("app-host"),
             ready=port_answers("127.0.0.1", settings.app.port),
         ),
     ]

@@ -172,6 +172,9 @@ class Settings(Section):
     """The SAM's token in a real HSM; not given: SoftHSM under var/tokens/sam."""
     ac_hsm: HsmSettings | None = None
     """The AC's token; likewise."""
+    hsm_variables: tuple[str, ...] = ()
+    """Names of environment variables that the library of a real HSM reads. `linkid serve` hands them to SAM and AC;
+    beside what every program needs, no process gets variables that are not its own."""
 
     @model_validator(mode="after")
     def _production_is_in_earnest(self) -> Settings:
@@ -183,21 +186,20 @@ class Settings(Section):
         return self
 
     def demand(self, command: str) -> None:
-        """Refuse to run *command* in production on development parts. Raises SettingsError.
+        """Refuse to run *command* in production on development parts, or on half a database. Raises SettingsError.
 
         Each process is asked only for what it needs: the app host has no database, the SAM no SMS provider.
         """
-        if self.environment != "production":
+        everything, production = command == "serve", self.environment == "production"
+        if not production and (not everything or self.database.embedded):
             return
-        everything = command == "serve"
+        why = "production needs a database of its own" if production else "a database outside is used by every process"
         role = "owner" if command == "migrate" else command
         wanted = [name for name in get_args(Role) if everything or name == role]
         problems = [
-            f"production needs a database of its own: the address of {name}, under [database]"
-            for name in wanted
-            if getattr(self.database, name) is None
+            f"{why}: the address of {name}, under [database]" for name in wanted if getattr(self.database, name) is None
         ]
-        if everything or command == "gateway":
+        if production and (everything or command == "gateway"):
             problems += self.push.missing()
             if self.gateway.secret is None:
                 problems.append(

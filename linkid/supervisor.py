@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, TextIO
 
-from linkid.processes import OsUser, die_with_parent
+from linkid.processes import OsUser, die_with_parent, everybodys_environment
 
 Probe = Callable[[], Awaitable[bool]]
 """Whether the child does its work now. May raise or hang: both count as no."""
@@ -45,6 +45,7 @@ class Child:
     prepare: Callable[[], None] | None = None
     """Runs (in a thread) before each start; what it raises counts as a failed start."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    """All that it gets of ours, beside what every program needs (``everybodys_environment``)."""
     run_as: Callable[[], OsUser | None] = lambda: None
     stop_with: signal.Signals = signal.SIGTERM
     once: bool = False
@@ -257,7 +258,7 @@ class Supervisor:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **child.environment},
+            env={**everybodys_environment(os.environ), "PYTHONUNBUFFERED": "1", **child.environment},
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops the children in order
             preexec_fn=die_with_parent(child.stop_with),
             limit=_LONGEST_LINE,

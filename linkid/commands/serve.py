@@ -31,7 +31,8 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
             return 1
         settings = load_settings(given.settings, os.environ)
     words = ("--settings", str(given.settings)) if given.settings else ()
-    supervisor = Supervisor(children(settings, words), settings.places.run, Patience.up_to(settings.longest_pause))
+    table = children(settings, words, os.environ)
+    supervisor = Supervisor(table, settings.places.run, Patience.up_to(settings.longest_pause))
     try:
         asyncio.run(supervisor.run(lambda: _welcome(settings, given.lan), first=lambda: demand_free(settings)))
     except AlreadyRunning as other:

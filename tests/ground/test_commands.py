@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import stat
@@ -10,9 +11,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
+from foundation.settings import SettingsError
 from linkid.__main__ import COMMANDS, main, parser
 from linkid.serve import children
 from linkid.settings import Settings
@@ -133,6 +137,91 @@ def test_the_table_of_processes_fits_together(var: Path) -> None:
         assert [name for name in names if name.startswith("sam-")] == [f"sam-{index}" for index in range(sams)]
     outside = Settings.model_validate({"var": var, "database": {"owner": "postgresql://db/linkid"}})
     assert "database" not in [child.name for child in children(outside)]
+
+
+SECRETS = {
+    "DATABASE__OWNER": {"migrate"}, "DATABASE__GATEWAY": {"gateway"}, "DATABASE__SAM": {"sam-0"},
+    "DATABASE__AC": {"ac"}, "DATABASE__SUPERUSER": set(), "GATEWAY__SECRET": {"gateway"},
+    "PUSH__TWILIO__API_SECRET": {"gateway"}, "PUSH__SMTP__PASSWORD": {"gateway"},
+    "SAM_HSM__PIN": {"hsm-sam", "sam-0"}, "AC_HSM__PIN": {"hsm-ac", "ac"},
+}  # fmt: skip
+"""Each secret of the settings, and who gets it."""
+
+
+def secret_settings(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    """The names, as in the environment, of all settings of a secret type."""
+    for name, field in model.model_fields.items():
+        key = f"{path}__{name}".removeprefix("__").upper()
+        kinds = (field.annotation, *get_args(field.annotation))
+        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if "SecretStr" in str(field.annotation):
+            yield key
+        for kind in inner:
+            yield from secret_settings(kind, key)
+
+
+def test_the_table_of_secrets_names_them_all() -> None:
+    """A new secret must say whose it is."""
+    assert set(secret_settings(Settings)) == set(SECRETS)
+
+
+@pytest.mark.parametrize("form", ["in place", "in a file", "in a table", "in small letters"])
+def test_no_process_is_handed_anothers_secret(var: Path, form: str) -> None:
+    """However a secret stands in the environment; nor anything else that is not its own."""
+    environ = {"AWS_SECRET_ACCESS_KEY": "foreign", "SSH_AUTH_SOCK": "/x", "LINKID_VAR": str(var)}
+    for name in SECRETS:
+        table, _, last = name.rpartition("__")
+        match form:
+            case "in place":
+                environ[f"LINKID__{name}"] = f"secret of {name}"
+            case "in a file":
+                environ[f"LINKID__{name}__FILE"] = f"secret of {name}"
+            case "in small letters":
+                environ[f"LINKID__{name.lower()}"] = f"secret of {name}"
+            case _:
+                known = json.loads(environ.get(f"LINKID__{table}", "{}"))
+                environ[f"LINKID__{table}"] = json.dumps({**known, last.lower(): f"secret of {name}"})
+    without = {name: value for name, value in environ.items() if "superuser" not in name.lower()}
+    if form == "in a table":
+        tables = json.loads(environ["LINKID__DATABASE"])
+        without["LINKID__DATABASE"] = json.dumps({name: tables[name] for name in tables if name != "superuser"})
+    handed = {child.name: child.environment for child in children(Settings(var=var), (), without)}
+    for name, owners in SECRETS.items():
+        has = {child for child, given in handed.items() if f"secret of {name}" in given.values()}
+        assert has == owners, name
+    for given in handed.values():
+        assert not set(given) & {"AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK"}
+    # Whoever makes the roles is told their passwords, all of them; the others learn nothing by that.
+    with_it = {child.name: child.environment for child in children(Settings(var=var), (), environ)}
+    assert {value for value in with_it["migrate"].values() if value.startswith("secret")} == {
+        f"secret of {name}" for name in SECRETS if name.startswith("DATABASE")
+    }
+    del handed["migrate"], with_it["migrate"]
+    assert with_it == handed
+
+
+def test_the_variables_of_an_hsm_reach_who_loads_its_module(var: Path) -> None:
+    """Named in the settings, handed to SAM and AC alone."""
+    environ = {"VENDOR_CONF": "/etc/vendor.conf"}
+    table = children(Settings(var=var, hsm_variables=("VENDOR_CONF", "NOT_SET")), (), environ)
+    assert {child.name for child in table if "VENDOR_CONF" in child.environment} == {"hsm-sam", "hsm-ac", "sam-0", "ac"}
+    assert not any("VENDOR_CONF" in child.environment for child in children(Settings(var=var), (), environ))
+
+
+def test_every_process_hears_the_addresses_of_all(var: Path) -> None:
+    """Roots, QR codes and certificates name them; also those that stand beside a secret."""
+    environ = {"LINKID__GATEWAY__URL": "https://id.example", "LINKID__GATEWAY__SECRET": "00" * 32}
+    for child in children(Settings(var=var), (), environ):
+        assert child.name == "database" or child.environment["LINKID__GATEWAY__URL"] == "https://id.example"
+
+
+def test_half_a_database_is_told_before_anything_starts(var: Path) -> None:
+    """A role without an address would take the embedded server for its own."""
+    half = Settings.model_validate({"var": var, "database": {"owner": "postgresql://db/linkid"}})
+    with pytest.raises(SettingsError) as mistakes:
+        half.demand("serve")
+    assert len(mistakes.value.problems) == 3
+    half.demand("migrate")
 
 
 def test_only_sam_and_ac_are_told_where_a_token_is(var: Path) -> None:

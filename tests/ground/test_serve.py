@@ -12,15 +12,19 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from linkid.processes import is_running
+from linkid.settings import Settings
+from softhsm_config.tokens import LABELS
 
 pytestmark = pytest.mark.slow
+EVERYBODYS = {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "PYTHONPATH", "PYTHONUNBUFFERED",
+              "SOFTHSM2_CONF", "SSL_CERT_FILE", "SSL_CERT_DIR"}  # fmt: skip
 CHILDREN = ("database", "sam-0", "ac", "gateway", "app-host")
 
 
@@ -41,12 +45,13 @@ class Machine:
         }
 
     @contextmanager
-    def serving(self) -> Iterator[subprocess.Popen[str]]:
+    def serving(self, more: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
         """`linkid serve` until the end of the block, which Ctrl-C ends."""
         words = (self.var / "words").open("w")
         process = subprocess.Popen(
-            [sys.executable, "-m", "linkid", "serve"], env=self.environment, stdout=words, stderr=words, text=True
-        )
+            [sys.executable, "-m", "linkid", "serve"], env={**self.environment, **(more or {})}, stdout=words,
+            stderr=words, text=True,
+        )  # fmt: skip
         try:
             wait_for(lambda: "Link ID is ready" in self.words() or process.poll() is not None, 120)
             assert process.poll() is None, self.words()
@@ -131,6 +136,38 @@ def test_what_lives_survives_a_restart(machine: Machine) -> None:
     with machine.serving():
         assert machine.ready()
     assert (machine.var / "trust.json").read_bytes() == before
+
+
+def test_no_process_has_anothers_secret_in_its_environment(machine: Machine) -> None:
+    """As the kernel shows it: each has its own settings and what every program needs, and nothing else."""
+    tokens, pins = machine.var / "tokens", machine.var / "secrets"
+    module = str(Settings(var=machine.var).hsm("sam").module)
+    secrets = {
+        "LINKID__GATEWAY__SECRET": "5e" * 32, "LINKID__PUSH__SMTP__HOST": "127.0.0.1",
+        "LINKID__PUSH__SMTP__SENDER": "x@example.com", "LINKID__PUSH__SMTP__PASSWORD": "words-of-the-mail-server",
+        "SOMEBODYS_TOKEN": "nothing-of-ours",
+    }  # fmt: skip
+    for process in ("sam", "ac"):
+        hsm = f"LINKID__{process.upper()}_HSM__"
+        secrets |= {f"{hsm}MODULE": module, f"{hsm}TOKEN_LABEL": LABELS[process],
+                    f"{hsm}PIN": (pins / f"hsm-{process}.pin").read_text()}  # fmt: skip
+    owners = {"sam_hsm__pin": "sam-0", "ac_hsm__pin": "ac", "gateway__secret": "gateway", "smtp__password": "gateway"}
+    with machine.serving(secrets):
+        assert machine.ready()
+        for child in CHILDREN:
+            try:
+                raw = Path(f"/proc/{machine.pid(child)}/environ").read_bytes()
+            except PermissionError:
+                pytest.skip("SAM, AC and gateway let none but root look")
+            seen = dict(line.split("=", 1) for line in raw.decode().split("\0") if line)
+            for name, value in secrets.items():
+                mine = any(name.lower().endswith(end) and child == owner for end, owner in owners.items())
+                if name.endswith(("PIN", "SECRET", "PASSWORD", "TOKEN")):
+                    assert (value in raw.decode()) == mine, (child, name)
+            conf = {"sam-0": "sam", "ac": "ac"}.get(child)
+            assert seen.get("SOFTHSM2_CONF") == (conf and str(tokens / conf / "softhsm2.conf")), child
+            foreign = [name for name in seen if not name.startswith("LINKID") and name not in EVERYBODYS]
+            assert [name for name in foreign if not name.startswith("LC_")] == [], child
 
 
 def test_ctrl_c_stops_every_process(machine: Machine) -> None:
