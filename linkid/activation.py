@@ -20,5 +20,6 @@ def sam_settings(settings: Settings, number: int) -> SamSettings:
         head_file=places.head(name),
         trust=places.trust,
         root_certificate=places.root_certificate,
+        operators=places.operators,
         fault_points=settings.sam_fault_points,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping, Sequence
 
-from issuance.operator import OperatorContext, perform
+from issuance.operator import OperatorContext, order_client, perform
 from linkid.settings import Settings
 
 
@@ -21,6 +22,21 @@ def context(settings: Settings) -> OperatorContext:
         emission_page=f"{settings.url('app')}/emissao/",
         tls=settings.private_tls.files if settings.private_tls else None,
     )
+
+
+class VouchingByOrder:
+    """`oauth.ports.Vouching` by the operator's key and any SAM."""
+
+    def __init__(self, context: OperatorContext) -> None:
+        self._context = context
+
+    async def registered(self, client: str, name: str, keys: Sequence[Mapping[str, str]]) -> None:
+        """Known there from now on, by this name."""
+        await order_client(self._context, client=client, name=name, keys=keys)
+
+    async def disabled(self, client: str, name: str) -> None:
+        """And no longer."""
+        await order_client(self._context, client=client, name=name, state="disabled")
 
 
 def act(settings: Settings, given: argparse.Namespace) -> int:

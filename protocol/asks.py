@@ -1,4 +1,8 @@
-"""What a computer signs when it asks for signatures (docs/protocol.md section 9.5), so that nobody asks in its name."""
+"""What a caller with a key signs when it asks for signatures (docs/protocol.md section 9.5).
+
+So that nobody asks in its name: a computer by its association's key, an integrator by a key that an operator's order
+names.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -7,11 +11,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from foundation.encoding import BadEncoding, JsonObject, b64u, canonical_json, unb64u
+from foundation.ids import is_id
 from protocol.errors import AskInvalid, SignatureInvalid
 from protocol.keys import SIGNATURE_BYTES, P256Key
 
 SEPARATOR: Final = b"linkid-ask-v1\x00"
-"""Domain separator: nothing else that an association key signs (all of it JWS) begins with these bytes."""
+"""Domain separator: nothing else that such a key signs (all of it JWS) begins with these bytes."""
 
 NONCE_BYTES: Final = 16
 FRESH: Final = timedelta(seconds=120)
@@ -46,28 +51,31 @@ class SignedAsk:
     def verify(
         self,
         *,
-        computer: str,
+        caller: str,
         credential: str,
         hash_algorithm: str,
         documents: Sequence[JsonObject],
-        key: P256Key,
+        keys: Sequence[P256Key],
         now: datetime,
     ) -> None:
-        """By this key, lately, for exactly these documents. That it is the first use is the database's to say.
+        """By one of these keys, lately, for exactly these documents. That it is the first use is the database's to say.
 
         ``documents``: the member of the approval document. Raises AskInvalid.
         """
         if abs(now.timestamp() - self.created) > FRESH.total_seconds():
-            raise AskInvalid("not fresh, or the computer's clock is wrong", data={"why": "not_fresh"})
-        signed = message(computer, credential, hash_algorithm, documents, nonce=self.nonce, created=self.created)
-        try:
-            key.verify(self.signature, signed)
-        except SignatureInvalid as cause:
-            raise AskInvalid("not by this computer, or for something else", data={"why": "not_signed"}) from cause
+            raise AskInvalid("not fresh, or the caller's clock is wrong", data={"why": "not_fresh"})
+        signed = message(caller, credential, hash_algorithm, documents, nonce=self.nonce, created=self.created)
+        for key in keys:
+            try:
+                key.verify(self.signature, signed)
+            except SignatureInvalid:
+                continue
+            return
+        raise AskInvalid("not by this caller, or for something else", data={"why": "not_signed"})
 
 
 def message(
-    computer: str,
+    caller: str,
     credential: str,
     hash_algorithm: str,
     documents: Sequence[JsonObject],
@@ -75,11 +83,11 @@ def message(
     nonce: bytes,
     created: int,
 ) -> bytes:
-    """The bytes a computer signs; ``documents`` as the approval document lists them, labels already clean."""
+    """The bytes that ``caller`` (cmp_… or cli_…) signs; ``documents`` as the approval document lists them."""
     content = canonical_json(
         {
             "v": 1,
-            "computer": computer,
+            "integrator" if is_id(caller, "cli") else "computer": caller,
             "credential": credential,
             "hash_algorithm": hash_algorithm,
             "documents": [{name: one[name] for name in ("label", "size", "hash")} for one in documents],

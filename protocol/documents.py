@@ -42,6 +42,8 @@ MAX_BYTES: Final = 131_072
 """100 hashes with labels of 120 characters, every one of four UTF-8 bytes, stay below 70 kB."""
 
 LABEL_CHARACTERS: Final = 120
+NAME_CHARACTERS: Final = 60
+"""Of a computer, a phone or an integrator: one line of a phone's screen."""
 NONCE_BYTES: Final = 16
 
 

@@ -20,14 +20,23 @@ class SignatureInvalid(NotPermitted):
 
 
 class AskInvalid(NotPermitted):
-    """What a computer asks is not signed by its association key, not for this, not fresh, or was asked before.
+    """What a computer or an integrator asks is not signed by its key, not for this, not fresh, or was asked before.
 
-    ``data.why``: ``malformed``, ``not_fresh``, ``not_signed`` or ``used``.
+    ``data.why``: ``malformed``, ``not_fresh``, ``not_signed``, ``used``, or ``no_key`` (an integrator that signs its
+    asks, and is registered as one that does not).
     """
 
     code = "ask_invalid"
-    summary = "The computer's signature of its ask is missing, wrong, too old, or was used before. Ask again."
-    message = "O pedido não traz uma assinatura válida do computador. Confira o relógio dele e peça de novo."
+    summary = "The caller's signature of its ask is missing, wrong, too old, or was used before. Ask again."
+    message = "O pedido não traz uma assinatura válida de quem pede. Confira o relógio de lá e peça de novo."
+
+
+class CallerUnknown(NotPermitted):
+    """An integrator that no operator's order registered at the SAM, or one that was shut out there."""
+
+    code = "caller_unknown"
+    summary = "This application is not registered for signatures, or was shut out. Its operator registers it."
+    message = "Este sistema não está cadastrado no Link ID. Avise quem cuida dele."
 
 
 class DecisionInvalid(NotPermitted):

@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from foundation.encoding import JsonObject, b64u, canonical_json
 from foundation.ids import is_id
-from protocol.errors import OrderInvalid, SignatureInvalid
+from protocol.documents import NAME_CHARACTERS, clean
+from protocol.errors import BadKey, OrderInvalid, SignatureInvalid
 from protocol.keys import P256Key, sign_raw
 from protocol.statements import assemble, open_jws
 
 TYP = "linkid+order"
 MAX_BYTES = 16_384
+MAX_CLIENT_KEYS = 5
 
 RevocationReason: TypeAlias = Literal[
     "unspecified",
@@ -95,7 +97,41 @@ class RevokeOrder(_Closed):
     reason: RevocationReason
 
 
-Order: TypeAlias = IssueOrder | RevokeOrder
+class PublicJwk(_Closed):
+    """A P-256 public key; that it is a point of the curve, ``ClientOrder.public_keys`` says."""
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    y: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+
+
+class ClientOrder(_Closed):
+    """What the SAM shall know about an integrator: the name that phones show, and the keys that sign its asks."""
+
+    v: Literal[1]
+    type: Literal["client"]
+    id: str
+    created: Annotated[int, Field(ge=0, lt=2**40)]
+    client: str
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS)]
+    """As ``client_name`` leaves it."""
+    keys: Annotated[list[PublicJwk], Field(max_length=MAX_CLIENT_KEYS)]
+    """None: what it asks is not signed by itself."""
+    state: Literal["registered", "disabled"]
+
+    def public_keys(self) -> tuple[P256Key, ...]:
+        """Raises BadKey."""
+        return tuple(P256Key.from_jwk(key.model_dump()) for key in self.keys)
+
+
+def client_name(text: str) -> str:
+    """A name as an order may have it: clean as phones show it. Empty when nothing of it can be read."""
+    name = clean(clean(text, limit=NAME_CHARACTERS), limit=NAME_CHARACTERS)  # what is taken out may join what was apart
+    return name if any(char.isalnum() for char in name) else ""
+
+
+Order: TypeAlias = IssueOrder | RevokeOrder | ClientOrder
 
 _ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
 
@@ -117,7 +153,22 @@ def open_order(jws: str, operators: Mapping[str, P256Key]) -> tuple[Order, str]:
         raise OrderInvalid("an order's id begins with ord_")
     if isinstance(order, RevokeOrder) and (order.serial is None) == (order.protocol is None):
         raise OrderInvalid("a revocation names either a serial or a protocol")
+    if isinstance(order, ClientOrder):
+        _check_client(order)
     return order, operator
+
+
+def _check_client(order: ClientOrder) -> None:
+    if not is_id(order.client, "cli"):
+        raise OrderInvalid("an integrator's id begins with cli_")
+    if client_name(order.name) != order.name:
+        raise OrderInvalid("name: not as phones show it")
+    try:
+        keys = order.public_keys()
+    except BadKey as cause:
+        raise OrderInvalid(f"keys: {cause.detail}") from cause
+    if len(set(keys)) != len(keys):
+        raise OrderInvalid("keys: each once")
 
 
 def _header(kid: str) -> JsonObject:

@@ -13,7 +13,7 @@ from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.csc.errors import InvalidAuthenticationData, NotImplementedHere
 from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
 from hsm_service.signing import errors as signing
-from protocol.errors import AskInvalid, CredentialLocked
+from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
@@ -44,6 +44,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         CredentialLocked: (400, "invalid_authentication_data"),
         InvalidAuthenticationData: (400, "invalid_authentication_data"),
         AskInvalid: (400, "invalid_request"),
+        CallerUnknown: (400, "unauthorized_client"),
         signing.RequestRefused: (400, "access_denied"),
         signing.RequestWithdrawn: (400, "access_denied"),
         signing.RequestLapsed: (400, "expired_token"),

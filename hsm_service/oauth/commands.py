@@ -25,8 +25,24 @@ examples:
       the system asks by itself (client credentials), for the credentials allowed with `linkid integrator allow`
   linkid integrator new --name "App" --redirect com.example.app:/callback --auth none
       an application that can keep no secret
+  linkid integrator new --name "Banco" --by-itself --auth key --key public.jwk --signs-asks
+      it signs each request with its own key, so that not even our gateway can ask in its name
 
+The name is what phones show, so it is signed with the key of `linkid operator init` and handed to the SAM, which must
+be running (linkid serve); then the gateway gets its row. If either fails, the message says so: run the command again.
 Whatever an integrator asks for, each signature is approved by its holder on the phone.
+"""
+_VOUCH = """\
+example:
+  linkid integrator vouch cli_… --name "Contratos SA"
+
+For an application that the gateway knows and the SAM does not (`caller_unknown`): registered before the SAM was told,
+or lost to it in a restored backup. Without --name you are told by which name the gateway has it: compare, then say it.
+"""
+_DISABLE = """\
+Its tokens end at once; the SAM, told by an order signed with the operator's key, asks nobody in its name any more and
+opens nothing for it. If the SAM does not answer, or there is no operator key, the first half is done and the exit code
+is 3: run the same command again.
 """
 
 
@@ -68,8 +84,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--auth", choices=["secret", "key", "none"], default="secret", help="how it proves itself (%(default)s)"
     )
     new.add_argument("--key", action="append", default=[], type=Path, metavar="FILE", help="P-256 public key as JWK")
+    new.add_argument("--signs-asks", action="store_true", help="the keys of --key sign each request for signatures")
     new.add_argument("--json", action="store_true", help="for programs")
     new.set_defaults(act=_new)
+    vouch = actions.add_parser(
+        "vouch",
+        help="make an application known to the SAM that the gateway has already",
+        description="Make an application known to the SAM that the gateway has already.",
+        epilog=_VOUCH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    vouch.add_argument("client", metavar="CLIENT", help="cli_…")
+    vouch.add_argument("--name", help="its name, as phones shall show it")
+    vouch.add_argument("--key", action="append", default=[], type=Path, metavar="FILE", help="as for `new`")
+    vouch.add_argument("--signs-asks", action="store_true", help="the keys of --key sign each request for signatures")
+    vouch.set_defaults(act=_vouch)
     listing = actions.add_parser("list", help="every application")
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(act=_list)
@@ -84,7 +113,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         one.add_argument("client", metavar="CLIENT", help="cli_…")
         one.add_argument("credential", metavar="CREDENTIAL", help="cred_…, as `linkid certificate list` shows it")
         one.set_defaults(act=act)
-    disable = actions.add_parser("disable", help="shut an application out, and end its tokens")
+    disable = actions.add_parser(
+        "disable",
+        help="shut an application out, and end its tokens",
+        description="Shut an application out.",
+        epilog=_DISABLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     disable.add_argument("client", metavar="CLIENT", help="cli_…")
     disable.set_defaults(act=_disable)
 
@@ -109,11 +144,20 @@ async def _new(given: argparse.Namespace, operator: Operator) -> int:
         grants=grants,
         redirects=given.redirect,
         keys=[_key(file) for file in given.key],
+        signs_asks=given.signs_asks,
     )
     if given.json:
         operator.say(json.dumps(_facts(registered), ensure_ascii=False))
     else:
         operator.say(card(registered, operator.base_url))
+    return 0
+
+
+async def _vouch(given: argparse.Namespace, operator: Operator) -> int:
+    if given.signs_asks != bool(given.key):
+        raise BadClientData("--signs-asks and --key FILE go together")
+    await operator.clients.vouch(given.client, given.name, [_key(file) for file in given.key])
+    operator.say("the SAM knows it; phones show this name")
     return 0
 
 
@@ -150,8 +194,14 @@ async def _disallow(given: argparse.Namespace, operator: Operator) -> int:
 
 
 async def _disable(given: argparse.Namespace, operator: Operator) -> int:
-    await operator.clients.disable(given.client)
-    operator.say("shut out; its tokens ended")
+    done = await operator.clients.disable(given.client)
+    if done.unheard is not None:
+        operator.complain(
+            f"linkid integrator: shut out at the gateway, but the SAM has not heard of it: {done.unheard}; "
+            "then run the same command again"
+        )
+        return 3
+    operator.say("was shut out at the gateway before; the SAM knows" if done.before else "shut out; its tokens ended")
     return 0
 
 
@@ -164,6 +214,7 @@ def card(registered: Registered, base_url: str) -> str:
         f"  client_id        {client.id}",
         *([f"  client_secret    {registered.secret}      (shown once; keep it now)"] if registered.secret else []),
         *(f"  redirect_uri     {redirect}" for redirect in client.redirects),
+        *(["  its asks         signed by its keys: clientData.ask, or refused"] if registered.signs_asks else []),
         f"  settings         {base_url}/.well-known/oauth-authorization-server",
         f"  signing API      {base_url}/csc/v2/info",
     ]
@@ -198,6 +249,7 @@ def _facts(registered: Registered) -> dict[str, Any]:
         "auth": client.method.value,
         "grants": sorted(grant.value for grant in client.grants),
         "redirect_uris": list(client.redirects),
+        "signs_asks": registered.signs_asks,
     }
 
 

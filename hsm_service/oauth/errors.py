@@ -1,6 +1,15 @@
 """Why there is no token, or why a token is not good. ``problems.py`` says it in RFC 6749's words."""
 
-from foundation.errors import BadInput, Gone, LinkIdError, NotAuthenticated, NotFound, NotPermitted, TooMany
+from foundation.errors import (
+    BadInput,
+    Gone,
+    LinkIdError,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+    TooMany,
+    Unavailable,
+)
 
 
 class BadOAuthRequest(BadInput):
@@ -117,6 +126,12 @@ class BadClientData(BadInput):
 
     code = "bad_client_data"
     summary = "The integrator's data is not valid."
+
+
+class RowNotWritten(Unavailable):
+    """The SAM took an operator's word about an integrator, and the gateway's database did not take the row."""
+
+    code = "integrator_row_not_written"
 
 
 class RedirectableError(Exception):

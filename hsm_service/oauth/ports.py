@@ -1,6 +1,6 @@
-"""What OAuth needs from others: the computers, and the ceremony behind the authorize page's QR."""
+"""What OAuth needs from others: the computers, the ceremony behind the authorize page's QR, and an operator's word."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,4 +69,19 @@ class Links(Protocol):
 
     async def give_up(self, link: str, *, page_key: str) -> None:
         """The page was left: the phone need not go on."""
+        ...
+
+
+class Vouching(Protocol):
+    """An operator's signed word to the SAM, which believes nobody else about integrators (docs/protocol.md section 8).
+
+    Raises LinkIdError; its ``detail`` tells the operator what to do.
+    """
+
+    async def registered(self, client: str, name: str, keys: Sequence[Mapping[str, str]]) -> None:
+        """Phones show this name; ``keys`` (JWK) sign what it asks, if there are any. Again: no change."""
+        ...
+
+    async def disabled(self, client: str, name: str) -> None:
+        """Nobody is asked in its name any more, and nothing that was approved opens for it."""
         ...

@@ -18,6 +18,7 @@ from hsm_service.oauth.errors import (
     ScopeUnknown,
     UnknownClient,
 )
+from protocol.errors import CallerUnknown
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
@@ -41,6 +42,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         UnknownClient: (401, "invalid_client"),
         GrantRefused: (400, "invalid_grant"),
         ClientNotPermitted: (400, "unauthorized_client"),
+        CallerUnknown: (400, "unauthorized_client"),
         GrantUnknown: (400, "unsupported_grant_type"),
         ResponseTypeUnknown: (400, "unsupported_response_type"),
         ScopeUnknown: (400, "invalid_scope"),

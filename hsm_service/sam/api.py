@@ -11,6 +11,7 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.service import SignCall
 from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.bindings.service import Bindings
+from hsm_service.sam.clients.service import Clients
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.decisions.service import Decisions
 from hsm_service.sam.decisions.state import Outcomes
@@ -25,6 +26,8 @@ from protocol.decisions import Decision
 
 VERSION: Final = 1
 _KINDS: Final = {"computer": "cmp", "integrator": "cli"}
+_MAX_ORDER: Final = 8192
+"""Characters of an order about an integrator: a name and five keys take a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Rooms:
     signatures: Signatures
     bindings: Bindings
     associations: Associations
+    clients: Clients
 
 
 class Api:
@@ -54,6 +58,7 @@ class Api:
             "emission/keys": self.emission_keys,
             "credentials/activate": self.credentials_activate,
             "credentials/revoke": self.credentials_revoke,
+            "clients/register": self.clients_register,
             "documents/pair": self.documents_pair,
             "documents/test": self.documents_test,
             "documents/associate": self.documents_associate,
@@ -113,6 +118,10 @@ class Api:
         await self._rooms.credentials.revoke(body.text("revocation", max_characters=4096))
         return {}
 
+    async def clients_register(self, body: Fields) -> JsonObject:
+        """{order}."""
+        return await self._rooms.clients.register(body.text("order", max_characters=_MAX_ORDER))
+
     async def documents_pair(self, body: Fields) -> JsonObject:
         """{device, device_key, nickname, credential}."""
         stated = await self._rooms.documents.pair(
@@ -136,11 +145,10 @@ class Api:
         return stated.answer()
 
     async def documents_identify(self, body: Fields) -> JsonObject:
-        """{device, integrator: {id, name}, scope, address}."""
-        said = body.object("integrator")
+        """{device, integrator: {id}, scope, address}."""
         stated = await self._rooms.documents.identify(
             body.id("device", "dev"),
-            (said.id("id", "cli"), said.text("name")),
+            body.object("integrator").id("id", "cli"),
             body.text("scope"),
             body.text("address"),
         )
@@ -159,7 +167,6 @@ class Api:
             credential=body.id("credential", "cred"),
             caller_kind=kind,
             caller_id=id_,
-            caller_name=body.object("caller").text_or_none("name") or "",
             digests=digests,
             hash_algorithm=body.text("hash_algorithm"),
             sign_algorithm=body.text("sign_algorithm"),

@@ -65,6 +65,20 @@ class TooManyPending(TooMany):
     message = "Outro pedido está esperando a resposta do titular."
 
 
+class OrderOutdated(Conflict):
+    """An order that is not newer than the one this integrator's row came from. ``data.newest``: that one's time."""
+
+    code = "order_outdated"
+    summary = "A newer order about this was taken already; nothing was changed."
+
+
+class OrderNotFresh(NotPermitted):
+    """An order that was signed long ago, or in the future."""
+
+    code = "order_not_fresh"
+    summary = "The order was not signed just now. Check the operator's clock, and order again."
+
+
 class EmissionConflict(Conflict):
     """Another key, algorithm or state than this emission began with."""
 

@@ -22,7 +22,7 @@ TRIES_KEPT: Final = timedelta(hours=1)
 """No document lives for longer than minutes, so no proof can be repeated after this."""
 
 ASKS_KEPT: Final = timedelta(hours=1)
-"""A computer's signature of its ask is refused by its own time after ``protocol.asks.FRESH``; the rest is margin."""
+"""A caller's signature of its ask is refused by its own time after ``protocol.asks.FRESH``; the rest is margin."""
 
 _log = get_logger(__name__)
 

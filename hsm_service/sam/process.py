@@ -6,10 +6,9 @@ then does anything listen.
 """
 
 import asyncio
-import json
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from foundation.clock import Clock, SystemClock
 from foundation.database import Database, open_pool
 from foundation.logs import get_logger
 from foundation.tls import TlsFiles
+from foundation.watched_file import WatchedFile
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.service import Activations
 from hsm_service.sam.activations.store import ActivationStore
@@ -32,6 +32,8 @@ from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.clients.service import Clients, Operators
+from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
@@ -51,6 +53,7 @@ from hsm_service.sam.settings import SamSettings
 from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.signatures.signer import Signer
 from hsm_service.sam.watch import Watch
+from protocol import pins
 from protocol.keys import P256Key
 
 Random = Callable[[int], bytes]
@@ -63,16 +66,21 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Pins:
-    """What this SAM holds true about the AC, from files beside it."""
+    """Whom this SAM believes, from files beside it: the AC, and operators."""
 
     root_certificate: x509.Certificate
-    ac_roots: dict[str, P256Key]
+    ac_roots: Mapping[str, P256Key]
+    operators: Operators
+    """Asked at every order: they come and go while we run."""
 
     @classmethod
-    def read(cls, trust: Path, root_certificate: Path) -> "Pins":
-        """From trust.json and a PEM file. Raises OSError, ValueError, BadKey."""
-        keys = [P256Key.from_jwk(one) for one in json.loads(trust.read_text(encoding="utf-8"))["ac"]]
-        return cls(x509.load_pem_x509_certificate(root_certificate.read_bytes()), {key.jkt: key for key in keys})
+    def read(cls, trust: Path, root_certificate: Path, operators: Path) -> "Pins":
+        """From trust.json, a PEM file and operators.json. Raises OSError, ValueError, BadEncoding, BadKey."""
+        return cls(
+            x509.load_pem_x509_certificate(root_certificate.read_bytes()),
+            pins.roots(trust.read_bytes(), "ac"),
+            WatchedFile(operators, pins.operators),
+        )
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,7 @@ async def build_sam(
     hsm: Hsm,
     database: Database,
     audit: AuditChain,
-    pins: Pins,
+    pinned: Pins,
     *,
     clock: Clock,
     faults: FaultPoints | None = None,
@@ -119,13 +127,14 @@ async def build_sam(
     memory, faults = Memory(), faults or FaultPoints()
     watch = Watch(audit, hsm, clock, lambda now: recall(database, memory, seals, audit, now))
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
-    associations, documents_store = AssociationStore(seals), DocumentStore(seals, alarm)
+    associations, clients = AssociationStore(seals), ClientStore(seals)
+    documents_store = DocumentStore(seals, alarm)
     activation_store = ActivationStore(seals, documents_store, alarm)
     attempts = Attempts(database, audit, seals, alarm, clock)
     custody = Custody(hsm, random)
     documents = Documents(
         database=database, audit=audit, clock=clock, store=documents_store, credentials=credentials,
-        bindings=bindings, associations=associations, attempts=attempts, roots=roots, proofs=proofs,
+        bindings=bindings, associations=associations, clients=clients, attempts=attempts, roots=roots, proofs=proofs,
         random=random,
     )  # fmt: skip
     rooms = Rooms(
@@ -134,7 +143,7 @@ async def build_sam(
             credentials=credentials, custody=custody, proofs=proofs, roots=roots, kek=versions.kek,
             pepper=versions.pepper, random=random,
         ),
-        credentials=Credentials(database, audit, clock, credentials, pins.root_certificate, pins.ac_roots),
+        credentials=Credentials(database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots),
         documents=documents,
         decisions=Decisions(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
@@ -144,11 +153,12 @@ async def build_sam(
         outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
         signatures=Signatures(
             database=database, audit=audit, clock=clock,
-            activations=Activations(clock, hsm, activation_store, credentials, associations), store=activation_store,
-            signer=Signer(hsm), memory=memory, alarm=alarm, faults=faults,
+            activations=Activations(clock, hsm, activation_store, credentials, associations, clients),
+            store=activation_store, signer=Signer(hsm), memory=memory, alarm=alarm, faults=faults,
         ),
         bindings=Bindings(database, audit, bindings),
         associations=Associations(database, audit, associations, bindings),
+        clients=Clients(database, audit, clock, clients, pinned.operators),
     )  # fmt: skip
     return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms)
 
@@ -162,7 +172,7 @@ async def _versions(hsm: Hsm) -> Versions:
 async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> AsyncIterator[Sam]:
     """HSM, database and audit opened from settings, closed at the end."""
     clock = clock or SystemClock()
-    pins = Pins.read(settings.trust, settings.root_certificate)
+    pinned = Pins.read(settings.trust, settings.root_certificate, settings.operators)
     hsm = Hsm(settings.hsm)
     try:
         await hsm.open()
@@ -174,7 +184,7 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
         database = Database(pool)
         try:
             audit = AuditChain(database, settings.name, clock, settings.head_file)
-            yield await build_sam(hsm, database, audit, pins, clock=clock, faults=FaultPoints(settings.fault_points))
+            yield await build_sam(hsm, database, audit, pinned, clock=clock, faults=FaultPoints(settings.fault_points))
         finally:
             await database.close()
     finally:

@@ -6,8 +6,9 @@ enough for them: 15 of them cover a document's life and its activation's.
 Each chain is walked from its end backwards, each line held to the hash that the next one names. From the head kept
 outside the database on, every line is therefore the one that we wrote, and its own words say when: only such a line
 ends the walk. What stands after that head (a crash came between COMMIT and the file, or somebody added it) is learnt as
-well, and what the database says of times in other columns is not asked. Left: bindings, associations and credentials
-that ended longer ago; lines hidden in other SAMs' chains, whose heads are kept elsewhere (docs/threats.md).
+well, and what the database says of times in other columns is not asked. Left: bindings, associations,
+integrators and credentials that ended longer ago; lines hidden in other SAMs' chains, whose heads are kept elsewhere
+(docs/threats.md).
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from hsm_service.sam.associations.domain import State as AssociationState
 from hsm_service.sam.associations.store import TABLE as ASSOCIATIONS
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import TABLE as BINDINGS
+from hsm_service.sam.clients.store import TABLE as CLIENTS
 from hsm_service.sam.credentials.domain import State as CredentialState
 from hsm_service.sam.credentials.store import TABLE as CREDENTIALS
 from hsm_service.sam.documents.store import TABLE as DOCUMENTS
@@ -81,6 +83,13 @@ def _at(said: dict[str, JsonValue]) -> datetime:
         return datetime.max.replace(tzinfo=UTC)  # not a line of ours: it ends nothing
 
 
+def _seconds(instant: str) -> int:
+    try:
+        return int(datetime.fromisoformat(instant).timestamp())
+    except ValueError:
+        return 0  # not a line of ours: it teaches nothing
+
+
 def _prev(said: dict[str, JsonValue]) -> bytes:
     value = said.get("prev")
     return bytes.fromhex(value) if isinstance(value, str) else b""
@@ -99,6 +108,8 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
         case "association.ended":
             seals.remember(ASSOCIATIONS, text("association"), len(AssociationState) - 1)
+        case "client.registered" | "client.disabled":
+            seals.remember(CLIENTS, text("client"), _seconds(text("ordered")))
         case "credential.revoked":
             seals.remember(CREDENTIALS, text("credential"), len(CredentialState) - 1)
         case _:

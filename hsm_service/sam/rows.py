@@ -168,6 +168,11 @@ class RowSeals:
         if len(self._ranks) > _REMEMBERED:
             self._ranks.popitem(last=False)
 
+    def highest(self, table: str, row: str) -> int | None:
+        """The highest rank that this process remembers of a row, whether or not the row is there still."""
+        known = self._ranks.get((table, row))
+        return None if known is None else known.rank
+
     async def _holds(self, table: str, row: Row) -> bool:
         if len(row.mac) != MAC_BYTES or not 1 <= row.mac[0] <= self._version:
             return False

@@ -50,6 +50,10 @@ class SamSettings(Section):
     root_certificate: Path
     """PEM of the AC's root certificate, pinned: chains end here."""
 
+    operators: Path
+    """operators.json: whose orders about integrators count. Whoever can write it chooses the names that phones show for
+    integrators, and the keys that ask for them; no signature is made without the holder."""
+
     fault_points: Path | None = None
     """Tests only: a folder with files that say where the process is to die or to stand still (``fault_points``)."""
 

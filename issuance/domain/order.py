@@ -13,7 +13,7 @@ from foundation.errors import BadInput
 from issuance.domain import documents_br
 from issuance.domain.certificate_text import field_text, folded
 from issuance.domain.profile import profile_named
-from protocol.orders import IssueOrder, Order, RevocationReason, RevokeOrder
+from protocol.orders import IssueOrder, Order, RevocationReason
 from protocol.passwords import Argon2
 
 ORDER_LIFE: Final = timedelta(days=30)
@@ -46,7 +46,7 @@ class BadOrder(BadInput):
 def check_order(order: Order, now: datetime) -> None:
     """Raises BadOrder, or the finer BadInput of a part: BadCpf, BadCnpj, UnknownProfile, BadCertificateText."""
     _check_age(order.created, now)
-    if isinstance(order, RevokeOrder):
+    if not isinstance(order, IssueOrder):
         return
     profile = profile_named(order.profile)
     if order.valid_days > profile.max_days:

@@ -1,11 +1,12 @@
 """What an operator's commands do: keys, orders, and what becomes of them.
 
-``requests`` places orders, ``certificates`` lists and revokes, ``context`` finds key and pins. The roof mounts
-``commands.add_commands`` under ``linkid`` (or the three ``*_arguments`` functions one by one), makes an
-``OperatorContext`` from its settings, and awaits ``commands.perform(given, context)``. An operator talks to the AC and
-the SAM over their private channel; the gateway has no part in it.
+``requests`` places orders, ``certificates`` lists and revokes, ``clients`` makes integrators known to the SAM,
+``context`` finds key and pins. The roof mounts ``commands.add_commands`` under ``linkid`` (or the three ``*_arguments``
+functions one by one), makes an ``OperatorContext`` from its settings, and awaits ``commands.perform(given, context)``.
+An operator talks to the AC and the SAM over their private channel; the gateway has no part in it.
 """
 
+from issuance.operator.clients import order_client
 from issuance.operator.commands import (
     add_commands,
     certificate_arguments,
@@ -13,13 +14,15 @@ from issuance.operator.commands import (
     perform,
     request_arguments,
 )
-from issuance.operator.context import OperatorContext
+from issuance.operator.context import OperatorContext, OperatorMistake
 
 __all__ = [
     "OperatorContext",
+    "OperatorMistake",
     "add_commands",
     "certificate_arguments",
     "operator_arguments",
+    "order_client",
     "perform",
     "request_arguments",
 ]

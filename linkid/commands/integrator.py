@@ -12,6 +12,7 @@ from foundation.database import Database, open_pool
 from foundation.errors import LinkIdError
 from hsm_service.oauth.commands import Operator, arguments, perform
 from hsm_service.oauth.service.clients import ClientService
+from linkid.operators import VouchingByOrder, context
 from linkid.settings import Settings
 
 __all__ = ["arguments", "run"]
@@ -31,6 +32,7 @@ async def _run(settings: Settings, given: argparse.Namespace) -> int:
     database = Database(await open_pool(settings.dsn("gateway"), application_name="linkid-integrator"))
     try:
         audit = AuditChain(database, "gateway-operator", clock)
-        return await perform(given, Operator(ClientService(database, clock, audit), settings.url("gateway")))
+        clients = ClientService(database, clock, audit, VouchingByOrder(context(settings)))
+        return await perform(given, Operator(clients, settings.url("gateway")))
     finally:
         await database.close()

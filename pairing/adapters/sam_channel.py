@@ -61,7 +61,7 @@ class SamOverChannel:
         )
 
     async def fix_identify(self, device: str, integrator: AskingIntegrator, scope: str, address: str) -> FixedDocument:
-        asking: JsonObject = {"id": integrator.id, "name": integrator.name}
+        asking: JsonObject = {"id": integrator.id}  # its name is the SAM's to say
         return await self._fixed(
             "documents/identify", {"device": device, "integrator": asking, "scope": scope, "address": address}
         )

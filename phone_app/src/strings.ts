@@ -324,6 +324,7 @@ const pt = {
       frame_expired: "O código mudou. Leia o que está na tela agora.",
       link_taken: "Outro celular leu este QR Code antes. Por segurança ele foi cancelado: comece de novo no computador.",
       not_for_you: "Este pedido não é para este celular.",
+      caller_unknown: "Este sistema não está cadastrado no Link ID. Avise quem cuida dele; não há nada a fazer no celular.",
       not_found: "Isto não existe mais.",
       too_many: "Muitas tentativas em pouco tempo. Espere um pouco e tente de novo.",
       unavailable: "O serviço está indisponível por um momento. Tente de novo daqui a pouco.",

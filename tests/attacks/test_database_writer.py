@@ -344,7 +344,7 @@ async def test_an_approved_that_nobody_gave(scene: Scene) -> None:
     """An authorize page goes on when `identify` is approved: a rewritten state and a forged evidence are not enough."""
     world, phone, thief = scene.world, scene.phone, Signer()
     made = await world.call("documents/identify", device=phone.id, scope="s", address="a",
-                            integrator={"id": world.integrator["id"], "name": "n"})  # fmt: skip
+                            integrator={"id": (await world.register())["id"]})  # fmt: skip
     await world.sql("UPDATE sam.documents SET state = 'approved' WHERE id = $1", made["document"])
     assert await world.refused("documents/state", document=made["document"]) == "document_unknown"
     document = world.open(made["statement"]).document

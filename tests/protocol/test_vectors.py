@@ -60,16 +60,16 @@ def test_asks_verify(case: dict[str, Any]) -> None:
     found = vectors("ask")
     mine = P256Key.from_jwk(found["key"]["public"])
     good: dict[str, Any] = {
-        **{name: found[name] for name in ("computer", "credential", "hash_algorithm")},
-        "documents": case["documents"], "key": mine, "now": datetime.fromtimestamp(case["ask"]["created"] + 120, UTC),
+        **{name: found[name] for name in ("credential", "hash_algorithm")}, "caller": found["computer"],
+        "documents": case["documents"], "keys": [key("device"), mine], "now": datetime.fromtimestamp(case["ask"]["created"] + 120, UTC),
     }  # fmt: skip
     ask = asks.SignedAsk.parse(case["ask"])
     assert ask.members() == case["ask"]
     ask.verify(**good)
     first = case["documents"][0]
     lies: list[dict[str, Any]] = [
-        {"computer": "cmp_" + "0" * 26}, {"credential": "cred_" + "0" * 26}, {"hash_algorithm": "SHA-384"},
-        {"key": key("device")}, {"documents": []}, {"documents": [*case["documents"], first]},
+        {"caller": "cmp_" + "0" * 26}, {"caller": found["computer"].replace("cmp_", "cli_")}, {"credential": "cred_" + "0" * 26}, {"hash_algorithm": "SHA-384"},
+        {"keys": [key("device")]}, {"keys": []}, {"documents": []}, {"documents": [*case["documents"], first]},
         {"documents": [{**first, "label": "x"}, *case["documents"][1:]]},
         {"documents": [{**first, "size": 1}, *case["documents"][1:]]},
         {"documents": [{**first, "size": None}, *case["documents"][1:]]},

@@ -88,8 +88,8 @@ async def test_anything_else_is_not(desk: Desk) -> None:
         {"ask": {**ask, "nonce": b64u(bytes(17))}},
         {"ask": {**ask, "signature": b64u(bytes(64))}},
         {"ask": world.signed_ask(body, Signer())},
-        {"ask": world.signed_ask(body, world.computers[desk.other["id"]])},
-        {"ask": world.signed_ask(body, computer=desk.other["id"])},
+        {"ask": world.signed_ask(body, world.signers[desk.other["id"]])},
+        {"ask": world.signed_ask(body, caller=desk.other["id"])},
         {"ask": world.signed_ask(body, hash_algorithm="SHA-384")},
     ]
     for change in changes:
@@ -111,7 +111,7 @@ async def test_another_credential(desk: Desk) -> None:
 async def _again(desk: Desk, credential: str, phone: Signer) -> dict[str, str]:
     """The first computer, associated with one more credential."""
     id_ = desk.caller["id"]
-    computer = {"id": id_, "name": "Notebook", "os": "Linux", "key": desk.world.computers[id_].public.jwk,
+    computer = {"id": id_, "name": "Notebook", "os": "Linux", "key": desk.world.signers[id_].public.jwk,
                 "address": "192.0.2.1"}  # fmt: skip
     world = desk.world
     made = await world.call("documents/associate", device=phone.id, credentials=[credential], computer=computer)

@@ -189,7 +189,7 @@ async def test_no_proof_or_one_too_many(scene: Scene) -> None:
     assert await scene.refused(scene.phone.decision(scene.request.statement, password=None)) == "proof_invalid"
     made = await scene.world.call(
         "documents/identify", device=scene.phone.id, scope="s", address="a",
-        integrator={"id": scene.world.integrator["id"], "name": "n"},
+        integrator={"id": scene.world.integrator["id"]},
     )  # fmt: skip
     document = scene.world.open(made["statement"]).document
     proof = scene.phone.decision(scene.request.statement)["proof"]

@@ -71,6 +71,8 @@ async def children(
 ) -> AsyncIterator[list[Child]]:
     """Two SAMs, not started, on one database and one token."""
     (tmp_path / "trust.json").write_text(json.dumps({"v": 1, "sam": [], "ac": [authority.public.jwk]}))
+    operators = {"v": 1, "operators": [{"name": "Ana", "key": authority.operator.public.jwk}]}
+    (tmp_path / "operators.json").write_text(json.dumps(operators))
     (tmp_path / "root.pem").write_bytes(authority.root.public_bytes(Encoding.PEM))
     made = []
     for name in ("sam-0", "sam-1"):
@@ -78,6 +80,7 @@ async def children(
             "name": name, "environment": "development", "listen": f"unix:{tmp_path}/{name}.sock",
             "database": database.dsn("linkid_sam"), "head_file": str(tmp_path / f"{name}.head"),
             "trust": str(tmp_path / "trust.json"), "root_certificate": str(tmp_path / "root.pem"),
+            "operators": str(tmp_path / "operators.json"),
             "hsm": {"module": str(hsm_settings.module), "token_label": hsm_settings.token_label,
                     "pin": hsm_settings.pin.get_secret_value()},
         }  # fmt: skip
@@ -192,7 +195,7 @@ def test_fault_points_are_for_development(tmp_path: Path) -> None:
     """In production the settings refuse them."""
     settings = {
         "environment": "production", "listen": "unix:/x", "database": "x", "head_file": "/x", "trust": "/x",
-        "root_certificate": "/x", "hsm": {"module": "/x", "token_label": "x", "pin": "x"},
+        "root_certificate": "/x", "operators": "/x", "hsm": {"module": "/x", "token_label": "x", "pin": "x"},
     }  # fmt: skip
     SamSettings.model_validate(settings)
     with pytest.raises(ValidationError, match="fault_points exist for tests"):

@@ -126,8 +126,11 @@ async def test_the_rest_of_the_calls(world: World) -> None:
     assert [(one["credential"], one["state"]) for one in bindings] == [(credential, "active")]
     associations = (await world.call("associations/list", computer=computer["id"]))["associations"]
     assert [one["credential"] for one in associations] == [credential]
+    asking = await world.register(name="Cartório Exemplo")
     identify = await world.call("documents/identify", device=phone.id, scope="signature", address="192.0.2.1",
-                                integrator={"id": world.integrator["id"], "name": "Cartório"})  # fmt: skip
+                                integrator={"id": asking["id"]})  # fmt: skip
+    shown = world.open(identify["statement"]).document.object("integrator")
+    assert shown == {"id": asking["id"], "name": "Cartório Exemplo"}
     await world.decide(phone, identify)
     assert (await world.call("documents/state", document=identify["document"]))["state"] == "approved"
     request = await world.ask(credential, caller=computer)

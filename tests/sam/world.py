@@ -24,10 +24,10 @@ from foundation.clock import FixedClock
 from foundation.database import Database, open_pool
 from foundation.encoding import b64u, canonical_json, unb64u
 from foundation.errors import LinkIdError
-from foundation.ids import new_id
+from foundation.ids import is_id, new_id
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.process import Pins, Sam, build_sam
-from protocol import activation, asks, decisions, passwords, proofs, statements
+from protocol import activation, asks, decisions, orders, passwords, proofs, statements
 from protocol.algorithms import SIGN_ALGORITHMS
 from protocol.documents import Document
 from protocol.keys import P256Key, sign_raw
@@ -64,6 +64,16 @@ class Authority:
         self.root = self.certificate(self.key, "Root", self.key.public_key(), ca=1)
         self.issuing = self.certificate(self.key, "Issuing", self.issuing_key.public_key(), ca=0, issuer="Root")
         self.public = P256Key.from_public(self.statement_key.public_key())
+        self.operator = Signer()
+        self.operators = {self.operator.public.jkt: self.operator.public}
+
+    def order(self, client: str, now: datetime, operator: "Signer | None" = None, **changes: Any) -> str:
+        """An operator's order about an integrator."""
+        payload = {
+            "v": 1, "type": "client", "id": new_id("ord"), "created": int(now.timestamp()), "client": client,
+            "name": "Cartório Exemplo", "keys": [], "state": "registered", **changes,
+        }  # fmt: skip
+        return orders.sign_order(payload, (operator or self.operator).key)
 
     def certificate(
         self, key: Any, name: str, public: Any, *, ca: int | None = None, issuer: str | None = None,
@@ -102,7 +112,7 @@ class Authority:
         return statements.assemble(signed, sign_raw(key or self.statement_key, signed))
 
     def pins(self) -> Pins:
-        return Pins(self.root, {self.public.jkt: self.public})
+        return Pins(self.root, {self.public.jkt: self.public}, lambda: self.operators)
 
 
 @dataclass
@@ -168,9 +178,12 @@ class World:
     def __init__(self, sam: Sam, authority: Authority, clock: FixedClock, database: TestDatabase, head: Path) -> None:
         self.sam, self.authority, self.clock, self.database, self.head = sam, authority, clock, database, head
         self.roots: dict[str, P256Key] = {}
-        self.computers: dict[str, Signer] = {}
+        self.signers: dict[str, Signer] = {}
+        """Keys of those that sign what they ask: associated computers, integrators registered with one."""
         self._attacker: asyncpg.Connection[Any] | None = None
-        self.integrator = {"kind": "integrator", "id": new_id("cli"), "name": "Cartório Exemplo"}
+        self.integrator = {"kind": "integrator", "id": new_id("cli")}
+        """Registered when it first asks."""
+        self._registered: set[str] = set()
 
     async def call(self, name: str, **body: Any) -> dict[str, Any]:
         """As over the channel: JSON both ways."""
@@ -229,11 +242,21 @@ class World:
     async def computer(self, credential: str, phone: Signer, name: str = "Notebook") -> dict[str, str]:
         """A computer associated by a phone: who it is as a caller."""
         id_, signer = new_id("cmp"), Signer()
-        self.computers[id_] = signer
+        self.signers[id_] = signer
         computer = {"id": id_, "name": name, "os": "Linux", "key": signer.public.jwk, "address": "192.0.2.1"}
         made = await self.call("documents/associate", device=phone.id, credentials=[credential], computer=computer)
         await self.decide(phone, made)
-        return {"kind": "computer", "id": id_, "name": "as the gateway says"}
+        return {"kind": "computer", "id": id_}
+
+    async def register(self, id_: str | None = None, signer: Signer | None = None, **changes: Any) -> dict[str, str]:
+        """An integrator, by an operator's order: who it is as a caller. With ``signer`` it signs what it asks."""
+        id_ = id_ or new_id("cli")
+        if signer is not None:
+            self.signers[id_] = signer
+            changes["keys"] = [signer.public.jwk]
+        await self.call("clients/register", order=self.authority.order(id_, self.clock.now(), **changes))
+        self._registered.add(id_)
+        return {"kind": "integrator", "id": id_}
 
     async def ask(
         self, credential: str, digests: list[bytes] | None = None, algorithm: str = "RSA-PKCS1-SHA256", **changes: Any
@@ -241,6 +264,8 @@ class World:
         """A caller asks for signatures (step 4)."""
         digests = digests or [secrets.token_bytes(SIGN_ALGORITHMS[algorithm].digest_bytes)]
         secret, caller = secrets.token_bytes(32), changes.pop("caller", self.integrator)
+        if isinstance(caller, dict) and is_id(caller.get("id"), "cli") and caller["id"] not in self._registered:
+            await self.register(caller["id"])
         body = {
             "credential": credential,
             "caller": caller,
@@ -251,7 +276,7 @@ class World:
             "activation_key": b64u(activation.activation_key(secret)),
             **changes,
         }
-        if isinstance(caller, dict) and caller.get("kind") == "computer" and "ask" not in body:
+        if isinstance(caller, dict) and caller.get("id") in self.signers and "ask" not in body:
             body["ask"] = self.signed_ask(body)
         made = await self.call("documents/sign", **body)
         return Request(made["document"], self.open(made["statement"]), secret, digests, algorithm, caller)
@@ -259,7 +284,7 @@ class World:
     def signed_ask(self, body: dict[str, Any], key: Signer | None = None, **lies: Any) -> dict[str, Any]:
         """As the computer that `body` names signs it (section 9.5). `lies`: what it signed instead."""
         said = {
-            "computer": body["caller"]["id"],
+            "caller": body["caller"]["id"],
             "credential": body["credential"],
             "hash_algorithm": body["hash_algorithm"],
             "documents": [{**one, "hash": hash_} for one, hash_ in zip(body["documents"], body["hashes"], strict=True)],
@@ -267,7 +292,7 @@ class World:
             "created": int(self.clock.now().timestamp()),
             **lies,
         }
-        signer = key or self.computers.get(said["computer"]) or Signer()
+        signer = key or self.signers.get(said["caller"]) or Signer()
         signature = sign_raw(signer.key, asks.message(**said))
         return asks.SignedAsk(said["nonce"], said["created"], signature).members()
 

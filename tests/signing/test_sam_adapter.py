@@ -10,7 +10,7 @@ from foundation.errors import JsonObject, LinkIdError, Unavailable
 from hsm_service.signing import errors
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Label
-from protocol.errors import AskInvalid, CredentialLocked
+from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked
 from tests.support.signing_sam import says
 
 CALLER = Caller(CallerKind.COMPUTER, "cmp_x", "Notebook")
@@ -60,6 +60,7 @@ async def everything(answer: JsonObject | LinkIdError) -> list[BaseException | o
         ("credential_not_active", errors.CredentialDisabled),
         ("caller_frozen", errors.CallerFrozen),
         ("ask_invalid", AskInvalid),
+        ("caller_unknown", CallerUnknown),
         ("too_many_pending", errors.RequestPending),
         ("algorithm_refused", errors.AlgorithmNotPossible),
         ("seal_broken", errors.BadSad),

@@ -24,7 +24,7 @@ from protocol.activation import activation_key
 from protocol.algorithms import SIGN_ALGORITHMS, agree
 from protocol.asks import SignedAsk
 from protocol.documents import Document, clean
-from protocol.errors import AskInvalid, SealBroken
+from protocol.errors import AskInvalid, CallerUnknown, SealBroken
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
 from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
@@ -73,8 +73,10 @@ class SigningSam:
         self._root = ec.generate_private_key(ec.SECP256R1())
         self.root = P256Key.from_public(self._root.public_key())
         self.credentials: dict[str, SamCredential] = {}
-        self.computers: dict[str, P256Key] = {}
-        """Keys of the associated ones."""
+        self.signers: dict[str, P256Key] = {}
+        """Keys of associated computers, and of integrators that sign what they ask."""
+        self.integrators: dict[str, str] = {}
+        """Names of the registered ones."""
         self.asks: set[bytes] = set()
         self.held: dict[str, Held] = {}
         self.bodies: list[tuple[str, JsonObject]] = []
@@ -92,7 +94,8 @@ class SigningSam:
     def forget(self) -> None:
         """All documents and credentials."""
         self.credentials.clear()
-        self.computers.clear()
+        self.signers.clear()
+        self.integrators.clear()
         self.held.clear()
         self.bodies.clear()
 
@@ -132,21 +135,23 @@ class SigningSam:
         agree(credential.key_algorithm, str(body["sign_algorithm"]), str(body["hash_algorithm"]), hashes)
         documents: Any = body["documents"]
         caller: Any = body["caller"]
-        if len(documents) != len(hashes) or set(caller) != {"kind", "id", "name"}:
-            raise AssertionError("as many documents as hashes; a caller has kind, id, name")
+        if len(documents) != len(hashes) or set(caller) != {"kind", "id"}:
+            raise AssertionError("as many documents as hashes; a caller has kind, id")
         if len(unb64u(str(body["activation_key"]), max_len=32)) != 32:
             raise AssertionError("activation_key")
         listed: list[JsonObject] = [
             {"label": clean(one["label"]), "size": one["size"], "hash": b64u(digest)}
             for one, digest in zip(documents, hashes, strict=True)
         ]
-        if caller["kind"] == "computer":
+        if caller["kind"] == "integrator" and caller["id"] not in self.integrators:
+            raise CallerUnknown()
+        if caller["id"] in self.signers:
             self._demand_signed(caller["id"], body, listed)
         members: dict[str, Any] = {
             "credential": body["credential"],
             "certificate": b64u(hashlib.sha256(credential.certificate).digest()),
             "subject": credential.subject,
-            "caller": dict(caller),
+            "caller": {**caller, "name": self.integrators.get(caller["id"], "Notebook")},
             "scope": "single" if len(hashes) == 1 else "multi",
             "count": len(hashes),
             "documents": listed,
@@ -221,15 +226,15 @@ class SigningSam:
         if set(body) != wanted:
             raise AssertionError(f"{call}: {sorted(set(body) ^ wanted)}")
 
-    def _demand_signed(self, computer: str, body: JsonObject, documents: list[JsonObject]) -> None:
-        """Section 9.5: the computer's own signature. Raises AskInvalid."""
+    def _demand_signed(self, caller: str, body: JsonObject, documents: list[JsonObject]) -> None:
+        """Section 9.5: the caller's own signature. Raises AskInvalid."""
         ask = SignedAsk.parse(body["ask"])
         ask.verify(
-            computer=computer,
+            caller=caller,
             credential=str(body["credential"]),
             hash_algorithm=str(body["hash_algorithm"]),
             documents=documents,
-            key=self.computers[computer],
+            keys=[self.signers[caller]],
             now=self._clock.now(),
         )
         if ask.nonce in self.asks:

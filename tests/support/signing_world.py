@@ -13,7 +13,7 @@ import hashlib
 import json
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ from foundation.clock import FixedClock
 from foundation.database import Connection, Database, open_pool
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
 from foundation.encoding import JsonObject, b64u
-from foundation.errors import BadInput
+from foundation.errors import BadInput, LinkIdError
 from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
 from hsm_service.credentials.domain.credential import Credential
@@ -60,7 +60,7 @@ from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
 from protocol.asks import NONCE_BYTES, SignedAsk, message
-from protocol.keys import sign_raw
+from protocol.keys import P256Key, sign_raw
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
@@ -107,6 +107,26 @@ class Doorbell:
             self.rings.append((document, credential))
 
         connection.after_commit(rung)
+
+
+class Vouching:
+    """An operator whose word goes to the SAM; ``away`` says why it does not arrive."""
+
+    def __init__(self, sam: SigningSam) -> None:
+        self._sam = sam
+        self.away: LinkIdError | None = None
+
+    async def registered(self, client: str, name: str, keys: Sequence[Mapping[str, str]]) -> None:
+        if self.away is not None:
+            raise self.away
+        self._sam.integrators[client] = name
+        if keys:
+            self._sam.signers[client] = P256Key.from_jwk(keys[0])
+
+    async def disabled(self, client: str, name: str) -> None:
+        if self.away is not None:
+            raise self.away
+        self._sam.integrators.pop(client, None)
 
 
 class CheckWrong(BadInput):
@@ -275,6 +295,7 @@ class World:
     doorbell: Doorbell
     links: Links
     clients: ClientService
+    vouching: Vouching
     tokens: TokenService
     signing: SigningService
     credentials: CredentialService
@@ -292,6 +313,7 @@ class World:
         self.computers.came.clear()
         self.doorbell.rings.clear()
         self.links.links.clear()
+        self.vouching.away = None
 
     async def credential(self, key_algorithm: str = "RSA-2048", subject: str = "MARIA DA SILVA", **facts: Any) -> str:
         """A credential with a certificate; `facts` replace columns of the SAM's view."""
@@ -307,7 +329,7 @@ class World:
         made = Computer(self.client, self.clock, ORIGIN)
         made.id = new_id("cmp")
         self.computers.rows[made.id] = ComputerRow(made.id, name, made.key.jwk, credentials)
-        self.sam.computers[made.id] = made.key
+        self.sam.signers[made.id] = made.key
         if log_in:
             await made.log_in()
         return made
@@ -439,6 +461,7 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
         ours = Database(await open_pool(database.dsn("linkid_gateway"), max_size=20))
         stack.push_async_callback(ours.close)
         sam = SigningSam(clock)
+        vouching = Vouching(sam)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sam", dir="/tmp"))
         server = await stack.enter_async_context(await serve_private(sam.app(), f"unix:{Path(folder)}/sam.sock"))
         channel = await stack.enter_async_context(PrivateClient(server.address))
@@ -483,7 +506,8 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             computers=computers,
             doorbell=doorbell,
             links=links,
-            clients=ClientService(ours, clock, audit),
+            clients=ClientService(ours, clock, audit, vouching),
+            vouching=vouching,
             tokens=tokens,
             signing=signing,
             credentials=credentials,

@@ -292,7 +292,7 @@ def _check_client_data(body: JsonObject) -> str:
 def _labels(body: JsonObject, count: int) -> tuple[list[Label], JsonObject | None]:
     """Labels in ``clientData`` (docs/protocol.md section 9.5), in the order of the hashes; none when it is opaque.
 
-    With them, the computer's signature of what it asks, if there is one.
+    With them, the caller's signature of what it asks, if there is one.
 
     A text that is meant to be ours and is malformed is refused: a holder should not see less than the caller thinks.
     """

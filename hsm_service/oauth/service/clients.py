@@ -1,6 +1,11 @@
-"""Registering integrators: an operator's acts, until integrators may do it themselves."""
+"""Registering integrators: an operator's acts.
+
+The SAM first, by the operator's signed order, then our row: a row that the SAM does not know asks in vain. What we keep
+is who may have a token; the name and the keys that a holder's phone goes by are the SAM's.
+"""
 
 import secrets
+import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +15,15 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.dpop import public_jwk
+from foundation.errors import LinkIdError
 from foundation.ids import Random, is_id, new_id, new_token, secret_digest
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType, checked_redirect
-from hsm_service.oauth.errors import BadClientData
+from hsm_service.oauth.errors import BadClientData, RowNotWritten
+from hsm_service.oauth.ports import Vouching
 from hsm_service.oauth.store import ClientSummary, OAuthStore
+from protocol.documents import NAME_CHARACTERS
+from protocol.orders import client_name
 
-MAX_NAME: Final = 80
 MAX_KEYS: Final = 5
 SECRET_PREFIX: Final = "cls"
 """So that a client secret in a log or a repository is recognised as one."""
@@ -27,19 +35,34 @@ class Registered:
 
     client: Client
     secret: str | None = field(repr=False)
+    signs_asks: bool = False
+
+
+@dataclass(frozen=True)
+class ShutOut:
+    """What became of shutting one out. ``before``: our row was so already; ``unheard``: why the SAM has not heard."""
+
+    before: bool
+    unheard: str | None
 
 
 class ClientService:
     """What ``linkid integrator …`` calls."""
 
     def __init__(
-        self, database: Database, clock: Clock, audit: AuditChain, random: Random = secrets.token_bytes
+        self,
+        database: Database,
+        clock: Clock,
+        audit: AuditChain,
+        vouching: Vouching,
+        random: Random = secrets.token_bytes,
     ) -> None:
         """The gateway's database."""
         self._database = database
         self._store = OAuthStore(database)
         self._clock = clock
         self._audit = audit
+        self._vouching = vouching
         self._random = random
 
     async def register(
@@ -50,10 +73,15 @@ class ClientService:
         grants: Sequence[GrantType],
         redirects: Sequence[str] = (),
         keys: Sequence[Mapping[str, object]] = (),
+        signs_asks: bool = False,
     ) -> Registered:
-        """A new integrator. Raises BadClientData saying what is wrong."""
+        """A new integrator; with ``signs_asks`` the SAM takes nothing in its name that these keys did not sign.
+
+        Raises BadClientData saying what is wrong, and what the operator's word raises; then there is no row.
+        """
         name = _checked_name(name)
         _check_agreement(method, grants, redirects, keys)
+        _check_asks(signs_asks, method)
         secret = self._new_secret() if method is ClientMethod.SECRET else None
         client = Client(
             kind=ClientKind.INTEGRATOR,
@@ -65,10 +93,40 @@ class ClientService:
             keys=tuple(public_jwk(key, BadClientData) for key in keys),
             secret_digest=None if secret is None else secret_digest(secret),
         )
+        await self._vouching.registered(client.id, client.name, client.keys if signs_asks else ())
+        try:
+            async with self._database.transaction() as connection:
+                await self._store.add_client(connection, client, self._clock.now())
+                self._audit.note(connection, "integrator.registered", client=client.id, method=method.value)
+        except LinkIdError as cause:
+            raise RowNotWritten(
+                f"the SAM knows {client.id}, but its row could not be written ({cause}), so it has no way in; "
+                "run the command again: it makes another one"
+            ) from cause
+        return Registered(client, secret, signs_asks)
+
+    async def vouch(self, client_id: str, name: str | None, keys: Sequence[Mapping[str, object]] = ()) -> None:
+        """Make one known to the SAM that has a row here already; ``keys``: when it signs what it asks.
+
+        ``name`` is the operator's own word, not read from the row: whoever can write rows would have it signed.
+        Raises BadClientData.
+        """
+        client = await self._store.client(client_id)
+        if client is None:
+            raise BadClientData(f"{client_id}: no such integrator, or shut out")
+        if name is None:
+            raise BadClientData(
+                f"{client_id} is registered here as {client.name!r}. If that is who it is, run: "
+                f"linkid integrator vouch {client_id} --name {shlex.quote(client.name)}"
+            )
+        if client_name(name) != client_name(client.name):
+            raise BadClientData(f"{client_id} is registered here as {client.name!r}, which is another name")
+        asks = [public_jwk(key, BadClientData) for key in keys]
+        if any(key not in client.keys for key in asks):
+            raise BadClientData(f"{client_id} is registered here with other keys")
+        await self._vouching.registered(client_id, client_name(name), asks)
         async with self._database.transaction() as connection:
-            await self._store.add_client(connection, client, self._clock.now())
-            self._audit.note(connection, "integrator.registered", client=client.id, method=method.value)
-        return Registered(client, secret)
+            self._audit.note(connection, "integrator.vouched", client=client_id)
 
     async def new_secret(self, client_id: str) -> str:
         """Another secret; the old one stops at once. Raises BadClientData when the client has none."""
@@ -77,12 +135,24 @@ class ClientService:
             raise BadClientData(f"{client_id}: no such integrator with a secret")
         return secret
 
-    async def disable(self, client_id: str) -> None:
-        """Shut out, with every token. Raises BadClientData when there is none."""
+    async def disable(self, client_id: str) -> ShutOut:
+        """Shut out, with every token. Raises BadClientData when there is none.
+
+        The SAM first here too, but when it is away, or the operator's key is, at least no token is good any more.
+        """
+        known = next((one for one in await self._store.clients() if one.id == client_id), None)
+        if known is None:
+            raise BadClientData(f"{client_id}: no such integrator")
+        unheard = None
+        try:
+            await self._vouching.disabled(client_id, client_name(known.name) or client_id)
+        except LinkIdError as cause:
+            unheard = cause.detail or cause.summary
         async with self._database.transaction() as connection:
-            if not await self._store.disable(connection, client_id, self._clock.now()):
-                raise BadClientData(f"{client_id}: no such integrator, or shut out before")
-            self._audit.note(connection, "integrator.disabled", client=client_id)
+            now = await self._store.disable(connection, client_id, self._clock.now())
+            if now:
+                self._audit.note(connection, "integrator.disabled", client=client_id)
+        return ShutOut(before=not now, unheard=unheard)
 
     async def allow(self, client_id: str, credential: str) -> None:
         """The client may ask for this credential without a holder's identification. The phone still decides."""
@@ -106,11 +176,16 @@ class ClientService:
 def _checked_name(name: str) -> str:
     """What the phone will show: one line, visible, not longer than a line."""
     tidy = unicodedata.normalize("NFC", " ".join(name.split()))
-    if not tidy or len(tidy) > MAX_NAME or not tidy.isprintable():
-        raise BadClientData(f"a name has 1 to {MAX_NAME} printable characters")
-    if any(unicodedata.category(char) in ("Cf", "Co", "Cn") for char in tidy):
-        raise BadClientData("a name has no invisible characters")
+    if not tidy or len(tidy) > NAME_CHARACTERS or not tidy.isprintable():
+        raise BadClientData(f"a name has 1 to {NAME_CHARACTERS} printable characters")
+    if client_name(tidy) != tidy:
+        raise BadClientData("a name has letters or digits, and no invisible characters")
     return tidy
+
+
+def _check_asks(signs_asks: bool, method: ClientMethod) -> None:
+    if signs_asks and method is not ClientMethod.KEY:
+        raise BadClientData("--signs-asks goes with --auth key --key FILE: these keys then sign what it asks")
 
 
 def _check_agreement(

@@ -11,6 +11,7 @@ from hsm_service.hsm.keys import WrappedKey
 from hsm_service.sam.activations.domain import MINT, Activation, Occurrence, Permit
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.associations.store import AssociationStore
+from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.documents.domain import Fixed, caller_name
@@ -56,15 +57,16 @@ class Activations:
         store: ActivationStore,
         credentials: CredentialStore,
         associations: AssociationStore,
+        clients: ClientStore,
     ) -> None:
         self._clock, self._hsm, self._store = clock, hsm, store
-        self._credentials, self._associations = credentials, associations
+        self._credentials, self._associations, self._clients = credentials, associations, clients
 
     async def open(self, reader: Reader, call: SignCall) -> Opened:
         """Step 8: everything that must be so before a key is touched.
 
-        Raises ActivationUnknown, CallerFrozen, CallerNotAssociated, ActivationExpired, HashesNotApproved,
-        AlgorithmRefused, CredentialNotActive, SealBroken.
+        Raises ActivationUnknown, CallerFrozen, CallerNotAssociated, CallerUnknown, ActivationExpired,
+        HashesNotApproved, AlgorithmRefused, CredentialNotActive, SealBroken.
         """
         now = self._clock.now()
         # 8a. The activation's row and its document's hold (MACs); so hashes, algorithm and caller are those approved.
@@ -100,12 +102,13 @@ class Activations:
         return Opened(activation, fixed, credential, algorithm, occurrences, wrapped)
 
     async def _demand_welcome(self, reader: Reader, call: SignCall, credential: str) -> None:
-        """The holder has not turned the caller away since: no "not me", and a computer is associated still."""
+        """Nobody turned the caller away since: no "not me"; computers associated, integrators registered still."""
         frozen = await reader.fetch(document_queries.frozen, credential, caller_name(call.caller_kind, call.caller_id))
         if frozen[0]["exists"]:
             raise CallerFrozen(call.caller_id)
-        computer = call.caller_kind == "computer"
-        if computer and await self._associations.of(reader, call.caller_id, credential) is None:
+        if call.caller_kind == "integrator":
+            await self._clients.get(reader, call.caller_id)
+        elif await self._associations.of(reader, call.caller_id, credential) is None:
             raise CallerNotAssociated(call.caller_id)
 
     def permit(self, opened: Opened) -> Permit:

@@ -39,8 +39,8 @@ WHERE NOT EXISTS (
 ORDER BY wanted.place;
 
 -- name: use_ask
--- What a computer signed serves once; the primary key says so to any number of rivals.
-INSERT INTO sam.asks (computer, nonce, asked_at) VALUES ($1, $2, $3);
+-- What a caller signed serves once; the primary key says so to any number of rivals.
+INSERT INTO sam.asks (caller, nonce, asked_at) VALUES ($1, $2, $3);
 
 -- name: forget_asks
 -- Asks so old that their own time refuses them.

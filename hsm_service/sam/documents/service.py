@@ -16,6 +16,7 @@ from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.domain import Binding
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.documents.domain import MAX_PENDING, Fixed, State, caller_name
@@ -31,13 +32,12 @@ from hsm_service.sam.errors import (
 from hsm_service.sam.roots import Proofs, Roots
 from protocol import algorithms, statements
 from protocol.asks import SignedAsk
-from protocol.documents import Document, DocumentType, clean
-from protocol.errors import AskInvalid, DocumentDecided, DocumentExpired
+from protocol.documents import NAME_CHARACTERS, Document, DocumentType, clean
+from protocol.errors import AskInvalid, CallerUnknown, DocumentDecided, DocumentExpired
 from protocol.keys import P256Key
 from protocol.proofs import Purpose
 
 Random = Callable[[int], bytes]
-NAME_CHARACTERS = 60
 
 _PURPOSE: Mapping[str, Purpose] = {"pair": "pair", "sign": "sign", "emission-key": "emit"}
 """Which documents ask for the password, and for what."""
@@ -75,14 +75,13 @@ class SignAsk:
     credential: str
     caller_kind: str
     caller_id: str
-    caller_name: str
     digests: Sequence[bytes]
     hash_algorithm: str
     sign_algorithm: str
     labels: Sequence[tuple[str, int | None]]
     activation_key: bytes
     signed: JsonValue = None
-    """A computer's own signature of all this: {nonce, created, signature}."""
+    """The caller's own signature of all this: {nonce, created, signature}."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +108,7 @@ class Documents:
         credentials: CredentialStore,
         bindings: BindingStore,
         associations: AssociationStore,
+        clients: ClientStore,
         attempts: Attempts,
         roots: Roots,
         proofs: Proofs,
@@ -116,7 +116,13 @@ class Documents:
     ) -> None:
         self._database, self._audit, self._clock, self._store = database, audit, clock, store
         self._credentials, self._bindings, self._associations = credentials, bindings, associations
-        self._attempts, self._roots, self._proofs, self._random = attempts, roots, proofs, random
+        self._clients, self._attempts, self._roots, self._proofs, self._random = (
+            clients,
+            attempts,
+            roots,
+            proofs,
+            random,
+        )
 
     # --- fixing ------------------------------------------------------------------------------------------------------
 
@@ -168,15 +174,19 @@ class Documents:
         }
         return await self._fix("associate", "doc", members, {"computer_key": computer.key.jwk})
 
-    async def identify(self, device: str, integrator: tuple[str, str], scope: str, address: str) -> Stated:
-        """A phone scanned an authorize page: who its holder is, and which credentials the integrator may name."""
+    async def identify(self, device: str, integrator: str, scope: str, address: str) -> Stated:
+        """A phone scanned an authorize page: who its holder is, and which credentials the integrator may name.
+
+        Raises CallerUnknown, CredentialUnknown.
+        """
+        client = await self._clients.get(self._database, integrator)
         bound = await self._bindings.of_device(self._database, device, active=True)
         listed, key = await self._of_device(device, [binding.credential for binding in bound])
         members: JsonObject = {
             "device": device,
             "device_key": key.jkt,
             "credentials": listed,
-            "integrator": {"id": integrator[0], "name": clean(integrator[1], limit=NAME_CHARACTERS)},
+            "integrator": {"id": client.id, "name": client.name},
             "scope": clean(scope),
             "address": clean(address, limit=NAME_CHARACTERS),
         }
@@ -186,14 +196,15 @@ class Documents:
         """Step 4: a caller asks for signatures.
 
         Raises CredentialUnknown, CredentialNotActive, CredentialLocked, AlgorithmRefused, CallerNotAssociated,
-        AskInvalid, CallerFrozen, TooManyPending.
+        CallerUnknown, AskInvalid, CallerFrozen, TooManyPending.
         """
         try:
             return await self._sign(ask)
-        except AskInvalid as refused:
+        except (AskInvalid, CallerUnknown) as refused:
+            caller = {ask.caller_kind: ask.caller_id}
+            why = str(refused.data.get("why", refused.code))
             async with self._database.transaction() as connection:
-                why = str(refused.data.get("why"))
-                self._audit.note(connection, "ask.refused", computer=ask.caller_id, credential=ask.credential, why=why)
+                self._audit.note(connection, "ask.refused", credential=ask.credential, why=why, **caller)
             raise
 
     async def _sign(self, ask: SignAsk) -> Stated:
@@ -347,27 +358,35 @@ class Documents:
         return await self._roots.sign(statements.statement_payload(document, wanted))
 
     async def _caller(self, ask: SignAsk, documents: Sequence[JsonObject]) -> tuple[JsonObject, SignedAsk | None]:
-        """Step 4: a computer's name is the one its holder saw associating it, an integrator's is the gateway's word.
+        """Step 4: a computer's name is the one its holder saw associating it, an integrator's the one in its order.
 
-        A computer signs what it asks with the key of that association, so a gateway cannot ask in its name. An
-        integrator has no key of its own: nothing vouches for what it asks but the gateway.
+        A computer signs what it asks with the key of that association, and an integrator with a key that its order
+        names: so a gateway cannot ask in their name. For an integrator without a key it can, and nothing vouches for
+        what is asked but the gateway: the name alone is sure.
         """
         if ask.caller_kind == "computer":
             association = await self._associations.of(self._database, ask.caller_id, ask.credential)
             if association is None:
                 raise CallerNotAssociated(ask.caller_id)
-            signed = SignedAsk.parse(ask.signed)
-            signed.verify(
-                computer=ask.caller_id,
-                credential=ask.credential,
-                hash_algorithm=ask.hash_algorithm,
-                documents=documents,
-                key=association.key,
-                now=self._clock.now(),
-            )
-            return {"kind": "computer", "id": ask.caller_id, "name": association.name}, signed
-        name = clean(ask.caller_name, limit=NAME_CHARACTERS)
-        return {"kind": "integrator", "id": ask.caller_id, "name": name}, None
+            name, keys = association.name, [association.key]
+        else:
+            client = await self._clients.get(self._database, ask.caller_id)
+            name, keys = client.name, list(client.keys)
+        caller: JsonObject = {"kind": ask.caller_kind, "id": ask.caller_id, "name": name}
+        if not keys:
+            if ask.signed is not None:  # it takes itself for protected, and is not
+                raise AskInvalid("registered without keys that sign asks", data={"why": "no_key"})
+            return caller, None
+        signed = SignedAsk.parse(ask.signed)
+        signed.verify(
+            caller=ask.caller_id,
+            credential=ask.credential,
+            hash_algorithm=ask.hash_algorithm,
+            documents=documents,
+            keys=keys,
+            now=self._clock.now(),
+        )
+        return caller, signed
 
     async def _of_device(self, device: str, credentials: Sequence[str]) -> tuple[list[JsonObject], P256Key]:
         """The named credentials as a document lists them, and the phone's key; all must be bound to this phone now."""

@@ -25,7 +25,7 @@ from hsm_service.signing.errors import (
     UnknownCredential,
 )
 from hsm_service.signing.ports import FixedDocument, Outcome, Verdict
-from protocol.errors import AskInvalid, CredentialLocked
+from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked
 
 SIGN_SECONDS: Final = 30.0
 """A hundred RSA signatures on a busy SoftHSM take a few seconds."""
@@ -37,6 +37,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "credential_not_active": CredentialDisabled,
         "caller_not_associated": UnknownCredential,
         "ask_invalid": AskInvalid,
+        "caller_unknown": CallerUnknown,
         "caller_frozen": CallerFrozen,
         "algorithm_refused": AlgorithmNotPossible,
         "too_many_pending": RequestPending,
@@ -64,7 +65,7 @@ class SamOverChannel:
             "documents/sign",
             {
                 "credential": ask.credential,
-                "caller": {"kind": caller.kind.value, "id": caller.id, "name": caller.name},
+                "caller": {"kind": caller.kind.value, "id": caller.id},
                 "hashes": [b64u(digest) for digest in ask.hashes],
                 "hash_algorithm": ask.hash_algorithm,
                 "sign_algorithm": ask.sign_algorithm,

@@ -115,7 +115,7 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, as OAuth established it; ``name`` is the registered one, never one the caller chose now."""
+    """Who asks, as OAuth established it; ``name`` is the registered one. The SAM shows a name that it knows itself."""
 
     kind: CallerKind
     id: str
@@ -140,7 +140,7 @@ class Ask:
     sign_algorithm: str
     labels: Sequence[Label]
     signed: JsonObject | None = None
-    """A computer's own signature of all this (docs/protocol.md section 9.5). Opaque here; the SAM verifies it."""
+    """The caller's own signature of all this (docs/protocol.md section 9.5). Opaque here; the SAM verifies it."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class OrderService:
         now = self._clock.now()
         order, operator = open_order(jws, self._pins().operators)
         if not isinstance(order, IssueOrder):
-            raise BadOrder("type: orders to revoke go to certificates/revoke")
+            raise BadOrder("type: only orders to issue are submitted here")
         check_order(order, now)
         answer: JsonObject = {"id": order.id, "protocol": order.protocol}
         known = await self._store.order(order.id)

@@ -1,0 +1,1 @@
+"""Integrators that an operator's order registered: the names that phones show, and the keys that sign asks."""
