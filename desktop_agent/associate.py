@@ -25,8 +25,8 @@ from desktop_agent.client.loopback import connector
 from desktop_agent.domain.link import LINK_SECONDS, Link, LinkState
 from desktop_agent.domain.session import Event, Session, advance
 from desktop_agent.domain.trust import Trust, is_safe, read_trust
-from desktop_agent.errors import AgentError, NoConnection, NotLinked, UntrustedServer
-from desktop_agent.keychain import Keychain
+from desktop_agent.errors import AgentError, NoConnection, NotAssociated, NotLinked, StateLost, UntrustedServer
+from desktop_agent.keychain import Keychain, named
 from desktop_agent.profiles import Profile, Profiles
 from desktop_agent.ui.port import AssociationView
 
@@ -65,16 +65,43 @@ async def fetch_trust(app: str, tls: ssl.SSLContext | None) -> Trust:
             status, data = answer.status, await all_of(answer.content)
     except aiohttp.ClientSSLError as cause:
         raise NoConnection(
-            f"O certificado https de {app} não é de confiança.", "Na sua rede? Use --ca ARQUIVO."
+            f"O certificado https de {app} não é de confiança.",
+            "Confira o endereço e a rede. Se o serviço é da sua própria rede, use --ca ARQUIVO.",
         ) from cause
     except (aiohttp.ClientError, TimeoutError, OSError) as cause:
-        raise NoConnection(f"{app} não responde.") from cause
+        raise NoConnection(
+            f"{app} não responde.",
+            "Verifique a internet. Se o endereço do seu serviço é outro: linkid-desktop associate --server ENDEREÇO",
+        ) from cause
     if status != 200:
         raise UntrustedServer(f"{app} não é um serviço Link ID.", "Confira o endereço dado em --server.")
     trust = read_trust(data)
     if trust.app != app:
-        raise UntrustedServer(f"{app} apresenta a confiança de outro endereço ({trust.app}).")
+        raise UntrustedServer(
+            f"{app} apresenta a confiança de outro endereço ({trust.app}).",
+            f"Se o endereço do seu serviço é este: linkid-desktop associate --server {trust.app}",
+        )
     return trust
+
+
+async def make_room(profiles: Profiles, name: str, tls_of: Callable[[str | None], ssl.SSLContext | None]) -> bool:
+    """Whether a new association may take the place of ``name``, because that one cannot sign any more.
+
+    It was ended on the phone, its key is gone, or none of its certificates is good (the holder has another by now):
+    then it is ended for the service too. What cannot be found out counts as good: nobody loses an association for a
+    bad connection.
+    """
+    try:
+        profile, trust = profiles.choose(name)
+        key = await named(profile.keychain, profiles.home).load(profile)
+        async with Caller(trust.gateway, key, tls=tls_of(profile.ca)) as caller:
+            if any(item.usable for item in await CscClient(caller, profile.computer).credentials()):
+                return False
+            return await Links(caller, trust.app).end_association(profile.computer)
+    except (NotAssociated, StateLost):
+        return True
+    except AgentError:
+        return False
 
 
 class Ceremony:
@@ -100,21 +127,21 @@ class Ceremony:
 
     async def run(self, trust: Trust, wanted: Wanted) -> Profile:
         """The whole ceremony. Raises NotLinked, NoConnection, UntrustedServer, KeychainProblem."""
-        pinned = self._profiles.pinned(wanted.profile)  # 1
-        if pinned is not None and pinned.fingerprint != trust.fingerprint:
-            raise UntrustedServer(
-                f"{trust.app} apresenta raízes de confiança diferentes das fixadas neste computador.",
-                "Não prossiga sem confirmar com o suporte. "
-                "Se a troca foi anunciada: linkid-desktop remove, e associe de novo.",
-            )
-        await self._view.trust(trust, known=pinned is not None)
-        key = ECKey.generate_key("P-256")  # 2
-        async with Caller(trust.gateway, key, tls=self._tls, clock=self._clock) as caller:
-            try:
+        try:
+            pinned = self._profiles.pinned(wanted.profile)  # 1
+            if pinned is not None and pinned.fingerprint != trust.fingerprint:
+                raise UntrustedServer(
+                    f"{trust.app} apresenta raízes de confiança diferentes das fixadas neste computador.",
+                    "Não prossiga sem confirmar com o suporte. "
+                    "Se a troca foi anunciada: linkid-desktop remove, e associe de novo.",
+                )
+            await self._view.trust(trust, known=pinned is not None)
+            key = ECKey.generate_key("P-256")  # 2
+            async with Caller(trust.gateway, key, tls=self._tls, clock=self._clock) as caller:
                 return await self._link(caller, trust, wanted)
-            except AgentError as error:
-                await self._view.failed(str(error))
-                raise
+        except AgentError as error:
+            await self._view.failed(str(error), error.advice)
+            raise
 
     async def _link(self, caller: Caller, trust: Trust, wanted: Wanted) -> Profile:
         links = Links(caller, trust.app)

@@ -10,6 +10,8 @@ import platform
 import signal
 import ssl
 import sys
+import tempfile
+import traceback
 import webbrowser
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -17,12 +19,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from desktop_agent import VERSION, keychain, words
-from desktop_agent.associate import Ceremony, Wanted, fetch_trust
+from desktop_agent.associate import Ceremony, Wanted, fetch_trust, make_room
 from desktop_agent.client.csc_client import CscClient
 from desktop_agent.client.http import Caller
 from desktop_agent.client.links import Links
 from desktop_agent.domain.trust import Trust, read_trust
-from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, NotAssociated
+from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, KeychainProblem, NoConnection, NotAssociated
 from desktop_agent.overview import Doctor, describe, has_window, status_of
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profile, Profiles
@@ -58,7 +60,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `linkid-desktop certs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        screen.clear()
+        what = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"O sistema recusou o que era preciso fazer. {what}{words.of_system(error)}.\n")
+        return AgentError.exit_status
+    except Exception:  # a fault of ours: people get a sentence, whoever helps them the rest
+        screen.clear()
+        sys.stderr.write(f"Algo inesperado aconteceu. Avise o suporte do Link ID e envie o arquivo {_trace()}\n")
+        return AgentError.exit_status
     return 0
+
+
+def _trace() -> str:
+    """Where the exception of the moment is written down."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", prefix="linkid-desktop-", suffix=".txt", delete=False
+        ) as to:
+            to.write(f"linkid-desktop {VERSION}, {platform.platform()}, Python {sys.version}\n{traceback.format_exc()}")
+            return to.name
+    except OSError:
+        return "\n" + traceback.format_exc()
 
 
 async def _until_done_or_told_to_stop(command: Awaitable[None]) -> None:
@@ -75,15 +98,19 @@ async def _until_done_or_told_to_stop(command: Awaitable[None]) -> None:
 async def associate(arguments: argparse.Namespace, screen: Screen) -> None:
     """QR in the terminal and on a local page; ends with a profile."""
     profiles = Profiles()
-    tls = tls_for(arguments.ca)
-    trust = _trust_from(arguments.trust) if arguments.trust else await fetch_trust(arguments.server, tls)
+    before = _before(profiles, arguments)
+    ca = str(arguments.ca.resolve()) if arguments.ca else before and before[0].ca
+    tls = tls_for(ca)
+    server = arguments.server or (before[1].app if before else DEFAULT_SERVER)
+    trust = _trust_from(arguments.trust) if arguments.trust else await fetch_trust(server, tls)
     wanted = Wanted(
-        profile=arguments.profile or trust.environment,
-        computer_name=arguments.name or _computer_name(),
+        profile=arguments.profile or (before[0].name if before else trust.environment),
+        computer_name=arguments.name or (before[0].computer_name if before else _computer_name()),
         system=f"{platform.system()} {platform.release()}"[:60],
-        ca=str(arguments.ca.resolve()) if arguments.ca else None,
+        ca=ca,
     )
-    await _forbid_twice(profiles, wanted.profile)
+    if wanted.profile in profiles.names() and not await make_room(profiles, wanted.profile, tls_for):
+        raise _already(*profiles.choose(wanted.profile))
     chain = await keychain.choose(profiles.home, arguments.keychain)
     async with AsyncExitStack() as stack:
         views: list[AssociationView] = []
@@ -96,23 +123,34 @@ async def associate(arguments: argparse.Namespace, screen: Screen) -> None:
             if has_window() and not arguments.no_window:
                 await asyncio.to_thread(webbrowser.open, page_url)
         views.insert(0, TerminalAssociation(screen, Typed(), page_url))
-        await Ceremony(profiles, chain, Together(*views), tls=tls).run(trust, wanted)
+        made = await Ceremony(profiles, chain, Together(*views), tls=tls).run(trust, wanted)
+    if before is not None and before[0].name == made.name:
+        await keychain.replace(profiles.home, before[0], made)
 
 
-async def _forbid_twice(profiles: Profiles, name: str) -> None:
-    if name in profiles.names():
-        profile, trust = profiles.choose(name)
-        raise BadCommand(
-            f"Este computador já está associado em {trust.app} como {profile.computer_name!r}.",
-            "Encerre essa associação com linkid-desktop remove, ou guarde a nova ao lado com --profile OUTRO-NOME.",
-        )
+def _before(profiles: Profiles, arguments: argparse.Namespace) -> tuple[Profile, Trust] | None:
+    """The association that a new one, for which nothing else was said, is to renew: same service, name and place."""
+    with suppress(AgentError):
+        profile, trust = profiles.choose(arguments.profile)
+        if arguments.trust is None and arguments.server in (None, trust.app):
+            return profile, trust
+    return None
+
+
+def _already(profile: Profile, trust: Trust) -> BadCommand:
+    named = "" if profile.name == trust.environment else f" --profile {profile.name}"
+    return BadCommand(
+        f"Este computador já está associado em {trust.app} como “{profile.computer_name}”.",
+        f"Para assinar: linkid-desktop sign ARQUIVO.pdf. Para trocar: linkid-desktop remove{named}, e associe de novo. "
+        "Para ter mais uma associação: --profile OUTRO-NOME.",
+    )
 
 
 def _trust_from(path: Path) -> Trust:
     try:
         return read_trust(path.read_bytes())
     except OSError as cause:
-        raise BadCommand(f"Não foi possível ler {path}: {cause.strerror}.") from cause
+        raise BadCommand(f"Não foi possível ler {path}: {words.of_system(cause)}.") from cause
 
 
 def _computer_name() -> str:
@@ -223,16 +261,22 @@ async def remove(arguments: argparse.Namespace, screen: Screen) -> None:
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise BadCommand("Falta confirmar.", "Em programas, use --yes.")
-        screen.ask(f"Encerrar a associação de {profile.computer_name!r} em {trust.app}? [s/N] ")
+        screen.ask(f"Encerrar a associação de “{profile.computer_name}” em {trust.app}? [s/N] ")
         if (await Typed().line()).casefold() not in ("s", "sim"):
             screen.say("Nada foi alterado.")
             return
     ended = False
     chain = keychain.named(profile.keychain, profiles.home)
     if not arguments.offline:
-        key = await chain.load(profile)
-        async with Caller(trust.gateway, key, tls=tls_for(profile.ca)) as caller:
-            ended = await Links(caller, trust.app).end_association(profile.computer)
+        try:
+            key = await chain.load(profile)
+            async with Caller(trust.gateway, key, tls=tls_for(profile.ca)) as caller:
+                ended = await Links(caller, trust.app).end_association(profile.computer)
+        except NoConnection as error:
+            advice = "Repita mais tarde. Para apagar só aqui: linkid-desktop remove --offline"
+            raise NoConnection(str(error), advice) from error
+        except KeychainProblem:  # without its key nothing can be said in this computer's name
+            pass
     with suppress(AgentError):
         await chain.forget(profile)
     profiles.forget(profile.name)
@@ -254,7 +298,7 @@ async def _open(arguments: argparse.Namespace) -> tuple[Profile, Trust, Caller]:
 
 def build_parser() -> words.Parser:
     """The command line."""
-    parser = words.Parser("linkid-desktop", words.ABOUT, words.epilog())
+    parser = words.Parser("linkid-desktop", words.ABOUT, words.epilog(Profiles().home))
     parser.options.add_argument(
         "--version", action="version", version=f"linkid-desktop {VERSION}", help="mostra a versão"
     )
@@ -295,18 +339,26 @@ O original nunca é alterado; assinaturas que o PDF já tem continuam válidas.
 
 
 def _associate_options(command: words.Parser) -> None:
-    server = os.environ.get("LINKID_SERVER", DEFAULT_SERVER)
     add = command.options.add_argument
-    add("--server", metavar="URL", default=server, help="endereço do aplicativo Link ID (padrão: %(default)s)")
+    add(
+        "--server",
+        metavar="ENDEREÇO",
+        default=os.environ.get("LINKID_SERVER"),
+        help=f"endereço do aplicativo Link ID (padrão: o da associação anterior, ou {DEFAULT_SERVER})",
+    )
     add(
         "--trust",
         metavar="ARQUIVO",
         type=Path,
         help="trust.json recebido por outro caminho, em vez de buscá-lo em --server",
     )
-    add("--name", metavar="NOME", help="nome deste computador no celular (padrão: nome da máquina e do usuário)")
+    add("--name", metavar="NOME", help="como o celular chama este computador (padrão: nome da máquina e do usuário)")
     add("--ca", metavar="ARQUIVO", type=Path, help="autoridades https de uma rede própria (PEM)")
-    add("--keychain", choices=("keyring", "file"), help="onde guardar a chave (padrão: o melhor que funcionar)")
+    add(
+        "--keychain",
+        choices=("keyring", "file"),
+        help="onde guardar a chave: chaveiro do sistema (keyring) ou arquivo (file); padrão: o chaveiro, se funcionar",
+    )
     add("--no-window", action="store_true", help="não abre o navegador (o endereço da página aparece aqui)")
     add("--no-page", action="store_true", help="só o terminal, nenhuma página")
 

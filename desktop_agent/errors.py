@@ -93,6 +93,14 @@ class KeychainProblem(AgentError):
     code = "keychain"
     exit_status = 9
     meaning = "a chave deste computador não pôde ser lida ou guardada"
+    default_advice = "Repita o comando. linkid-desktop doctor ajuda a achar a causa."
+
+
+class StateLost(KeychainProblem):
+    """What this computer kept of its association is gone or damaged: only a new association puts it right."""
+
+    code = "state_lost"
+    default_advice = "Associe de novo: linkid-desktop associate"
 
 
 class NotLinked(AgentError):
@@ -110,6 +118,7 @@ class ServiceRefused(AgentError):
     code = "service_refused"
     exit_status = 11
     meaning = "o serviço negou o pedido"
+    default_advice = "Se persistir, avise o suporte do Link ID."
 
 
 class Busy(ServiceRefused):
@@ -117,8 +126,8 @@ class Busy(ServiceRefused):
 
     code = "busy"
 
-    def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message, "")
+    def __init__(self, message: str, retry_after: int, advice: str = "") -> None:
+        super().__init__(message, advice)
         self.retry_after = retry_after
 
 

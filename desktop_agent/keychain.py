@@ -19,13 +19,15 @@ import keyring.errors
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from desktop_agent.errors import KeychainProblem
+from desktop_agent.errors import KeychainProblem, StateLost
 from desktop_agent.profiles import Profile, write_private
+from desktop_agent.words import of_system
 
 SERVICE: Final = "linkid-desktop"
 STORE_SECONDS: Final = 15.0
 """A locked key store asks for its password in a window; where nobody sees the window we must not hang."""
 _PROBE: Final = "teste"
+_UNLOCK: Final = "Desbloqueie-o (o sistema pede a senha em uma janela) e repita o comando."
 
 
 T = TypeVar("T")
@@ -46,7 +48,7 @@ class Keychain(Protocol):
         ...
 
     async def load(self, profile: Profile) -> ECKey:
-        """Raises KeychainProblem."""
+        """Raises KeychainProblem, StateLost when it is gone for good."""
         ...
 
     async def forget(self, profile: Profile) -> None:
@@ -82,9 +84,7 @@ class KeyringKeychain:
     async def load(self, profile: Profile) -> ECKey:
         pem = await _in_thread(lambda: keyring.get_password(SERVICE, profile.computer))
         if not pem:
-            raise KeychainProblem(
-                "A chave deste computador não está no chaveiro do sistema.", "Associe de novo: linkid-desktop associate"
-            )
+            raise StateLost("A chave deste computador não está no chaveiro do sistema.")
         return _key(str(pem))
 
     async def forget(self, profile: Profile) -> None:
@@ -112,25 +112,30 @@ class FileKeychain:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(path, _pem(key).encode("ascii"))
         except OSError as cause:
-            raise KeychainProblem(f"Não foi possível guardar a chave em {path}: {cause.strerror}.") from cause
+            raise KeychainProblem(f"Não foi possível guardar a chave em {path}: {of_system(cause)}.") from cause
 
     async def load(self, profile: Profile) -> ECKey:
         path = self._path(profile)
         try:
             mode, pem = stat.S_IMODE(path.stat().st_mode), path.read_text("ascii")
-        except (OSError, ValueError) as cause:
+        except (FileNotFoundError, ValueError) as cause:
+            raise StateLost(f"A chave deste computador não está mais em {path}.") from cause
+        except OSError as cause:
             raise KeychainProblem(
-                f"A chave deste computador não pôde ser lida em {path}.", "Associe de novo: linkid-desktop associate"
+                f"A chave deste computador não pôde ser lida em {path}: {of_system(cause)}."
             ) from cause
         if os.name == "posix" and mode & 0o077:
             raise KeychainProblem(
                 f"Outros usuários podem ler {path}.",
-                f"Se ninguém a copiou: chmod 600 '{path}'. Na dúvida: linkid-desktop remove, e associe de novo.",
+                f"Se ninguém o copiou: chmod 600 '{path}'. Na dúvida: linkid-desktop remove, e associe de novo.",
             )
         return _key(pem)
 
     async def forget(self, profile: Profile) -> None:
-        self._path(profile).unlink(missing_ok=True)
+        try:
+            self._path(profile).unlink(missing_ok=True)
+        except OSError as cause:
+            raise KeychainProblem(f"Não foi possível apagar {self._path(profile)}: {of_system(cause)}.") from cause
 
     def _path(self, profile: Profile) -> Path:
         return self._home / profile.name / "association-key.pem"
@@ -156,6 +161,13 @@ def named(name: str, home: Path) -> Keychain:
     return KeyringKeychain() if name == "keyring" else FileKeychain(home)
 
 
+async def replace(home: Path, before: Profile, after: Profile) -> None:
+    """Forget the key of ``before``, unless that of ``after`` has taken its very place already."""
+    if before.keychain != after.keychain or (before.keychain == "keyring" and before.computer != after.computer):
+        with suppress(KeychainProblem):
+            await named(before.keychain, home).forget(before)
+
+
 def _pem(key: ECKey) -> str:
     return key.as_pem(private=True).decode("ascii")
 
@@ -164,11 +176,9 @@ def _key(pem: str) -> ECKey:
     try:
         key = ECKey.import_key(pem)
     except (JoseError, ValueError) as cause:
-        raise KeychainProblem(
-            "A chave guardada está danificada.", "Associe de novo: linkid-desktop associate"
-        ) from cause
+        raise StateLost("A chave guardada está danificada.") from cause
     if not key.is_private or key.curve_name != "P-256":
-        raise KeychainProblem("A chave guardada não é a deste programa.", "Associe de novo: linkid-desktop associate")
+        raise StateLost("A chave guardada não é a deste programa.")
     return key
 
 
@@ -197,6 +207,8 @@ async def _in_thread(work: Callable[[], T]) -> T:
     try:
         return await asyncio.wait_for(done, STORE_SECONDS)
     except TimeoutError as cause:
-        raise KeychainProblem("O chaveiro do sistema não respondeu.", "Desbloqueie-o e repita o comando.") from cause
+        raise KeychainProblem("O chaveiro do sistema não respondeu.", _UNLOCK) from cause
+    except keyring.errors.KeyringLocked as cause:
+        raise KeychainProblem("O chaveiro do sistema está bloqueado.", _UNLOCK) from cause
     except Exception as cause:
-        raise KeychainProblem(f"O chaveiro do sistema falhou ({type(cause).__name__}).") from cause
+        raise KeychainProblem("O chaveiro do sistema falhou.") from cause

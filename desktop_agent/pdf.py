@@ -38,8 +38,10 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from desktop_agent.domain.certificate import Certificate
 from desktop_agent.errors import BadCommand, UnsuitablePdf
+from desktop_agent.words import of_system
 
 DIGEST: Final = "sha256"
+_ELSEWHERE: Final = "Para gravar em outro lugar: -o PASTA."
 _HEADER_WITHIN: Final = 1024
 """Bytes: readers look for %PDF- this far (ISO 32000-2, annex on implementation notes)."""
 
@@ -87,7 +89,8 @@ def check(path: Path) -> list[EarlierSignature]:
         reader = _reader(file, path)
         if reader.encrypted:
             raise UnsuitablePdf(
-                f"{path.name} está protegido por senha (cifrado).", "Salve uma cópia sem senha e assine a cópia."
+                f"{path.name} está protegido por senha (cifrado).",
+                "Abra-o, salve ou imprima uma cópia sem senha (“Imprimir em PDF”), e assine a cópia.",
             )
         if int(reader.root["/Pages"]["/Count"]) < 1:
             raise UnsuitablePdf(f"{path.name} não tem nenhuma página.")
@@ -160,7 +163,7 @@ def publish(prepared: PreparedPdf, output: Path, *, overwrite: bool) -> None:
         raise BadCommand(f"{output} já existe.", "Escolha outro nome com -o, ou use --overwrite.") from cause
     except OSError as cause:
         if overwrite or output.exists():
-            raise BadCommand(f"Não foi possível gravar {output}: {cause.strerror}.") from cause
+            raise BadCommand(f"Não foi possível gravar {output}: {of_system(cause)}.", _ELSEWHERE) from cause
         prepared.copy.rename(output)  # a file system without hard links (FAT, some network shares)
 
 
@@ -224,9 +227,7 @@ def _copy(path: Path, beside: Path) -> Path:
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=".part", dir=beside)
     except OSError as cause:
-        raise BadCommand(
-            f"Não é possível gravar em {beside}: {cause.strerror}.", "Escolha outro lugar com -o."
-        ) from cause
+        raise BadCommand(f"Não é possível gravar em {beside}: {of_system(cause)}.", _ELSEWHERE) from cause
     os.close(descriptor)
     try:
         shutil.copyfile(path, name)
@@ -234,20 +235,23 @@ def _copy(path: Path, beside: Path) -> Path:
         Path(name).chmod(stat.S_IMODE(os.stat(name).st_mode) | stat.S_IWUSR)  # a read-only input may be signed too
     except OSError as cause:
         Path(name).unlink(missing_ok=True)
-        raise BadCommand(f"Não foi possível copiar {path.name}: {cause.strerror}.") from cause
+        raise BadCommand(f"Não foi possível copiar {path.name}: {of_system(cause)}.", _ELSEWHERE) from cause
     return Path(name)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would make us wait for ever
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise UnsuitablePdf(f"{path} é uma pasta.", f"Indique os PDFs que estão nela: {path / '*.pdf'}")
+        if not stat.S_ISREG(mode):  # a pipe would make us wait for ever
             raise UnsuitablePdf(f"{path} não é um arquivo.")
         file = path.open("rb")
+    except FileNotFoundError as cause:
+        raise UnsuitablePdf(f"O arquivo {path} não existe.", "Confira o nome do arquivo e a pasta.") from cause
     except OSError as cause:
-        raise UnsuitablePdf(
-            f"Não foi possível abrir {path}: {cause.strerror}.", "Confira o nome do arquivo."
-        ) from cause
+        raise UnsuitablePdf(f"Não foi possível abrir {path}: {of_system(cause)}.") from cause
     with file:
         yield file
 
@@ -257,7 +261,10 @@ def _as_unsuitable(path: Path) -> Iterator[None]:
     """Foreign errors die here. A hostile PDF can raise anything out of a parser, so anything becomes one of ours."""
     try:
         yield
-    except (UnsuitablePdf, BadCommand, OSError):
+    except (UnsuitablePdf, BadCommand):
         raise
+    except OSError as cause:  # of the copy: a disk that fills up meanwhile
+        told = f"{path.name} não pôde ser assinado: {of_system(cause)}."
+        raise UnsuitablePdf(told, f"O original não foi alterado. {_ELSEWHERE}") from cause
     except Exception as cause:
         raise UnsuitablePdf(f"{path.name} está danificado ou usa algo que não sabemos assinar.") from cause

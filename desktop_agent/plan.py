@@ -19,7 +19,7 @@ def plan(files: Sequence[Path], output: Path | None, *, overwrite: bool) -> list
     """Which file becomes which. Raises BadCommand before anything is read or asked."""
     into = output if output is not None and output.is_dir() else None
     if output is not None and into is None and len(files) > 1:
-        raise BadCommand("Com vários arquivos, -o precisa ser uma pasta que existe.")
+        raise BadCommand("Com vários arquivos, -o precisa ser uma pasta que existe.", f"Crie antes a pasta {output}.")
     jobs: list[Job] = []
     for file in files:
         if into is not None:

@@ -7,6 +7,7 @@ very bytes). The association key lies elsewhere: `keychain.py`.
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,8 @@ from typing import Final
 from platformdirs import user_data_path
 
 from desktop_agent.domain.trust import Trust, read_trust
-from desktop_agent.errors import AgentError, BadCommand, KeychainProblem, NotAssociated
+from desktop_agent.errors import AgentError, BadCommand, KeychainProblem, NotAssociated, StateLost, UntrustedServer
+from desktop_agent.words import of_system
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
 HOME_VARIABLE: Final = "LINKID_DESKTOP_HOME"
@@ -48,7 +50,7 @@ class Profiles:
         """Where a profile lives. Raises BadCommand for a name that is none."""
         if not _NAME.match(name):
             raise BadCommand(
-                f"{name!r} não serve como nome de perfil.", "Use letras minúsculas, números, ponto e hífen."
+                f"“{name}” não serve como nome de perfil.", "Use letras minúsculas, números, ponto e hífen."
             )
         return self.home / name
 
@@ -59,7 +61,7 @@ class Profiles:
     def choose(self, name: str | None) -> tuple[Profile, Trust]:
         """The named profile, or the only one.
 
-        Raises NotAssociated, BadCommand when there are several and none was named.
+        Raises NotAssociated, StateLost, BadCommand when there are several and none was named.
         """
         names = self.names()
         if name is None:
@@ -73,20 +75,25 @@ class Profiles:
             name = names[0]
         elif name not in names:
             known = f" Existem: {', '.join(names)}." if names else ""
-            raise NotAssociated(f"Não há associação com o nome {name!r}.{known}")
+            raise NotAssociated(f"Não há associação com o nome “{name}”.{known}")
         return self._load(name)
 
     def pinned(self, name: str) -> Trust | None:
-        """The trust pinned under ``name``, association or not."""
+        """The trust pinned under ``name``, association or not. None when there is none, or nobody can read it."""
         path = self.folder(name) / "trust.json"
-        return read_trust(path.read_bytes()) if path.exists() else None
+        with suppress(OSError, UntrustedServer):
+            return read_trust(path.read_bytes())
+        return None
 
     def save(self, profile: Profile, trust: Trust) -> None:
-        """Pin ``trust`` and remember ``profile``."""
+        """Pin ``trust`` and remember ``profile``. Raises KeychainProblem."""
         folder = self.folder(profile.name)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(folder / "trust.json", trust.source)
-        write_private(folder / "profile.json", json.dumps(asdict(profile), indent=1, ensure_ascii=False).encode())
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(folder / "trust.json", trust.source)
+            write_private(folder / "profile.json", json.dumps(asdict(profile), indent=1, ensure_ascii=False).encode())
+        except OSError as cause:
+            raise KeychainProblem(f"Não foi possível guardar a associação em {folder}: {of_system(cause)}.") from cause
 
     def forget(self, name: str) -> None:
         """Remove an association. The pinned trust goes too: the next association shows its fingerprint again."""
@@ -101,11 +108,10 @@ class Profiles:
         try:
             profile = Profile(**json.loads((folder / "profile.json").read_text("utf-8")))
             trust = read_trust((folder / "trust.json").read_bytes())
+        except PermissionError as cause:
+            raise KeychainProblem(f"O que está em {folder} não pôde ser lido: {of_system(cause)}.") from cause
         except (OSError, ValueError, TypeError, AgentError) as cause:
-            raise KeychainProblem(
-                f"O estado em {folder} está danificado.",
-                "Apague essa pasta e associe de novo: linkid-desktop associate",
-            ) from cause
+            raise StateLost(f"O que estava guardado em {folder} está danificado.") from cause
         return profile, trust
 
 

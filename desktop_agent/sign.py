@@ -15,7 +15,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from desktop_agent import pdf
-from desktop_agent.client.csc_client import WAIT_SECONDS, Authorization, Credential, CscClient
+from desktop_agent.client.csc_client import (
+    UNUSABLE,
+    UNUSABLE_ADVICE,
+    WAIT_SECONDS,
+    Authorization,
+    Credential,
+    CscClient,
+)
 from desktop_agent.client.http import Caller
 from desktop_agent.domain.request import Asked, Confirmed, Document, clean_label, confirm
 from desktop_agent.domain.session import Event, Session, advance
@@ -130,7 +137,7 @@ class Signing:
             found = [chosen]
         (credential,) = found
         if not credential.usable:
-            raise ServiceRefused("Este certificado não pode ser usado (revogado, suspenso ou vencido).")
+            raise ServiceRefused(UNUSABLE, UNUSABLE_ADVICE)
         credential.certificate.check_dates(datetime.fromtimestamp(self._caller.clock(), UTC))
         return credential
 

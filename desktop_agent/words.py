@@ -1,7 +1,10 @@
-"""The command line in Portuguese: argparse with its own English taken out, and the help that teaches."""
+"""Portuguese for what others say in English or in numbers: argparse, the operating system, seconds. And the help."""
 
 import argparse
+import errno
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, NoReturn
 
 from desktop_agent.errors import INTERRUPTED, BadCommand, every_family
@@ -27,7 +30,8 @@ Códigos de saída:
 {statuses}
 
 Onde as coisas ficam:
-  estado      ~/.local/share/linkid-desktop (outro lugar: variável LINKID_DESKTOP_HOME)
+  associação  {home}
+              (em outro lugar: variável LINKID_DESKTOP_HOME)
   chave       no chaveiro do sistema; se não houver, em um arquivo que só o seu usuário lê
   serviço     --server, ou a variável LINKID_SERVER
 """
@@ -40,7 +44,51 @@ _TRANSLATIONS: Final = (
     (r"argument (.*): not allowed with argument (.*)", r"\1 não combina com \2"),
     (r"argument (.*): invalid (.*) value: '(.*)'", r"\1: '\3' não serve"),
     (r"argument (.*): expected at least one argument", r"\1: falta o valor"),
+    (r"argument (.*): ignored explicit argument '(.*)'", r"\1 não leva valor, e recebeu '\2'"),
 )
+
+_REFUSALS: Final[Mapping[int, str]] = {
+    errno.ENOENT: "não existe",
+    errno.ENOTDIR: "não fica em uma pasta",
+    errno.EISDIR: "é uma pasta",
+    errno.EACCES: "o seu usuário não tem permissão, ou outro programa o está usando",
+    errno.EPERM: "o sistema não permite",
+    errno.ETXTBSY: "outro programa o está usando",
+    errno.EBUSY: "outro programa o está usando",
+    errno.ENOSPC: "não há mais espaço no disco",
+    errno.EDQUOT: "a sua cota de espaço no disco acabou",
+    errno.EFBIG: "é grande demais para este disco",
+    errno.EROFS: "o disco só permite leitura",
+    errno.ENAMETOOLONG: "o nome é longo demais",
+    errno.EINVAL: "o nome não serve neste disco",
+    errno.ELOOP: "é um atalho que não leva a lugar nenhum",
+    errno.EMFILE: "há arquivos demais abertos",
+    errno.ENFILE: "há arquivos demais abertos",
+    errno.EIO: "o disco falhou",
+    errno.ESTALE: "a pasta da rede não está mais conectada",
+    errno.ENODEV: "o disco não está mais conectado",
+    errno.ENOTEMPTY: "a pasta não está vazia",
+}
+"""What operating systems refuse, in words that stand behind a file's name and a colon."""
+
+
+def of_system(error: OSError) -> str:
+    """Why the operating system refused, without a full stop. Its own words are English, and for programmers."""
+    return _REFUSALS.get(error.errno or 0, "o sistema recusou")
+
+
+def lasting(seconds: int) -> str:
+    """A time to wait as people say it, rounded up: ``45 s``, ``2 min``, ``3 h``, ``2 dias``."""
+    for unit, length, most in (("s", 1, 60), ("min", 60, 90), ("h", 3600, 36)):
+        count = -(-max(seconds, 1) // length)
+        if count <= most:
+            return f"{count} {unit}"
+    return f"{-(-seconds // 86400)} dias"
+
+
+def again(seconds: int | None) -> str:
+    """When to come back. ``seconds``: None or 0 when nobody says."""
+    return f"Tente de novo em {lasting(seconds)}." if seconds else "Tente de novo mais tarde."
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,9 +119,9 @@ class Parser(argparse.ArgumentParser):
         raise BadCommand(f"Comando incompleto ou errado: {message}.", f"Veja {self.prog} --help.")
 
 
-def epilog() -> str:
-    """With the table of exit statuses, made from the error classes themselves."""
+def epilog(home: Path) -> str:
+    """With the table of exit statuses, made from the error classes themselves. ``home``: where the state lies."""
     rows = [(0, "tudo certo")]
     rows += [(family.exit_status, family.meaning) for family in every_family()]
     rows.append((INTERRUPTED, "interrompido com Ctrl-C (o pedido é retirado do celular)"))
-    return EPILOG.format(statuses="\n".join(f"  {status:<5}{meaning}" for status, meaning in rows))
+    return EPILOG.format(home=home, statuses="\n".join(f"  {status:<5}{meaning}" for status, meaning in rows))

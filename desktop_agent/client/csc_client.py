@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from desktop_agent.client.http import CALL_SECONDS, Caller, Reply, printable, refusal_of
+from desktop_agent.client.http import CALL_SECONDS, Caller, Reply, for_support, refusal_of
 from desktop_agent.client.oauth import access_token
 from desktop_agent.domain.ask import NONCE_BYTES, signed
 from desktop_agent.domain.certificate import SHA256_OID, Certificate, read_chain
@@ -21,6 +21,7 @@ from desktop_agent.errors import (
     ServiceRefused,
     UntrustedServer,
 )
+from desktop_agent.words import again
 
 PREFIX: Final = "/csc/v2/"
 WAIT_SECONDS: Final = 25
@@ -153,42 +154,77 @@ class CscClient:
 
 
 def _error_of(reply: Reply, method: str) -> Exception:
-    """CSC's error codes as ours. Its sentences are English, for programmers: quoted, never shown alone."""
-    said = printable(reply.content.get("error_description"))
-    quoted = f"O serviço disse: {said}" if said else ""
+    """CSC's error codes as ours. Its sentences are English, for programmers: recognized at most, never shown."""
     match reply.content.get("error"):
         case "access_denied" if method == "credentials/authorizeCheck":
             return RefusedOnPhone(f"O pedido foi recusado no celular{_reason(reply)}.")
         case "access_denied":
             return ServiceRefused(
-                "O titular bloqueou os pedidos deste computador.", "Peça o desbloqueio a quem emitiu o certificado."
+                "O titular respondeu “não fui eu” a um pedido deste computador: ele está bloqueado.",
+                "Peça o desbloqueio a quem emitiu o certificado.",
             )
         case "expired_token":
             return NobodyAnswered("Ninguém respondeu a tempo no celular.")
         case "invalid_token":
             return NotAssociated("O serviço não reconhece mais este computador: a associação foi encerrada.")
         case "invalid_authentication_data":
-            return ServiceRefused("O uso deste certificado está bloqueado.", quoted)
+            return _locked(reply)
         case _ if reply.status == 429:
-            after = reply.retry_after or 0
-            wait = f" Tente de novo em {after} s." if after else ""
-            return Busy(f"Outro pedido espera resposta no celular, ou houve uma recusa há pouco.{wait}", after)
+            return _busy(reply)
+        case _ if reply.content.get("error_description") in _UNUSABLE:
+            return ServiceRefused(UNUSABLE, UNUSABLE_ADVICE)
+        case _ if _ours(reply, "why") == "not_fresh":
+            return ServiceRefused(
+                "O pedido traz uma hora que não é a do serviço: o relógio deste computador está errado.",
+                "Ative o acerto automático de data e hora, e repita o comando.",
+            )
+        case "invalid_dpop_proof":
+            return refusal_of(reply)
         case _ if reply.status >= 500:
             return refusal_of(reply)
         case _:
-            return ServiceRefused("O serviço negou o pedido.", quoted)
+            return ServiceRefused("O serviço negou o pedido.", for_support(reply))
+
+
+UNUSABLE: Final = "Este certificado não pode ser usado (revogado, suspenso ou vencido)."
+UNUSABLE_ADVICE: Final = (
+    "Se você já emitiu outro certificado, associe este computador de novo: linkid-desktop associate"
+)
+_UNUSABLE: Final = ("Invalid parameter credentialID", "The credential identified by credentialID is disabled")
+"""CSC v2 has these very sentences where it has no code."""
+
+
+def _locked(reply: Reply) -> ServiceRefused:
+    """Too many wrong passwords: for a while, or for ever."""
+    told = "Este certificado está bloqueado: a senha de uso foi digitada errado vezes demais."
+    if _ours(reply, "for_ever") is True:
+        return ServiceRefused(told, "O bloqueio é definitivo: é preciso emitir outro certificado.")
+    return ServiceRefused(told, again(reply.retry_after))
+
+
+def _busy(reply: Reply) -> Busy:
+    """One request waits already, or the holder wants to be left alone; the service may say which."""
+    why = {
+        "pending": "Outro pedido ainda espera resposta no celular.",
+        "refused": "O titular recusou há pouco, mais de uma vez.",
+    }.get(str(_ours(reply, "why")), "Outro pedido espera resposta no celular, ou houve uma recusa há pouco.")
+    return Busy(why, reply.retry_after or 0, again(reply.retry_after))
+
+
+def _ours(reply: Reply, member: str) -> object:
+    """What our service says beside the standard."""
+    ours = reply.content.get("linkid")
+    return ours.get(member) if isinstance(ours, dict) else None
 
 
 def _reason(reply: Reply) -> str:
     """The reason the holder gave, where the service passes it on."""
-    ours = reply.content.get("linkid")
-    reason = ours.get("reason") if isinstance(ours, dict) else None
-    return _REASONS.get(str(reason), "")
+    return _REASONS.get(str(_ours(reply, "reason")), "")
 
 
 _REASONS: Final = {
     "refuse:wrong-content": " (“não é o que eu esperava assinar”)",
-    "refuse:not-me": " (“não fui eu”): este computador fica bloqueado até o titular decidir",
+    "refuse:not-me": " (“não fui eu”): este computador fica bloqueado até que quem emitiu o certificado o libere",
 }
 
 

@@ -20,6 +20,7 @@ from desktop_agent.client.loopback import connector
 from desktop_agent.domain.encoding import b64u
 from desktop_agent.domain.trust import is_safe
 from desktop_agent.errors import NoConnection, ServiceRefused, UntrustedServer
+from desktop_agent.words import again
 
 CALL_SECONDS: Final = 30.0
 """One call, connection included, unless the call says otherwise."""
@@ -124,7 +125,7 @@ class Caller:
         except aiohttp.ClientSSLError as cause:
             raise NoConnection(
                 f"O certificado https de {self.url} não é de confiança.",
-                "Se o serviço é da sua rede, use --ca ARQUIVO.",
+                "Confira o endereço e a rede. Se o serviço é da sua própria rede, associe com --ca ARQUIVO.",
             ) from cause
         except (aiohttp.ClientError, TimeoutError, OSError) as cause:
             raise NoConnection(f"{self.url} não responde.") from cause
@@ -150,14 +151,32 @@ def public_jwk(key: ECKey) -> dict[str, Any]:
 
 
 def refusal_of(reply: Reply) -> ServiceRefused | NoConnection:
-    """What an error answer means when nothing more special is known about it."""
-    said = printable(reply.content.get("message") or reply.content.get("error_description"))
+    """What an error answer means when nothing more special is known about it.
+
+    ``message`` is Portuguese for people (docs/protocol.md section 12) and shown; ``error_description`` is English for
+    programmers and is not.
+    """
     if reply.status == 429:
-        wait = f" Tente de novo em {reply.retry_after} s." if reply.retry_after else ""
-        return ServiceRefused(f"O serviço pediu para esperar.{wait}", said)
+        return ServiceRefused("O serviço pediu para esperar.", again(reply.retry_after))
     if reply.status >= 500:
-        return NoConnection("O serviço está fora de operação no momento.")
-    return ServiceRefused(said or f"O serviço negou o pedido (código {reply.status}).", "")
+        return NoConnection("O serviço está fora de operação no momento.", again(reply.retry_after))
+    if code_of(reply) == "invalid_dpop_proof":
+        return ServiceRefused(
+            "O serviço não aceitou a identificação deste computador: o relógio dele parece estar errado.",
+            "Ative o acerto automático de data e hora, e repita o comando. linkid-desktop doctor mostra a diferença.",
+        )
+    return ServiceRefused(printable(reply.content.get("message")) or "O serviço negou o pedido.", for_support(reply))
+
+
+def code_of(reply: Reply) -> str:
+    """The error's name, in either dialect."""
+    return printable(reply.content.get("error") or reply.content.get("code"), 40)
+
+
+def for_support(reply: Reply) -> str:
+    """What somebody who cannot help themselves says to those who can."""
+    told = f"{reply.status} {code_of(reply)}".strip()
+    return f"Se persistir, avise o suporte do Link ID e informe o código: {told}."
 
 
 def printable(text: object, most: int = 200) -> str:

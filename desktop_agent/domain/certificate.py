@@ -65,7 +65,9 @@ class Certificate:
             raise ServiceRefused("Este certificado ainda não é válido.", "Confira o relógio deste computador.")
         if now > self.leaf.not_valid_after_utc:
             day = self.leaf.not_valid_after_utc.strftime("%d/%m/%Y")
-            raise ServiceRefused(f"Este certificado venceu em {day}.", "Emita um novo certificado.")
+            raise ServiceRefused(
+                f"Este certificado venceu em {day}.", "É preciso emitir outro e associar este computador de novo."
+            )
 
     def verify(self, digest: bytes, signature: bytes) -> None:
         """Raises UntrustedServer unless ``signature`` is this key's over the SHA-256 ``digest``."""

@@ -116,8 +116,8 @@ class LocalPage:
     async def associated(self, computer_name: str, holders: Sequence[str], key_place: str) -> None:
         await self._show(stage="associated", holders=list(holders))
 
-    async def failed(self, message: str) -> None:
-        await self._show(stage="failed", message=message)
+    async def failed(self, message: str, advice: str) -> None:
+        await self._show(stage="failed", message=message, advice=advice)
 
     async def _show(self, **news: Any) -> None:
         async with self._changed:

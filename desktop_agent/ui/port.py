@@ -33,8 +33,8 @@ class AssociationView(Protocol):
         """Done."""
         ...
 
-    async def failed(self, message: str) -> None:
-        """The ceremony ended without an association."""
+    async def failed(self, message: str, advice: str) -> None:
+        """The ceremony ended without an association; ``advice``: what to do next."""
         ...
 
 

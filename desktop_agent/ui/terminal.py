@@ -123,7 +123,7 @@ class TerminalAssociation:
         if link.state is LinkState.WAITING:
             self._waiting(link)
         elif link.state is not self._state:
-            phone = f" {link.phone!r}" if link.phone else ""
+            phone = f" “{link.phone}”" if link.phone else ""
             if link.state is LinkState.CLAIMED:
                 self._screen.say(f"QR lido pelo celular{phone}. Confira nele este computador e toque em Aprovar.")
             elif link.state is LinkState.APPROVED:
@@ -169,8 +169,8 @@ class TerminalAssociation:
         self._screen.say(self._screen.dim(f"Chave deste computador: {key_place}"))
         self._screen.say("Para assinar: linkid-desktop sign ARQUIVO.pdf")
 
-    async def failed(self, message: str) -> None:
-        self._screen.clear()
+    async def failed(self, message: str, advice: str) -> None:
+        self._screen.clear()  # the command ends with the very words
 
 
 class TerminalSigning:
@@ -182,6 +182,7 @@ class TerminalSigning:
         self._typed = typed
         self._interactive = interactive
         self._block: list[str] = []
+        self._code = ""
         self._asked = self._queued = False
 
     async def preparing(self, path: Path, size: int) -> None:
@@ -216,7 +217,8 @@ class TerminalSigning:
         for label in labels:
             self._screen.say(f"  {label}")
         self._screen.say()
-        self._screen.say(f"  Código de verificação:  {self._screen.bold(' '.join(confirmed.verification_code))}")
+        self._code = self._screen.bold(" ".join(confirmed.verification_code))
+        self._screen.say(f"  Código de verificação:  {self._code}")
         self._screen.say("  Aprove somente se o celular mostrar este mesmo código.")
         self._screen.say()
 
@@ -232,7 +234,9 @@ class TerminalSigning:
         if not self._screen.live and not self._asked:
             self._screen.say(f"{state} (até {_clock(seconds_left)})…")
         self._asked = True
-        self._screen.draw([*self._block, f"{state}…  restam {_clock(seconds_left)}   (Ctrl-C desiste)"])
+        # The code once more: below a QR, what was said before may have left the window.
+        last = f"Código {self._code}  {state}…  restam {_clock(seconds_left)}   (Ctrl-C desiste)"
+        self._screen.draw([*self._block, last])
 
     async def approved(self) -> None:
         self._screen.say("Aprovado no celular. Assinando…")

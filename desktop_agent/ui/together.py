@@ -40,6 +40,6 @@ class Together:
         for view in self._views:
             await view.associated(computer_name, holders, key_place)
 
-    async def failed(self, message: str) -> None:
+    async def failed(self, message: str, advice: str) -> None:
         for view in self._views:
-            await view.failed(message)
+            await view.failed(message, advice)

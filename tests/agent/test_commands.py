@@ -8,17 +8,22 @@ import re
 import signal
 import sys
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from joserfc.jwk import ECKey
 
+from desktop_agent.domain.request import Confirmed
 from desktop_agent.errors import BadCommand
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profiles
+from desktop_agent.ui.terminal import Screen, TerminalSigning, Typed
 from tests.agent import pdfs
 from tests.agent.gateway_double import AgentGateway
 from tests.agent.pki import Authority
+from tests.sandbox_phone.roots import new_id
 
 
 @dataclass
@@ -148,6 +153,88 @@ async def test_a_whole_life(shell: Shell, gateway: AgentGateway, authority: Auth
     assert removed.status == 0
     assert gateway.ended
     assert [item for item in (shell.folder.parent / "home").rglob("*") if item.is_file()] == []
+
+
+async def test_a_computer_that_was_removed_is_associated_again(
+    shell: Shell, gateway: AgentGateway, associated: ECKey
+) -> None:
+    """Ended on the phone: `sign` says to associate, and `associate` then does, without `remove` before."""
+    gateway.ended = True
+    pdfs.blank(shell.folder / "a.pdf")
+    done = await shell.run("sign", "a.pdf")
+    assert (done.status, "linkid-desktop associate" in done.err) == (3, True)
+
+    process = await shell.start("associate", "--no-window")
+    while not gateway.frames and process.returncode is None:
+        await asyncio.sleep(0.05)
+    gateway.link, gateway.ended, gateway.computer = {"state": "approved", "phone": "Celular"}, False, new_id("cmp")
+    _, err = await asyncio.wait_for(process.communicate(b"042\n"), 60)
+
+    assert process.returncode == 0, err.decode()
+    (known,) = json.loads((await shell.run("status", "--json")).out)
+    assert known["computer"] == gateway.computer
+    assert (await shell.run("certs")).status == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "ours", "told"),
+    [
+        ({"Retry-After": "10800"}, {}, "Tente de novo em 3 h."),
+        ({"Retry-After": "61"}, {}, "Tente de novo em 2 min."),
+        ({}, {"for_ever": True}, "é preciso emitir outro certificado"),
+        ({}, {}, "Tente de novo mais tarde."),
+    ],
+    ids=["hours", "minutes", "for ever", "unsaid"],
+)
+async def test_a_locked_certificate_is_told_in_portuguese(
+    shell: Shell, gateway: AgentGateway, associated: ECKey, headers: dict[str, str], ours: dict[str, bool], told: str
+) -> None:
+    """Why, and until when; the service's English for programmers is not shown."""
+
+    async def locked(_request: web.Request) -> web.StreamResponse:
+        body = {"error": "invalid_authentication_data", "error_description": "Credential locked", "linkid": ours}
+        return web.json_response(body, status=400, headers=headers)
+
+    gateway.faults["/csc/v2/credentials/authorize"] = [locked]
+    pdfs.blank(shell.folder / "a.pdf")
+
+    done = await shell.run("sign", "a.pdf")
+
+    assert done.status == 11
+    assert told in done.err
+    assert "bloqueado" in done.err
+    assert "locked" not in done.err
+
+
+@pytest.mark.parametrize("name", ["missing.pdf", "folder.pdf"])
+async def test_what_the_system_refuses_is_told_in_portuguese(
+    shell: Shell, gateway: AgentGateway, associated: ECKey, name: str
+) -> None:
+    """A file that is not there, or is none."""
+    (shell.folder / "folder.pdf").mkdir()
+
+    done = await shell.run("sign", name)
+
+    assert "não existe" in done.err or "é uma pasta" in done.err
+    assert not re.search(r"No such|Is a directory|Errno", done.err)
+
+
+async def test_the_code_stays_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 24 lines a QR pushes what was said before out of the window: the last line has the verification code again."""
+    for name, value in {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}.items():
+        monkeypatch.setenv(name, value)
+    out = StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: True)
+    view = TerminalSigning(Screen(out), Typed(), interactive=False)
+
+    await view.asked(Confirmed("req_x", "27", "MARIA DA SILVA", 0), ["a.pdf"])
+    await view.show_qr("http://localhost:8440/r#1." + new_id("req"))
+    await view.waiting(125, online=True)
+
+    *block, last, _ = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", out.getvalue()).split("\n")
+    assert len(block) > 20
+    assert last.startswith("Código 2 7  Aguardando a aprovação…  restam 2:05")
+    assert len(last) < 80
 
 
 async def test_quiet_says_nothing(shell: Shell, gateway: AgentGateway, associated: ECKey) -> None:

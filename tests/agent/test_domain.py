@@ -291,7 +291,7 @@ def test_exit_statuses_are_distinct_and_explained() -> None:
     assert 0 not in numbers
     assert INTERRUPTED not in numbers
     for family in families:
-        assert f"{family.exit_status:<5}{family.meaning}" in epilog()
+        assert f"{family.exit_status:<5}{family.meaning}" in epilog(Path("home"))
 
 
 def test_half_blocks_draw_every_module() -> None:

@@ -100,7 +100,7 @@ async def test_the_end_without_an_association(chromium: Chromium) -> None:
     page = await chromium.page()
     async with LocalPage("Notebook") as local:
         await page.goto(local.url)
-        await local.failed("A associação foi recusada no celular.")
+        await local.failed("A associação foi recusada no celular.", "Recomece com: linkid-desktop associate")
         await expect(page.get_by_role("status")).to_have_text("A associação foi recusada no celular.")
     await expect(page.get_by_role("heading", name="Não deu certo")).to_be_visible()
     await chromium.shot(page, "agent-failed-360")

@@ -85,5 +85,5 @@ class RecordingAssociation:
     async def associated(self, computer_name: str, holders: Sequence[str], key_place: str) -> None:
         self.done = computer_name, list(holders)
 
-    async def failed(self, message: str) -> None:
+    async def failed(self, message: str, advice: str) -> None:
         self.failure = message

@@ -31,6 +31,12 @@ function draw(rows) {
   $("qr").replaceChildren(path);
 }
 
+// What to do next; commands in it look like what one types.
+function advise(text) {
+  const parts = text.split(/(linkid-desktop [a-z]+(?: --[a-z]+)*)/);
+  $("advice").replaceChildren(...parts.map((part, n) => (n % 2 ? Object.assign(document.createElement("code"), { textContent: part }) : part)));
+}
+
 function say(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text; // a screen reader hears changes only
 }
@@ -45,6 +51,7 @@ function show(state) {
   say("wrong", state.tries_left ? `Código errado. Tentativas restantes: ${state.tries_left}.` : "");
   $("holders").replaceChildren(...(state.holders || []).map((holder) => Object.assign(document.createElement("li"), { textContent: holder })));
   $("check").querySelector("button").disabled = state.checking;
+  advise(state.advice || "");
   if (state.stage !== stage) enter(state.stage);
 }
 
