@@ -193,28 +193,25 @@ def e164(text: str) -> str:
 
 
 def card(placed: Placed) -> str:
-    """What is handed to the holder, as lines."""
-    valid = placed.expires.strftime("%d/%m/%Y")
-    kept = "  (criada agora; só aparece aqui)" if placed.install_password_made else ""
+    """What is handed to the holder, in Portuguese; around it what the operator must know, in English as elsewhere."""
     rows = (
         ("Titular", placed.name),
         ("CPF", documents_br.format_cpf(placed.cpf)),
         ("Protocolo", placed.protocol),
-        ("Senha de instalação", placed.install_password + kept),
+        ("Senha de instalação", placed.install_password),
         ("Emissão", placed.emission_page),
-        ("Emitir até", valid),
+        ("Emitir até", placed.expires.strftime("%d/%m/%Y")),
+        ("Celular", f"{placed.phone} receberá o código ao vincular o aplicativo"),
     )
     width = max(len(name) for name, _ in rows)
-    body = [f"  {name.ljust(width)}  {value}" for name, value in rows]
-    return "\n".join(
-        [
-            "Solicitação registrada. Entregue ao titular:",
-            "",
-            *body,
-            "",
-            f"O celular {placed.phone} receberá o código ao vincular o aplicativo.",
-        ]
-    )
+    lines = [
+        "The order is placed. Hand this to the holder:",
+        "",
+        *(f"  {name:<{width}}  {value}" for name, value in rows),
+    ]
+    if placed.install_password_made:
+        lines += ["", "The installation password (Senha de instalação) was made just now and is shown only here."]
+    return "\n".join(lines)
 
 
 async def _transport_key(ac: PrivateClient, context: OperatorContext) -> P256Key:

@@ -89,6 +89,22 @@ async def test_the_password_is_read_from_standard_input(terminal: Terminal, worl
     await visitor.identify(world.now, "Instala123", CPF)
 
 
+async def test_the_card_is_for_the_holder_and_the_rest_for_the_operator(terminal: Terminal) -> None:
+    """What is handed on is Portuguese and indented; around it stands English, which tells of a password made here."""
+    await terminal.type("operator", "init")
+    for given, notes in (((), 2), (("--install-password", "-"), 1)):
+        terminal.said.clear()
+        assert await terminal.type("request", "new", *MARIA, *given) == 0
+        lines = terminal.said[0].splitlines()
+        card = [line for line in lines if line.startswith("  ")]
+        assert [line.split("  ")[1] for line in card] == [
+            "Titular", "CPF", "Protocolo", "Senha de instalação", "Emissão", "Emitir até", "Celular",
+        ]  # fmt: skip
+        around = [line for line in lines if line and line not in card]
+        assert around[0] == "The order is placed. Hand this to the holder:"
+        assert len(around) == notes
+
+
 @pytest.mark.parametrize(
     ("option", "value", "told"),
     [
