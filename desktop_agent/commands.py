@@ -189,7 +189,7 @@ async def status(arguments: argparse.Namespace, screen: Screen) -> None:
     for item in found:
         screen.say(f"{screen.bold(item['name'])}  {item['state']}")
         for label, member in (("serviço", "service"), ("perfil", "profile"), ("computador", "computer"),
-                              ("desde", "associated_at"), ("chave", "key"), ("confiança", "trust")):  # fmt: skip
+                              ("desde", "associated_at"), ("chave", "key"), ("impressão", "trust")):  # fmt: skip
             screen.say(f"  {label:<11}{item[member]}")
 
 
@@ -304,16 +304,19 @@ def build_parser() -> words.Parser:
     )
     commands = parser.add_subparsers(title="comandos", metavar="COMANDO", required=True, parser_class=words.Parser)
 
-    def add(name: str, run: Command, about: str, more: str = "") -> words.Parser:
+    def add(name: str, run: Command, about: str, more: str = "", which: str = _WHICH) -> words.Parser:
         command: words.Parser = commands.add_parser(
             name, help=about, description=f"{about[0].upper()}{about[1:]}.\n{more}"
         )
         command.set_defaults(run=run)
         command.options.add_argument("--profile", metavar="NOME", default=os.environ.get("LINKID_PROFILE"),
-                                     help="qual associação (padrão: a única)")  # fmt: skip
+                                     help=which)  # fmt: skip
         return command
 
-    _associate_options(add("associate", associate, "associa este computador ao seu celular, por QR Code", _ASSOCIATE))
+    keep_as = "com que nome guardar a associação, para ter mais de uma (padrão: o nome do ambiente)"
+    _associate_options(
+        add("associate", associate, "associa este computador ao seu celular, por QR Code", _ASSOCIATE, keep_as)
+    )
     add("status", status, "mostra as associações deste computador").options.add_argument(
         "--json", action="store_true", help="para programas"
     )
@@ -328,6 +331,7 @@ def build_parser() -> words.Parser:
     return parser
 
 
+_WHICH: Final = "qual associação, se há mais de uma (linkid-desktop status mostra os nomes)"
 _ASSOCIATE: Final = """
 Mostra um QR Code no terminal e em uma página deste computador. Leia-o com o aplicativo Link ID, confirme no celular o
 nome deste computador, e digite aqui os 3 números que o celular mostrar.

@@ -113,8 +113,8 @@ class TerminalAssociation:
     async def trust(self, trust: Trust, *, known: bool) -> None:
         say = self._screen.say
         say(f"{self._screen.bold('Associar este computador')} ao Link ID em {trust.app}  ({trust.environment})")
-        how = "a mesma já fixada aqui" if known else "fixada agora neste computador"
-        say(self._screen.dim(f"Confiança: {trust.fingerprint}  ({how})"))
+        how = "a mesma de antes" if known else "guardada agora neste computador"
+        say(self._screen.dim(f"Impressão digital do serviço: {trust.fingerprint}  ({how})"))
         if self._page_url:
             say(self._screen.dim(f"Em uma página: {self._page_url}"))
         say()

@@ -1,6 +1,7 @@
 """`linkid-desktop` as a person or script meets it: another process, its words and its exit status."""
 
 import asyncio
+import errno
 import json
 import os
 import pty
@@ -15,11 +16,13 @@ import pytest
 from aiohttp import web
 from joserfc.jwk import ECKey
 
+from desktop_agent.commands import main
 from desktop_agent.domain.request import Confirmed
 from desktop_agent.errors import BadCommand
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profiles
 from desktop_agent.ui.terminal import Screen, TerminalSigning, Typed
+from desktop_agent.words import lasting, of_system
 from tests.agent import pdfs
 from tests.agent.gateway_double import AgentGateway
 from tests.agent.pki import Authority
@@ -217,6 +220,111 @@ async def test_what_the_system_refuses_is_told_in_portuguese(
 
     assert "não existe" in done.err or "é uma pasta" in done.err
     assert not re.search(r"No such|Is a directory|Errno", done.err)
+
+
+@pytest.mark.parametrize("lost", ["key", "profile"])
+async def test_what_is_lost_here_is_associated_again(
+    shell: Shell, gateway: AgentGateway, associated: ECKey, lost: str
+) -> None:
+    """A key that is gone, state nobody can read: `sign` says to associate, and neither stands in the way of it."""
+    home = Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test"
+    (home / "association-key.pem").unlink() if lost == "key" else (home / "profile.json").write_text("{")
+    pdfs.blank(shell.folder / "a.pdf")
+    done = await shell.run("sign", "a.pdf")
+    assert (done.status, "linkid-desktop associate" in done.err) == (9, True)
+
+    process = await shell.start("associate", "--no-window")
+    while not gateway.frames and process.returncode is None:
+        await asyncio.sleep(0.05)
+    gateway.link, gateway.computer = {"state": "approved", "phone": "Celular"}, new_id("cmp")
+    _, err = await asyncio.wait_for(process.communicate(b"042\n"), 60)
+
+    assert process.returncode == 0, err.decode()
+
+
+async def test_a_lost_key_does_not_stop_the_removal(shell: Shell, gateway: AgentGateway, associated: ECKey) -> None:
+    """Nothing can be said to the service without it: the person is told to remove the computer on the phone too."""
+    (Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test" / "association-key.pem").write_text("x")
+
+    done = await shell.run("remove", "--yes")
+
+    assert (done.status, gateway.ended) == (0, False)
+    assert "remova este computador também no aplicativo" in done.out
+    assert (await shell.run("status")).status == 3
+
+
+async def test_a_dead_service_does_not_stop_the_removal_here(shell: Shell, associated: ECKey) -> None:
+    """Told how to remove here alone."""
+    trust = Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test" / "trust.json"
+    trust.write_text(re.sub(r'"gateway":\s*"[^"]*"', '"gateway": "http://127.0.0.1:1"', trust.read_text()))
+
+    done = await shell.run("remove", "--yes")
+
+    assert (done.status, "--offline" in done.err) == (6, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body", "told"),
+    [
+        ("/oauth2/token", 400, {"error": "invalid_dpop_proof", "error_description": "Proof is bad"}, "relógio"),
+        ("/csc/v2/credentials/list", 403, {"error": "server_error", "error_description": "Is bad"}, "403 server_error"),
+        ("/links/v1", 400, {"code": "bad_input", "message": "O nome não serve.", "detail": "Is bad"}, "O nome não"),
+    ],
+)
+async def test_the_services_english_is_not_shown(
+    shell: Shell, gateway: AgentGateway, associated: ECKey, path: str, status: int, body: dict[str, str], told: str
+) -> None:
+    """Sentences for people are; of what is for programmers, the code to tell the support."""
+
+    async def deny(_request: web.Request) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    gateway.faults[path] = [deny]
+    gateway.ended = path.startswith("/links")
+
+    done = await shell.run(*(["associate", "--no-window"] if gateway.ended else ["certs"]))
+
+    assert (done.status, told in done.err) == (11, True), done.err
+    assert not re.search(r"[Ii]s bad", done.err)
+
+
+def test_a_fault_of_ours_is_told_and_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A sentence for people, the trace in a file for whoever helps them."""
+
+    def fault(_profiles: Profiles) -> list[dict[str, str]]:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("desktop_agent.commands.status_of", fault)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    assert main(["status"]) == 1
+
+    told = capsys.readouterr().err
+    (trace,) = tmp_path.glob("linkid-desktop-*.txt")
+    assert "Avise o suporte" in told
+    assert str(trace) in told
+    assert "Traceback" not in told
+    assert "ZeroDivisionError" in trace.read_text()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "1 s"), (60, "60 s"), (61, "2 min"), (5400, "90 min"), (5401, "2 h"), (10800, "3 h"), (999_999, "12 dias")],
+)
+def test_times_to_wait(seconds: int, told: str) -> None:
+    """Rounded up, in the largest unit that says enough."""
+    assert lasting(seconds) == told
+
+
+def test_what_systems_refuse_has_words(tmp_path: Path) -> None:
+    """The usual refusals each have theirs; the rest is not English either."""
+    usual = (errno.ENOENT, errno.EISDIR, errno.EACCES, errno.ENOSPC, errno.EROFS, errno.ENAMETOOLONG)
+    told = [of_system(OSError(number, os.strerror(number))) for number in usual]
+
+    assert len(set(told)) == len(usual)
+    assert of_system(OSError("Something")) == of_system(OSError(errno.EPROTO, "x")) == "o sistema recusou"
 
 
 async def test_the_code_stays_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ __all__ = ["chromium", "chromium_of_module", "playwright"]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 TRUST: Trust = read_trust(Roots("https://app.linkid.example", "https://gw.linkid.example").trust())
-WIDTHS = [360, 1280]
+LOOKS = [(width, scheme) for width in (360, 1280) for scheme in ("light", "dark")]
 
 
 def waiting(n: int) -> Link:
@@ -40,11 +40,11 @@ def read_qr(picture: Path) -> str:
     return str(text)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-async def test_the_ceremony_by_keyboard(chromium: Chromium, width: int) -> None:
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+async def test_the_ceremony_by_keyboard(chromium: Chromium, width: int, scheme: str) -> None:
     """From the code on the screen to the end: read by a camera, typed by a keyboard, announced to a screen reader."""
     async with LocalPage("Notebook <b>da Maria</b>") as local:
-        page = await chromium.page(width=width, height=740)
+        page = await chromium.page(width=width, height=740, color_scheme=scheme)
         loaded: list[str] = []
         page.on("request", lambda request: loaded.append(request.url))
         await local.trust(TRUST, known=False)
@@ -55,7 +55,7 @@ async def test_the_ceremony_by_keyboard(chromium: Chromium, width: int) -> None:
         for n in (1, 2):
             await local.link(waiting(n))
             await expect(page.locator("#left")).to_have_text(f"4:{59 - n}")
-            assert read_qr(await chromium.shot(page, f"agent-waiting-{width}")) == waiting(n).frame
+            assert read_qr(await chromium.shot(page, f"agent-waiting-{width}-{scheme}")) == waiting(n).frame
         await expect(page.get_by_role("img", name="QR Code")).to_be_visible()
         await expect(page.get_by_text("7KQ2M-9XA4T")).to_be_visible()
         await expect(page.locator("#computer")).to_have_text("Notebook <b>da Maria</b>")
@@ -65,7 +65,7 @@ async def test_the_ceremony_by_keyboard(chromium: Chromium, width: int) -> None:
         await expect(page.get_by_role("status")).to_have_text("Código lido. Confirme no celular.")
         await expect(page.get_by_role("img", name="QR Code")).to_be_hidden()
         await expect(page.get_by_text("Celular <i>da Maria")).to_be_visible()
-        await chromium.shot(page, f"agent-claimed-{width}")
+        await chromium.shot(page, f"agent-claimed-{width}-{scheme}")
         await fits(page)
 
         asking = asyncio.ensure_future(local.ask_check("Celular", None))
@@ -80,7 +80,7 @@ async def test_the_ceremony_by_keyboard(chromium: Chromium, width: int) -> None:
 
         asking = asyncio.ensure_future(local.ask_check("Celular", 2))
         await expect(page.get_by_role("alert")).to_have_text("Código errado. Tentativas restantes: 2.")
-        await chromium.shot(page, f"agent-wrong-{width}")
+        await chromium.shot(page, f"agent-wrong-{width}-{scheme}")
         await page.keyboard.type("042")
         await page.get_by_role("button", name="Concluir").click()
         assert await asyncio.wait_for(asking, 10) == "042"
@@ -88,7 +88,7 @@ async def test_the_ceremony_by_keyboard(chromium: Chromium, width: int) -> None:
         await local.associated("Notebook", ["MARIA DA SILVA", "<script>alert(1)</script>"], "arquivo")
         await expect(page.get_by_role("heading", name="Pronto")).to_be_focused()
         await expect(page.get_by_role("listitem").filter(has_text="<script>")).to_be_visible()
-        await chromium.shot(page, f"agent-done-{width}")
+        await chromium.shot(page, f"agent-done-{width}-{scheme}")
         await fits(page)
         assert {address.rpartition("/")[0] for address in loaded} <= {url.partition("/?")[0], "data:image"}
         assert "t=" not in page.url

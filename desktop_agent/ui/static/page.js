@@ -43,6 +43,7 @@ function say(id, text) {
 
 function show(state) {
   for (const id of ["computer", "app", "environment", "fingerprint"]) if (state[id]) say(id, state[id]);
+  $("service").hidden = !state.app;
   for (const place of document.querySelectorAll(".phone")) place.textContent = state.phone || "";
   if (state.qr) draw(state.qr);
   say("code", state.code || "…");
