@@ -37,6 +37,7 @@ class CallerUnknown(NotPermitted):
     code = "caller_unknown"
     summary = "This application is not registered for signatures, or was shut out. Its operator registers it."
     message = "Este sistema não está cadastrado no Link ID. Avise quem cuida dele."
+    may_disclose = True
 
 
 class DecisionInvalid(NotPermitted):

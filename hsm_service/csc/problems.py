@@ -44,7 +44,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         CredentialLocked: (400, "invalid_authentication_data"),
         InvalidAuthenticationData: (400, "invalid_authentication_data"),
         AskInvalid: (400, "invalid_request"),
-        CallerUnknown: (400, "unauthorized_client"),
+        CallerUnknown: (400, "access_denied"),
         signing.RequestRefused: (400, "access_denied"),
         signing.RequestWithdrawn: (400, "access_denied"),
         signing.RequestLapsed: (400, "expired_token"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from foundation.ids import new_id, new_token
+from hsm_service.oauth.domain.client import ClientMethod
 from tests.csc.test_one_signature import SHA256, authorize
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World, b64, digest
 
@@ -402,6 +403,37 @@ async def test_a_computer_signs_what_it_asks(world: World) -> None:
     assert world.doorbell.rings == []
     status, _ = await computer.call("POST", "/csc/v2/credentials/authorize", {**body, "clientData": json.dumps(good)})
     assert (status, len(world.doorbell.rings)) == (202, 1)
+
+
+async def test_an_integrator_with_keys_signs_what_it_asks(world: World) -> None:
+    """Registered with --signs-asks, it is asked for as a computer is: signed by its own key, or nothing rings."""
+    credential = await world.credential()
+    banco = Computer(world.client, world.clock, ORIGIN)
+    registered = await world.register(method=ClientMethod.KEY, keys=[banco.key.jwk], signs_asks=True)
+    banco.id = registered.client.id
+    await world.clients.allow(banco.id, credential)
+    await banco.log_in()
+    body = authorize(credential, "a")
+    other = Computer(world.client, world.clock, ORIGIN)
+    other.id = banco.id
+    unsigned = json.dumps({"documents": [{"label": "contrato.pdf"}], "ask": None})
+    for data in (other.signed_ask(body), banco.signed_ask(authorize(credential, "b")), unsigned):
+        status, answer = await banco.call("POST", "/csc/v2/credentials/authorize", {**body, "clientData": data})
+        assert (status, answer["error"]) == (400, "invalid_request"), (data, answer)
+    assert world.doorbell.rings == []
+    assert (await banco.call("POST", "/csc/v2/credentials/authorize", body))[0] == 202
+    assert len(world.doorbell.rings) == 1
+
+
+async def test_an_integrator_that_the_sam_does_not_know(world: World) -> None:
+    """A row without an operator's order: an error of its own, that says whom to ask, and the phone stays silent."""
+    credential = await world.credential()
+    caller = await world.integrator(credential)
+    world.sam.integrators.clear()
+    status, answer = await caller.call("POST", "/csc/v2/credentials/authorize", authorize(credential, "a"))
+    assert (status, answer["error"], answer["linkid"]) == (400, "access_denied", {"why": "caller_unknown"})
+    assert "operator" in answer["error_description"]
+    assert world.doorbell.rings == []
 
 
 async def test_labels_cannot_deceive_the_eye(world: World) -> None:

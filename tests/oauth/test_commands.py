@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from foundation.errors import Unavailable
 from hsm_service.oauth.commands import Operator, arguments, perform
+from hsm_service.oauth.errors import BadClientData
+from hsm_service.oauth.store import OAuthStore
 from tests.support.callers import Caller
 from tests.support.oauth_requests import CALLBACK
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
@@ -50,10 +53,88 @@ async def test_allowing_and_shutting_out(world: World) -> None:
     assert (await typed(world, "disallow", client, credential))[0] == 0
     assert (await typed(world, "disallow", client, credential))[0] == 1
     assert (await typed(world, "disable", client))[0] == 0
-    code, _, complaint = await typed(world, "disable", client)
-    assert code == 1
-    assert complaint.startswith("linkid integrator: ")
+    code, again, _ = await typed(world, "disable", client)
+    assert (code, again) == (0, "was shut out at the gateway before; the SAM knows\n")
     assert "(shut out)" in (await typed(world, "list"))[1]
+
+
+async def test_the_sam_is_told_first(world: World) -> None:
+    """While it takes no word of ours nothing is registered, and the line says what to run."""
+    world.vouching.away = BadClientData("there is no operator key at x; run: linkid operator init")
+    code, out, complaint = await typed(world, "new", "--name", "Folha", "--by-itself")
+    assert (code, out) == (1, "")
+    assert complaint == "linkid integrator: there is no operator key at x; run: linkid operator init\n"
+    assert await world.clients.all() == []
+    world.vouching.away = None
+    assert (await typed(world, "new", "--name", "Folha", "--by-itself"))[0] == 0
+    assert list(world.sam.integrators.values()) == ["Folha"]
+
+
+async def test_a_row_that_could_not_be_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SAM knows it and the gateway does not: told, with what to do."""
+
+    async def broken(*_: object) -> None:
+        raise Unavailable("the database is away")
+
+    monkeypatch.setattr(OAuthStore, "add_client", broken)
+    code, _, complaint = await typed(world, "new", "--name", "Folha", "--by-itself")
+    assert code == 1
+    (client,) = world.sam.integrators
+    assert f"the SAM knows {client}" in complaint
+    assert "run the command again" in complaint
+
+
+async def test_shutting_out_while_the_sam_is_away(world: World) -> None:
+    """The tokens end at once, the exit code says that half is missing, and the same command again does it."""
+    _, out, _ = await typed(world, "new", "--name", "Folha", "--by-itself", "--json")
+    client = json.loads(out)["client_id"]
+    world.vouching.away = Unavailable("no SAM answers at unix:x; is it running? (linkid serve)")
+    code, out, complaint = await typed(world, "disable", client)
+    assert (code, out) == (3, "")
+    assert "no SAM answers at unix:x" in complaint
+    assert "run the same command again" in complaint
+    assert "(shut out)" in (await typed(world, "list"))[1]
+    assert client in world.sam.integrators
+    world.vouching.away = None
+    assert (await typed(world, "disable", client))[0] == 0
+    assert client not in world.sam.integrators
+
+
+async def test_vouching_for_one_of_before(world: World) -> None:
+    """A row that the SAM does not know: the operator says the name; the row's own word is shown, never signed."""
+    _, out, _ = await typed(world, "new", "--name", "Contratos SA", "--by-itself", "--json")
+    client = json.loads(out)["client_id"]
+    world.sam.integrators.clear()
+    code, _, complaint = await typed(world, "vouch", client)
+    assert code == 1
+    assert f"linkid integrator vouch {client} --name 'Contratos SA'" in complaint
+    code, _, complaint = await typed(world, "vouch", client, "--name", "Banco do Brasil")
+    assert (code, "another name" in complaint) == (1, True)
+    assert (await typed(world, "vouch", "cli_x", "--name", "x"))[0] == 1
+    assert world.sam.integrators == {}
+    assert (await typed(world, "vouch", client, "--name", "Contratos SA"))[0] == 0
+    assert world.sam.integrators == {client: "Contratos SA"}
+
+
+async def test_keys_that_sign_asks(world: World, tmp_path: Path) -> None:
+    """--signs-asks takes the keys of --key to the SAM; without keys, or with others later, it is refused."""
+    key, other = (Caller(world.client, world.clock, ORIGIN).key for _ in range(2))
+    file, wrong = tmp_path / "k.json", tmp_path / "o.json"
+    file.write_text(json.dumps(key.jwk))
+    wrong.write_text(json.dumps(other.jwk))
+    new = ["new", "--name", "Banco", "--by-itself", "--json"]
+    assert (await typed(world, *new, "--signs-asks"))[0] == 1
+    _, out, _ = await typed(world, *new, "--auth", "key", "--key", str(file))
+    silent = json.loads(out)
+    assert (silent["signs_asks"], world.sam.signers) == (False, {})
+    _, out, _ = await typed(world, *new, "--auth", "key", "--key", str(file), "--signs-asks")
+    assert world.sam.signers == {json.loads(out)["client_id"]: key}
+    vouch = ["vouch", silent["client_id"], "--name", "Banco"]
+    assert (await typed(world, *vouch, "--signs-asks"))[0] == 1
+    assert (await typed(world, *vouch, "--key", str(file)))[0] == 1
+    assert (await typed(world, *vouch, "--signs-asks", "--key", str(wrong)))[0] == 1
+    assert (await typed(world, *vouch, "--signs-asks", "--key", str(file)))[0] == 0
+    assert world.sam.signers[silent["client_id"]] == key
 
 
 async def test_a_card_for_people(world: World) -> None:
@@ -73,6 +154,10 @@ async def test_a_card_for_people(world: World) -> None:
         ["new", "--name", "x", "--by-itself", "--auth", "none"],
         ["new", "--name", "x", "--by-itself", "--auth", "key"],
         ["new", "--name", "", "--by-itself"],
+        ["new", "--name", "x" * 61, "--by-itself"],
+        ["new", "--name", "...", "--by-itself"],
+        ["new", "--name", "x", "--by-itself", "--signs-asks"],
+        ["vouch", "cli_x"],
         ["secret", "cli_x"],
         ["allow", "cli_x", "cred_x"],
         ["disable", "x"],

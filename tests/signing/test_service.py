@@ -13,6 +13,7 @@ from hsm_service.signing import errors
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Label
 from hsm_service.signing.ports import FixedDocument
 from hsm_service.signing.service import Approved, Asked, StillWaiting
+from protocol.errors import CallerUnknown
 from tests.support.signing_world import IN_MODULES_LOOP, World, digest
 
 pytestmark = IN_MODULES_LOOP
@@ -20,6 +21,13 @@ pytestmark = IN_MODULES_LOOP
 MINE = Caller(CallerKind.INTEGRATOR, "cli_0000000000000000000000000m", "Contratos SA")
 OTHER = Caller(CallerKind.INTEGRATOR, "cli_0000000000000000000000000n", "Outro")
 """Integrators: what computers sign beside their ask passes through here unread (tests/csc has it)."""
+
+
+@pytest.fixture(autouse=True)
+def known(world: World) -> None:
+    """An operator's orders made them known to the SAM."""
+    ids = [MINE.id, OTHER.id, *(f"cli_{number:026}" for number in range(5))]
+    world.sam.integrators |= dict.fromkeys(ids, "Contratos SA")
 
 
 def ask_for(credential: str, *texts: str) -> Ask:
@@ -103,6 +111,17 @@ async def test_what_the_sam_refuses_bars_nobody(world: World) -> None:
         await world.signing.ask(MINE, ask_for(credential))
     assert world.doorbell.rings == []
     world.sam.credentials[credential] = known
+    await world.signing.ask(MINE, ask_for(credential))
+
+
+async def test_an_integrator_that_the_sam_does_not_know_rings_nothing(world: World) -> None:
+    """Its token is good, its order is missing: one error of its own, and it may ask again as soon as it is there."""
+    credential = await world.credential()
+    name = world.sam.integrators.pop(MINE.id)
+    with pytest.raises(CallerUnknown):
+        await world.signing.ask(MINE, ask_for(credential))
+    assert world.doorbell.rings == []
+    world.sam.integrators[MINE.id] = name
     await world.signing.ask(MINE, ask_for(credential))
 
 

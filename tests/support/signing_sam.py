@@ -151,7 +151,7 @@ class SigningSam:
             "credential": body["credential"],
             "certificate": b64u(hashlib.sha256(credential.certificate).digest()),
             "subject": credential.subject,
-            "caller": {**caller, "name": self.integrators.get(caller["id"], "Notebook")},
+            "caller": {**caller, "name": self.integrators.get(caller["id"], "Notebook da Maria")},
             "scope": "single" if len(hashes) == 1 else "multi",
             "count": len(hashes),
             "documents": listed,

@@ -37,7 +37,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "credential_not_active": CredentialDisabled,
         "caller_not_associated": UnknownCredential,
         "ask_invalid": AskInvalid,
-        "caller_unknown": CallerUnknown,
+        "caller_unknown": lambda: CallerUnknown(data={"why": "caller_unknown"}),
         "caller_frozen": CallerFrozen,
         "algorithm_refused": AlgorithmNotPossible,
         "too_many_pending": RequestPending,
