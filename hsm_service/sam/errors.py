@@ -93,6 +93,14 @@ class CertificateRefused(NotPermitted):
     message = "O certificado recebido não é válido para esta chave."
 
 
+class CertificateRevoked(Gone):
+    """The AC has revoked the certificate; before it became active, or since."""
+
+    code = "certificate_revoked"
+    summary = "The certificate was revoked."
+    message = "Este certificado foi revogado. Peça uma nova solicitação ao atendimento."
+
+
 class ActivationUnknown(NotFound):
     """No such activation, somebody else's, or its row does not hold."""
 

@@ -7,8 +7,8 @@ Each chain is walked from its end backwards, each line held to the hash that the
 outside the database on, every line is therefore the one that we wrote, and its own words say when: only such a line
 ends the walk. What stands after that head (a crash came between COMMIT and the file, or somebody added it) is learnt as
 well, and what the database says of times in other columns is not asked. Left: bindings, associations,
-integrators and credentials that ended longer ago; lines hidden in other SAMs' chains, whose heads are kept elsewhere
-(docs/threats.md).
+integrators, credentials and certificates that ended longer ago; lines hidden in other SAMs' chains, whose heads are
+kept elsewhere (docs/threats.md).
 """
 
 import hashlib
@@ -27,6 +27,7 @@ from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import TABLE as BINDINGS
 from hsm_service.sam.clients.store import TABLE as CLIENTS
 from hsm_service.sam.credentials.domain import State as CredentialState
+from hsm_service.sam.credentials.revocations import TABLE as REVOCATIONS
 from hsm_service.sam.credentials.store import TABLE as CREDENTIALS
 from hsm_service.sam.documents.store import TABLE as DOCUMENTS
 from hsm_service.sam.memory import Memory
@@ -112,5 +113,7 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(CLIENTS, text("client"), _seconds(text("ordered")))
         case "credential.revoked":
             seals.remember(CREDENTIALS, text("credential"), len(CredentialState) - 1)
+        case "certificate.revoked":
+            seals.remember(REVOCATIONS, text("certificate"), 1)
         case _:
             pass

@@ -149,6 +149,20 @@ class RowSeals:
         self.remember(table, row.id, row.rank)
         return True
 
+    async def forged(self, table: str, row: str) -> None:
+        """A row whose proof is not a MAC of ours does not hold: tell the audit."""
+        await self._alarm.raise_("row.forged", table, row)
+
+    async def vanished(self, table: str, row: str) -> bool:
+        """Whether this process knows of a row that its caller did not find: an audit line, if so.
+
+        For rows that are only ever added. The caller holds whatever keeps a rival from adding it just now.
+        """
+        if (table, row) not in self._ranks:
+            return False
+        await self._alarm.raise_("row.turned_back", table, row)
+        return True
+
     def advanced(self, connection: Connection, table: str, row: Row) -> None:
         """This transaction writes the row in this state: remember its rank once it is committed."""
 

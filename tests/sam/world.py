@@ -99,11 +99,11 @@ class Authority:
                                 issuer="Issuing", **changes)  # fmt: skip
         return [b64u(one.public_bytes(Encoding.DER)) for one in (leaf, self.issuing)]
 
-    def revocation(self, certificate: str, key: ec.EllipticCurvePrivateKey | None = None) -> str:
+    def revocation(self, certificate: str, key: ec.EllipticCurvePrivateKey | None = None, *, serial: str = "01") -> str:
         payload: dict[str, Any] = {
             "v": 1,
             "type": "revoked",
-            "serial": "01",
+            "serial": serial,
             "certificate": certificate,
             "at": 1,
             "reason": "keyCompromise",

@@ -35,3 +35,16 @@ FROM sam.credentials WHERE certificate_hash = $1;
 -- name: lock
 -- Take a credential's row until the transaction ends: requests for it are counted one after the other.
 SELECT id FROM sam.credentials WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: queue_certificate
+-- A certificate (by its hash, b64u) is activated and revoked one after the other, until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('linkid-certificate|' || $1, 0));
+
+-- name: add_revocation
+-- Nothing comes back when there is one about this certificate already.
+INSERT INTO sam.revocations (certificate_hash, serial, statement, taken_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (certificate_hash) DO NOTHING RETURNING certificate_hash;
+
+-- name: revocations_of
+-- What may be about a certificate, by hash or serial number.
+SELECT certificate_hash, statement FROM sam.revocations WHERE certificate_hash = $1 OR serial = $2;

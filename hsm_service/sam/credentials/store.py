@@ -17,7 +17,7 @@ class CredentialStore:
     """Finds, adds and changes credentials."""
 
     def __init__(self, seals: RowSeals) -> None:
-        self._seals = seals
+        self.seals = seals
 
     async def get(self, reader: Reader, id_: str) -> Credential:
         """Raises CredentialUnknown when there is none, or its row does not hold."""
@@ -36,7 +36,7 @@ class CredentialStore:
 
     async def add(self, connection: Connection, credential: Credential) -> bool:
         """False when its emission already has one."""
-        sealed = replace(credential, mac=await self._seals.seal(TABLE, credential.meaning()))
+        sealed = replace(credential, mac=await self.seals.seal(TABLE, credential.meaning()))
         row = await connection.fetchval(
             queries.add, sealed.id, sealed.emission, sealed.emission_key, sealed.key_algorithm, sealed.state.value,
             sealed.salt, sealed.argon2.m, sealed.argon2.t, sealed.argon2.p, sealed.kek, sealed.pepper, sealed.created,
@@ -46,7 +46,7 @@ class CredentialStore:
 
     async def change(self, connection: Connection, before: State, credential: Credential) -> bool:
         """Write the next state; False when somebody was faster."""
-        mac = await self._seals.seal(TABLE, credential.meaning())
+        mac = await self.seals.seal(TABLE, credential.meaning())
         certificate = credential.certificate
         row = await connection.fetchval(
             queries.change, credential.id, before.value, credential.state.value, credential.kek, credential.pepper,
@@ -55,7 +55,7 @@ class CredentialStore:
             certificate and certificate.valid_from, certificate and certificate.valid_to, mac,
         )  # fmt: skip
         if row is not None:
-            self._seals.advanced(connection, TABLE, credential)
+            self.seals.advanced(connection, TABLE, credential)
         return row is not None
 
     async def lock(self, connection: Connection, id_: str) -> None:
@@ -63,7 +63,7 @@ class CredentialStore:
         await connection.fetchval(queries.lock, id_)
 
     async def _find(self, reader: Reader, query: str, *args: object) -> Credential | None:
-        return await self._seals.fetch_one(TABLE, _read, reader, query, *args)
+        return await self.seals.fetch_one(TABLE, _read, reader, query, *args)
 
 
 def _read(row: Record) -> Credential:
