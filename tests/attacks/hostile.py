@@ -23,6 +23,9 @@ from demo.stack import Stack
 from foundation.channel import PrivateClient
 from foundation.encoding import b64u, canonical_json, unb64u
 from foundation.errors import LinkIdError
+from foundation.ids import new_id
+from issuance.operator import order_client
+from linkid.operators import context as operator_context
 from protocol.keys import P256Key, sign_raw
 from sandbox_phone.loopback import LocalResolver
 
@@ -140,6 +143,7 @@ class Inside:
 
     def __init__(self, stack: Stack) -> None:
         """Opens nothing yet."""
+        self._stack = stack
         self._clients = {
             "sam": PrivateClient(stack.settings.sam_targets()),
             "ac": PrivateClient(stack.settings.ac_address),
@@ -149,6 +153,15 @@ class Inside:
         """Both connections."""
         for client in self._clients.values():
             await client.close()
+
+    async def integrator(
+        self, name: str = "Cartório Exemplo", key: P256Key | None = None, client: str | None = None, **state: Any
+    ) -> Answer:
+        """An integrator that a real operator made known to the SAM: as a caller. In its name its gateway may ask."""
+        id_ = client or new_id("cli")
+        keys = [key.jwk] if key is not None else []
+        await order_client(operator_context(self._stack.settings), client=id_, name=name, keys=keys, **state)
+        return {"kind": "integrator", "id": id_}
 
     async def call(self, process: str, name: str, /, **body: Any) -> Any:
         """The answer. Raises LinkIdError."""

@@ -29,6 +29,7 @@ from sandbox_phone.loopback import connector
 from sandbox_phone.phone import SandboxPhone
 from sandbox_phone.storage import MemoryStorage
 from tests.attacks.conftest import Sql
+from tests.attacks.hostile import Inside
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -123,9 +124,12 @@ async def test_her_computer_and_her_request_become_his(maria: World, stack: Stac
 
 
 async def test_a_token_from_nowhere_and_an_approval_that_nobody_gave(
-    maria: World, superuser: Sql, stack: Stack
+    maria: World, superuser: Sql, stack: Stack, inside: Inside
 ) -> None:
-    """An integrator, its token and "approved" written into rows: it may ask, and gets nothing for it."""
+    """An integrator of his own and its token, written into rows, ask nobody; nor with a row for it in the SAM's table.
+
+    In the name of one that an operator registered he may ask, under the name in the order, and gets nothing for it.
+    """
     earlier = await maria.computer.ask(maria.credential)
     await maria.approved(earlier)
     (activation,) = await superuser("SELECT id FROM sam.activations WHERE document = $1", earlier.request)
@@ -142,10 +146,20 @@ async def test_a_token_from_nowhere_and_an_approval_that_nobody_gave(
     )  # fmt: skip
     body = {"credentialID": maria.credential, "numSignatures": 1, "hashAlgorithmOID": SHA256,
             "hashes": [base64.b64encode(EVIL).decode()]}  # fmt: skip
+    nobody = await _bearer(stack, token.text, "credentials/authorize", body)
+    assert (nobody["status"], nobody["linkid"]) == (400, {"why": "caller_unknown"})
+    await superuser(
+        "INSERT INTO sam.clients VALUES ($1, 'Notebook da Maria', '{}', 'registered', $2, 'x', now(), $3)",
+        client, new_id("ord"), b"\x01" + bytes(32),
+    )  # fmt: skip
+    forged = await _bearer(stack, token.text, "credentials/authorize", body)
+    assert (forged["status"], forged["linkid"]) == (400, {"why": "caller_unknown"})
+    assert [one for one in await maria.phone.waiting() if one.type == "sign"] == []
+    await inside.integrator("Contratos SA", client=client)
     asked = await _bearer(stack, token.text, "credentials/authorize", body)
     assert asked["status"] == 202, asked
     shown = await maria.phone.fetch(asked["linkid"]["request"])
-    assert shown.content["caller"]["kind"] == "integrator"  # and so the phone says
+    assert shown.content["caller"] == {"kind": "integrator", "id": client, "name": "Contratos SA"}
     changed = await superuser(
         "UPDATE signing.requests SET state = 'approved', activation = $1, settled_at = now(),"
         " expires_at = now() + interval '1 hour' WHERE document = $2 RETURNING name", activation["id"], shown.id,

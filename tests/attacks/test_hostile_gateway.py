@@ -75,10 +75,9 @@ async def ask(maria: World) -> AsyncIterator[Ask]:
     await maria.computer.sad(asked)  # raises unless it is approved
 
 
-async def evil_request(inside: Inside, maria: World, **caller: str) -> Answer:
-    """A request he makes himself, over a hash of his; genuine as far as the SAM is concerned."""
-    asker = {"kind": "integrator", "id": new_id("cli"), "name": "Cartório Exemplo", **caller}
-    answer: Answer = await inside.call("sam", "documents/sign", **_evil_body(maria, asker))
+async def evil_request(inside: Inside, maria: World) -> Answer:
+    """A request he makes himself, in an integrator's name, over a hash of his; genuine as far as the SAM can say."""
+    answer: Answer = await inside.call("sam", "documents/sign", **_evil_body(maria, await inside.integrator()))
     return answer
 
 
@@ -93,7 +92,7 @@ def _evil_body(maria: World, caller: Answer) -> Answer:
 
 def _evil_ask(maria: World, ask: Answer | None) -> Answer:
     """In her computer's name."""
-    return {**_evil_body(maria, {"kind": "computer", "id": maria.computer.id, "name": "x"}), "ask": ask}
+    return {**_evil_body(maria, {"kind": "computer", "id": maria.computer.id}), "ask": ask}
 
 
 # --- the phone -------------------------------------------------------------------------------------------------------

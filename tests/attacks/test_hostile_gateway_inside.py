@@ -37,11 +37,11 @@ ALGORITHMS = {"hash_algorithm": "SHA-256", "sign_algorithm": "RSA-PKCS1-SHA256"}
 class Attack:
     """What he has, in one place."""
 
-    def __init__(self, maria: World, inside: Inside) -> None:
+    def __init__(self, maria: World, inside: Inside, caller: dict[str, str]) -> None:
         self.maria, self.inside, self.thief = maria, inside, Signer()
         roots = phone_roots(maria)
         self.roots = {key.jkt: key for key in roots}
-        self.caller = {"kind": "integrator", "id": new_id("cli"), "name": "Cartório Exemplo"}
+        self.caller = caller
         self.device = str(maria.phone.device)
 
     async def ask(self, *digests: bytes, **changes: Any) -> "Asked":
@@ -109,7 +109,7 @@ def phone_roots(maria: World) -> list[P256Key]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def attack(maria: World, inside: Inside) -> AsyncIterator[Attack]:
-    yield Attack(maria, inside)
+    yield Attack(maria, inside, await inside.integrator())
 
 
 # --- the database role -----------------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ async def test_in_the_computers_name(attack: Attack, maria: World) -> None:
     code = await attack.inside.refused("sam", "documents/associate", device=attack.thief.id,
                                        credentials=[maria.credential], computer=computer)  # fmt: skip
     assert code == "credential_unknown"
-    caller = {"kind": "computer", "id": computer["id"], "name": "Notebook da Maria"}
+    caller = {"kind": "computer", "id": computer["id"]}
     with pytest.raises(LinkIdError) as caught:
         await attack.ask(EVIL, caller=caller)
     assert caught.value.code == "caller_not_associated"
