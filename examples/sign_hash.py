@@ -16,7 +16,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
@@ -32,6 +32,8 @@ def post(path: str, data: bytes, **headers: str) -> Any:
             return json.load(answer)
     except HTTPError as refused:
         sys.exit(f"{path}: {refused.code} {refused.read().decode()}")
+    except URLError as trouble:
+        sys.exit(f"nobody answers at {SERVICE} ({trouble.reason}); another address goes into LINKID_URL")
 
 
 def token(grant: dict[str, str]) -> str:
@@ -77,6 +79,8 @@ def main() -> None:
     if len(sys.argv) < 2 or not all(CLIENT.values()):
         sys.exit(__doc__)
     file = Path(sys.argv[1])
+    if not file.is_file():
+        sys.exit(f"{file}: there is no such file")
     digest = base64.b64encode(hashlib.sha256(file.read_bytes()).digest()).decode()
     bearer = "Bearer " + token(login() if "--login" in sys.argv else {"grant_type": "client_credentials"})
 

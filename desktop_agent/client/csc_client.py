@@ -207,6 +207,7 @@ def _busy(reply: Reply) -> Busy:
     why = {
         "pending": "Outro pedido ainda espera resposta no celular.",
         "refused": "O titular recusou há pouco, mais de uma vez.",
+        "unanswered": "Vários pedidos seguidos ficaram sem resposta ou foram cancelados.",
     }.get(str(_ours(reply, "why")), "Outro pedido espera resposta no celular, ou houve uma recusa há pouco.")
     return Busy(why, reply.retry_after or 0, again(reply.retry_after))
 

@@ -1,4 +1,4 @@
-"""The program that docs/integrators.md has people copy signs, both ways, against everything real."""
+"""What docs/integrators.md has people paste and copy: its blocks and its program, against everything real."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +44,102 @@ async def registered(world: World, *words: str) -> dict[str, Any]:
     return said
 
 
+@pytest.fixture
+def project(tmp_path: Path, world: World) -> Path:
+    """What the document calls the project's folder, with the running system's `var` in it."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name, place in {"examples": ROOT / "examples", "var": world.stack.var, ".venv": Path(sys.prefix)}.items():
+        (folder / name).symlink_to(place)
+    return folder
+
+
+@asynccontextmanager
+async def shell(world: World, project: Path, *blocks: str) -> AsyncIterator[Process]:
+    """A person who pastes one block after the other, and stops at the first that fails."""
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-euo", "pipefail", "-c", "\n".join(blocks)),
+        cwd=project,
+        env={**world.stack.environment, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def _by_number(world: World) -> str:
+    """The gateway, for the program: a bare Debian does not know the name localhost."""
+    return world.stack.gateway.replace("//localhost:", "//127.0.0.1:")
+
+
+def blocks_of(world: World, callback: str) -> list[str]:
+    """The document's blocks, with this system's addresses in the place of the usual ones."""
+    text = (ROOT / "docs" / "integrators.md").read_text(encoding="utf-8")
+    ours = {
+        "http://localhost:8441": world.stack.gateway,
+        "http://127.0.0.1:8765/callback": callback,
+        "-m sandbox_phone": f"-m sandbox_phone --app {world.stack.app}",
+        "python3 examples/": f"LINKID_URL={_by_number(world)} CALLBACK={callback} python3 examples/",
+    }
+    for usual, here in ours.items():
+        assert usual in text
+        text = text.replace(usual, here)
+    return re.findall(r"^```(?:sh)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+async def until(process: Process, pattern: str) -> str:
+    """What it says up to a line with ``pattern``."""
+    said = ""
+    while not re.search(pattern, said):
+        more = await line(process)
+        assert more, f"it ended without {pattern}: {said}"
+        said += more
+    return said
+
+
+async def test_every_block_of_the_document_works(world: World, project: Path) -> None:
+    """Pasted one after the other: a holder, the five calls by hand, the program both ways, a key for a secret."""
+    callback = f"http://127.0.0.1:{free_ports(1)[0]}/callback"
+    blocks = blocks_of(world, callback)
+    helper, holder, allow, ask, approve_it, verify_it, program, login, phone, key = blocks
+
+    async with shell(world, project, helper, holder, allow, ask, approve_it, verify_it, program, key, login) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"{await world.stack.sms_code('+5531977776666', seconds=PATIENCE)}\n".encode())
+        said = await until(process, r"Verified OK\n")
+        code = re.search(r"^verification code: (\S+)$", said, re.MULTILINE)
+        assert code is not None
+        assert f"verification_code: {code[1]}\n" in said
+        assert "approved" in await until(process, r"(?m)^signed: var/contract.txt.sig")
+        page = (await until(process, r"open in a browser: .*\n")).partition("open in a browser: ")[2].strip()
+
+        scan, wait = phone.splitlines()
+
+        async def scanned(shown: str) -> str:
+            async with shell(world, project, scan.replace("XXXXX-XXXXX", shown)) as phone_of_joao:
+                return (await until(phone_of_joao, r"Type this on the computer: \d{3}\n")).strip()[-3:]
+
+        await browse(world, page, scanned)
+        async with shell(world, project, wait):
+            await until(process, r"(?m)^signed: var/contract.txt.sig")
+            assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
+
+
 @asynccontextmanager
 async def example(world: World, client: dict[str, Any], *words: str, **extra: str) -> AsyncIterator[Process]:
     """The program, as a newcomer starts it; killed if it does not end."""
-    here = world.stack.gateway.replace("//localhost:", "//127.0.0.1:")  # a bare Debian does not know the name
     told = {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(ROOT / "examples" / "sign_hash.py"),
         *words,
-        env={**os.environ, **told, "LINKID_URL": here, **extra},
+        env={**os.environ, **told, "LINKID_URL": _by_number(world), **extra},
         stdout=PIPE,
         stderr=STDOUT,
     )
@@ -105,7 +193,7 @@ async def test_it_signs_for_a_holder_who_identifies(world: World, contract: Path
     client = await registered(world, "Contratos SA", "--redirect", callback)
     async with example(world, client, str(contract), "--login", CALLBACK=callback) as process:
         page = (await line(process)).partition("open in a browser: ")[2].strip()
-        await browse(world, page)
+        await browse(world, page, partial(scan, world))
         await approve(world, await line(process), "Contratos SA", contract)
         assert (await line(process)).startswith("signed:")
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
@@ -124,16 +212,21 @@ async def test_it_says_why_it_was_refused(world: World, contract: Path) -> None:
     assert not contract.with_name(contract.name + ".sig").exists()
 
 
-async def browse(world: World, page: str) -> None:
+async def scan(world: World, code: str) -> str:
+    """What the holder does with the page's code; the check code that the phone answers."""
+    decided = await world.phone.approve(await world.phone.scan(code))
+    return str(decided["next"]["check_code"])
+
+
+async def browse(world: World, page: str, scan: Callable[[str], Awaitable[str]]) -> None:
     """What the holder's browser does: show the code, take the check code, go back to the program."""
     base = world.stack.gateway
     async with aiohttp.ClientSession(connector=connector()) as session:
         async with session.get(page) as answer:
             token = {"page": page_token(await answer.text())}
         async with session.post(f"{base}/oauth2/authorize/state", json=token) as answer:
-            code = (await answer.json())["code"]
-        decided = await world.phone.approve(await world.phone.scan(code))
-        check = {**token, "code": decided["next"]["check_code"]}
+            shown = (await answer.json())["code"]
+        check = {**token, "code": await scan(shown)}
         async with session.post(f"{base}/oauth2/authorize/check", json=check) as answer:
             back = (await answer.json())["redirect"]
         async with session.get(back) as answer:
