@@ -23,7 +23,7 @@ MARIA: Final = {
     "email": "maria@example.com",
     "phone": "(31) 99999-8888",
 }
-PASSWORD: Final = "SenhaDeUso1"
+PASSWORD: Final = "Tr4vessia7Lua"
 WRONG: Final = "OutraSenha9"
 NUMBER: Final = "+5531999998888"
 

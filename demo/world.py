@@ -24,7 +24,7 @@ class Holder:
     name: str = "Maria da Silva"
     cpf: str = "52998224725"
     number: str = "+5531999998888"
-    password: str = "SenhaDeUso1"
+    password: str = "Tr4vessia7Lua"
     key: str = "RSA-2048"
 
     @property

@@ -14,7 +14,8 @@ from sandbox_phone.domain import decision as decisions
 from sandbox_phone.domain import keys
 from sandbox_phone.domain.statement import Statement, open_statement
 from sandbox_phone.domain.trust import Trust
-from sandbox_phone.errors import GatewayRefused, TimedOut, Untrusted
+from sandbox_phone.domain.usage_password import About, weakness
+from sandbox_phone.errors import GatewayRefused, TimedOut, Untrusted, WeakPassword
 from sandbox_phone.gateway import Gateway, wall_clock
 
 CAPTCHA_SECONDS: Final = 60.0
@@ -43,6 +44,7 @@ class SandboxEmission:
         self.jkt = keys.thumbprint(keys.public_jwk(self._key))
         self._gateway = Gateway(trust.gateway, self._key, tls=tls, clock=clock)
         self._emission: str | None = None
+        self._about = About()
 
     async def __aenter__(self) -> Self:
         return self
@@ -82,6 +84,8 @@ class SandboxEmission:
 
     async def agree(self, term: Statement) -> Statement:
         """*Concordar com o termo*. Answers the ``emission-key`` statement, by the SAM."""
+        told = {name: str(term.content.get(name, "")) for name in ("name", "email", "cpf", "phone")}
+        self._about = About(**told)
         body = await self._sign(term, None)
         answer = await self._gateway.call("POST", f"/emission/v1/{self._emission}/agree", body)
         wanted = self._read(answer["statement"], "emission-key")
@@ -89,10 +93,13 @@ class SandboxEmission:
         return wanted
 
     async def set_password(self, wanted: Statement, usage_password: str) -> dict[str, Any]:
-        """*Cadastre a senha de USO*. Answers {``state``: emitted, ``certificate``}.
+        """*Cadastre a senha de USO*. Answers {``state``: emitted, ``certificate``}. Raises WeakPassword.
 
         While the service is away the same body is sent once more: the answer of the first is repeated.
         """
+        weak = weakness(usage_password, self._about)
+        if weak is not None:
+            raise WeakPassword(weak)
         body = await self._sign(wanted, usage_password)
         path = f"/emission/v1/{self._emission}/password"
         try:

@@ -40,6 +40,12 @@ class BadPassword(PhoneError):
     code = "bad_password"
 
 
+class WeakPassword(BadPassword):
+    """A usage password that the emission page refuses as too easy to guess. The message is the kind of weakness."""
+
+    code = "weak_password"
+
+
 class NotReady(PhoneError):
     """Asked for something that this phone cannot do yet (no pairing, no key)."""
 

@@ -3,10 +3,10 @@
     async with await SandboxPhone.open(app_url="http://localhost:8440") as phone:
         await phone.ask_code("+55 11 98765-4321")
         (credential, *_) = await phone.give_code("123456")
-        await phone.bind(credential["id"], password="abc12345", nickname="Celular da Maria")
+        await phone.bind(credential["id"], password="Cacto8Vidro2", nickname="Celular da Maria")
         await phone.approve_test()
         statement = await phone.wait_for("sign")
-        await phone.approve(statement, password="abc12345")
+        await phone.approve(statement, password="Cacto8Vidro2")
 
 Everything shown or decided comes out of a :class:`Statement`, that is, out of bytes that a trust root signed; what the
 gateway says beside them is believed for nothing.

@@ -5,6 +5,7 @@ import decision from "../../tests/vectors/decision.json";
 import keysFile from "../../tests/vectors/keys.json";
 import proof from "../../tests/vectors/proof.json";
 import statementFile from "../../tests/vectors/statement.json";
+import usagePassword from "../../tests/vectors/usage_password.json";
 import type { PublicJwk, SigningKey } from "../src/keys";
 import { readTrust, type Trust } from "../src/trust";
 
@@ -14,7 +15,7 @@ export interface KeyEntry {
   jkt: string;
 }
 
-const FILES = { argon2, decision, keys: keysFile, proof, statement: statementFile };
+const FILES = { argon2, decision, keys: keysFile, proof, statement: statementFile, usage_password: usagePassword };
 
 export function vectors<T>(name: keyof typeof FILES): T {
   return FILES[name] as unknown as T;

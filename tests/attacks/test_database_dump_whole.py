@@ -37,7 +37,7 @@ from tests.attacks.hostile import HostileGateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-NEWCOMER = Holder(name="Rui Costa", cpf="39053344705", number="+5531955554444", password="SenhaDoRui1")
+NEWCOMER = Holder(name="Rui Costa", cpf="39053344705", number="+5531955554444", password="Kombi5vWxadrez")
 
 
 @dataclass

@@ -24,8 +24,8 @@ from tests.sam.world import Signer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ANA = Holder(name="Ana Lima", cpf="11144477735", number="+5531988887777", password="SenhaDaAna1", key="P-256")
-THIEF = Holder(name="Ladrao Esperto", cpf="39053344705", number="+5531977776666", password="SenhaDele11", key="P-256")
+ANA = Holder(name="Ana Lima", cpf="11144477735", number="+5531988887777", password="Vento9Lagoa3", key="P-256")
+THIEF = Holder(name="Ladrao Esperto", cpf="39053344705", number="+5531977776666", password="Gru7aescura9", key="P-256")
 
 
 async def issued(superuser: Any) -> int:

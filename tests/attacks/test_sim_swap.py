@@ -15,7 +15,7 @@ from tests.attacks.hostile import HostileGateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-JOANA = Holder(name="Joana Prado", cpf="11144477735", number="+5531966665555", password="SenhaJoana1", key="P-256")
+JOANA = Holder(name="Joana Prado", cpf="11144477735", number="+5531966665555", password="Bz7quintal4", key="P-256")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

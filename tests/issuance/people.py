@@ -31,7 +31,7 @@ from protocol.statements import Statement, assemble, open_root_signed, open_stat
 CPF = "52998224725"
 PROTOCOL = "1000556194"
 INSTALL_PASSWORD = "Instala123"
-USAGE_PASSWORD = "Segredo456"
+USAGE_PASSWORD = "Bambu4Trilho6"
 
 HolderKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 

@@ -25,7 +25,7 @@ from joserfc.jwk import ECKey
 
 from tests.sandbox_phone.roots import Roots, b64u, decision_message, jkt, new_id, unb64u
 
-PASSWORD = "Senha1234"
+PASSWORD = "Cacto8Vidro2"
 SMS_CODE = "135790"
 SUBJECT = "MARIA DA SILVA:12345678909"
 CALLER = web.RequestKey("caller", ECKey)

@@ -11,7 +11,7 @@ from tests.support.emission_screens import EmissionScreens
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-USAGE_PASSWORD = "Minha12345"
+USAGE_PASSWORD = "Cacto8Vidro2"
 
 
 async def opened(world: World) -> EmissionScreens:
@@ -114,13 +114,56 @@ async def test_the_rules_of_the_usage_password(world: World) -> None:
         ("curta1", "curta1", "A senha deve ter entre 8 e 15 dígitos."),
         ("acentuação1", "acentuação1", "A senha deve usar somente letras"),
         (INSTALL_PASSWORD, INSTALL_PASSWORD, "A senha deve ser diferente da senha de instalação."),
-        (USAGE_PASSWORD, "Outra12345", "A senha deve ser igual nos dois campos."),
+        (USAGE_PASSWORD, "Cacto8Vidro3", "A senha deve ser igual nos dois campos."),
     ):
         await emission.choose_password(first, second)
         await emission.expect_text(says)
     assert world.gateway.emitted is None
     await emission.choose_password(USAGE_PASSWORD)
     await emission.at("success")
+
+
+@pytest.mark.parametrize(
+    ("password", "says"),
+    [
+        ("87654321", "sequência ou repetição"),
+        ("qwertyui7", "sequência ou repetição"),
+        ("Senha1234", "entre as primeiras que alguém tentaria"),
+        ("23111990", "usa uma data"),
+        ("Maria2026", "usa dados seus"),
+        ("123456789090", "usa dados seus"),  # her CPF and a digit
+        ("31988881234", "usa dados seus"),  # the page knows the end of her number only
+    ],
+)
+async def test_a_password_that_is_easy_to_guess_is_refused(world: World, password: str, says: str) -> None:
+    """It says why and what to do instead, to a screen reader too; what was typed stays, and nothing was sent."""
+    emission = await opened(world)
+    await emission.identify(PROTOCOL, CPF, INSTALL_PASSWORD)
+    await emission.agree()
+    await emission.choose_password(password)
+    alert = emission.page.get_by_role("alert").filter(has_text=says)
+    await expect(alert).to_be_visible()
+    await expect(alert).to_contain_text("Escolha outra: por exemplo, as primeiras letras de uma frase")
+    field = emission.page.get_by_label("Senha de uso", exact=True)
+    await expect(field).to_be_focused()
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    for label in ("Senha de uso", "Repita a senha de uso"):
+        assert await emission.page.get_by_label(label, exact=True).input_value() == password
+    assert world.gateway.password_bodies == []
+    await emission.choose_password(USAGE_PASSWORD)
+    await emission.at("success")
+
+
+async def test_the_list_of_rules_follows_what_is_typed(world: World) -> None:
+    """Each rule says whether it is kept, in words too, before anything is pressed."""
+    emission = await opened(world)
+    await emission.identify(PROTOCOL, CPF, INSTALL_PASSWORD)
+    await emission.agree()
+    await emission.at("password")
+    rule = emission.page.get_by_role("listitem").filter(has_text="difícil de adivinhar")
+    for typed, told in (("", "falta"), ("12345678", "falta"), (USAGE_PASSWORD, "cumprido"), ("Silva1990", "falta")):
+        await emission.fill("Senha de uso", typed)
+        await expect(rule).to_contain_text(told)
 
 
 async def test_an_answer_that_was_lost_is_asked_for_again(world: World) -> None:

@@ -21,7 +21,7 @@ from joserfc.jwk import ECKey
 
 from tests.sandbox_phone.roots import Roots, b64u, decision_message, jkt, new_id, unb64u
 
-PASSWORD = "segredo123"
+PASSWORD = "bambu4trilho6"
 CALLER = web.RequestKey("caller", ECKey)
 
 

@@ -15,7 +15,7 @@ from joserfc import jwe
 
 from sandbox_phone.domain.trust import read_trust
 from sandbox_phone.emission import SandboxEmission
-from sandbox_phone.errors import GatewayRefused, Untrusted
+from sandbox_phone.errors import GatewayRefused, Untrusted, WeakPassword
 from tests.sandbox_phone.roots import Roots, b64u, jkt, new_id, unb64u
 
 CPF, PROTOCOL, CAPTCHA_SECRET = "12345678909", "1234567890", "s"
@@ -107,11 +107,9 @@ async def gateway() -> AsyncIterator[EmissionGateway]:
     await server.close()
 
 
-async def emit(gateway: EmissionGateway, cpf: str = CPF) -> dict[str, Any]:
+async def emit(gateway: EmissionGateway, cpf: str = CPF, password: str = "bambu4trilho6") -> dict[str, Any]:
     async with SandboxEmission(read_trust(gateway.roots.trust())) as emission:
-        return await emission.emit(
-            protocol=PROTOCOL, cpf=cpf, install_password="instala123", usage_password="segredo123"
-        )
+        return await emission.emit(protocol=PROTOCOL, cpf=cpf, install_password="instala123", usage_password=password)
 
 
 async def test_a_visit_ends_with_a_certificate(gateway: EmissionGateway) -> None:
@@ -132,6 +130,16 @@ async def test_a_term_about_somebody_else_is_not_agreed_to(gateway: EmissionGate
 
     with pytest.raises(Untrusted):
         await emit(gateway)
+
+
+@pytest.mark.parametrize(("password", "why"), [("senha1234", "common"), ("07121990", "date"), (CPF, "personal")])
+async def test_a_weak_password_is_refused_as_the_page_refuses_it(
+    gateway: EmissionGateway, password: str, why: str
+) -> None:
+    """By what the term says of the holder; nothing is sent."""
+    with pytest.raises(WeakPassword, match=why):
+        await emit(gateway, password=password)
+    assert gateway.passwords == []
 
 
 async def test_the_password_is_sent_again_unchanged(gateway: EmissionGateway) -> None:

@@ -1,7 +1,7 @@
 """The emission page as a person uses it. For tests and journeys, on real parts or doubles.
 
 emission = EmissionScreens(page, "http://localhost:8440")
-await emission.emit("1000556194", "123.456.789-09", "Instala2026", "Senha1234")
+await emission.emit("1000556194", "123.456.789-09", "Instala2026", "Cacto8Vidro2")
 """
 
 from __future__ import annotations

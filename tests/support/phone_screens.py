@@ -2,8 +2,8 @@
 
 phone = PhoneScreens(page, "http://localhost:8440")
 await phone.open()
-await phone.pair("31999991234", read_sms, "Celular da Maria", "Senha1234")
-await phone.approve("Senha1234")
+await phone.pair("31999991234", read_sms, "Celular da Maria", "Cacto8Vidro2")
+await phone.approve("Cacto8Vidro2")
 """
 
 from __future__ import annotations

@@ -8,28 +8,36 @@ import { actions, button, form, lead, notice, passwordField, submitButton } from
 import type { EmissionPage } from "./page";
 import { showSuccess } from "./success";
 import type { KeyRequest } from "./visit";
+import { weakness, type About } from "./weakness";
 
 const words = t.emission.password;
 
 interface Rule {
   text: string;
   holds: (first: string, second: string) => boolean;
+  /** What to say instead of the rule's text when it is broken. */
+  broken?: (first: string) => string;
 }
 
-export function passwordRules(installPassword: string): Rule[] {
+export function passwordRules(installPassword: string, about: About): Rule[] {
+  const whyWeak = (first: string): string => {
+    const why = weakness(first, about);
+    return why === null ? "" : `${words.weak[why]} ${words.weakAdvice}`;
+  };
   return [
     { text: words.length, holds: (first) => first.length >= 8 && first.length <= 15 },
     { text: words.ascii, holds: (first) => /^[A-Za-z0-9]+$/.test(first) },
     { text: words.notInstall, holds: (first) => first !== "" && first !== installPassword },
+    { text: words.notWeak, holds: (first) => first.length >= 8 && weakness(first, about) === null, broken: whyWeak },
     { text: words.equal, holds: (first, second) => first !== "" && first === second },
   ];
 }
 
-export function showPassword(page: EmissionPage, wanted: KeyRequest): void {
+export function showPassword(page: EmissionPage, wanted: KeyRequest, about: About): void {
   const first = passwordField(words.label);
   const second = passwordField(words.repeat, "");
   first.input.dataset.focus = "";
-  const rules = passwordRules(page.installPassword);
+  const rules = passwordRules(page.installPassword, about);
   const lines = rules.map((rule) => ({ rule, line: h("li", {}), said: h("span", { class: "unseen" }) }));
   const draw = (): void => {
     for (const { rule, line, said } of lines) {
@@ -44,7 +52,10 @@ export function showPassword(page: EmissionPage, wanted: KeyRequest): void {
   draw();
   const submit = async (): Promise<void> => {
     const broken = rules.find((rule) => !rule.holds(first.input.value, second.input.value));
-    if (broken) return (broken.text === words.equal ? second : first).complain(`${words.rules} ${broken.text}.`);
+    if (broken) {
+      const why = broken.broken?.(first.input.value) || `${words.rules} ${broken.text}.`;
+      return (broken.text === words.equal ? second : first).complain(why);
+    }
     await emit(page, wanted, first.input.value);
   };
   page.show(2, {

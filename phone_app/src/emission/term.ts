@@ -18,7 +18,8 @@ export function showTerm(page: EmissionPage, term: Term): void {
     trouble.replaceChildren();
     doing.say(words.working);
     try {
-      showPassword(page, await page.visit.agree(term));
+      const wanted = await page.visit.agree(term);
+      showPassword(page, wanted, { name: about.name, email: about.email, cpf: about.cpf, phone: about.phone, birth: "" });
     } catch (error) {
       page.failed(error, trouble);
     } finally {
