@@ -154,6 +154,18 @@ def test_what_clients_trust_is_written_by_init_containers_only(services: dict[st
     assert sources(services["app-host"]) == {"public"}
 
 
+def test_what_others_wait_for_can_be_waited_for(services: dict[str, Service]) -> None:
+    """A service waited for until it is healthy says how, one waited for until it has ended does end."""
+    ending = {"migrate", "hsm-sam", "hsm-ac"}
+    for name, service in services.items():
+        for other, wait in service.get("depends_on", {}).items():
+            condition = wait["condition"]
+            assert (condition == "service_completed_successfully") == (other in ending), (name, other)
+            assert condition != "service_healthy" or "healthcheck" in services[other], (name, other)
+    assert {name for name in services if "healthcheck" in services[name]} == GATEWAYS | {"app-host", "postgres"}
+    assert {name for name in OURS if services[name]["restart"] == "on-failure"} == ending
+
+
 def test_volumes_and_secrets_named_are_declared(compose: dict[str, Any], services: dict[str, Service]) -> None:
     """A misspelt name would make Docker refuse the file, or worse, make an empty volume."""
     for name, service in services.items():
