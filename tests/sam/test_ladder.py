@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from foundation.errors import LinkIdError
 from hsm_service.hsm.faults import HsmUnavailable
-from hsm_service.sam.attempts.domain import Ladder, fresh
+from hsm_service.sam.attempts.domain import Highest, Ladder, Purpose, fresh
 from hsm_service.sam.housekeeping import forget_tries
 from protocol.errors import CredentialLocked, PasswordWrong
 from tests.sam.world import START, Signer, World
@@ -361,3 +361,95 @@ async def test_turning_the_counter_back_gives_no_tries(world: World, attack: str
     with pytest.raises(CredentialLocked):
         await world.approve(phone, request)
     assert {"attempts.turned_back", "row.forged"} & set(await world.events())
+
+
+# --- what a process remembers of it --------------------------------------------------------------------------------
+
+
+def seen(credential: str, total: int, forgiven: int = 0, purpose: Purpose = "sign") -> Ladder:
+    return Ladder(credential, purpose, total, forgiven, START, b"mac")
+
+
+def test_the_memory_is_bounded_and_forgets_what_was_forgiven_first() -> None:
+    """However many phones sign, ladders with wrong passwords standing stay; the bound holds at every step."""
+    memory = Highest(most=10)
+    standing = [seen(f"cred_wrong{index}", 3) for index in range(9)]
+    for ladder in standing:
+        assert memory.see(ladder) is None
+    for index in range(1000):
+        assert memory.see(seen(f"cred_right{index}", 7, 7)) is None
+        assert sum(len(one) for one in (*memory._standing.values(), *memory._forgiven.values())) <= 10
+    known = [memory.get(ladder.credential, "sign") for ladder in standing]
+    assert [one and (one.total, one.forgiven) for one in known] == [(3, 0)] * 9
+    assert memory.get("cred_right0", "sign") is None
+    assert memory.get("cred_right999", "sign") is not None
+
+
+def test_guesses_at_pairing_wash_no_signing_ladder_out() -> None:
+    """A gateway can put every credential on the pairing ladder; the signing ladders are remembered apart."""
+    memory = Highest(most=3)
+    memory.see(seen("cred_a", 3))
+    memory.see(seen("cred_b", 5, 5))
+    pushed_out = [memory.see(seen(f"cred_{index}", 5, purpose="pair")) for index in range(9)]
+    assert memory.get("cred_a", "sign") is not None
+    assert memory.get("cred_b", "sign") is not None
+    assert [one and one.credential for one in pushed_out] == [None] * 3 + [f"cred_{index}" for index in range(6)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 6)), max_size=60))
+def test_what_is_remembered_never_goes_down(steps: list[tuple[int, int, int]]) -> None:
+    """Whatever order ladders are seen in, nothing lower takes the place of what is remembered."""
+    memory = Highest(most=5)
+    highest: dict[str, int] = {}
+    for who, total, forgiven in steps:
+        ladder = seen(f"cred_{who}", total, min(total, forgiven))
+        memory.see(ladder)
+        highest[ladder.credential] = max(highest.get(ladder.credential, 0), total)
+    for credential, total in highest.items():
+        known = memory.get(credential, "sign")
+        assert known is not None
+        assert known.total == total
+
+
+async def test_a_full_memory_still_knows_who_is_locked(world: World) -> None:
+    """Three wrong passwords, then many right ones of others, then the row put back: closed, and an alarm."""
+    attempts: Any = world.sam.rooms.decisions._attempts
+    attempts._highest = Highest(most=2)
+    victim = await world.credential("P-256")
+    phone = await world.phone(victim)
+    await world.sql("CREATE TABLE public.saved AS SELECT * FROM sam.attempts WHERE purpose = 'sign'")
+    request = await world.ask(victim, algorithm="ECDSA-SHA256")
+    assert (await world.approve(phone, request))["state"] == "approved"
+    await world.sql("INSERT INTO public.saved SELECT * FROM sam.attempts WHERE purpose = 'sign'")
+    world.clock.advance(timedelta(minutes=10))
+    request = await world.ask(victim, algorithm="ECDSA-SHA256")
+    for _ in range(3):
+        body = phone.decision(request.statement, WRONG)
+        code = await world.refused("documents/decide", document=request.id, device=phone.id, **body)
+        assert code == "password_wrong"
+    for _ in range(4):
+        other = await world.credential("P-256")
+        their = await world.phone(other)
+        await world.approve(their, await world.ask(other, algorithm="ECDSA-SHA256"))
+    await world.sql(
+        "UPDATE sam.attempts a SET (total, forgiven, last_at, mac) = (s.total, s.forgiven, s.last_at, s.mac)"
+        " FROM public.saved s WHERE (a.credential, a.purpose) = (s.credential, s.purpose)"
+    )
+    body = phone.decision(request.statement)
+    code = await world.refused("documents/decide", document=request.id, device=phone.id, **body)
+    assert code == "credential_locked"
+    assert "attempts.turned_back" in await world.events()
+
+
+async def test_forgetting_a_ladder_that_stands_is_told(world: World) -> None:
+    """When there is nothing else left to forget, the audit says whom."""
+    attempts: Any = world.sam.rooms.decisions._attempts
+    attempts._highest = Highest(most=1)
+    for _ in range(2):
+        credential, stranger = await world.credential("P-256"), Signer()
+        made = await world.call("documents/pair", device=stranger.id, device_key=stranger.public.jwk, nickname="x",
+                                credential=credential)  # fmt: skip
+        body = stranger.decision(world.open(made["statement"]), WRONG)
+        code = await world.refused("documents/decide", document=made["document"], device=stranger.id, **body)
+        assert code == "password_wrong"
+    assert (await world.events()).count("attempts.forgotten") == 1

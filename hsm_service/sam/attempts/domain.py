@@ -6,6 +6,7 @@ that runs at the same time on another phone stays counted. Numbers that only gro
 whoever writes to the database, as long as this process remembers the highest it has seen.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -136,6 +137,45 @@ class Tried:
             "proof": b64u(self.proof),
             "ordinal": self.ordinal,
         }
+
+
+class Highest:
+    """The numbers that one process has seen, by ladder: what an older row, put back, is measured by. Bounded.
+
+    What a right password forgave (nothing stands on the ladder) is forgotten first, the longest unused first: the row
+    that somebody could put back instead says at best the same. What is left to them is an old row of a time before
+    other right passwords, and through it one guess for each of those, as after a restart (docs/threats.md, attacker 2).
+
+    Wrong passwords that stand are never forgotten for such rows, nor for the other purpose's: a gateway can put every
+    credential on the pairing ladder, and would otherwise wash signing ladders out with that. Only when ``most`` ladders
+    of one purpose have wrong passwords standing at once does the longest unused of them go, and ``forgot`` says so.
+    """
+
+    def __init__(self, most: int = 50_000) -> None:
+        """``most`` ladders of each purpose; 50,000 take about 25 MB."""
+        self._most = most
+        self._standing: dict[Purpose, OrderedDict[str, Ladder]] = {"sign": OrderedDict(), "pair": OrderedDict()}
+        self._forgiven: dict[Purpose, OrderedDict[str, Ladder]] = {"sign": OrderedDict(), "pair": OrderedDict()}
+
+    def get(self, credential: str, purpose: Purpose) -> Ladder | None:
+        """What is remembered."""
+        return self._standing[purpose].get(credential) or self._forgiven[purpose].get(credential)
+
+    def see(self, ladder: Ladder) -> Ladder | None:
+        """Remember it, unless something higher is. What had to be forgotten with wrong passwords standing, if any."""
+        known = self.get(ladder.credential, ladder.purpose)
+        if known is not None and ladder.total < known.total:
+            return None
+        standing, forgiven = self._standing[ladder.purpose], self._forgiven[ladder.purpose]
+        standing.pop(ladder.credential, None)
+        forgiven.pop(ladder.credential, None)
+        (standing if ladder.count > 0 else forgiven)[ladder.credential] = replace(ladder, mac=b"")
+        if len(standing) + len(forgiven) <= self._most:
+            return None
+        if forgiven:
+            forgiven.popitem(last=False)
+            return None
+        return standing.popitem(last=False)[1]
 
 
 def fresh(credential: str, purpose: Purpose, now: datetime) -> Ladder:

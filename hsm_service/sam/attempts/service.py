@@ -12,7 +12,7 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database, Record
 from foundation.queries import Queries
-from hsm_service.sam.attempts.domain import Ladder, Purpose, Tried, fresh
+from hsm_service.sam.attempts.domain import Highest, Ladder, Purpose, Tried, fresh
 from hsm_service.sam.rows import Alarm, RowSeals
 from protocol.errors import CredentialLocked, PasswordWrong
 
@@ -36,9 +36,17 @@ class Attempt:
 class Attempts:
     """Counts in the database and, against whoever turns that back, in this process's memory as well."""
 
-    def __init__(self, database: Database, audit: AuditChain, seals: RowSeals, alarm: Alarm, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        audit: AuditChain,
+        seals: RowSeals,
+        alarm: Alarm,
+        clock: Clock,
+        highest: Highest | None = None,
+    ) -> None:
         self._database, self._audit, self._seals, self._alarm, self._clock = database, audit, seals, alarm, clock
-        self._highest: dict[tuple[str, Purpose], Ladder] = {}
+        self._highest = highest or Highest()
 
     async def demand_open(self, credential: str, purpose: Purpose) -> None:
         """Before a phone is rung at all. Raises CredentialLocked."""
@@ -127,7 +135,7 @@ class Attempts:
 
     async def _believe(self, row: Record | None, credential: str, purpose: Purpose, now: datetime) -> Ladder:
         """The row, unless it is forged, or older than what this process has seen: then what we remember."""
-        known = self._highest.get((credential, purpose))
+        known = self._highest.get(credential, purpose)
         found = None if row is None else _read(row)
         genuine = found if found is not None and await self._seals.genuine(TABLE, found) else None
         if genuine is not None and (known is None or genuine.total >= known.total):
@@ -148,9 +156,9 @@ class Attempts:
         )
 
         async def remember() -> None:
-            known = self._highest.get((ladder.credential, ladder.purpose))
-            if known is None or ladder.total >= known.total:
-                self._highest[ladder.credential, ladder.purpose] = ladder
+            pushed_out = self._highest.see(ladder)
+            if pushed_out is not None:
+                await self._alarm.raise_("attempts.forgotten", TABLE, pushed_out.id)
 
         connection.after_commit(remember)
 
