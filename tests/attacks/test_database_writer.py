@@ -356,6 +356,37 @@ async def test_an_approved_that_nobody_gave(scene: Scene) -> None:
     assert await world.refused("documents/state", document=made["document"]) == "document_unknown"
 
 
+async def test_an_approval_under_anothers_name(scene: Scene) -> None:
+    """Maria approved for one integrator; its rows, genuine to the last byte, put under the id of his page's
+    document: that is neither approved by it nor decided.
+    """
+    world, phone = scene.world, scene.phone
+
+    async def identify() -> dict[str, Any]:
+        integrator = {"id": (await world.register())["id"]}
+        return await world.call("documents/identify", device=phone.id, scope="s", address="a", integrator=integrator)
+
+    hers, his = await identify(), await identify()
+    body = phone.decision(world.open(hers["statement"]), password=None)
+    for approved in (False, True):
+        if approved:
+            await world.call("documents/decide", document=hers["document"], device=phone.id, **body)
+            assert (await world.call("documents/state", document=hers["document"]))["state"] == "approved"
+        await world.sql("DELETE FROM sam.documents WHERE id = $1", his["document"])
+        await world.sql("UPDATE sam.documents SET id = $1 WHERE id = $2", his["document"], hers["document"])
+        await world.sql("UPDATE sam.decisions SET document = $1 WHERE document = $2", his["document"], hers["document"])
+        for call, more in (
+            ("state", {}),
+            ("statement", {"device": phone.id}),
+            ("decide", {"device": phone.id, **body}),
+        ):
+            code = await world.refused(f"documents/{call}", document=his["document"], **more)
+            assert (call, code) == (call, "document_unknown")
+        await world.sql("UPDATE sam.documents SET id = $1 WHERE id = $2", hers["document"], his["document"])
+        await world.sql("UPDATE sam.decisions SET document = $1 WHERE document = $2", hers["document"], his["document"])
+    assert "row.forged" in await world.events()
+
+
 async def test_a_computer_of_his_own(scene: Scene) -> None:
     """A copied association row, for another computer or credential, associates nothing."""
     world = scene.world
