@@ -42,6 +42,7 @@ class Attack:
         roots = phone_roots(maria)
         self.roots = {key.jkt: key for key in roots}
         self.caller = caller
+        self.asked: list[Asked] = []
         self.device = str(maria.phone.device)
 
     async def ask(self, *digests: bytes, **changes: Any) -> "Asked":
@@ -53,7 +54,8 @@ class Attack:
             "activation_key": b64u(activation_key(secret)), **changes,
         }  # fmt: skip
         made = await self.inside.call("sam", "documents/sign", **body)
-        return Asked(made["document"], made["statement"], secret, list(digests), dict(body["caller"]))
+        self.asked.append(Asked(made["document"], made["statement"], secret, list(digests), dict(body["caller"])))
+        return self.asked[-1]
 
     def open(self, statement: Any) -> Statement:
         from foundation.clock import SystemClock
@@ -109,7 +111,9 @@ def phone_roots(maria: World) -> list[P256Key]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def attack(maria: World, inside: Inside) -> AsyncIterator[Attack]:
-    yield Attack(maria, inside, await inside.integrator())
+    made = Attack(maria, inside, await inside.integrator())
+    yield made
+    await made.withdraw(*made.asked)  # what he leaves waiting would stand in the way of whoever asks next
 
 
 # --- the database role -----------------------------------------------------------------------------------------------
@@ -262,6 +266,7 @@ async def test_in_the_computers_name(attack: Attack, maria: World) -> None:
         body = attack.thief.decision(attack.open(made["statement"]), None)
         code = await attack.inside.refused("sam", "documents/decide", document=made["document"], device=device, **body)
         assert code == refusal
+    await attack.inside.call("sam", "documents/withdraw", document=made["document"])
     code = await attack.inside.refused("sam", "documents/associate", device=attack.thief.id,
                                        credentials=[maria.credential], computer=computer)  # fmt: skip
     assert code == "credential_unknown"
