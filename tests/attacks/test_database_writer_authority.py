@@ -10,7 +10,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from foundation.encoding import canonical_json
 from foundation.errors import LinkIdError
+from protocol.decisions import message
+from protocol.documents import Document
 from protocol.keys import sign_raw
 from tests.issuance.conftest import World, ac_root_key, ac_slot, clock, settings, short_folder, world
 from tests.issuance.people import PROTOCOL, Visitor
@@ -107,6 +110,30 @@ async def test_identified_as_himself_certified_as_her(world: World) -> None:
         with pytest.raises(LinkIdError):
             await visitor.agree()
             await visitor.issue(world.sam.possession(visitor, world.now))
+    assert await sql(world, "SELECT * FROM ac.certificates WHERE state = 'issued'") == []
+
+
+async def test_a_term_of_his_own_writing(world: World) -> None:
+    """He writes it all himself: a visit identified and agreed for her order, with a term about her that names his visit
+    and his key, signed by it, and her MAC or his own. Only the HSM could have said that her password was proved there.
+    """
+    await two_orders(world)
+    maria = world.visitor()
+    await maria.start(world.now)
+    await maria.identify(world.now)
+    assert maria.term is not None
+    for mac in ("(SELECT identified_mac FROM ac.emissions WHERE id = :visit)", "identified_mac"):
+        thief = await identified(world)
+        members = {**maria.term.document.members, "emission": thief.emission, "key": thief.public.jkt}
+        term = Document.parse(canonical_json(members))
+        agreement = sign_raw(thief.key, message(term.digest, "approve", None))
+        changes = (
+            "state = 'agreed', protocol = :hers, order_id = (SELECT id FROM ac.orders WHERE protocol = :hers), "
+            f"term = '\\x{term.data.hex()}', agreement = '\\x{agreement.hex()}', identified_mac = {mac}"
+        )
+        await sql(world, f"UPDATE ac.emissions SET {changes} WHERE id = :his", hers=PROTOCOL, visit=maria.emission,
+                  his=thief.emission)  # fmt: skip
+        assert await refused(thief.issue(world.sam.possession(thief, world.now))) == "emission_out_of_order"
     assert await sql(world, "SELECT * FROM ac.certificates WHERE state = 'issued'") == []
 
 

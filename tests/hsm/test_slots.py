@@ -12,7 +12,7 @@ from hsm_service.hsm import operations
 from hsm_service.hsm.faults import HsmLoginRefused, SlotDamaged
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.slots import add_transport_key, initialise_ac_slot, initialise_sam_slot
-from hsm_service.hsm.templates import UNWRAPPED, mechanism
+from hsm_service.hsm.templates import FOR_EVER, FORCED, UNWRAPPED, mechanism
 from hsm_service.hsm.token import Room, Token
 from hsm_service.hsm.x509_keys import labels, rsa_key
 from tests.hsm.conftest import NOW, add_token
@@ -110,21 +110,25 @@ def test_the_kek_decides_what_it_unwraps(token: Token) -> None:
 
 
 def test_a_weak_slot_is_refused(token: Token, settings: HsmSettings) -> None:
-    """A KEK without the unwrap template, or one that may decrypt, is found out at the start."""
+    """A KEK without the unwrap template, or one that may decrypt, is found out at the start: each for itself."""
     token.run(lambda room: operations.demand_strong(room, 1))
-    for name, capabilities in (
-        ("weak-template", MechanismFlag.WRAP | MechanismFlag.UNWRAP),
-        ("weak-decrypt", MechanismFlag.WRAP | MechanismFlag.UNWRAP | MechanismFlag.DECRYPT | MechanismFlag.ENCRYPT),
+    wraps = MechanismFlag.WRAP | MechanismFlag.UNWRAP
+    guarded = {**FOR_EVER, Attribute.UNWRAP_TEMPLATE: FORCED}
+    for name, capabilities, template, why in (
+        ("weak-template", wraps, FOR_EVER, "lacks CKA_UNWRAP_TEMPLATE"),
+        ("weak-decrypt", wraps | MechanismFlag.DECRYPT | MechanismFlag.ENCRYPT, guarded, "the KEK may decrypt"),
+        ("weak-for-ever", wraps, {**guarded, Attribute.MODIFIABLE: True}, "may be given other uses"),
     ):
         add_token(name, settings.module)
         weak = Token(settings.model_copy(update={"token_label": name, "pin": _pin("1234")}))
 
-        def make(room: Room, capabilities: MechanismFlag = capabilities) -> None:
-            room.session.generate_key(KeyType.AES, 256, store=True, label="kek.1", capabilities=capabilities,
-                                      template={Attribute.EXTRACTABLE: False, Attribute.SENSITIVE: True})  # fmt: skip
+        def make(room: Room, capabilities: MechanismFlag = capabilities, template: Any = template) -> None:
+            room.session.generate_key(
+                KeyType.AES, 256, store=True, label="kek.1", capabilities=capabilities, template=template
+            )
 
         weak.run(make)
-        with pytest.raises(SlotDamaged):
+        with pytest.raises(SlotDamaged, match=why):
             weak.run(lambda room: operations.demand_strong(room, 1))
 
 
