@@ -13,6 +13,7 @@ from foundation.encoding import JsonValue, b64u, canonical_json
 from foundation.errors import LinkIdError
 from protocol import activation, algorithms, custody, decisions, documents, orders, proofs
 from protocol.decisions import Decision
+from protocol.errors import OrderInvalid
 from protocol.keys import P256Key, sign_raw
 from tests.vectors import build_vectors as vectors
 
@@ -189,7 +190,7 @@ def test_orders() -> None:
     assert signer in known
     good = orders.sign_order(revoke, operator)
     for bad in (
-        orders.sign_order(revoke, stranger), good[:-2] + "AA", good + ".A", "", "a.b.c",
+        orders.sign_order(revoke, stranger), f"{good.rpartition('.')[0]}.{b64u(bytes(64))}", good + ".A", "", "a.b.c",
         orders.sign_order({**revoke, "more": 1}, operator), orders.sign_order({**revoke, "v": 2}, operator),
         orders.sign_order({**revoke, "protocol": "1234567890"}, operator),
         orders.sign_order({**revoke, "id": "cred_0123456789abcdefghjkmnpqrs"}, operator),
@@ -208,6 +209,44 @@ def test_documents_have_exactly_their_members() -> None:
             documents.Document.parse(canonical_json(bad))
     with pytest.raises(ValueError, match="members of pair"):
         documents.Document.fix("pair", "doc_x", {"device": "x"}, now=vectors.NOW, nonce=bytes(16))
+
+
+def test_orders_about_integrators() -> None:
+    """A name as phones show it, up to five different keys, two states, and nothing else in it."""
+    operator, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    public = P256Key.from_public(operator.public_key())
+    jwk, second = public.jwk, P256Key.from_public(other.public_key()).jwk
+    known = {public.jkt: public}
+    good: dict[str, Any] = {
+        "v": 1, "type": "client", "id": "ord_0123456789abcdefghjkmnpqrs", "created": 1, "name": "Contratos SA",
+        "client": "cli_0123456789abcdefghjkmnpqrs", "keys": [jwk, second], "state": "registered",
+    }  # fmt: skip
+    order, _ = orders.open_order(orders.sign_order(good, operator), known)
+    assert isinstance(order, orders.ClientOrder)
+    assert [key.jwk for key in order.public_keys()] == [jwk, second]
+    off_curve = {**jwk, "x": second["x"]}
+    for change in (
+        {"client": "cmp_0123456789abcdefghjkmnpqrs"}, {"client": "cli_x"}, {"client": None}, {"name": ""},
+        {"name": "n" * 61}, {"name": " x"}, {"name": "a  b"}, {"name": "Banco\u202ex"}, {"name": "Banco\u200b"},
+        {"name": "..."}, {"name": "e\u0301"}, {"name": 7}, {"state": "king"}, {"state": None}, {"created": -1},
+        {"created": True}, {"created": "1"}, {"created": 2**40}, {"created": 1.5}, {"keys": None}, {"keys": {}},
+        {"keys": [jwk, jwk]}, {"keys": [jwk] * 6}, {"keys": [{**jwk, "d": "x"}]}, {"keys": [off_curve]},
+        {"keys": [{**jwk, "crv": "P-384"}]}, {"keys": ["x"]}, {"id": "doc_0123456789abcdefghjkmnpqrs"}, {"v": 2},
+        {"more": 1}, {"type": "revoke"},
+    ):  # fmt: skip
+        with pytest.raises(OrderInvalid):
+            orders.open_order(orders.sign_order({**good, **change}, operator), known)
+    for missing in good:
+        with pytest.raises(OrderInvalid):
+            orders.open_order(orders.sign_order({k: v for k, v in good.items() if k != missing}, operator), known)
+
+
+@given(st.text(max_size=200))
+def test_a_clean_name_is_a_name_of_an_order(text: str) -> None:
+    """Whatever an operator types, what is made of it is taken as it is, or is nothing."""
+    name = orders.client_name(text)
+    assert orders.client_name(name) == name
+    assert len(name) <= documents.NAME_CHARACTERS
 
 
 def test_hashes_digest_names_a_multiset() -> None:

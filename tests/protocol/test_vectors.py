@@ -61,14 +61,16 @@ def test_asks_verify(case: dict[str, Any]) -> None:
     mine = P256Key.from_jwk(found["key"]["public"])
     good: dict[str, Any] = {
         **{name: found[name] for name in ("credential", "hash_algorithm")}, "caller": found["computer"],
-        "documents": case["documents"], "keys": [key("device"), mine], "now": datetime.fromtimestamp(case["ask"]["created"] + 120, UTC),
+        "documents": case["documents"], "keys": [key("device"), mine],
+        "now": datetime.fromtimestamp(case["ask"]["created"] + 120, UTC),
     }  # fmt: skip
     ask = asks.SignedAsk.parse(case["ask"])
     assert ask.members() == case["ask"]
     ask.verify(**good)
     first = case["documents"][0]
     lies: list[dict[str, Any]] = [
-        {"caller": "cmp_" + "0" * 26}, {"caller": found["computer"].replace("cmp_", "cli_")}, {"credential": "cred_" + "0" * 26}, {"hash_algorithm": "SHA-384"},
+        {"caller": "cmp_" + "0" * 26}, {"caller": found["computer"].replace("cmp_", "cli_")},
+        {"credential": "cred_" + "0" * 26}, {"hash_algorithm": "SHA-384"},
         {"keys": [key("device")]}, {"keys": []}, {"documents": []}, {"documents": [*case["documents"], first]},
         {"documents": [{**first, "label": "x"}, *case["documents"][1:]]},
         {"documents": [{**first, "size": 1}, *case["documents"][1:]]},
