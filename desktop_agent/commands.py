@@ -106,7 +106,7 @@ async def associate(arguments: argparse.Namespace, screen: Screen) -> None:
     wanted = Wanted(
         profile=arguments.profile or (before[0].name if before else trust.environment),
         computer_name=arguments.name or (before[0].computer_name if before else _computer_name()),
-        system=f"{platform.system()} {platform.release()}"[:60],
+        system=_system(),
         ca=ca,
     )
     if wanted.profile in profiles.names() and not await make_room(profiles, wanted.profile, tls_for):
@@ -161,6 +161,15 @@ def _computer_name() -> str:
         user = ""
     host = platform.node().partition(".")[0] or "computador"
     return f"{host} ({user})"[:60] if user else host[:60]
+
+
+def _system() -> str:
+    """What runs on this computer, as its user would say it: ``Debian GNU/Linux 12 (bookworm)``, ``macOS 15.1``."""
+    if sys.platform == "darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    with suppress(OSError):  # Linux; elsewhere there is no such file
+        return platform.freedesktop_os_release()["PRETTY_NAME"][:60]
+    return f"{platform.system()} {platform.release()}"[:60]
 
 
 def tls_for(ca: Path | str | None) -> ssl.SSLContext | None:

@@ -143,7 +143,13 @@ class TerminalAssociation:
         if blocks and self._screen.room_for(len(blocks) + 4, _visible(blocks[0])):
             lines += blocks
         elif blocks:
-            lines += ["", "(o QR não cabe nesta janela: aumente-a, use a página, ou digite o código)", ""]
+            size = f"{len(blocks) + 5} linhas e {_visible(blocks[0]) + 1} colunas"
+            lines += [
+                "",
+                f"(o QR não cabe nesta janela, precisa de {size}:",
+                " aumente-a, use a página, ou digite o código)",
+                "",
+            ]
         lines.append(f"Sem câmera? Digite no aplicativo: {self._screen.bold(code)}    restam {left}")
         self._screen.draw(lines)
 

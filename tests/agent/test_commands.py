@@ -17,11 +17,12 @@ from aiohttp import web
 from joserfc.jwk import ECKey
 
 from desktop_agent.commands import main
+from desktop_agent.domain.link import Link, LinkState
 from desktop_agent.domain.request import Confirmed
 from desktop_agent.errors import BadCommand
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profiles
-from desktop_agent.ui.terminal import Screen, TerminalSigning, Typed
+from desktop_agent.ui.terminal import Screen, TerminalAssociation, TerminalSigning, Typed
 from desktop_agent.words import lasting, of_system
 from tests.agent import pdfs
 from tests.agent.gateway_double import AgentGateway
@@ -343,6 +344,27 @@ async def test_the_code_stays_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(block) > 20
     assert last.startswith("Código 2 7  Aguardando a aprovação…  restam 2:05")
     assert len(last) < 80
+
+
+async def test_a_window_too_small_says_how_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 80 by 24 the association's QR does not fit; in a window of the size that is named, it does."""
+    frame = "http://localhost:8440/l#1." + "t" * 22 + ".1." + "m" * 22 + "." + "k" * 43
+    monkeypatch.setenv("TERM", "xterm")
+
+    async def drawn(lines: str, columns: str) -> str:
+        monkeypatch.setenv("LINES", lines)
+        monkeypatch.setenv("COLUMNS", columns)
+        out = StringIO()
+        monkeypatch.setattr(out, "isatty", lambda: True)
+        await TerminalAssociation(Screen(out), Typed()).link(Link(LinkState.WAITING, frame, "7KQ2M-9XA4T"))
+        return out.getvalue()
+
+    small = await drawn("24", "80")
+    asked = re.search(r"precisa de (\d+) linhas e (\d+) colunas", small)
+
+    assert asked is not None
+    assert "7KQ2M-9XA4T" in small
+    assert "█" in await drawn(asked[1], asked[2])
 
 
 async def test_quiet_says_nothing(shell: Shell, gateway: AgentGateway, associated: ECKey) -> None:
