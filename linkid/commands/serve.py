@@ -66,12 +66,16 @@ def _welcome(settings: Settings, lan: bool) -> None:
         lines.append(f"    development inbox      {_here(settings)}/dev/inbox   (SMS and e-mail land here)")
     lines.append(f"    health and metrics     http://127.0.0.1:{settings.health.port}/health/ready  /metrics")
     if lan:
+        known_by = f"--server {settings.url('app')} --ca {settings.places.tls / 'ca.crt'}"
         lines += [
             "",
             f"  On the phone, once: install {settings.places.tls / 'ca.crt'} as a certificate authority you trust",
             "  (send the file to it). Then scan this with its camera, or open the address of the phone app.",
             "",
             *(f"    {line}" for line in qr_lines(f"{settings.url('app')}/")),
+            "",
+            "  Associate this computer with:",
+            f"    .venv/bin/linkid-desktop associate {known_by}",
         ]
     first = 'first steps: README.md, "Sign a first document"; Ctrl-C stops it'
     print("\n".join([*lines, "", f"  {first}.", ""]), flush=True)
