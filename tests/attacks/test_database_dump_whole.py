@@ -76,7 +76,10 @@ async def moment(stack: Stack, maria: World, hostile: HostileGateway) -> AsyncIt
         await page.identify(
             await page.start(placed["protocol"]), cpf=NEWCOMER.cpf, install_password=placed["install_password"]
         )
-        statement = await maria.phone.fetch((await maria.computer.ask(maria.credential)).request)
+        waiting = await maria.computer.ask(maria.credential)
+        # Left waiting, it would stand in the way of whoever asks next.
+        going_on.push_async_callback(maria.computer.call, "linkid/withdraw", {"handle": waiting.handle})
+        statement = await maria.phone.fetch(waiting.request)
         assert statement.proof is not None
         password = maria.holder.password
         known |= {
