@@ -225,7 +225,7 @@ def test_orders_about_integrators() -> None:
     assert isinstance(order, orders.ClientOrder)
     assert [key.jwk for key in order.public_keys()] == [jwk, second]
     off_curve = {**jwk, "x": second["x"]}
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"client": "cmp_0123456789abcdefghjkmnpqrs"}, {"client": "cli_x"}, {"client": None}, {"name": ""},
         {"name": "n" * 61}, {"name": " x"}, {"name": "a  b"}, {"name": "Banco\u202ex"}, {"name": "Banco\u200b"},
         {"name": "..."}, {"name": "e\u0301"}, {"name": 7}, {"state": "king"}, {"state": None}, {"created": -1},
@@ -233,7 +233,8 @@ def test_orders_about_integrators() -> None:
         {"keys": [jwk, jwk]}, {"keys": [jwk] * 6}, {"keys": [{**jwk, "d": "x"}]}, {"keys": [off_curve]},
         {"keys": [{**jwk, "crv": "P-384"}]}, {"keys": ["x"]}, {"id": "doc_0123456789abcdefghjkmnpqrs"}, {"v": 2},
         {"more": 1}, {"type": "revoke"},
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for change in changes:
         with pytest.raises(OrderInvalid):
             orders.open_order(orders.sign_order({**good, **change}, operator), known)
     for missing in good:
