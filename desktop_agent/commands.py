@@ -15,6 +15,7 @@ import traceback
 import webbrowser
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -25,7 +26,7 @@ from desktop_agent.client.http import Caller
 from desktop_agent.client.links import Links
 from desktop_agent.domain.trust import Trust, read_trust
 from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, KeychainProblem, NoConnection, NotAssociated
-from desktop_agent.overview import Doctor, describe, has_window, status_of
+from desktop_agent.overview import Doctor, describe, has_window, own_system, status_of
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profile, Profiles
 from desktop_agent.ui.page import LocalPage
@@ -106,7 +107,7 @@ async def associate(arguments: argparse.Namespace, screen: Screen) -> None:
     wanted = Wanted(
         profile=arguments.profile or (before[0].name if before else trust.environment),
         computer_name=arguments.name or (before[0].computer_name if before else _computer_name()),
-        system=_system(),
+        system=own_system(),
         ca=ca,
     )
     if wanted.profile in profiles.names() and not await make_room(profiles, wanted.profile, tls_for):
@@ -163,15 +164,6 @@ def _computer_name() -> str:
     return f"{host} ({user})"[:60] if user else host[:60]
 
 
-def _system() -> str:
-    """What runs on this computer, as its user would say it: ``Debian GNU/Linux 12 (bookworm)``, ``macOS 15.1``."""
-    if sys.platform == "darwin":
-        return f"macOS {platform.mac_ver()[0]}"
-    with suppress(OSError):  # Linux; elsewhere there is no such file
-        return platform.freedesktop_os_release()["PRETTY_NAME"][:60]
-    return f"{platform.system()} {platform.release()}"[:60]
-
-
 def tls_for(ca: Path | str | None) -> ssl.SSLContext | None:
     """The system's authorities and those of a file. Raises BadCommand."""
     if ca is None:
@@ -199,7 +191,7 @@ async def status(arguments: argparse.Namespace, screen: Screen) -> None:
         screen.say(f"{screen.bold(item['name'])}  {item['state']}")
         for label, member in (("serviço", "service"), ("perfil", "profile"), ("computador", "computer"),
                               ("desde", "associated_at"), ("chave", "key"), ("impressão", "trust")):  # fmt: skip
-            screen.say(f"  {label:<11}{item[member]}")
+            screen.say(f"  {label:<11}{_moment(item[member]) if member == 'associated_at' else item[member]}")
 
 
 async def certs(arguments: argparse.Namespace, screen: Screen) -> None:
@@ -230,6 +222,13 @@ async def doctor(arguments: argparse.Namespace, screen: Screen) -> None:
     bad = sum(not finding.good for finding in findings)
     if bad:
         raise AgentError(f"{bad} problema{'s' if bad > 1 else ''} encontrado{'s' if bad > 1 else ''}.", "")
+
+
+def _moment(moment: str) -> str:
+    """In this computer's time."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(moment).astimezone().strftime("%d/%m/%Y, %H:%M")
+    return moment
 
 
 def _day(moment: str) -> str:

@@ -5,6 +5,7 @@ import platform
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -84,13 +85,13 @@ class Doctor:
 
     async def run(self) -> list[Finding]:
         """Never raises for what it is there to find."""
-        system = f"{platform.system()} {platform.release()}, Python {sys.version.split()[0]}"
+        system = f"{own_system()}, Python {sys.version.split()[0]}"
         findings = [Finding(True, f"linkid-desktop {VERSION} em {system}"), await self._keyring()]
         try:
             profile, trust = self._profiles.choose(self._name)
         except AgentError as error:
             return [*findings, Finding(False, str(error), error.advice)]
-        findings.append(Finding(True, f"associado como {profile.computer_name!r} ({profile.computer}) em {trust.app}"))
+        findings.append(Finding(True, f"associado como “{profile.computer_name}” ({profile.computer}) em {trust.app}"))
         findings += await self._reach(trust, profile)
         findings += await self._use(trust, profile)
         return findings
@@ -108,7 +109,7 @@ class Doctor:
                 date = await self._date_of(url, profile)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 advice = "Verifique internet, proxy (HTTPS_PROXY) e horário; endereço: " + url
-                findings.append(Finding(False, f"{what} não responde ({type(error).__name__})", advice))
+                findings.append(Finding(False, f"{what} não responde: {_why(error)}", advice))
                 continue
             findings.append(Finding(True, f"{what} responde em {url.rpartition('/')[0]}"))
             if date is not None and what == "o serviço":
@@ -162,6 +163,30 @@ def _clock(theirs: datetime) -> Finding:
     return Finding(
         False, f"o relógio deste computador está {ahead} {abs(seconds)} s", "Ative o acerto automático de hora."
     )
+
+
+def _why(error: Exception) -> str:
+    """Why nobody answered, as far as can be told."""
+    match error:
+        case aiohttp.ClientSSLError():
+            return "o certificado https não é de confiança"
+        case aiohttp.ClientConnectorDNSError():
+            return "o endereço não foi encontrado"
+        case aiohttp.ClientConnectorError():
+            return "a conexão não foi aceita"
+        case TimeoutError():
+            return f"esperamos {PROBE_SECONDS} s"
+        case _:
+            return "a conexão caiu"
+
+
+def own_system() -> str:
+    """What runs on this computer, as its user would say it: ``Debian GNU/Linux 12 (bookworm)``, ``macOS 15.1``."""
+    if sys.platform == "darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    with suppress(OSError):  # Linux; elsewhere there is no such file
+        return platform.freedesktop_os_release()["PRETTY_NAME"][:60]
+    return f"{platform.system()} {platform.release()}"[:60]
 
 
 def has_window() -> bool:

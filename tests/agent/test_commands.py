@@ -139,6 +139,7 @@ async def test_a_whole_life(shell: Shell, gateway: AgentGateway, authority: Auth
 
     (known,) = json.loads((await shell.run("status", "--json")).out)
     assert (known["computer"], known["name"]) == (gateway.computer, "Notebook")
+    assert re.search(r"desde +\d\d/\d\d/\d{4}, \d\d:\d\d\n", (await shell.run("status")).out)
     (certificate,) = json.loads((await shell.run("certs", "--json")).out)
     assert (certificate["holder"], certificate["usable"]) == ("MARIA DA SILVA", True)
 
@@ -255,13 +256,17 @@ async def test_a_lost_key_does_not_stop_the_removal(shell: Shell, gateway: Agent
 
 
 async def test_a_dead_service_does_not_stop_the_removal_here(shell: Shell, associated: ECKey) -> None:
-    """Told how to remove here alone."""
+    """Told how to remove here alone; the doctor says which part does not answer, and why."""
     trust = Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test" / "trust.json"
     trust.write_text(re.sub(r'"gateway":\s*"[^"]*"', '"gateway": "http://127.0.0.1:1"', trust.read_text()))
 
     done = await shell.run("remove", "--yes")
 
     assert (done.status, "--offline" in done.err) == (6, True)
+    checked = await shell.run("doctor")
+    assert checked.status == 1
+    assert "✓ o aplicativo responde" in checked.out
+    assert "✗ o serviço não responde: a conexão não foi aceita" in checked.out
 
 
 @pytest.mark.parametrize(
@@ -415,7 +420,7 @@ async def test_signals_withdraw(shell: Shell, gateway: AgentGateway, associated:
 
 
 async def test_a_dead_service_has_its_status(shell: Shell, associated: ECKey) -> None:
-    """Nobody there: status 6, in `associate` too; the doctor says which part does not answer."""
+    """Nobody there: status 6; an address that is none of https: 8."""
     assert (await shell.run("associate", "--server", "http://127.0.0.1:1", "--no-window")).status == 6
     assert (await shell.run("associate", "--server", "http://example.org", "--no-window")).status == 8
 
