@@ -73,6 +73,18 @@ async def test_a_requests_qr_opens_no_other(world: World, playwright: Playwright
     await browser.browser.close()
 
 
+async def test_a_frame_associates_no_other_computer(world: World, playwright: Playwright, tmp_path: Path) -> None:
+    """The frame carries its computer's key; a gateway that answers it with another computer, genuine, shows nothing."""
+    text = f"{world.app}/l#1.a.1.b.{'A' * 43}"
+    browser = await filming(world, playwright, film(tmp_path / "camera.mjpeg", [text]))
+    phone = await world.paired(permissions=["camera"])
+    world.gateway.show_link(text)
+    assert await phone.scan() == "over"
+    await phone.expect_text("não foi assinado pelo Link ID e foi descartado")
+    assert not await browser.finish()
+    await browser.browser.close()
+
+
 async def test_a_code_that_another_phone_took_is_over(world: World, playwright: Playwright, tmp_path: Path) -> None:
     """A second scanner is told why, and does not try again by itself."""
     browser = await filming(world, playwright, film(tmp_path / "camera.mjpeg", [f"{world.app}/l#1.a.1.b"]))
