@@ -1,5 +1,6 @@
 """The checked-in vectors are what the contract's code builds, and what independent implementations accept."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -54,13 +55,21 @@ def test_decisions_verify(case: dict[str, Any]) -> None:
         decision.verify(document, key("other-device"))
 
 
-@pytest.mark.parametrize("case", vectors("ask")["cases"])
-def test_asks_verify(case: dict[str, Any]) -> None:
-    """A computer's ask is a signature over exactly that, by its key, for two minutes; anything else is refused."""
-    found = vectors("ask")
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(("kind", "file"), [("computer", "ask"), ("integrator", "integrator-ask")])
+def test_asks_verify(kind: str, file: str, number: int) -> None:
+    """An ask is a signature over exactly that, by the caller's key, for two minutes; anything else is refused."""
+    found = vectors(file)
+    case, caller = found["cases"][number], found[kind]
+    members = {
+        "v": 1, kind: caller, "credential": found["credential"], "hash_algorithm": found["hash_algorithm"],
+        "documents": case["documents"], "nonce": case["ask"]["nonce"], "created": case["ask"]["created"],
+    }  # fmt: skip
+    told = json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    assert unb64u(case["message"], max_len=100) == b"linkid-ask-v1\x00" + hashlib.sha256(told).digest()
     mine = P256Key.from_jwk(found["key"]["public"])
     good: dict[str, Any] = {
-        **{name: found[name] for name in ("credential", "hash_algorithm")}, "caller": found["computer"],
+        **{name: found[name] for name in ("credential", "hash_algorithm")}, "caller": caller,
         "documents": case["documents"], "keys": [key("device"), mine],
         "now": datetime.fromtimestamp(case["ask"]["created"] + 120, UTC),
     }  # fmt: skip
@@ -69,7 +78,7 @@ def test_asks_verify(case: dict[str, Any]) -> None:
     ask.verify(**good)
     first = case["documents"][0]
     lies: list[dict[str, Any]] = [
-        {"caller": "cmp_" + "0" * 26}, {"caller": found["computer"].replace("cmp_", "cli_")},
+        {"caller": caller[:4] + "0" * 26}, {"caller": ("cli" if kind == "computer" else "cmp") + caller[3:]},
         {"credential": "cred_" + "0" * 26}, {"hash_algorithm": "SHA-384"},
         {"keys": [key("device")]}, {"keys": []}, {"documents": []}, {"documents": [*case["documents"], first]},
         {"documents": [{**first, "label": "x"}, *case["documents"][1:]]},

@@ -283,7 +283,17 @@ def link() -> Any:
 
 
 def ask() -> Any:
-    computer, credential = "cmp_0123456789abcdefghjkmnpqrs", "cred_0123456789abcdefghjkmnpqrs"
+    about = "section 9.5: the bytes a computer signs when it asks, by its association key"
+    return _asks("computer", "cmp_0123456789abcdefghjkmnpqrs", about)
+
+
+def integrator_ask() -> Any:
+    about = "section 9.5: the bytes an integrator signs when it asks, by a key that its order names"
+    return _asks("integrator", "cli_0123456789abcdefghjkmnpqrs", about)
+
+
+def _asks(kind: str, caller: str, about: str) -> Any:
+    credential = "cred_0123456789abcdefghjkmnpqrs"
     created = int(NOW.timestamp())
     lists: list[list[dict[str, Any]]] = [
         [{"label": "contrato de locação.pdf", "size": 48213, "hash": b64u(hashlib.sha256(b"contrato").digest())}],
@@ -295,7 +305,7 @@ def ask() -> Any:
     cases = []
     for number, documents in enumerate(lists):
         nonce = hashlib.sha256(f"ask nonce {number}".encode()).digest()[:16]
-        message = asks.message(computer, credential, "SHA-256", documents, nonce=nonce, created=created)
+        message = asks.message(caller, credential, "SHA-256", documents, nonce=nonce, created=created)
         signature = sign_raw(private("computer"), message, deterministic=True)
         cases.append(
             {
@@ -305,9 +315,9 @@ def ask() -> Any:
             }
         )
     return {
-        "about": "section 9.5: the bytes a computer signs when it asks, by its association key",
+        "about": about,
         "key": key_entry("computer"),
-        "computer": computer,
+        kind: caller,
         "credential": credential,
         "hash_algorithm": "SHA-256",
         "cases": cases,
@@ -316,6 +326,7 @@ def ask() -> Any:
 
 FILES = {
     "ask": ask,
+    "integrator-ask": integrator_ask,
     "keys": keys,
     "decision": decision,
     "statement": statement,
