@@ -29,10 +29,8 @@ class WatchedFile(Generic[T]):
         """Raises FileUnreadable, each time until the file is good again: an old value does not outlive its file."""
         seen = self._stamp()
         if seen != self._seen or self._value is None:
-            self._seen, self._value = _NEVER, None
-            value = self._value = self._fresh()
+            self._value = self._fresh()
             self._seen = seen
-            return value
         return self._value
 
     def _stamp(self) -> object:
