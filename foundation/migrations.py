@@ -20,8 +20,8 @@ import asyncpg
 from foundation.errors import Internal
 
 OWNER: Final = "linkid_owner"
-ROLES: Final = (OWNER, "linkid_gateway", "linkid_sam", "linkid_ac")
-"""One login role per kind of process, and the owner, which only migrations use."""
+ROLES: Final = (OWNER, "linkid_gateway", "linkid_sam", "linkid_ac", "linkid_auditor")
+"""One login role per kind of process, the owner, which only migrations use, and one that may read the audit."""
 
 # "linkid_m" in ASCII: an advisory lock number that nobody else's program is likely to take.
 _LOCK: Final = int.from_bytes(b"linkid_m", "big", signed=True)
@@ -174,7 +174,8 @@ async def ensure_roles(dsn_superuser: str, passwords: Mapping[str, str]) -> None
     """Make the login roles, or give them these passwords; and take from PUBLIC what PostgreSQL gives it by default.
 
     Passwords reach the server only as SCRAM verifiers, so that they never stand in its log. ``linkid_owner`` may create
-    schemas in this database; the others may only connect. Raises ValueError on a role name or password we will not use.
+    schemas in this database; the others may only connect. A role of ours without a password here is made if it is not
+    there, since the files grant to it, and cannot log in. Raises ValueError on a role name or password we will not use.
     """
     connection = await asyncpg.connect(dsn_superuser)
     try:
@@ -183,6 +184,8 @@ async def ensure_roles(dsn_superuser: str, passwords: Mapping[str, str]) -> None
             database = await connection.fetchval("SELECT quote_ident(current_database())")
             await connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
             await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+            for role in ROLES:
+                await _make_role(connection, role)
             for role, password in passwords.items():
                 await _ensure_role(connection, role, password)
                 await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
@@ -196,15 +199,18 @@ async def ensure_roles(dsn_superuser: str, passwords: Mapping[str, str]) -> None
         await connection.close()
 
 
+async def _make_role(connection: "asyncpg.Connection[Any]", role: str) -> None:
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", role):
+        await connection.execute(f"CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")
+
+
 async def _ensure_role(connection: "asyncpg.Connection[Any]", role: str, password: str) -> None:
     if not _ROLE.match(role):
         raise ValueError(f"not a role name: {role!r}")
-    stored = await connection.fetchrow("SELECT rolpassword FROM pg_authid WHERE rolname = $1", role)
-    if stored is None:
-        await connection.execute(f"CREATE ROLE {role} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")
-    elif stored["rolpassword"] and _verifier_matches(stored["rolpassword"], password):
-        return
-    await connection.execute(f"ALTER ROLE {role} LOGIN PASSWORD '{scram_verifier(password)}'")
+    await _make_role(connection, role)
+    stored = await connection.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = $1", role)
+    if not stored or not _verifier_matches(stored, password):
+        await connection.execute(f"ALTER ROLE {role} LOGIN PASSWORD '{scram_verifier(password)}'")
 
 
 def scram_verifier(password: str, salt: bytes | None = None, rounds: int = _SCRAM_ROUNDS) -> str:

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "certificate": Command("linkid.commands.certificate", "list, show and revoke certificates"),
     "integrator": Command("linkid.commands.integrator", "register applications that use the signing API"),
     "unfreeze": Command("linkid.commands.unfreeze", "let a caller ask again whom a holder had called 'not me'"),
+    "audit": Command("linkid.commands.audit", "verify, read and export the audit chains"),
     "accept-restore": Command("linkid.commands.accept_restore", "go on after the database was restored on purpose"),
 }
 """Modules are imported only for the command asked for: the app host never loads what the SAM needs."""

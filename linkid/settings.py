@@ -30,7 +30,7 @@ from softhsm_config.tokens import LABELS
 DATABASE = "linkid"
 _SECRET: Final = re.compile(r"[0-9A-Fa-f]{64}")
 Port = Annotated[int, Field(ge=1, le=65535)]
-Role = Literal["owner", "gateway", "sam", "ac"]
+Role = Literal["owner", "gateway", "sam", "ac", "auditor"]
 
 
 def _secret_bytes(given: SecretStr) -> SecretStr:
@@ -127,6 +127,8 @@ class DatabaseSettings(Section):
     """Whoever has it can stop signatures; not make one: rows carry a MAC of the HSM's, and keys its wrapping."""
     ac: Secret | None = None
     """Whoever has it can stop emissions and hide revocations; not have a certificate made."""
+    auditor: Secret | None = None
+    """Only for `linkid audit`. Whoever has it reads who (by id) did what and when, and changes nothing."""
     superuser: Secret | None = None
     """Only for `linkid migrate`: it then makes the roles itself, with the passwords of the other addresses."""
 
@@ -194,8 +196,8 @@ class Settings(Section):
         if not production and (not everything or self.database.embedded):
             return
         why = "production needs a database of its own" if production else "a database outside is used by every process"
-        role = "owner" if command == "migrate" else command
-        wanted = [name for name in get_args(Role) if everything or name == role]
+        role = {"migrate": "owner", "audit": "auditor"}.get(command, command)
+        wanted = [name for name in get_args(Role) if name == role or (everything and name != "auditor")]
         problems = [
             f"{why}: the address of {name}, under [database]" for name in wanted if getattr(self.database, name) is None
         ]

@@ -24,7 +24,7 @@ behind, and a restore to exactly that point is not noticed. Writing it before wo
 from foundation.audit.chain import AuditChain
 from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept
 from foundation.audit.lines import GENESIS, AuditLine, Field, Head, next_line
-from foundation.audit.verification import AuditReport, BadLine, heads, verify
+from foundation.audit.verification import AuditReport, BadLine, Progress, heads, links_up, verify
 
 __all__ = [
     "GENESIS",
@@ -36,7 +36,9 @@ __all__ = [
     "Field",
     "Head",
     "HeadNotKept",
+    "Progress",
     "heads",
+    "links_up",
     "next_line",
     "verify",
 ]

@@ -1,11 +1,12 @@
 """Walking a chain from its beginning, to name the first line that does not hold."""
 
 import hashlib
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from foundation.audit.lines import GENESIS, MAX_BODY, AuditLine, Head, instant_text
-from foundation.database import Database
+from foundation.database import Connection, Database
 from foundation.encoding import canonical_json, strict_json
 from foundation.errors import LinkIdError
 from foundation.queries import Queries
@@ -36,7 +37,14 @@ class AuditReport:
         return self.bad is None
 
 
-async def verify(database: Database, chain: str, *, kept: Head | None = None) -> AuditReport:
+Progress = Callable[[int, int], None]
+"""(lines walked, lines there are), now and then."""
+_TOLD_EVERY = 10_000
+
+
+async def verify(
+    database: Database, chain: str, *, kept: Head | None = None, progress: Progress | None = None
+) -> AuditReport:
     """Walk a chain from its beginning and name the first line that does not hold.
 
     ``kept``: a head from outside the database that must be part of it.
@@ -49,12 +57,33 @@ async def verify(database: Database, chain: str, *, kept: Head | None = None) ->
             async for record in records:
                 if not checker.take(AuditLine(chain, record["seq"], record["at"], record["body"], record["hash"])):
                     break
+                if progress is not None and record["seq"] % _TOLD_EVERY == 0:
+                    progress(record["seq"], end.seq)
     return checker.finish(end)
 
 
 async def heads(database: Database) -> dict[str, Head]:
     """Where every chain ends, by name: what is merged and signed, and what ``verify`` is asked about one by one."""
     return {row["chain"]: Head(row["seq"], row["hash"]) for row in await database.fetch(queries.heads)}
+
+
+async def links_up(connection: Connection, chain: str, after: Head, end: Head) -> bool:
+    """Whether ``end`` follows from ``after`` by the lines between them: hashes only, so that it is cheap now and then.
+
+    False as well when ``after`` is not in the chain any more.
+    """
+    if after.seq:
+        if await connection.fetchval(queries.line_hash, chain, after.seq) != after.hash:
+            return False
+    elif after.hash != GENESIS:
+        return False
+    seq, reached = after.seq, after.hash
+    async with aclosing(connection.cursor(queries.lines_between, chain, after.seq, end.seq)) as records:
+        async for record in records:
+            seq, reached = seq + 1, hashlib.sha256(reached + record["body"]).digest()
+            if (record["seq"], record["hash"]) != (seq, reached):
+                return False
+    return Head(seq, reached) == end
 
 
 class _Checker:

@@ -16,6 +16,8 @@ async def run_accept_restore(settings: SamSettings, *, operator: str) -> dict[st
     ``settings`` are those of the SAM whose chain it is, one after the other. Returns how much was voided.
     """
     async with open_sam(settings) as sam:
+        # What was signed about lines that are gone can be followed by nothing; the line that is now written says why.
+        settings.signed_heads_file.unlink(missing_ok=True)
         return await accept_restore(sam.database, sam.audit, SystemClock(), operator=operator)
 
 

@@ -12,6 +12,7 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.store import queries
 from hsm_service.sam.attempts.service import queries as attempt_queries
 from hsm_service.sam.documents.store import queries as document_queries
+from hsm_service.sam.signed_heads import HeadSigner
 from hsm_service.sam.watch import Watch
 
 EVERY_SECONDS: Final = 15.0
@@ -42,7 +43,7 @@ async def forget_asks(database: Database, now: datetime) -> None:
     await database.execute(document_queries.forget_asks, now - ASKS_KEPT)
 
 
-async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock) -> None:
+async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock, heads: HeadSigner) -> None:
     """For as long as the process runs. What fails is logged and tried again."""
     while True:
         try:
@@ -57,4 +58,8 @@ async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock) -
             await forget_asks(database, clock.now())
         except LinkIdError as error:
             _log.warning("housekeeping_failed", error_code=error.code)
+        try:
+            await heads.sign_if_moved()
+        except LinkIdError as error:  # signatures go on: what they leave is in the chain, which stands for itself
+            _log.error("audit_heads_not_signed", error_code=error.code, detail=error.detail)
         await asyncio.sleep(EVERY_SECONDS)

@@ -52,6 +52,7 @@ from hsm_service.sam.rows import Alarm, RowSeals
 from hsm_service.sam.settings import SamSettings
 from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.signatures.signer import Signer
+from hsm_service.sam.signed_heads import HeadSigner
 from hsm_service.sam.watch import Watch
 from protocol import pins
 from protocol.keys import P256Key
@@ -102,6 +103,7 @@ class Sam:
     audit: AuditChain
     watch: Watch
     rooms: Rooms
+    roots: Roots
 
 
 async def build_sam(
@@ -160,7 +162,7 @@ async def build_sam(
         associations=Associations(database, audit, associations, bindings),
         clients=Clients(database, audit, clock, clients, pinned.operators),
     )  # fmt: skip
-    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms)
+    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots)
 
 
 async def _versions(hsm: Hsm) -> Versions:
@@ -209,7 +211,8 @@ async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
     async with open_sam(settings) as sam:
         server = await serve_sam(sam, settings.listen, tls)
         _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
-        house = asyncio.create_task(keep_house(sam.database, sam.hsm, sam.watch, SystemClock()))
+        heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
+        house = asyncio.create_task(keep_house(sam.database, sam.hsm, sam.watch, SystemClock(), heads))
         waits = [asyncio.create_task(stop.wait()), asyncio.create_task(sam.hsm.broken.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         broken = sam.hsm.broken.is_set()

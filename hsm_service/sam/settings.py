@@ -57,6 +57,11 @@ class SamSettings(Section):
     fault_points: Path | None = None
     """Tests only: a folder with files that say where the process is to die or to stand still (``fault_points``)."""
 
+    @property
+    def signed_heads_file(self) -> Path:
+        """Beside the audit head: the newest heads of all chains that this SAM signed."""
+        return self.head_file.with_suffix(".signed")
+
     @model_validator(mode="after")
     def _no_faults_in_production(self) -> "SamSettings":
         if self.fault_points is not None and self.environment != "development":

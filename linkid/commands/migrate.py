@@ -52,7 +52,8 @@ async def _outside(settings: Settings) -> int:
     """Roles are the operator's business, unless we are given the superuser's address."""
     superuser = settings.database.superuser
     if superuser is not None:
-        addresses = {role: urlsplit(settings.dsn(role)) for role in get_args(Role)}
+        known = [role for role in get_args(Role) if role != "auditor" or settings.database.auditor is not None]
+        addresses = {role: urlsplit(settings.dsn(role)) for role in known}
         passwords = {role_name(role): unquote(address.password or "") for role, address in addresses.items()}
         await ensure_roles(superuser.get_secret_value(), passwords)
     return await _migrate(settings)
