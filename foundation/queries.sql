@@ -31,31 +31,6 @@ SELECT seq, at, body, hash FROM audit.lines WHERE chain = $1 ORDER BY seq;
 -- The lines after one head, up to another.
 SELECT seq, body, hash FROM audit.lines WHERE chain = $1 AND seq > $2 AND seq <= $3 ORDER BY seq;
 
--- name: lines_about
--- Lines that name one of these ids in any member, oldest first. Reads every line: for people, not for processes.
-SELECT chain, seq, at, body FROM audit.lines
-WHERE at >= $2 AND EXISTS (
-    SELECT FROM jsonb_each_text(convert_from(body, 'UTF8')::jsonb) AS member WHERE member.value = ANY($1::text[])
-)
-ORDER BY at, chain, seq;
-
--- name: every_line
--- All chains, whole, for an export.
-SELECT chain, seq, body, hash FROM audit.lines ORDER BY chain, seq;
-
--- name: signed_heads
--- What SAMs signed, in the order in which each did.
-SELECT signer, number, at, jws FROM audit.signed_heads ORDER BY signer, number;
-
--- name: newest_signed
--- The last that this SAM signed.
-SELECT number, jws FROM audit.signed_heads WHERE signer = $1 ORDER BY number DESC LIMIT 1;
-
--- name: add_signed
--- One more; two processes of one name cannot both take a number.
-INSERT INTO audit.signed_heads (signer, number, at, jws) VALUES ($1, $2, $3, $4)
-ON CONFLICT DO NOTHING RETURNING number;
-
 -- name: remember_proof
 -- True exactly once for each proof, however many gateways ask at the same time.
 INSERT INTO web.seen_proofs (digest, until) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true;

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TextIO
 
-from foundation.audit import AuditReport, Head, heads, verify
+from foundation.audit import AuditReport, Head, heads, line_hash, verify
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, strict_json
@@ -24,7 +24,7 @@ from protocol.heads import SignedHeads, digest, open_heads
 from protocol.keys import P256Key
 from protocol.statements import trusted
 
-queries = Queries.load("foundation")
+queries = Queries.load("linkid")
 
 _MAX_LINE: Final = 8192
 _FOLLOWED: Final = ("request", "document", "activation", "binding", "emission")
@@ -82,7 +82,7 @@ async def check_signed(database: Database, roots: Sequence[P256Key], clock: Cloc
 
 async def _untrue(connection: Connection, signed: SignedHeads) -> str | None:
     for chain, head in signed.heads.items():
-        if await connection.fetchval(queries.line_hash, chain, head.seq) != head.hash:
+        if await line_hash(connection, chain, head.seq) != head.hash:
             return f"{chain} {head.seq}"
     return None
 

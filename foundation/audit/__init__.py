@@ -24,7 +24,16 @@ behind, and a restore to exactly that point is not noticed. Writing it before wo
 from foundation.audit.chain import AuditChain
 from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept
 from foundation.audit.lines import GENESIS, AuditLine, Field, Head, next_line
-from foundation.audit.verification import AuditReport, BadLine, Progress, heads, links_up, verify
+from foundation.audit.verification import (
+    AuditReport,
+    BadLine,
+    Progress,
+    heads,
+    heads_within,
+    line_hash,
+    links_up,
+    verify,
+)
 
 __all__ = [
     "GENESIS",
@@ -38,6 +47,8 @@ __all__ = [
     "HeadNotKept",
     "Progress",
     "heads",
+    "heads_within",
+    "line_hash",
     "links_up",
     "next_line",
     "verify",

@@ -64,7 +64,19 @@ async def verify(
 
 async def heads(database: Database) -> dict[str, Head]:
     """Where every chain ends, by name: what is merged and signed, and what ``verify`` is asked about one by one."""
-    return {row["chain"]: Head(row["seq"], row["hash"]) for row in await database.fetch(queries.heads)}
+    async with database.transaction(readonly=True) as connection:
+        return await heads_within(connection)
+
+
+async def heads_within(connection: Connection) -> dict[str, Head]:
+    """The same as this transaction sees it."""
+    return {row["chain"]: Head(row["seq"], row["hash"]) for row in await connection.fetch(queries.heads)}
+
+
+async def line_hash(connection: Connection, chain: str, seq: int) -> bytes | None:
+    """The hash of one line; None when there is no such line."""
+    found: bytes | None = await connection.fetchval(queries.line_hash, chain, seq)
+    return found
 
 
 async def links_up(connection: Connection, chain: str, after: Head, end: Head) -> bool:
@@ -73,7 +85,7 @@ async def links_up(connection: Connection, chain: str, after: Head, end: Head) -
     False as well when ``after`` is not in the chain any more.
     """
     if after.seq:
-        if await connection.fetchval(queries.line_hash, chain, after.seq) != after.hash:
+        if await line_hash(connection, chain, after.seq) != after.hash:
             return False
     elif after.hash != GENESIS:
         return False

@@ -11,7 +11,8 @@ Rooms, each ``domain`` (pure) → ``store`` with ``queries.sql`` → ``service``
 decision leaves · ``signatures`` steps 8 to 10 · ``emission`` how a key is born.
 
 Beside them: ``rows`` (row MACs), ``custody`` (the password around a key), ``roots`` (statements and transport keys),
-``memory`` and ``recall`` (what the database is not believed about), ``signed_heads`` (for auditors), ``watch`` (when to refuse all work), ``restore``
-(an operator's word about a restored database), ``housekeeping`` (what a SAM does by itself), ``fields`` and ``api``
-(the private calls), ``commands``, ``process`` (everything put together), ``fault_points`` (where tests let it die).
+``memory`` and ``recall`` (what the database is not believed about), ``watch`` (when to refuse all work), ``restore``
+(an operator's word about a restored database), ``signed_heads`` (what auditors trust), ``housekeeping`` (what a SAM
+does by itself), ``fields`` and ``api`` (the private calls), ``commands``, ``process`` (everything put together),
+``fault_points`` (where tests let it die).
 """

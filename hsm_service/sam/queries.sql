@@ -13,3 +13,12 @@ SELECT chain FROM found WHERE starts_with(chain, 'sam-') ORDER BY chain;
 -- name: lines_backwards
 -- The lines of one chain, the newest first.
 SELECT seq, body, hash FROM audit.lines WHERE chain = $1 ORDER BY seq DESC;
+
+-- name: newest_signed
+-- The last that this SAM signed.
+SELECT number, jws FROM audit.signed_heads WHERE signer = $1 ORDER BY number DESC LIMIT 1;
+
+-- name: add_signed
+-- One more; two processes of one name cannot both take a number.
+INSERT INTO audit.signed_heads (signer, number, at, jws) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING RETURNING number;

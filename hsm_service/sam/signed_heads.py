@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from foundation.audit import GENESIS, Head, links_up
+from foundation.audit import GENESIS, Head, heads_within, links_up
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.errors import Unavailable
@@ -24,7 +24,7 @@ from protocol.errors import SignatureInvalid
 from protocol.heads import SignedHeads, digest, open_heads
 from protocol.statements import trusted
 
-queries = Queries.load("foundation")
+queries = Queries.load("hsm_service.sam")
 
 EVERY_SECONDS: Final = 60.0
 _NOTHING: Final = Head(0, GENESIS)
@@ -56,8 +56,7 @@ class HeadSigner:
         last, text = await self._last(now)
         # 2. Where the chains end now, each following from there.
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as connection:
-            rows = await connection.fetch(queries.heads)
-            heads = {row["chain"]: Head(row["seq"], row["hash"]) for row in rows if row["seq"]}
+            heads = {chain: head for chain, head in (await heads_within(connection)).items() if head.seq}
             known = {} if last is None else last.heads
             if heads == known:
                 return None

@@ -17,14 +17,17 @@ from foundation.queries import Queries, Query
 from tests.support.postgres import TestDatabase
 
 ROOT = Path(__file__).parents[2]
-GATEWAY, SAM, AC = "linkid_gateway", "linkid_sam", "linkid_ac"
+GATEWAY, SAM, AC, AUDITOR = "linkid_gateway", "linkid_sam", "linkid_ac", "linkid_auditor"
 PROCESSES = (GATEWAY, SAM, AC)
+EVERYBODY = (*PROCESSES, AUDITOR)
 
 _ROLES_OF: Final = {
     "foundation/audit": PROCESSES,
+    "foundation/seen": EVERYBODY,
     "foundation/proofs": (GATEWAY,),
     "hsm_service/sam": (SAM,),
     "issuance/ac": (AC,),
+    "linkid": (AUDITOR,),
 }
 """By the longest beginning of the file's folder; every other slice is the gateway's."""
 
@@ -32,6 +35,8 @@ _HARMLESS: Final = {"linkid_sam: SELECT ON sam.credential_facts"}
 """Granted and used by no query: the SAM's own view over its own tables."""
 
 _PROOFS: Final = ("remember_proof", "forget_proofs")
+_SEEN: Final = ("head", "heads", "line_hash", "lines")
+"""Of the audit, what an auditor asks as well."""
 
 Connection = Any
 
@@ -60,7 +65,8 @@ def runs() -> Iterator[Run]:
 
 def _roles(source: str, query: Query) -> tuple[str, ...]:
     if source.startswith("foundation/"):
-        source = "foundation/proofs" if query.name in _PROOFS else "foundation/audit"
+        part = "proofs" if query.name in _PROOFS else "seen" if query.name in _SEEN else "audit"
+        source = f"foundation/{part}"
     return max(
         ((folder, roles) for folder, roles in _ROLES_OF.items() if source.startswith(folder)), default=("", (GATEWAY,))
     )[1]
@@ -89,7 +95,7 @@ def test_no_slice_is_missing() -> None:
     """An empty list would let everything else here pass."""
     files = {run.query.source.partition(":")[0] for run in RUNS}
     assert len(files) == len([one for one in ROOT.glob("*/**/queries.sql") if "var" not in one.parts])
-    assert {run.role for run in RUNS} == set(PROCESSES)
+    assert {run.role for run in RUNS} == set(EVERYBODY)
     assert len(RUNS) > 200
 
 
@@ -155,13 +161,14 @@ async def _missed(owner: Connection, right: str, role: str, asking: list[Query])
     return False
 
 
-@pytest.mark.parametrize("role", PROCESSES)
+@pytest.mark.parametrize("role", EVERYBODY)
 async def test_a_role_reads_and_writes_its_own_schemas_and_no_other(owner: Connection, role: str) -> None:
     """The gateway writes nothing of SAM or AC and reads one view; SAM and AC do not see holders, phones or tokens."""
     own = {
         GATEWAY: {"audit", "credentials", "issuance", "oauth", "pairing", "push", "signing", "web"},
         SAM: {"audit", "sam"},
         AC: {"audit", "ac"},
+        AUDITOR: {"audit"},
     }
     exceptions = {(GATEWAY, "sam.credential_facts", "SELECT")}
     grants = await owner.fetch(_TABLE_GRANTS)
@@ -179,7 +186,7 @@ async def test_a_role_reads_and_writes_its_own_schemas_and_no_other(owner: Conne
     assert {row["nspname"] for row in usable} == own[role] | ({"sam"} if role == GATEWAY else set())
 
 
-@pytest.mark.parametrize("role", PROCESSES)
+@pytest.mark.parametrize("role", EVERYBODY)
 async def test_a_role_can_make_nothing_and_become_nobody(owner: Connection, role: str) -> None:
     """No tables of its own, no roles, no other role's rights, nothing granted to everybody."""
     flags = await owner.fetchrow("SELECT * FROM pg_roles WHERE rolname = $1", role)
@@ -211,6 +218,6 @@ async def test_nothing_is_granted_to_everybody_and_nothing_dangerous_to_anybody(
 
 
 async def test_there_is_no_role_for_the_app_host(owner: Connection) -> None:
-    """Static files need no database; and our roles are these four."""
+    """Static files need no database; and our roles are these five."""
     ours = await owner.fetch("SELECT rolname FROM pg_roles WHERE rolname LIKE 'linkid%'")
-    assert {row["rolname"] for row in ours} == {OWNER, *PROCESSES} == set(ROLES)
+    assert {row["rolname"] for row in ours} == {OWNER, *EVERYBODY} == set(ROLES)
