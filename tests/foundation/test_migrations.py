@@ -155,14 +155,14 @@ async def test_a_role_without_scram_gets_it(empty_database: TestDatabase) -> Non
 async def test_a_role_that_nobody_gave_a_password_cannot_log_in(empty_database: TestDatabase) -> None:
     """It is made all the same, since the files grant to it: an outside database without an auditor's address."""
     connection = await asyncpg.connect(empty_database.dsn())
-    await connection.execute(f"DROP OWNED BY linkid_auditor; ALTER ROLE linkid_auditor RENAME TO gone_{os.getpid()}")
+    await connection.execute("ALTER ROLE linkid_auditor RENAME TO linkid_put_aside")
     try:
         await ensure_roles(empty_database.dsn(), {OWNER: PASSWORDS[OWNER]})
         row = await connection.fetchrow("SELECT * FROM pg_authid WHERE rolname = 'linkid_auditor'")
         assert (row["rolcanlogin"], row["rolpassword"]) == (False, None)
     finally:
         await connection.execute("DROP ROLE IF EXISTS linkid_auditor")
-        await connection.execute(f"ALTER ROLE gone_{os.getpid()} RENAME TO linkid_auditor")
+        await connection.execute("ALTER ROLE linkid_put_aside RENAME TO linkid_auditor")
         await connection.close()
         await ensure_roles(empty_database.dsn(), PASSWORDS)
 
