@@ -14,10 +14,10 @@ from protocol.errors import AlgorithmRefused, SignatureInvalid
 
 HashName: TypeAlias = Literal["SHA-256", "SHA-384", "SHA-512"]
 Family: TypeAlias = Literal["RSA-PKCS1", "RSA-PSS", "ECDSA"]
-KeyAlgorithm: TypeAlias = Literal["RSA-2048", "P-256"]
+KeyAlgorithm: TypeAlias = Literal["RSA-2048", "RSA-3072", "RSA-4096", "P-256", "P-384"]
+PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 HASH_BYTES: Final[dict[HashName, int]] = {"SHA-256": 32, "SHA-384": 48, "SHA-512": 64}
-KEY_ALGORITHMS: Final[tuple[KeyAlgorithm, ...]] = ("RSA-2048", "P-256")
 MAX_HASHES: Final = 100
 """Of one request: a list that a person can scroll (section 15)."""
 
@@ -46,7 +46,7 @@ class SignAlgorithm:
         """The hash, for ``cryptography``."""
         return _HASHES[self.hash_name]()
 
-    def verify(self, public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, signature: bytes, digest: bytes) -> None:
+    def verify(self, public: PublicKey, signature: bytes, digest: bytes) -> None:
         """Check a signature over a digest (ECDSA in DER). Raises SignatureInvalid, AlgorithmRefused for a wrong key."""
         prehashed = utils.Prehashed(self.hash)
         try:
@@ -71,6 +71,45 @@ SIGN_ALGORITHMS: Final[dict[str, SignAlgorithm]] = {
 }
 
 
+@dataclass(frozen=True)
+class KeyKind:
+    """A kind of holder's key: RSA of so many bits, or a curve; and the hashes that are not weaker than it."""
+
+    name: KeyAlgorithm
+    rsa_bits: int | None = None
+    curve: type[ec.EllipticCurve] | None = None
+    hash_names: tuple[HashName, ...] = ("SHA-256", "SHA-384", "SHA-512")
+
+    def signs(self, algorithm: SignAlgorithm) -> bool:
+        """Whether such a key makes such signatures here."""
+        return (algorithm.family == "ECDSA") == (self.curve is not None) and algorithm.hash_name in self.hash_names
+
+    def is_kind_of(self, public: object) -> bool:
+        """Whether a public key is of this kind, exactly."""
+        if isinstance(public, rsa.RSAPublicKey):
+            return public.key_size == self.rsa_bits
+        return (
+            isinstance(public, ec.EllipticCurvePublicKey)
+            and self.curve is not None
+            and isinstance(public.curve, self.curve)
+        )
+
+
+KEY_KINDS: Final[dict[str, KeyKind]] = {
+    kind.name: kind
+    for kind in (
+        KeyKind("RSA-2048", rsa_bits=2048),
+        KeyKind("RSA-3072", rsa_bits=3072),
+        KeyKind("RSA-4096", rsa_bits=4096),
+        KeyKind("P-256", curve=ec.SECP256R1),
+        KeyKind("P-384", curve=ec.SECP384R1, hash_names=("SHA-384", "SHA-512")),
+    )
+}
+"""Every kind, by name. A hash longer than the curve is cut to its bits (SEC 1 v2, 4.1.3); a shorter one would be the
+weakest part, so P-384 takes none."""
+KEY_ALGORITHMS: Final[tuple[KeyAlgorithm, ...]] = tuple(kind.name for kind in KEY_KINDS.values())
+
+
 def agree(key_algorithm: str, sign_algorithm: str, hash_algorithm: str, digests: Sequence[bytes]) -> SignAlgorithm:
     """The algorithm, when key, hash and lengths agree. Raises AlgorithmRefused saying which does not."""
     algorithm = SIGN_ALGORITHMS.get(sign_algorithm)
@@ -78,7 +117,8 @@ def agree(key_algorithm: str, sign_algorithm: str, hash_algorithm: str, digests:
         raise AlgorithmRefused(f"sign_algorithm is one of {', '.join(SIGN_ALGORITHMS)}")
     if algorithm.hash_name != hash_algorithm:
         raise AlgorithmRefused(f"{sign_algorithm} goes with hash_algorithm {algorithm.hash_name}")
-    if (key_algorithm == "P-256") != (algorithm.family == "ECDSA"):
+    kind = KEY_KINDS.get(key_algorithm)
+    if kind is None or not kind.signs(algorithm):
         raise AlgorithmRefused(f"a key {key_algorithm} cannot make {sign_algorithm}")
     if not 1 <= len(digests) <= MAX_HASHES:
         raise AlgorithmRefused(f"1 to {MAX_HASHES} hashes")

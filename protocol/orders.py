@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from foundation.encoding import JsonObject, b64u, canonical_json
 from foundation.ids import is_id
+from protocol.algorithms import KeyAlgorithm
 from protocol.documents import NAME_CHARACTERS, clean
 from protocol.errors import BadKey, OrderInvalid, SignatureInvalid
 from protocol.keys import P256Key, sign_raw
@@ -78,7 +79,7 @@ class IssueOrder(_Closed):
     created: int
     protocol: Annotated[str, Field(pattern=r"^[0-9]{10}$")]
     profile: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
-    key_algorithm: Literal["RSA-2048", "P-256"]
+    key_algorithm: KeyAlgorithm
     person: Person
     company: Company | None
     valid_days: Annotated[int, Field(ge=1, le=1826)]

@@ -34,7 +34,7 @@ _BOUND: Final[Mapping[str, str]] = MappingProxyType(
 )
 """OIDs that say both the scheme and the hash."""
 
-CURVES: Final[Mapping[str, str]] = MappingProxyType({"P-256": "1.2.840.10045.3.1.7"})
+CURVES: Final[Mapping[str, str]] = MappingProxyType({"P-256": "1.2.840.10045.3.1.7", "P-384": "1.3.132.0.34"})
 
 
 class BadParameters(ValueError):

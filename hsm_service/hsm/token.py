@@ -102,9 +102,9 @@ class Room:
         point = bytes(self.find(label, ObjectClass.PUBLIC_KEY)[Attribute.EC_POINT])
         return P256Key.from_point(point[-65:])  # inside a DER OCTET STRING, or bare, as the vendor likes
 
-    def curve(self) -> Any:
-        """Domain parameters of P-256 for generating a pair."""
-        parameters = {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
+    def curve(self, name: str = "secp256r1") -> Any:
+        """Domain parameters of a curve by its OpenSSL name, for generating a pair."""
+        parameters = {Attribute.EC_PARAMS: encode_named_curve_parameters(name)}
         return self.session.create_domain_parameters(KeyType.EC, parameters, local=True)
 
     def sign_p256(self, label: str, message: bytes) -> bytes:

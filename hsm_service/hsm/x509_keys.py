@@ -58,7 +58,9 @@ def rsa_key(token: Token, label: str) -> "HsmRsaPrivateKey":
 def ec_key(token: Token, label: str) -> "HsmEcPrivateKey":
     """A P-256 key of the token by its label. Raises HsmKeyMissing, HsmUnavailable."""
     public = token.run(lambda room: room.p256_public(label).public)
-    return HsmEcPrivateKey(lambda digest: token.run(lambda room: sign_ec(room.private(label), digest)), public)
+    return HsmEcPrivateKey(
+        lambda digest: token.run(lambda room: sign_ec(room.private(label), digest, public.curve)), public
+    )
 
 
 def labels(token: Token, names: Sequence[str]) -> dict[str, str]:
@@ -75,6 +77,12 @@ def rsa_public(key: Any) -> rsa.RSAPublicKey:
     """The public half, which an RSA key of the token tells, private or not."""
     exponent = int.from_bytes(bytes(key[Attribute.PUBLIC_EXPONENT]), "big")
     return rsa.RSAPublicNumbers(exponent, int.from_bytes(bytes(key[Attribute.MODULUS]), "big")).public_key()
+
+
+def ec_public(key: Any, curve: ec.EllipticCurve) -> ec.EllipticCurvePublicKey:
+    """The public half from a public key object of the token: CKA_EC_POINT, in a DER OCTET STRING or bare."""
+    length = 1 + 2 * ((curve.key_size + 7) // 8)
+    return ec.EllipticCurvePublicKey.from_encoded_point(curve, bytes(key[Attribute.EC_POINT])[-length:])
 
 
 def _digest(data: bytes, algorithm: Any) -> tuple[bytes, hashes.HashAlgorithm]:
@@ -133,7 +141,7 @@ class HsmRsaPrivateKey(rsa.RSAPrivateKey):
 
 
 class HsmEcPrivateKey(ec.EllipticCurvePrivateKey):
-    """ECDSA on P-256."""
+    """ECDSA."""
 
     def __init__(self, sign: EcSign, public: ec.EllipticCurvePublicKey) -> None:
         """Use ``ec_key``."""
@@ -155,7 +163,7 @@ class HsmEcPrivateKey(ec.EllipticCurvePrivateKey):
 
     @property
     def curve(self) -> ec.EllipticCurve:
-        """P-256."""
+        """Which one."""
         return self._public.curve
 
     @property
@@ -195,6 +203,7 @@ def sign_rsa(key: Any, digest: bytes, name: str, padded: AsymmetricPadding) -> b
     raise TypeError(f"no such padding here: {type(padded).__name__}")
 
 
-def sign_ec(key: Any, digest: bytes) -> bytes:
-    """By a key object of the token: DER. SEC 1 takes the leftmost 256 bits of a digest; tokens differ, so we do it."""
-    return signature_to_der(bytes(key.sign(digest[:32], mechanism=Mechanism.ECDSA)))
+def sign_ec(key: Any, digest: bytes, curve: ec.EllipticCurve) -> bytes:
+    """By a key object of the token: DER. SEC 1 takes a digest's leftmost bits, as many as the curve has; tokens differ
+    about longer ones, so we cut."""
+    return signature_to_der(bytes(key.sign(digest[: (curve.key_size + 7) // 8], mechanism=Mechanism.ECDSA)))

@@ -14,7 +14,6 @@ from typing import Final, Literal
 from foundation.errors import BadInput
 from issuance.domain.certificate_text import BadCertificateText, field_text, folded, shortened
 
-KeyAlgorithm = Literal["RSA-2048", "P-256"]
 SubjectPart = Literal["C", "O", "OU", "CN"]
 
 

@@ -18,6 +18,7 @@ from issuance.operator.certificates import (
 )
 from issuance.operator.context import OperatorContext, OperatorMistake
 from issuance.operator.requests import Wish, card, place_request
+from protocol.algorithms import KEY_ALGORITHMS
 
 _OPTION = re.compile(r"\b(?:person\.)?((?<=person\.)[a-z_]+|valid_days)\b")
 
@@ -82,7 +83,7 @@ def request_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--rg-issuer", default="", metavar="ISSUER", help="issuer and state, as SSPMG")
     offered = [name for name, profile in PROFILES.items() if profile.offered]
     new.add_argument("--profile", default="e-cpf-a3", choices=offered, help="product (default: %(default)s)")
-    new.add_argument("--key", default="RSA-2048", choices=["RSA-2048", "P-256"], help="default: %(default)s")
+    new.add_argument("--key", default="RSA-2048", choices=KEY_ALGORITHMS, help="default: %(default)s")
     new.add_argument("--valid-days", type=int, default=1826, metavar="N", help="default: %(default)s, five years")
     new.add_argument("--protocol", metavar="NUMBER", help="ten digits; made here when left out")
     new.add_argument("--install-password", choices=["-"], metavar="-", help="read it from standard input")

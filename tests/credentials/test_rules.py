@@ -15,7 +15,8 @@ from tests.support.signing_world import NOW, new_credential
 
 
 @pytest.mark.parametrize(
-    ("key_algorithm", "key_type", "bits", "curve"), [("RSA-2048", "RSA", 2048, None), ("P-256", "EC", 256, "P-256")]
+    ("key_algorithm", "key_type", "bits", "curve"),
+    [("RSA-2048", "RSA", 2048, None), ("P-256", "EC", 256, "P-256"), ("P-384", "EC", 384, "P-384")],
 )
 def test_a_certificate_is_read(key_algorithm: str, key_type: str, bits: int, curve: str | None) -> None:
     """Names by RFC 4514, serial in hexadecimal, key by kind, bits and curve."""

@@ -15,7 +15,7 @@ from hsm_service.csc.problems import DIALECT, ENTRIES, TEXTS
 from hsm_service.csc.web import preferred_wait
 from hsm_service.signing.domain.algorithms import possible
 from hsm_service.signing.domain.request import Label
-from protocol.algorithms import SIGN_ALGORITHMS
+from protocol.algorithms import KEY_ALGORITHMS, SIGN_ALGORITHMS
 from tests.support.signing_world import NOW, b64, new_credential
 
 SHA256, SHA384, SHA512 = (f"2.16.840.1.101.3.4.2.{n}" for n in (1, 2, 3))
@@ -225,7 +225,7 @@ def test_both_encodings_of_null_parameters_are_pss() -> None:
 
 def test_every_oid_offered_is_understood() -> None:
     """What info lists, signHash takes: for each kind of key, every OID leads to an algorithm of that key."""
-    for key in ("RSA-2048", "P-256"):
+    for key in KEY_ALGORITHMS:
         for oid in algorithms.oids_of(possible(key)):
             parameters = next(iter(algorithms._PSS_PARAMETERS)) if oid == PSS else None
             found = algorithms.sign_algorithm(oid, "SHA-256", parameters)
@@ -269,14 +269,16 @@ def test_bodies_that_are_no_object(body: bytes) -> None:
 # ---- answers ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key_algorithm", ["RSA-2048", "P-256"])
+@pytest.mark.parametrize("key_algorithm", ["RSA-2048", "P-256", "P-384"])
 def test_credential_info_has_the_standards_members(key_algorithm: str) -> None:
     """Strings, numbers and lists where the standard has them; the end entity's certificate first."""
     credential, _ = new_credential(key_algorithm, "MARIA DA SILVA", now=NOW)
     said: Any = dialect.credential_info(credential, dialect.Wanted("chain", True, True), NOW)
     assert said["key"]["status"] == "enabled"
-    assert said["key"]["len"] == (2048 if key_algorithm == "RSA-2048" else 256)
-    assert said["key"].get("curve") == (None if key_algorithm == "RSA-2048" else "1.2.840.10045.3.1.7")
+    curves = {"P-256": "1.2.840.10045.3.1.7", "P-384": "1.3.132.0.34"}
+    assert said["key"]["len"] == int(key_algorithm.partition("-")[2])
+    assert said["key"].get("curve") == curves.get(key_algorithm)
+    assert ("1.2.840.10045.4.3.2" in said["key"]["algo"]) == (key_algorithm == "P-256")
     assert [base64.b64decode(one) for one in said["cert"]["certificates"]] == list(credential.chain)
     assert said["cert"]["status"] == "valid"
     assert said["cert"]["validFrom"] == "20261122150000Z"

@@ -20,23 +20,28 @@ from hsm_service.hsm.faults import HsmKeyMissing, HsmRequestFault, HsmUnavailabl
 from hsm_service.hsm.keys import WrappedKey
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Room, Token
-from protocol.algorithms import SIGN_ALGORITHMS, KeyAlgorithm
+from protocol.algorithms import KEY_ALGORITHMS, KEY_KINDS, SIGN_ALGORITHMS, KeyAlgorithm
 from protocol.keys import P256Key
 
 
-@pytest.mark.parametrize("name", sorted(SIGN_ALGORITHMS))
-async def test_a_wrapped_key_signs(hsm: Hsm, name: str) -> None:
-    """Every algorithm on offer: made in the HSM, kept wrapped, signs, verifies with the public key."""
-    algorithm = SIGN_ALGORITHMS[name]
-    kind: KeyAlgorithm = "P-256" if algorithm.family == "ECDSA" else "RSA-2048"
-    key = await hsm.generate_wrapped(kind, 1)
-    digests = [secrets.token_bytes(algorithm.digest_bytes) for _ in range(3)]
-    signatures = await hsm.sign_wrapped(key, kind, algorithm, digests)
+@pytest.mark.parametrize("kind", KEY_ALGORITHMS)
+async def test_a_wrapped_key_signs(hsm: Hsm, kind: KeyAlgorithm) -> None:
+    """Every kind of key with every algorithm: made in the HSM, kept wrapped, signs, verifies by its public key."""
+    key, request = await hsm.generate_with_request(kind, 1, "Maria")
     public = load_der_public_key(key.spki)
-    for digest, signature in zip(digests, signatures, strict=True):
-        algorithm.verify(public, signature, digest)  # type: ignore[arg-type]
-        with pytest.raises(LinkIdError):
-            algorithm.verify(public, signature, digest[::-1])  # type: ignore[arg-type]
+    assert KEY_KINDS[kind].is_kind_of(public)
+    assert x509.load_der_x509_csr(request).is_signature_valid
+    for algorithm in SIGN_ALGORITHMS.values():
+        digests = [secrets.token_bytes(algorithm.digest_bytes) for _ in range(3)]
+        if not KEY_KINDS[kind].signs(algorithm):
+            with pytest.raises(HsmRequestFault):
+                await hsm.sign_wrapped(key, kind, algorithm, digests)
+            continue
+        signatures = await hsm.sign_wrapped(key, kind, algorithm, digests)
+        for digest, signature in zip(digests, signatures, strict=True):
+            algorithm.verify(public, signature, digest)  # type: ignore[arg-type]
+            with pytest.raises(LinkIdError):
+                algorithm.verify(public, signature, digest[::-1])  # type: ignore[arg-type]
 
 
 async def test_nothing_stays_in_the_token(hsm: Hsm) -> None:

@@ -32,6 +32,7 @@ from issuance.domain.masks import masked_phone
 from issuance.domain.order import BadOrder, check_order, facts
 from issuance.domain.profile import E_CNPJ_A3, E_CPF_A3, PROFILES
 from issuance.domain.term import CURRENT, TERMS
+from protocol.algorithms import KEY_ALGORITHMS, KEY_KINDS
 from protocol.orders import IssueOrder, open_order, sign_order
 from tests.issuance.linting import WIDTHS, certificate_findings, icp_findings, other_names
 from tests.issuance.people import CPF, new_p256, public_of
@@ -213,10 +214,11 @@ def test_layouts_have_the_norms_widths() -> None:
             assert other.width in (None, sum(WIDTHS.get(other.oid, ())))
 
 
-@pytest.mark.parametrize("kind", ["RSA-2048", "P-256"])
+@pytest.mark.parametrize("kind", KEY_ALGORITHMS)
 def test_a_holders_certificate(papers: Papers, tmp_path: Path, kind: str) -> None:
     """An e-CPF A3 without findings of pkilint or of ICP-Brasil's rules; its fields at their positions."""
-    key: Any = rsa.generate_private_key(65537, 2048) if kind == "RSA-2048" else new_p256()
+    curve, bits = KEY_KINDS[kind].curve, KEY_KINDS[kind].rsa_bits
+    key: Any = rsa.generate_private_key(65537, bits or 2048) if curve is None else ec.generate_private_key(curve())
     made = papers.holder(
         order(key_algorithm=kind, person={"rg": "MG1234567", "rg_issuer": "SSPMG", "nis": "12345678901"}),
         key.public_key(),
@@ -300,6 +302,10 @@ def test_weak_moduli_are_refused() -> None:
         checked_key(new_p256().public_key(), "RSA-2048")
     with pytest.raises(BadRequest):
         checked_key(ec.generate_private_key(ec.SECP384R1()).public_key(), "P-256")
+    with pytest.raises(BadRequest):
+        checked_key(sound, "RSA-3072")
+    with pytest.raises(BadRequest):
+        checked_key(new_p256().public_key(), "P-384")
 
 
 def test_the_roca_structure_is_recognised() -> None:

@@ -154,6 +154,9 @@ def test_activation_keys_of_small_order_are_refused() -> None:
         ("RSA-2048", "RSA-PKCS1-SHA256", "SHA-384", 48, 1), ("RSA-2048", "RSA-PKCS1-SHA256", "SHA-256", 20, 1),
         ("RSA-2048", "RSA-PKCS1-SHA256", "SHA-256", 33, 1), ("RSA-2048", "RSA-PKCS1-SHA1", "SHA-1", 20, 1),
         ("RSA-2048", "RSA-PKCS1-SHA256", "SHA-256", 32, 0), ("RSA-2048", "RSA-PKCS1-SHA256", "SHA-256", 32, 101),
+        ("P-384", "ECDSA-SHA256", "SHA-256", 32, 1), ("P-384", "RSA-PSS-SHA384", "SHA-384", 48, 1),
+        ("RSA-1024", "RSA-PKCS1-SHA256", "SHA-256", 32, 1), ("P-521", "ECDSA-SHA512", "SHA-512", 64, 1),
+        ("", "ECDSA-SHA256", "SHA-256", 32, 1),
     ],
 )  # fmt: skip
 def test_algorithms_agree(key: str, sign: str, hash_: str, size: int, count: int) -> None:

@@ -19,6 +19,9 @@ from tests.sam.world import PASSWORD, Signer, World, digest, raw
         ("RSA-2048", "RSA-PSS-SHA512"),
         ("P-256", "ECDSA-SHA256"),
         ("P-256", "ECDSA-SHA384"),
+        ("P-384", "ECDSA-SHA384"),
+        ("RSA-3072", "RSA-PSS-SHA384"),
+        ("RSA-4096", "RSA-PKCS1-SHA512"),
     ],
 )
 async def test_from_emission_to_signature(world: World, kind: str, algorithm: str) -> None:

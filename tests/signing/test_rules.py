@@ -176,10 +176,11 @@ def test_each_no_costs_more_patience(refusals: int, seconds: int | None) -> None
 
 
 def test_a_key_is_offered_what_it_does_well() -> None:
-    """RSA: both schemes with three hashes; P-256: its own hash; something unknown: nothing."""
-    assert [one.name for one in possible("P-256")] == ["ECDSA-SHA256"]
-    assert len(possible("RSA-2048")) == len(possible("RSA-4096")) == 6
-    assert possible("") == possible("Ed25519") == []
+    """RSA: both schemes with three hashes; a curve: no hash weaker than itself; something unknown: nothing."""
+    assert [one.name for one in possible("P-256")] == ["ECDSA-SHA256", "ECDSA-SHA384", "ECDSA-SHA512"]
+    assert [one.name for one in possible("P-384")] == ["ECDSA-SHA384", "ECDSA-SHA512"]
+    assert len(possible("RSA-2048")) == len(possible("RSA-3072")) == len(possible("RSA-4096")) == 6
+    assert possible("") == possible("Ed25519") == possible("RSA-1024") == possible("P-521") == []
 
 
 # ---- labels ----------------------------------------------------------------------------------------------------------

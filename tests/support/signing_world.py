@@ -59,6 +59,7 @@ from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message
 from protocol.keys import P256Key, sign_raw
 from tests.support.callers import Caller
@@ -390,7 +391,8 @@ async def add_facts(owner: "asyncpg.Connection[Any]", credential: Credential) ->
 
 def new_credential(key_algorithm: str, subject: str, *, now: datetime) -> tuple[Credential, PrivateKey]:
     """A key, its certificate under a root of its own, and the facts about it."""
-    key: PrivateKey = _RSA if key_algorithm == "RSA-2048" else ec.generate_private_key(ec.SECP256R1())
+    curve = KEY_KINDS[key_algorithm].curve
+    key: PrivateKey = _RSA if curve is None else ec.generate_private_key(curve())
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "BR"),

@@ -10,7 +10,7 @@ from hsm_service.credentials.domain.credential import Credential
 from hsm_service.csc.algorithms import CURVES, oids_of
 from hsm_service.csc.dialect.reading import PHONE, ListRequest, Wanted
 from hsm_service.signing.domain.algorithms import possible
-from protocol.algorithms import MAX_HASHES
+from protocol.algorithms import KEY_ALGORITHMS, MAX_HASHES
 
 SPECS: Final = "2.0.0.0"
 METHODS: Final = (
@@ -24,7 +24,7 @@ METHODS: Final = (
 
 def info(*, name: str, issuer: str, logo: str) -> JsonObject:
     """``info`` (11.1)."""
-    every = [algorithm for key in ("RSA-2048", "P-256") for algorithm in possible(key)]
+    every = [algorithm for key in KEY_ALGORITHMS for algorithm in possible(key)]
     return {
         "specs": SPECS,
         "name": name,

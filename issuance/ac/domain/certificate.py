@@ -27,7 +27,8 @@ from issuance.ac.domain.authority import (
     key_usage,
 )
 from issuance.domain.order import facts
-from issuance.domain.profile import KeyAlgorithm, Profile, profile_named
+from issuance.domain.profile import Profile, profile_named
+from protocol.algorithms import KEY_KINDS, KeyAlgorithm
 from protocol.orders import IssueOrder
 
 HolderKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -97,12 +98,11 @@ def checked_request(der: bytes, spki: bytes, algorithm: KeyAlgorithm) -> HolderK
 
 def checked_key(key: object, algorithm: KeyAlgorithm) -> HolderKey:
     """A key of exactly the ordered kind without the known weaknesses of generators. Raises BadRequest."""
-    if algorithm == "P-256":
-        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise BadRequest("the key is not P-256")
+    if not KEY_KINDS[algorithm].is_kind_of(key):
+        raise BadRequest(f"the key is not {algorithm}")
+    if not isinstance(key, rsa.RSAPublicKey):
+        assert isinstance(key, ec.EllipticCurvePublicKey), "KEY_KINDS knows RSA and curves"
         return key
-    if not isinstance(key, rsa.RSAPublicKey) or key.key_size != 2048:
-        raise BadRequest("the key is not RSA of 2048 bits")
     numbers = key.public_numbers()
     if numbers.e != 65537:
         raise BadRequest("the public exponent is not 65537")
