@@ -107,6 +107,10 @@ class Sam(Protocol):
         """``documents/state``."""
         ...
 
+    async def evidence(self, document: str, device: str) -> str:
+        """``documents/evidence``. Raises NotFound unless it is a decided request of this device's holder."""
+        ...
+
     async def withdraw(self, document: str) -> None:
         """``documents/withdraw``. Withdrawing a decided one changes nothing."""
         ...

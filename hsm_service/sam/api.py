@@ -18,6 +18,7 @@ from hsm_service.sam.decisions.state import Outcomes
 from hsm_service.sam.documents.service import Computer, Documents, SignAsk
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.errors import BadCall, WorkRefused
+from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fields import Fields
 from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.watch import Watch
@@ -39,6 +40,7 @@ class Rooms:
     documents: Documents
     decisions: Decisions
     outcomes: Outcomes
+    evidence: EvidenceRoom
     signatures: Signatures
     bindings: Bindings
     associations: Associations
@@ -69,6 +71,7 @@ class Api:
             "documents/decide": self.documents_decide,
             "documents/state": self.documents_state,
             "documents/withdraw": self.documents_withdraw,
+            "documents/evidence": self.documents_evidence,
             "signatures/sign": self.signatures_sign,
             "bindings/list": self.bindings_list,
             "bindings/end": self.bindings_end,
@@ -196,6 +199,10 @@ class Api:
     async def documents_state(self, body: Fields) -> JsonObject:
         """{document}."""
         return await self._rooms.outcomes.state(body.id("document", "doc", "req"))
+
+    async def documents_evidence(self, body: Fields) -> JsonObject:
+        """{document, device}."""
+        return {"evidence": await self._rooms.evidence.of(body.id("document", "req"), body.id("device", "dev"))}
 
     async def documents_withdraw(self, body: Fields) -> JsonObject:
         """{document}."""

@@ -43,6 +43,7 @@ from hsm_service.sam.decisions.state import Outcomes
 from hsm_service.sam.documents.service import Documents
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.service import Emission
+from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.housekeeping import keep_house
 from hsm_service.sam.memory import Memory
@@ -151,6 +152,10 @@ async def build_sam(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
             credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
             effects=Effects(clock, bindings, associations, activation_store, random), faults=faults,
+        ),
+        evidence=EvidenceRoom(
+            database=database, clock=clock, documents=documents_store, credentials=credentials, bindings=bindings,
+            roots=roots, alarm=alarm,
         ),
         outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
         signatures=Signatures(

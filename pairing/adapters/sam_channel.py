@@ -99,6 +99,9 @@ class SamOverChannel:
             raise answer.bad("unknown state")
         return cast(DocumentState, state)
 
+    async def evidence(self, document: str, device: str) -> str:
+        return (await self._call("documents/evidence", {"document": document, "device": device})).text("evidence")
+
     async def withdraw(self, document: str) -> None:
         await self._call("documents/withdraw", {"document": document})
 

@@ -109,6 +109,15 @@ class DecisionService:
         except NotFound as cause:
             raise NothingToDecide(document) from cause
 
+    async def evidence(self, device: DeviceRow, document: str) -> str:
+        """What this holder may keep of a request that was answered. Raises NothingToDecide."""
+        if not is_id(document, "req"):
+            raise NothingToDecide("not a request's id")
+        try:
+            return await self._sam.evidence(document, device.id)
+        except NotFound as cause:
+            raise NothingToDecide(document) from cause
+
     async def decide(
         self, device: DeviceRow, document: str, *, decision: str, proof: str | None, signature: str
     ) -> Decided:

@@ -92,6 +92,7 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/waiting", self.waiting),
             web.get(f"{_PREFIX}/documents/{{document}}", self.document),
             web.post(f"{_PREFIX}/documents/{{document}}/decision", self.decide),
+            web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
             web.post(f"{_PREFIX}/scan", self.scan),
         ]
 
@@ -178,6 +179,10 @@ class PhoneRoutes:
         following = {"check_code": decided.check_code, "document": decided.document}
         known = {name: value for name, value in following.items() if value is not None}
         return answer({"state": decided.state, **({"next": known} if known else {})})
+
+    async def evidence(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        return answer({"evidence": await self._decisions.evidence(device, request.match_info["document"])})
 
     async def scan(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)

@@ -195,6 +195,21 @@ async def test_a_credentials_active_phones_are_rung(gateway: Gateway) -> None:
     assert sorted(gateway.doorbell.rung) == sorted([(one.device, "req_x"), (two.device, "req_x")])
 
 
+async def test_a_holder_gets_the_evidence_on_every_phone(gateway: Gateway) -> None:
+    """As the SAM signed it, once decided; somebody else's, an undecided one and none at all look alike."""
+    maria, spare, jose = await gateway.paired(), await gateway.paired(), gateway.phone()
+    await jose.pair(JOSE, JOSES)
+    document = await request_of(gateway, maria)
+    path = f"/phone/v1/documents/{document.id}/evidence"
+    undecided = await maria.call("GET", path)
+    await maria.decide(document, proof=RIGHT_PROOF)
+    for phone in (maria, spare):
+        assert await phone.call("GET", path) == (200, {"evidence": f"evidence of {document.id}"})
+    nothing = "/phone/v1/documents/req_" + "0" * 26 + "/evidence"
+    for status, body in (undecided, await jose.call("GET", path), await maria.call("GET", nothing)):
+        assert (status, body["code"]) == (404, "document_not_found")
+
+
 @pytest.mark.parametrize("document", ["x", "doc_", "cred_" + "0" * 26, "doc_" + "0" * 200, "DOC_" + "0" * 26])
 async def test_what_is_no_documents_id_is_not_asked_of_the_sam(gateway: Gateway, document: str) -> None:
     """404, and the private channel never sees it."""

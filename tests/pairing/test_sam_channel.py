@@ -66,6 +66,9 @@ def calls(sam: SamDouble) -> dict[str, Call]:
     async def state(body: Any) -> JsonObject:
         return {"state": await sam.state(**body)}
 
+    async def evidence(body: Any) -> JsonObject:
+        return {"evidence": await sam.evidence(**body)}
+
     async def withdraw(body: Any) -> JsonObject:
         await sam.withdraw(**body)
         return {}
@@ -91,6 +94,7 @@ def calls(sam: SamDouble) -> dict[str, Call]:
         "documents/decide": decide,
         "documents/state": state,
         "documents/withdraw": withdraw,
+        "documents/evidence": evidence,
         "bindings/list": bindings,
         "bindings/end": end_bindings,
         "associations/end": end_association,

@@ -16,6 +16,7 @@ PHONE: list[tuple[str, str, Any]] = [
     ("POST", "/phone/v1/bindings", {"credential": "cred_x"}),
     ("GET", "/phone/v1/waiting", None),
     ("GET", "/phone/v1/documents/doc_x", None),
+    ("GET", "/phone/v1/documents/req_x/evidence", None),
     ("POST", "/phone/v1/documents/doc_x/decision", {"decision": "approve", "proof": None, "signature": "x"}),
     ("POST", "/phone/v1/scan", {"text": "x"}),
     ("DELETE", "/phone/v1/computers/cmp_x", None),

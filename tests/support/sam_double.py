@@ -196,6 +196,14 @@ class SamDouble:
         self._called("documents/state")
         return self._state(self._held[document])
 
+    async def evidence(self, document: str, device: str) -> str:
+        self._called("documents/evidence")
+        held = self._held.get(document)
+        mine = {one.credential for one in self._bound.values() if (one.device, one.state) == (device, "active")}
+        if held is None or held.decided is None or held.document.members.get("credential") not in mine:
+            raise SamNotFound(document)
+        return f"evidence of {document}"
+
     async def withdraw(self, document: str) -> None:
         self._called("documents/withdraw")
         held = self._held[document]
