@@ -13,12 +13,19 @@ the first; the text itself names its chain, its number and the hash before it. S
 P-256 with SHA-256 (FIPS 186-5) of the SAM's root key, numbered, each naming the one before it by its SHA-256.
 """
 
+from __future__ import annotations
+
 import argparse
 import base64
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timezone
+from typing import Any
+
+Point = tuple[int, int] | None
+"""On the curve; None is the point at infinity."""
 
 # --- P-256 (SP 800-186, 3.2.1.3): enough to verify, public values only, so time tells nothing worth hiding
 
@@ -31,8 +38,8 @@ G = (
 )
 
 
-def add(a, b):
-    """Two points; None is the point at infinity."""
+def add(a: Point, b: Point) -> Point:
+    """Two points."""
     if a is None or b is None:
         return a or b
     if a[0] == b[0]:
@@ -45,8 +52,8 @@ def add(a, b):
     return x, (slope * (a[0] - x) - a[1]) % P
 
 
-def times(k, point):
-    total = None
+def times(k: int, point: Point) -> Point:
+    total: Point = None
     while k:
         if k & 1:
             total = add(total, point)
@@ -54,7 +61,7 @@ def times(k, point):
     return total
 
 
-def verifies(key, message, signature):
+def verifies(key: Point, message: bytes, signature: bytes) -> bool:
     """FIPS 186-5, 6.4.2; ``signature`` is r || s."""
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if len(signature) != 64 or not 0 < r < N or not 0 < s < N:
@@ -67,23 +74,23 @@ def verifies(key, message, signature):
 # --- JWS
 
 
-def unb64u(text):
+def unb64u(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def roots(trust):
+def roots(trust: Any) -> dict[str, Point]:
     """The SAM's roots by thumbprint (RFC 7638)."""
-    found = {}
+    found: dict[str, Point] = {}
     for jwk in trust["sam"]:
-        key = tuple(int.from_bytes(unb64u(jwk[name]), "big") for name in ("x", "y"))
-        if (key[1] ** 2 - key[0] ** 3 + 3 * key[0] - B) % P:
+        x, y = (int.from_bytes(unb64u(jwk[name]), "big") for name in ("x", "y"))
+        if (y**2 - x**3 + 3 * x - B) % P:
             raise ValueError("trust.json: a key that is not on the curve")
         text = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
-        found[base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()] = key
+        found[base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()] = (x, y)
     return found
 
 
-def opened(jws, keys):
+def opened(jws: str, keys: dict[str, Point]) -> Any:
     """The payload of signed heads. Raises ValueError when it is not signed by a root of the SAM."""
     head, body, tail = jws.split(".")
     header = json.loads(unb64u(head))
@@ -101,9 +108,11 @@ class Broken(Exception):
     """The first thing that does not hold."""
 
 
-def read(file, keys):
+def read(file: Iterable[str], keys: dict[str, Point]) -> tuple[dict[str, list[bytes]], int, Any]:
     """Walk the export. Returns (chains: name to list of hashes, signed: number of heads, newest payload)."""
-    chains, signed, newest, last = {}, 0, None, {}
+    chains: dict[str, list[bytes]] = {}
+    last: dict[str, tuple[int, str]] = {}
+    signed, newest = 0, None
     for text in file:
         item = json.loads(text)
         if item["type"] == "line":
@@ -120,7 +129,8 @@ def read(file, keys):
     return chains, signed, newest
 
 
-def take_line(chains, item):
+def take_line(chains: dict[str, list[bytes]], item: Any) -> None:
+    """The next line of its chain. Raises Broken."""
     hashes = chains.setdefault(item["chain"], [])
     before, body = (hashes[-1] if hashes else bytes(32)), item["body"].encode()
     where = f"{item['chain']} line {item['seq']}"
@@ -135,7 +145,8 @@ def take_line(chains, item):
     hashes.append(found)
 
 
-def take_heads(chains, last, said, jws):
+def take_heads(chains: dict[str, list[bytes]], last: dict[str, tuple[int, str]], said: Any, jws: str) -> None:
+    """The next signed heads of their signer, true of the lines. Raises Broken."""
     where = f"signed heads {said['number']} of {said['signer']}"
     number, prev = last.get(said["signer"], (0, None))
     if (said["number"], said["prev"]) != (number + 1, prev):
@@ -148,7 +159,8 @@ def take_heads(chains, last, said, jws):
     last[said["signer"]] = (said["number"], name)
 
 
-def main():
+def main() -> int:
+    """The exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", type=argparse.FileType(encoding="utf-8"))
     parser.add_argument("--trust", type=argparse.FileType(encoding="utf-8"), required=True, metavar="trust.json")

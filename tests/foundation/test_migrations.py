@@ -158,7 +158,7 @@ async def test_a_role_that_nobody_gave_a_password_cannot_log_in(empty_database: 
     await connection.execute("ALTER ROLE linkid_auditor RENAME TO linkid_put_aside")
     try:
         await ensure_roles(empty_database.dsn(), {OWNER: PASSWORDS[OWNER]})
-        row = await connection.fetchrow("SELECT * FROM pg_authid WHERE rolname = 'linkid_auditor'")
+        (row,) = await connection.fetch("SELECT * FROM pg_authid WHERE rolname = 'linkid_auditor'")
         assert (row["rolcanlogin"], row["rolpassword"]) == (False, None)
     finally:
         await connection.execute("DROP ROLE IF EXISTS linkid_auditor")
