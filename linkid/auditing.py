@@ -81,9 +81,9 @@ async def check_signed(database: Database, roots: Sequence[P256Key], clock: Cloc
 
 
 async def _untrue(connection: Connection, signed: SignedHeads) -> str | None:
-    for chain, head in signed.heads.items():
-        if await line_hash(connection, chain, head.seq) != head.hash:
-            return f"{chain} {head.seq}"
+    for chain, (seq, hash_) in signed.heads.items():
+        if await line_hash(connection, chain, seq) != hash_:
+            return f"{chain} {seq}"
     return None
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from foundation.audit import Head
 from foundation.encoding import JsonObject, JsonValue, b64u
 from protocol.errors import SignatureInvalid
 from protocol.keys import P256Key
@@ -22,7 +21,8 @@ class SignedHeads:
     """``digest`` of the one before it by the same signer; None for the first."""
     created: int
     """Seconds since 1970."""
-    heads: Mapping[str, Head]
+    heads: Mapping[str, tuple[int, bytes]]
+    """By chain: the number of its last line, and that line's hash."""
 
     def payload(self) -> JsonObject:
         """What is signed."""
@@ -34,7 +34,7 @@ class SignedHeads:
             "prev": self.prev,
             "created": self.created,
             "heads": [
-                {"chain": chain, "seq": head.seq, "hash": head.hash.hex()} for chain, head in sorted(self.heads.items())
+                {"chain": chain, "seq": seq, "hash": hash_.hex()} for chain, (seq, hash_) in sorted(self.heads.items())
             ],
         }
 
@@ -62,13 +62,13 @@ def _count(value: JsonValue) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _head(value: JsonValue) -> tuple[str, Head]:
+def _head(value: JsonValue) -> tuple[str, tuple[int, bytes]]:
     if not isinstance(value, Mapping) or set(value) != {"chain", "seq", "hash"}:
         raise SignatureInvalid("not the members of a head")
     chain, seq, hash_ = value["chain"], value["seq"], value["hash"]
     if not isinstance(chain, str) or not isinstance(hash_, str) or not isinstance(seq, int) or isinstance(seq, bool):
         raise SignatureInvalid("not the members of a head")
     try:
-        return chain, Head(seq, bytes.fromhex(hash_))
+        return chain, (seq, bytes.fromhex(hash_))
     except ValueError as cause:
         raise SignatureInvalid("a hash is hexadecimal") from cause

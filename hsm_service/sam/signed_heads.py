@@ -57,14 +57,15 @@ class HeadSigner:
         # 2. Where the chains end now, each following from there.
         async with self._database.transaction(isolation="repeatable_read", readonly=True) as connection:
             heads = {chain: head for chain, head in (await heads_within(connection)).items() if head.seq}
-            known = {} if last is None else last.heads
+            known = {} if last is None else {chain: Head(*head) for chain, head in last.heads.items()}
             if heads == known:
                 return None
             for chain in sorted({*heads, *known}):
                 await self._demand_follows(connection, chain, known.get(chain, _NOTHING), heads.get(chain, _NOTHING))
         # 3. Signed, written, kept outside.
+        ends = {chain: (head.seq, head.hash) for chain, head in heads.items()}
         number, prev = (1, None) if last is None or text is None else (last.number + 1, digest(text))
-        signed = SignedHeads(self._signer, number, prev, int(now.timestamp()), heads)
+        signed = SignedHeads(self._signer, number, prev, int(now.timestamp()), ends)
         jws = await self._roots.sign(signed.payload())
         if await self._database.fetchval(queries.add_signed, self._signer, number, now, jws) is None:
             raise ChainRewritten(f"signed heads: number {number} of {self._signer} is taken")

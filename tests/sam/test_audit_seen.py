@@ -100,7 +100,7 @@ async def test_heads_of_all_chains_are_signed_and_each_names_the_one_before(
     await say(gateway)
     assert await signer.sign_if_moved() is None  # too early
     second = open_heads(await sign_again(world, signer), world.roots, now=world.clock.now())
-    assert (second.number, second.prev, second.heads["gateway-0"].seq) == (2, digest(first), 2)
+    assert (second.number, second.prev, second.heads["gateway-0"][0]) == (2, digest(first), 2)
     world.clock.advance(timedelta(minutes=5))
     assert await signer.sign_if_moved() is None  # nothing new
 
