@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 # Packages that exist; each is checked as strictly as the others.
 PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push issuance linkid desktop_agent sandbox_phone softhsm_config demo bench examples tests tools)
 # More than one test at a time; the tests of one file stay together, and share what is dear to make.
-JOBS ?= 2
+JOBS ?= 3
 TESTS ?=
 
 .PHONY: help setup run test check fix demo bench web lock clean programs
@@ -28,7 +28,7 @@ run: web ## start everything on this machine; LAN=1 serves HTTPS to a phone on t
 test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pairing runs some
 	@code=0; \
 	$(if $(TESTS),,$(PYTHON) -m tools.web test || code=1;) \
-	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(TESTS) || code=1; \
+	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
 	exit $$code
 
 check: setup ## formatting, lint, types, import rules

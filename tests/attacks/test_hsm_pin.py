@@ -183,7 +183,9 @@ async def test_what_the_pin_does_give(world: World, session: Any) -> None:
         world.open(lie(argon2={"m": 8, "t": 1, "p": 1}))
     # a proof that passed on the wire
     jwe = proofs.Jwe.parse(phone.decision(request.statement)["proof"])
-    transport = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label="transport.1")
+    newest = (await world.sam.hsm.transport_keys())[-1]
+    assert newest.public.jkt == jwe.kid
+    transport = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=f"transport.{newest.version}")
     shared = transport.derive_key(
         KeyType.GENERIC_SECRET, 256, mechanism=Mechanism.ECDH1_DERIVE, capabilities=MechanismFlag.SIGN,
         mechanism_param=(pkcs11.KDF.NULL, None, jwe.epk.point),

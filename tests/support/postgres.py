@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class TestDatabase:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     """The server of this test process. It dies with it, and its folder with it."""
-    folder = Path(f"/tmp/linkid-test-{os.getpid()}")  # short: a socket's address has little room
+    folder = Path(tempfile.gettempdir(), f"linkid-test-{os.getpid()}")  # short: a socket's address has little room
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o711)
     server = EmbeddedPostgres(folder / "data", folder / "s", folder / "password", _FAST)
