@@ -16,7 +16,7 @@ help: ## this text
 setup: ## the Python environment and SoftHSM (run, test and the others do this themselves)
 	@python3 -m tools.bootstrap
 
-programs: # what tests and the demonstration call besides: Chromium, pdfsig, openssl
+programs: # what tests and the demonstration call besides: Chromium, pdfsig, openssl, curl
 	@python3 -m tools.bootstrap tests
 
 web: setup ## build the phone app and the emission page

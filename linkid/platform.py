@@ -36,6 +36,7 @@ _KNOWN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "softhsm2-util": ("softhsm2", ()),
     "chromium": ("chromium", ("/usr/lib/chromium/chromium",)),
     "openssl": ("openssl", ()),
+    "curl": ("curl", ()),
     "pdfsig": ("poppler-utils", ()),
     "pdftoppm": ("poppler-utils", ()),
     "certutil": ("libnss3-tools", ()),

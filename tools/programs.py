@@ -46,6 +46,7 @@ SOFTHSM = (
 )
 FOR_TESTS = (
     Program("openssl", "openssl", ("usr/bin/openssl",), ("version",)),
+    Program("curl", "curl", ("usr/bin/curl",), ("--version",)),
     Program("pdfsig", "poppler-utils", ("usr/bin/pdfsig",), ("-v",)),
     Program("pdftoppm", "poppler-utils", ("usr/bin/pdftoppm",), ("-v",)),
     Program("certutil", "libnss3-tools", ("usr/bin/certutil",), None),

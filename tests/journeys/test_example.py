@@ -21,7 +21,7 @@ from cryptography import x509
 
 from demo.stack import free_ports
 from demo.world import World
-from linkid.platform import ROOT
+from linkid.platform import ROOT, program
 from sandbox_phone.loopback import connector
 from tests.support.oauth_requests import page_token
 
@@ -49,6 +49,9 @@ def project(tmp_path: Path, world: World) -> Path:
     """What the document calls the project's folder, with the running system's `var` in it."""
     folder = tmp_path / "project"
     folder.mkdir()
+    (folder / "bin").mkdir()
+    for name in ("curl", "openssl"):  # as the set-up found or brought them
+        (folder / "bin" / name).symlink_to(program(name))
     for name, place in {"examples": ROOT / "examples", "var": world.stack.var, ".venv": Path(sys.prefix)}.items():
         (folder / name).symlink_to(place)
     return folder
@@ -60,7 +63,12 @@ async def shell(world: World, project: Path, *blocks: str) -> AsyncIterator[Proc
     process = await asyncio.create_subprocess_exec(
         *("bash", "-euo", "pipefail", "-c", "\n".join(blocks)),
         cwd=project,
-        env={**world.stack.environment, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        env={
+            **world.stack.environment,
+            "PATH": f"{project / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        },
         stdin=PIPE,
         stdout=PIPE,
         stderr=STDOUT,
