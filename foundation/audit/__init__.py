@@ -22,7 +22,7 @@ behind, and a restore to exactly that point is not noticed. Writing it before wo
 """
 
 from foundation.audit.chain import AuditChain
-from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept
+from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept, write_durably
 from foundation.audit.lines import GENESIS, AuditLine, Field, Head, next_line
 from foundation.audit.verification import (
     AuditReport,
@@ -52,4 +52,5 @@ __all__ = [
     "links_up",
     "next_line",
     "verify",
+    "write_durably",
 ]

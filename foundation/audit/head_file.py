@@ -36,9 +36,13 @@ def read_head(file: Path, chain: str) -> Head | None:
 
 
 def write_head(file: Path, chain: str, head: Head) -> None:
-    """Atomic and durable: a new file, synced, renamed over the old one, the folder synced."""
+    """As ``write_durably`` does."""
+    write_durably(file, json.dumps({"chain": chain, "seq": head.seq, "hash": head.hash.hex()}))
+
+
+def write_durably(file: Path, content: str) -> None:
+    """Atomic and durable: a new file, synced, renamed over the old one, the folder synced. Raises OSError."""
     temporary = file.with_name(f".{file.name}.new")
-    content = json.dumps({"chain": chain, "seq": head.seq, "hash": head.hash.hex()})
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as stream:
         stream.write(content)

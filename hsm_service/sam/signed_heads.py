@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from foundation.audit import GENESIS, Head, heads_within, links_up
+from foundation.audit import GENESIS, Head, HeadNotKept, heads_within, links_up, write_durably
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.errors import Unavailable
@@ -48,7 +48,7 @@ class HeadSigner:
         self._signed_at: datetime | None = None
 
     async def sign_if_moved(self) -> str | None:
-        """The JWS; None when the last is young or says it all. Raises ChainRewritten, HsmUnavailable, Unavailable."""
+        """The JWS; None when the last is young or says it all. Raises ChainRewritten, HeadNotKept, Unavailable."""
         now = self._clock.now()
         if self._signed_at is not None and (now - self._signed_at).total_seconds() < EVERY_SECONDS:
             return None
@@ -69,7 +69,7 @@ class HeadSigner:
         jws = await self._roots.sign(signed.payload())
         if await self._database.fetchval(queries.add_signed, self._signer, number, now, jws) is None:
             raise ChainRewritten(f"signed heads: number {number} of {self._signer} is taken")
-        await asyncio.to_thread(_keep, self._kept, jws)
+        await self._keep(jws)
         self._signed_at = now
         return jws
 
@@ -91,8 +91,14 @@ class HeadSigner:
             raise ChainRewritten(
                 f"signed heads of {self._signer}: number {ours.number} is kept outside, not in its place"
             )
-        await asyncio.to_thread(_keep, self._kept, stored)
+        await self._keep(stored)
         return stored
+
+    async def _keep(self, jws: str) -> None:
+        try:
+            await asyncio.to_thread(write_durably, self._kept, jws)
+        except OSError as cause:
+            raise HeadNotKept(f"{self._kept}: {cause.strerror}") from cause
 
     def _open(self, jws: str, now: datetime) -> SignedHeads:
         try:
@@ -113,10 +119,3 @@ def _read(file: Path) -> str | None:
         return file.read_text(encoding="ascii")
     except FileNotFoundError:
         return None
-
-
-def _keep(file: Path, jws: str) -> None:
-    """Whole or not at all."""
-    fresh = file.with_name(f".{file.name}.new")
-    fresh.write_text(jws, encoding="ascii")
-    fresh.replace(file)

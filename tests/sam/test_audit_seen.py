@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from foundation.audit import AuditChain
+from foundation.audit import AuditChain, HeadNotKept
 from foundation.database import Database, open_pool
 from hsm_service.sam.signed_heads import ChainRewritten, HeadSigner
 from linkid.auditing import check_signed
@@ -151,6 +151,19 @@ async def test_nothing_is_signed_about_a_chain_that_was_rewritten(
         await signer.sign_if_moved()
     with pytest.raises(ChainRewritten):
         await signer.sign_if_moved()  # and says it again
+
+
+async def test_a_disk_that_refuses_is_told_and_made_up_for(world: World, tmp_path: Path) -> None:
+    """Nothing more is signed until the newest can be kept; housekeeping hears an error of ours, and goes on."""
+    folder = tmp_path / "later"
+    signer = HeadSigner(world.sam.database, world.sam.roots, world.clock, "sam-0", folder / "sam-0.signed")
+    await world.credential("P-256")
+    with pytest.raises(HeadNotKept):
+        await signer.sign_if_moved()
+    folder.mkdir()
+    await world.credential("P-256")
+    second = open_heads(await sign_again(world, signer), world.roots, now=world.clock.now())
+    assert second.number == 2
 
 
 async def test_two_of_one_name_do_not_fork(world: World, signer: HeadSigner, tmp_path: Path) -> None:
