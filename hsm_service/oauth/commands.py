@@ -83,8 +83,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--auth", choices=["secret", "key", "none"], default="secret", help="how it proves itself (%(default)s)"
     )
-    new.add_argument("--key", action="append", default=[], type=Path, metavar="FILE", help="P-256 public key as JWK")
-    new.add_argument("--signs-asks", action="store_true", help="the keys of --key sign each request for signatures")
+    _key_arguments(new)
     new.add_argument("--json", action="store_true", help="for programs")
     new.set_defaults(act=_new)
     vouch = actions.add_parser(
@@ -96,8 +95,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     vouch.add_argument("client", metavar="CLIENT", help="cli_…")
     vouch.add_argument("--name", help="its name, as phones shall show it")
-    vouch.add_argument("--key", action="append", default=[], type=Path, metavar="FILE", help="as for `new`")
-    vouch.add_argument("--signs-asks", action="store_true", help="the keys of --key sign each request for signatures")
+    _key_arguments(vouch)
     vouch.set_defaults(act=_vouch)
     listing = actions.add_parser("list", help="every application")
     listing.add_argument("--json", action="store_true", help="for programs")
@@ -122,6 +120,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     disable.add_argument("client", metavar="CLIENT", help="cli_…")
     disable.set_defaults(act=_disable)
+
+
+def _key_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", action="append", default=[], type=Path, metavar="FILE", help="P-256 public key as JWK")
+    parser.add_argument("--signs-asks", action="store_true", help="the keys of --key sign each request for signatures")
 
 
 async def perform(given: argparse.Namespace, operator: Operator) -> int:
