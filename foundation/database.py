@@ -315,7 +315,16 @@ async def open_pool(
             server_settings=settings,
             timeout=CONNECT_SECONDS,
             command_timeout=COMMAND_SECONDS,
+            reset=_nothing_to_reset,
         )
+
+
+async def _nothing_to_reset(_connection: "asyncpg.Connection[Any]") -> None:
+    """Instead of asyncpg's reset, which asks the server once more after every use.
+
+    Nobody who borrows from the pool sets anything on a session, listens, or takes a lock that outlives its transaction;
+    whoever listens has a connection of its own. A transaction left open is rolled back by the pool before this.
+    """
 
 
 async def _commit(scope: "asyncpg.transaction.Transaction") -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
+import uvloop
+
 from foundation.errors import LinkIdError
 from foundation.logs import configure, get_logger
 from linkid.platform import ProgramMissing
@@ -18,11 +20,15 @@ from linkid.settings import Settings
 
 
 def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
-    """Run *work* until it ends (returning the exit code) or we are told to stop. A failure is told in a line."""
+    """Run *work* until it ends (returning the exit code) or we are told to stop. A failure is told in a line.
+
+    On uvloop: sockets cost a serving process half of what they do on asyncio's own loop (docs/benchmarks.md).
+    """
     keep_memory_private()
     configure("json" if settings.environment == "production" else "console", process=name)
     try:
-        return asyncio.run(_until_told(work))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_until_told(work))
     except (LinkIdError, ProgramMissing, FileNotFoundError) as error:
         get_logger(__name__).error("process_failed", reason=type(error).__name__)
         print(f"linkid {name}: {error}", file=sys.stderr)
