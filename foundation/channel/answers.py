@@ -15,9 +15,20 @@ from foundation.errors import JsonObject, JsonValue
 class PrivateCalls(Protocol):
     """``PrivateClient``, as far as adapters use it."""
 
-    async def call(self, name: str, body: JsonObject | None = None, *, deadline: float = DEADLINE) -> JsonObject:
-        """Post and return."""
+    async def call(
+        self, name: str, body: JsonObject | None = None, *, deadline: float = DEADLINE, near: str | None = None
+    ) -> JsonObject:
+        """Ask and return."""
         ...
+
+
+def near(body: JsonObject) -> str | None:
+    """The id that a call is about: an activation, its document and its credential end alike (``foundation.ids``)."""
+    for name in ("activation", "document", "credential"):
+        value = body.get(name)
+        if isinstance(value, str):
+            return value
+    return None
 
 
 class Answer:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, cast, get_args
 
-from foundation.channel import Answer, PrivateCalls
+from foundation.channel import Answer, PrivateCalls, near
 from foundation.errors import JsonObject, LinkIdError
 from pairing.errors import BindingNotActive, CertificateNotActive, CredentialNotOfPhone, NothingToDecide
 from pairing.ports import (
@@ -125,7 +125,7 @@ class SamOverChannel:
 
     async def _call(self, name: str, body: JsonObject) -> Answer:
         try:
-            return Answer(name, await self._client.call(name, body))
+            return Answer(name, await self._client.call(name, body, near=near(body)))
         except LinkIdError as error:
             ours = _ERRORS.get(error.code)
             if ours is None:

@@ -134,7 +134,8 @@ class Effects:
         """7f: seal the opened blob to whoever asked, bound to hashes and algorithm; a row for each hash occurrence."""
         if wrapped is None:
             raise DecisionInvalid("nothing was opened")
-        document, id_ = fixed.document, new_id("act", self._random)
+        document = fixed.document
+        id_ = new_id("act", self._random, near=document.id)
         digests = document.digests()
         aad = sealing.additional_data(
             id_, document.id, document.text("credential"), digests, document.text("sign_algorithm")

@@ -309,7 +309,9 @@ class Documents:
         signed: SignedAsk | None = None,
     ) -> Stated:
         now = self._clock.now()
-        document = Document.fix(type_, new_id(prefix, self._random), members, now=now, nonce=self._random(16))
+        about = members.get("credential")
+        id_ = new_id(prefix, self._random, near=about if isinstance(about, str) else None)
+        document = Document.fix(type_, id_, members, now=now, nonce=self._random(16))
         fixed = Fixed(document, context)
         statement = await self._state(document, credential)
         with on_violation({"one_waiting_request": TooManyPending, "an_ask_rings_once": _ask_used}):

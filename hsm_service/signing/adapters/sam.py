@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from foundation.channel import Answer, BadAnswer, PrivateCalls
+from foundation.channel import Answer, BadAnswer, PrivateCalls, near
 from foundation.channel.client import DEADLINE
 from foundation.encoding import b64u
 from foundation.errors import Internal, JsonObject, LinkIdError, Unavailable
@@ -131,7 +131,7 @@ class SamOverChannel:
 
     async def _call(self, name: str, body: JsonObject, *, deadline: float = DEADLINE) -> Answer:
         try:
-            return Answer(name, await self._client.call(name, body, deadline=deadline))
+            return Answer(name, await self._client.call(name, body, deadline=deadline, near=near(body)))
         except LinkIdError as error:
             ours = _ERRORS.get(error.code)
             if ours is None and isinstance(error, Unavailable | Internal | CredentialLocked):
