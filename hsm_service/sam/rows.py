@@ -6,8 +6,8 @@ rank it has seen or written: a row of a lower one was turned back, and does not 
 audit remembers (``recall``).
 
 The HSM is asked about a row once: what it agreed to (``_agreed``: this MAC over this message) it would agree to again,
-and a record that is equal, column by column, to one that held (``_read_before``) means the same again. Both memories are
-bounded; what fell out of them is asked again. A forged row is in neither.
+and a record that is equal, column by column, to one that held (``_read_before``) means the same again. Both memories
+are bounded; what fell out of them is asked again. A forged row is in neither.
 """
 
 import hashlib
@@ -113,14 +113,14 @@ class RowSeals:
 
     async def seal(self, table: str, meaning: JsonObject) -> bytes:
         """The MAC to be stored with a row of this meaning."""
-        return (await self.seals(table, [meaning]))[0]
+        return (await self.seal_all([(table, meaning)]))[0]
 
-    async def seals(self, table: str, meanings: Sequence[JsonObject]) -> list[bytes]:
-        """Several at once."""
-        messages = [rowmac.message(table, meaning) for meaning in meanings]
+    async def seal_all(self, rows: Sequence[tuple[str, JsonObject]]) -> list[bytes]:
+        """Several rows, each of its table, at once."""
+        messages = [rowmac.message(table, meaning) for table, meaning in rows]
         version = self._version
         made = [bytes([version]) + mac for mac in await self._hsm.hmacs(f"rowmac.{version}", messages)]
-        for mac, message in zip(made, messages, strict=True):
+        for (table, _), mac, message in zip(rows, made, messages, strict=True):
             self._agree(table, mac, message)
         return made
 
