@@ -15,7 +15,8 @@ from hsm_service.sam.clients.service import Clients
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.decisions.service import Decisions
 from hsm_service.sam.decisions.state import Outcomes
-from hsm_service.sam.documents.service import Computer, Documents, SignAsk
+from hsm_service.sam.documents.requests import Requests, SignAsk
+from hsm_service.sam.documents.service import Computer, Documents
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.errors import BadCall, WorkRefused
 from hsm_service.sam.evidence.service import EvidenceRoom
@@ -38,6 +39,7 @@ class Rooms:
     emission: Emission
     credentials: Credentials
     documents: Documents
+    requests: Requests
     decisions: Decisions
     outcomes: Outcomes
     evidence: EvidenceRoom
@@ -177,7 +179,7 @@ class Api:
             activation_key=body.data("activation_key", size=32),
             signed=body.raw("ask"),
         )
-        stated = await self._rooms.documents.sign(ask)
+        stated = await self._rooms.requests.sign(ask)
         return {**stated.answer(), "verification_code": stated.fixed.document.text("verification_code")}
 
     async def documents_statement(self, body: Fields) -> JsonObject:

@@ -20,6 +20,7 @@ from foundation.audit import AuditChain, DatabaseRolledBack
 from foundation.channel import PrivateServer, private_app, serve_private
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database, open_pool
+from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
 from foundation.tls import TlsFiles
 from foundation.watched_file import WatchedFile
@@ -37,10 +38,14 @@ from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
+from hsm_service.sam.decisions.approval import Approval
 from hsm_service.sam.decisions.effects import Effects
+from hsm_service.sam.decisions.look import Look
 from hsm_service.sam.decisions.service import Decisions
 from hsm_service.sam.decisions.state import Outcomes
+from hsm_service.sam.documents.requests import Requests
 from hsm_service.sam.documents.service import Documents
+from hsm_service.sam.documents.stating import Stating
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.evidence.service import EvidenceRoom
@@ -132,13 +137,14 @@ async def build_sam(
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
-    activation_store = ActivationStore(seals, documents_store, alarm)
-    attempts = Attempts(database, audit, seals, alarm, clock)
+    activation_store = ActivationStore(database, seals, documents_store, alarm)
+    commits = GroupCommit(database)
+    attempts = Attempts(database, audit, seals, alarm, clock, commits=commits)
     custody = Custody(hsm, random)
+    stating = Stating(database, credentials, roots, proofs)
     documents = Documents(
         database=database, audit=audit, clock=clock, store=documents_store, credentials=credentials,
-        bindings=bindings, associations=associations, clients=clients, attempts=attempts, roots=roots, proofs=proofs,
-        random=random,
+        bindings=bindings, clients=clients, attempts=attempts, stating=stating, random=random,
     )  # fmt: skip
     rooms = Rooms(
         emission=Emission(
@@ -148,10 +154,17 @@ async def build_sam(
         ),
         credentials=Credentials(database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots),
         documents=documents,
+        requests=Requests(
+            database=database, audit=audit, clock=clock, seals=seals, store=documents_store, credentials=credentials,
+            associations=associations, clients=clients, attempts=attempts, stating=stating, commits=commits,
+            random=random,
+        ),
         decisions=Decisions(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
-            credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
-            effects=Effects(clock, bindings, associations, activation_store, random), faults=faults,
+            bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
+            effects=Effects(clock, bindings, associations, activation_store, random),
+            look=Look(database, seals, alarm, documents_store, bindings, credentials),
+            approval=Approval(commits, seals, audit, clock, attempts, documents_store, faults), faults=faults,
         ),
         evidence=EvidenceRoom(
             database=database, clock=clock, documents=documents_store, credentials=credentials, bindings=bindings,
@@ -162,6 +175,7 @@ async def build_sam(
             database=database, audit=audit, clock=clock,
             activations=Activations(clock, hsm, activation_store, credentials, associations, clients),
             store=activation_store, signer=Signer(hsm), memory=memory, alarm=alarm, faults=faults,
+            commits=commits,
         ),
         bindings=Bindings(database, audit, bindings),
         associations=Associations(database, audit, associations, bindings),

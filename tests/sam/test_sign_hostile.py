@@ -89,15 +89,15 @@ async def test_another_certificate_than_the_one_approved(approved: Approved, mon
     request = await world.ask(approved.credential, algorithm="ECDSA-SHA256")
     body = approved.phone.decision(request.statement)
     other = await world.certificate(await world.credential("P-256"))
-    original = CredentialStore.get
+    original = CredentialStore.read
 
-    async def exchanged(self: CredentialStore, reader: Any, id_: str) -> Any:
-        found = await original(self, reader, id_)
+    async def exchanged(self: CredentialStore, record: Any, id_: str, since: int) -> Any:
+        found = await original(self, record, id_, since)
         assert found.certificate is not None
         return replace(found, certificate=replace(found.certificate, chain=[other.public_bytes(Encoding.DER)]))
 
     with monkeypatch.context() as patch:
-        patch.setattr(CredentialStore, "get", exchanged)
+        patch.setattr(CredentialStore, "read", exchanged)
         assert await approved.refused() == "hashes_not_approved"
         code = await world.refused("documents/decide", document=request.id, device=approved.phone.id, **body)
         assert code == "decision_invalid"

@@ -123,11 +123,11 @@ class Attempts:
         ladder = await self._lock(connection, attempt.credential, attempt.purpose)
         await self._write(connection, ladder.forgive(attempt.ordinal))
 
-    async def forgiven(self, attempt: Attempt) -> Ladder:
-        """What ``succeeded`` would write, from the newest row: for whoever writes it together with more (7f)."""
+    async def forgiven(self, attempt: Attempt) -> tuple[bytes, Ladder]:
+        """What ``succeeded`` would write, and the MAC of the row to write it over: 7f writes more with it."""
         row = await self._database.fetchrow(queries.look, attempt.credential, attempt.purpose)
         ladder = await self._believe(row, attempt.credential, attempt.purpose, self._clock.now())
-        return ladder.forgive(attempt.ordinal)
+        return b"" if row is None else bytes(row["mac"]), ladder.forgive(attempt.ordinal)
 
     def remember(self, connection: Connection, ladder: Ladder) -> None:
         """This transaction writes the row: what is older does not count once it is committed."""

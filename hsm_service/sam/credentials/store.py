@@ -26,6 +26,13 @@ class CredentialStore:
             raise CredentialUnknown(id_)
         return found
 
+    async def read(self, record: Record | None, id_: str, since: int) -> Credential:
+        """The same of a record that was fetched with more; ``since``: ``RowSeals.now()`` from before that."""
+        found = None if record is None else await self.seals.believed(TABLE, _read, record, since)
+        if found is None:
+            raise CredentialUnknown(id_)
+        return found
+
     async def of_emission(self, reader: Reader, emission: str) -> Credential | None:
         """The credential that an emission began."""
         return await self._find(reader, queries.by_emission, emission)

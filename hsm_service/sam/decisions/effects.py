@@ -38,10 +38,8 @@ class Effects:
         self._clock, self._bindings, self._associations = clock, bindings, associations
         self._activations, self._random = activations, random
 
-    async def make(
-        self, connection: Connection, fixed: Fixed, binding: Binding | None, signer: P256Key, wrapped: bytes | None
-    ) -> Answer:
-        """The effect of a yes. ``wrapped``: what the password opened, for those that asked for it."""
+    async def make(self, connection: Connection, fixed: Fixed, binding: Binding | None, signer: P256Key) -> Answer:
+        """The effect of a yes; of a request for signatures it is ``approval``'s."""
         answer: Answer = {"state": "approved", "type": fixed.document.type}
         match fixed.document.type:
             case "pair":
@@ -52,8 +50,6 @@ class Effects:
                 await self._associate(connection, fixed, signer)
             case "identify":
                 pass  # the evidence is all: whoever continues the authorize page asks for the document's state
-            case "sign":
-                answer["activation"] = await self._activate(connection, fixed, wrapped)
             case _:
                 raise DecisionInvalid(f"no phone decides {fixed.document.type}")
         return answer
@@ -130,10 +126,9 @@ class Effects:
                 ),
             )
 
-    async def _activate(self, connection: Connection, fixed: Fixed, wrapped: bytes | None) -> str:
-        """7f: seal the opened blob to whoever asked, bound to hashes and algorithm; a row for each hash occurrence."""
-        if wrapped is None:
-            raise DecisionInvalid("nothing was opened")
+    def activation(self, fixed: Fixed, wrapped: bytes) -> Activation:
+        """7f: the opened blob, sealed to whoever asked, bound to hashes and algorithm. Not yet written, not yet sealed
+        with a MAC."""
         document = fixed.document
         id_ = new_id("act", self._random, near=document.id)
         digests = document.digests()
@@ -143,6 +138,4 @@ class Effects:
         key = unb64u(document.text("activation_key"), max_len=sealing.KEY_BYTES)
         sealed = sealing.seal(wrapped, key, aad, ephemeral=self._random(32))
         until = self._clock.now().replace(microsecond=0) + LIFE
-        made = Activation(id_, document.id, document.hash, document.text("credential"), digests, sealed, until)
-        await self._activations.add(connection, made)
-        return id_
+        return Activation(id_, document.id, document.hash, document.text("credential"), digests, sealed, until)

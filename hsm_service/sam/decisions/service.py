@@ -21,10 +21,11 @@ from hsm_service.sam.bindings.domain import Binding
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.credentials.domain import Credential
-from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.decisions import store as evidence
+from hsm_service.sam.decisions.approval import Approval, Approved
 from hsm_service.sam.decisions.effects import Effects
+from hsm_service.sam.decisions.look import Case, Look
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.service import Documents
 from hsm_service.sam.documents.store import DocumentStore
@@ -58,18 +59,19 @@ class Decisions:
         clock: Clock,
         documents: Documents,
         store: DocumentStore,
-        credentials: CredentialStore,
         bindings: BindingStore,
         attempts: Attempts,
         proofs: Proofs,
         custody: Custody,
         effects: Effects,
+        look: Look,
+        approval: Approval,
         faults: FaultPoints,
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
-        self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
+        self._documents, self._store, self._bindings = documents, store, bindings
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
-        self._effects, self._faults = effects, faults
+        self._effects, self._look, self._approval, self._faults = effects, look, approval, faults
 
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
         """The holder's yes or no. Answers {state, type, binding?, activation?}; the same again for the same decision.
@@ -77,8 +79,9 @@ class Decisions:
         Raises DocumentUnknown, DocumentDecided, DocumentExpired, DecisionInvalid, ProofInvalid, TransportKeyRetired,
         CredentialLocked, PasswordWrong.
         """
-        fixed = await self._store.get(self._database, id_)  # 7a: its MAC holds, so the bytes are those we fixed
-        signer, binding = await self._signer(fixed, device)  # 7b
+        case = await self._look.at(id_, device, proof_hash(decision.proof))  # 7a: the bytes are those we fixed
+        fixed = case.fixed
+        signer, binding = await self._signer(case, device)  # 7b
         decision.verify(fixed.document, signer)  # 7c
         repeated = await self._repeated(fixed, signer, decision)
         if repeated is not None:
@@ -86,21 +89,21 @@ class Decisions:
         self._documents.demand_undecided(fixed)  # 7a
         if not decision.approves:
             return await self._refuse(fixed, device, signer, decision)
-        opened = await self._open(fixed, signer, decision)  # 7c (the proof) to 7e
+        opened = await self._open(case, signer, decision)  # 7c (the proof) to 7e
         return await self._approve(fixed, device, signer, binding, decision, opened)  # 7f
 
     # 7b -----------------------------------------------------------------------------------------------------------
 
-    async def _signer(self, fixed: Fixed, device: str) -> tuple[P256Key, Binding | None]:
+    async def _signer(self, case: Case, device: str) -> tuple[P256Key, Binding | None]:
         """The key that must have signed: that of an active binding, or of the phone that is being bound just now.
 
         Raises DocumentUnknown for every other phone: somebody else's document and one that does not exist get the same
         answer (docs/protocol.md section 12).
         """
-        document = fixed.document
+        fixed, document = case.fixed, case.fixed.document
         match document.type:
             case "sign":
-                binding = await self._bindings.of(self._database, device, document.text("credential"))
+                binding = case.binding
                 if binding is None or binding.state is not BindingState.ACTIVE:
                     raise DocumentUnknown("this phone is not actively bound to the credential")
                 return binding.key, binding
@@ -167,9 +170,9 @@ class Decisions:
 
     # 7c, 7d, 7e ---------------------------------------------------------------------------------------------------
 
-    async def _open(self, fixed: Fixed, signer: P256Key, decision: Decision) -> Opened | None:
+    async def _open(self, case: Case, signer: P256Key, decision: Decision) -> Opened | None:
         """The wrapped key, opened by the password; None for documents that want none."""
-        document = fixed.document
+        document = case.fixed.document
         if document.type not in ("sign", "pair"):
             if decision.proof is not None:
                 raise ProofInvalid("no password was asked for")
@@ -177,13 +180,14 @@ class Decisions:
         if decision.proof is None:
             raise ProofInvalid("the password is missing")
         purpose: Purpose = "sign" if document.type == "sign" else "pair"
-        credential = await self._credentials.get(self._database, document.text("credential"))
+        credential = await self._look.credential(case)
         certificate = credential.usable(self._clock.now())
         if document.type == "sign" and certificate.hash != unb64u(document.text("certificate"), max_len=32):
             raise DecisionInvalid("the certificate is another one than the document names")
         # 7c: the signature covers the proof; the proof must be for these bytes and this phone. No guess is made yet.
         stretched = await self._proofs.open(decision.proof, purpose, document, signer, self._clock.now())
-        attempt = await self._attempts.reserve(credential.id, purpose, proof_hash(decision.proof))  # 7d
+        standing = case.standing if purpose == "sign" else None
+        attempt = await self._attempts.reserve(credential.id, purpose, proof_hash(decision.proof), standing)  # 7d
         self._faults.reach("7d")
         try:
             wrapped = await self._custody.unbind(credential, stretched)  # 7e
@@ -207,33 +211,61 @@ class Decisions:
         opened: Opened | None,
     ) -> dict[str, JsonValue]:
         """One transaction: the document is consumed, the evidence kept, the effect made, the intention audited."""
-        now = self._clock.now()
         try:
-            async with self._database.transaction() as connection:
-                await self._consume(connection, fixed, State.APPROVED)
-                await self._demand_still_bound(connection, fixed, binding)
-                await evidence.add(connection, fixed.document, decision, signer, device, now)
-                if opened is not None:
-                    await self._attempts.succeeded(connection, opened.attempt)
-                wrapped = None if opened is None else opened.wrapped
-                answer = await self._effects.make(connection, fixed, binding, signer, wrapped)
-                self._audit.note(
-                    connection,
-                    "document.approved",
-                    document=fixed.id,
-                    type=fixed.document.type,
-                    hash=fixed.document.hash,
-                    device=device,
-                    signer=signer.jkt,
-                    activation=_text(answer, "activation"),
-                    binding=_text(answer, "binding"),
-                )
-                self._faults.reach("7f-before-commit")
+            if fixed.document.type == "sign":
+                answer = await self._approve_request(fixed, device, signer, binding, decision, opened)
+            else:
+                answer = await self._approve_other(fixed, device, signer, binding, decision, opened)
         except (DocumentDecided, DecisionInvalid):
             if opened is not None:
                 await self._forgive(opened.attempt)
             raise
         self._faults.reach("7f-after-commit")
+        return answer
+
+    async def _approve_request(
+        self,
+        fixed: Fixed,
+        device: str,
+        signer: P256Key,
+        binding: Binding | None,
+        decision: Decision,
+        opened: Opened | None,
+    ) -> dict[str, JsonValue]:
+        if binding is None or opened is None:
+            raise DecisionInvalid("nothing was opened")
+        activation = self._effects.activation(fixed, opened.wrapped)
+        return await self._approval.write(
+            Approved(fixed, device, signer, binding, decision, opened.attempt, activation)
+        )
+
+    async def _approve_other(
+        self,
+        fixed: Fixed,
+        device: str,
+        signer: P256Key,
+        binding: Binding | None,
+        decision: Decision,
+        opened: Opened | None,
+    ) -> dict[str, JsonValue]:
+        async with self._database.transaction() as connection:
+            await self._consume(connection, fixed, State.APPROVED)
+            await self._demand_still_bound(connection, fixed, binding)
+            await evidence.add(connection, fixed.document, decision, signer, device, self._clock.now())
+            if opened is not None:
+                await self._attempts.succeeded(connection, opened.attempt)
+            answer = await self._effects.make(connection, fixed, binding, signer)
+            self._audit.note(
+                connection,
+                "document.approved",
+                document=fixed.id,
+                type=fixed.document.type,
+                hash=fixed.document.hash,
+                device=device,
+                signer=signer.jkt,
+                binding=_text(answer, "binding"),
+            )
+            self._faults.reach("7f-before-commit")
         return answer
 
     async def _demand_still_bound(self, connection: Connection, fixed: Fixed, binding: Binding | None) -> None:

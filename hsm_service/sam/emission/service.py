@@ -26,7 +26,8 @@ from hsm_service.sam.custody import Custody
 from hsm_service.sam.decisions import store as evidence
 from hsm_service.sam.documents.domain import Fixed
 from hsm_service.sam.documents.domain import State as DocumentState
-from hsm_service.sam.documents.service import Documents, Stated
+from hsm_service.sam.documents.service import Documents
+from hsm_service.sam.documents.stating import Stated
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import DocumentUnknown, EmissionConflict
 from hsm_service.sam.roots import Proofs, Roots
