@@ -12,8 +12,10 @@ from typing import Any
 
 from foundation.errors import LinkIdError
 from foundation.logs import configure, get_logger
+from foundation.settings import SettingsError
 from linkid.platform import ProgramMissing
 from linkid.processes import keep_memory_private
+from linkid.profiling import profiled
 from linkid.settings import Settings
 
 
@@ -22,8 +24,8 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
     keep_memory_private()
     configure("json" if settings.environment == "production" else "console", process=name)
     try:
-        return asyncio.run(_until_told(work))
-    except (LinkIdError, ProgramMissing, FileNotFoundError) as error:
+        return profiled(settings, name, lambda: asyncio.run(_until_told(work)))
+    except (LinkIdError, SettingsError, ProgramMissing, FileNotFoundError) as error:
         get_logger(__name__).error("process_failed", reason=type(error).__name__)
         print(f"linkid {name}: {error}", file=sys.stderr)
         return 1
