@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench import rounds
+from bench import million, rounds
+from bench.bed import Say
 from bench.machine import facts
-from bench.measures import EVERY_NAME
+from bench.measures import EVERY_NAME, MILLION, QUICK, Pace
 from bench.page import PAGE, write_page
-from bench.report import save, table
+from bench.report import Row, save, table
 from linkid.platform import VAR
 
 
@@ -21,26 +23,29 @@ def main() -> int:
     parser.add_argument("--only", metavar="NAMES", help="rows, with commas: " + ", ".join(EVERY_NAME))
     parser.add_argument("--quick", action="store_true", help="two short rounds: to try something out, not to publish")
     parser.add_argument("--again", action="store_true", help="use the people of the last run, when they are there")
-    parser.add_argument("--rounds", type=int, help=f"instead of {rounds.Pace().rounds}")
+    parser.add_argument("--rounds", type=int, help=f"instead of {Pace().rounds}")
     parser.add_argument("--folder", type=Path, default=VAR / "bench")
     given = parser.parse_args()
     names = given.only.split(",") if given.only else list(EVERY_NAME)
     unknown = [name for name in names if name not in EVERY_NAME]
     if unknown:
         parser.error(f"no row is called {', '.join(unknown)}; there are: {', '.join(EVERY_NAME)}")
-    pace = rounds.QUICK if given.quick else rounds.Pace()
+    pace = QUICK if given.quick else Pace()
     if given.rounds:
-        pace = rounds.Pace(given.rounds, pace.seconds)
+        pace = Pace(given.rounds, pace.seconds)
     machine, folder = facts(), given.folder.resolve()
-    rows = asyncio.run(
-        rounds.run(names, folder, pace, again=given.again, say=lambda text: print(f"bench: {text}", flush=True))
-    )
+    rows = asyncio.run(_measured(names, folder, pace, given.again, lambda text: print(f"bench: {text}", flush=True)))
     print("\n" + "\n".join(f"{name:<12} {value}" for name, value in machine.items()) + "\n\n" + table(rows))
     print(f"\nkept in {save(rows, machine, folder)}")
-    if not given.only and pace.rounds >= rounds.Pace().rounds:  # a page of all rows, measured alike, or none
+    if not given.only and pace.rounds >= Pace().rounds:  # a page of all rows, measured alike, or none
         write_page(rows, machine)
         print(f"written: {PAGE}")
     return 0
+
+
+async def _measured(names: Sequence[str], folder: Path, pace: Pace, again: bool, say: Say) -> list[Row]:
+    rows = await rounds.run(names, folder, pace, again=again, say=say)
+    return rows + (await million.run(folder, pace, say=say) if MILLION in names else [])
 
 
 if __name__ == "__main__":

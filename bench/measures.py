@@ -93,4 +93,25 @@ LATENCY: Final = "approval_to_signature_ms"
 LATENCY_FLOOR: Final = 15.0
 LATENCY_GOAL: Final = 5.0
 MILLION: Final = "million_vs_ten"
+MILLION_FLOWS: Final = {
+    f"{MILLION}_signing": ("HTTP API, one approval for one hash, with a million credentials", "http_single"),
+    f"{MILLION}_list": ("credentials/list, with a million credentials", "http_list"),
+    f"{MILLION}_info": ("credentials/info, with a million credentials", "http_info"),
+}
+"""Row: what it is, and its flow."""
+MILLION_FLOOR: Final = 0.95
+MILLION_MEMORY: Final = 1.1
+
 EVERY_NAME: Final = (*(measure.name for measure in MEASURES), LATENCY, MILLION)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often and how long."""
+
+    rounds: int = 5
+    seconds: float = 4.0
+    """Flows begin for so long in one window; those that began then end."""
+
+
+QUICK: Final = Pace(rounds=2, seconds=2.0)

@@ -17,24 +17,13 @@ from bench.measures import (
     LATENCY_GOAL,
     MEASURES,
     Measure,
+    Pace,
     Reference,
 )
 from bench.raw_pkcs11 import RawToken
 from bench.report import Row, median_of
 from linkid.platform import program
 from softhsm_config.tokens import LABELS
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How often and how long."""
-
-    rounds: int = 5
-    seconds: float = 4.0
-    """Flows begin for so long in one window; those that began then end."""
-
-
-QUICK = Pace(rounds=2, seconds=2.0)
 
 
 @dataclass
