@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import asyncpg
+
 from bench.generator import Generator, Load
 from bench.people import Crowd, gather_people
 from bench.usage import cpu_seconds, processes
@@ -77,6 +79,7 @@ async def bed(
         if note.exists():  # the ports are new ones, and the settings may be
             sams = [str(stack.settings.places.sam_socket(at)) for at in range(stack.settings.sams)]
             crowd = replace(Crowd.load(note), gateway=stack.gateway, sams=sams)
+            await _until_nothing_waits(stack, say)
         else:
             crowd = await gather_people(stack, credentials, lanes, phones, say)
         crowd.save(note)
@@ -85,3 +88,17 @@ async def bed(
             yield Bed(stack, crowd, generator)
         finally:
             await asyncio.to_thread(generator.close)
+
+
+async def _until_nothing_waits(stack: Stack, say: Say) -> None:
+    """A run that was broken off leaves requests, and a caller has one at a time: they lapse within three minutes."""
+    connection = await asyncpg.connect(stack.settings.dsn("gateway"))
+    try:
+        until = await connection.fetchval(
+            "SELECT max(expires_at) - now() FROM signing.requests WHERE state IN ('asked', 'waiting')"
+        )
+    finally:
+        await connection.close()
+    if until is not None and until.total_seconds() > 0:
+        say(f"waiting {until.total_seconds():.0f} s for requests of a run that was broken off to lapse …")
+        await asyncio.sleep(until.total_seconds() + 1)

@@ -53,8 +53,10 @@ class Flow:
         """One whole story."""
         raise NotImplementedError
 
-    async def close(self) -> None:
-        """Connections."""
+    @property
+    def lines(self) -> list[Connection]:
+        """Its connections."""
+        raise NotImplementedError
 
 
 class HttpCaller(Flow):
@@ -78,10 +80,10 @@ class HttpCaller(Flow):
         token = _good(await self.caller_line.call(head.encode("ascii") + form), 200, "token")["access_token"]
         self._authorization = f"Authorization: Bearer {token}\r\n"
 
-    async def close(self) -> None:
-        """Both."""
-        self.caller_line.close()
-        self.phone_line.close()
+    @property
+    def lines(self) -> list[Connection]:
+        """The integrator's and the phone's."""
+        return [self.caller_line, self.phone_line]
 
     async def csc(self, method: str, body: Mapping[str, Any], wanted: int = 200, prefer: str = "") -> dict[str, Any]:
         """One call of the signing API. Raises Refused."""
@@ -214,9 +216,10 @@ class SamSingle(Flow):
         self.phone = Phone(self.lane, self.crowd.gateway)
         self.line = await Connection.open(unix=self.crowd.sams[self.at % len(self.crowd.sams)])
 
-    async def close(self) -> None:
-        """It."""
-        self.line.close()
+    @property
+    def lines(self) -> list[Connection]:
+        """The one."""
+        return [self.line]
 
     async def once(self) -> int:
         """The whole flow."""
@@ -256,9 +259,10 @@ class Echo(Flow):
         """A connection to one of the echo processes."""
         self.line = await Connection.open(port=self.ports[self.at % len(self.ports)])
 
-    async def close(self) -> None:
-        """It."""
-        self.line.close()
+    @property
+    def lines(self) -> list[Connection]:
+        """The one."""
+        return [self.line]
 
     async def once(self) -> int:
         """One call with a fresh hash, which must come back."""

@@ -56,7 +56,10 @@ class Generator:
         )
 
     def run(self, flow: str, *, clients: int, seconds: float, ports: Sequence[int] = ()) -> Load:
-        """One window: flows begin during ``seconds``, and all that began end. Raises GeneratorFailed."""
+        """One window: flows begin during ``seconds``, and all that began end. Raises GeneratorFailed.
+
+        With 0 seconds only clients and fresh connections are made: to be called before a window that is measured.
+        """
         order = {"flow": flow, "clients": clients, "seconds": seconds, "ports": list(ports)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -85,6 +88,8 @@ async def _serve(crowd: Crowd) -> None:
         name, clients = order["flow"], order["clients"]
         if len(ready.get(name, [])) != clients:
             ready[name] = await _made(crowd, name, clients)
+        if not order["seconds"]:  # preparing: between two rounds servers closed what was idle
+            await asyncio.gather(*(line.renew() for flow in ready[name] for line in flow.lines))
         answer = await _window(ready[name], order["seconds"])
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

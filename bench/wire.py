@@ -18,9 +18,13 @@ class WireError(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """One kept connection. ``call`` may not be called again before the last one answered."""
+    """One kept connection. ``call`` may not be called again before the last one answered.
 
-    def __init__(self) -> None:
+    A server closes what was idle for long; the next call then opens another, as every client does.
+    """
+
+    def __init__(self, port: int, unix: str | None) -> None:
+        self._port, self._unix = port, unix
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[tuple[int, bytes]] | None = None
         self._loop = asyncio.get_running_loop()
@@ -31,20 +35,33 @@ class Connection(asyncio.Protocol):
     @classmethod
     async def open(cls, *, port: int = 0, unix: str | None = None) -> Connection:
         """To 127.0.0.1:``port``, or to a Unix socket."""
-        loop = asyncio.get_running_loop()
-        if unix is not None:
-            _, connection = await loop.create_unix_connection(cls, unix)
-        else:
-            _, connection = await loop.create_connection(cls, "127.0.0.1", port)
+        connection = cls(port, unix)
+        await connection._connect()
         return connection
 
     async def call(self, request: bytes) -> tuple[int, bytes]:
         """Status and body. Raises WireError."""
-        if self._transport is None or self._waiting is not None:
-            raise WireError("the connection is closed, or another call is still waiting")
+        if self._waiting is not None:
+            raise WireError("another call is still waiting")
+        if self._transport is None:
+            await self._connect()
+            assert self._transport is not None
         self._waiting = self._loop.create_future()
         self._transport.write(request)
         return await self._waiting
+
+    async def _connect(self) -> None:
+        if self._unix is not None:
+            await self._loop.create_unix_connection(lambda: self, self._unix)
+        else:
+            await self._loop.create_connection(lambda: self, "127.0.0.1", self._port)
+
+    async def renew(self) -> None:
+        """A fresh connection in the place of this one, which the server may be about to close."""
+        while self._transport is not None:
+            self._transport.abort()
+            await asyncio.sleep(0)
+        await self._connect()
 
     def close(self) -> None:
         """Close."""
