@@ -14,8 +14,10 @@ import uvloop
 
 from foundation.errors import LinkIdError
 from foundation.logs import configure, get_logger
+from foundation.settings import SettingsError
 from linkid.platform import ProgramMissing
 from linkid.processes import keep_memory_private
+from linkid.profiling import profiled
 from linkid.settings import Settings
 
 
@@ -27,9 +29,8 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
     keep_memory_private()
     configure("json" if settings.environment == "production" else "console", process=name)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_until_told(work))
-    except (LinkIdError, ProgramMissing, FileNotFoundError) as error:
+        return profiled(settings, name, lambda: _on_uvloop(work))
+    except (LinkIdError, SettingsError, ProgramMissing, FileNotFoundError) as error:
         get_logger(__name__).error("process_failed", reason=type(error).__name__)
         print(f"linkid {name}: {error}", file=sys.stderr)
         return 1
@@ -38,6 +39,11 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
             raise
         print(f"linkid {name}: another program listens there already: {error.strerror}", file=sys.stderr)
         return 1
+
+
+def _on_uvloop(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_until_told(work))
 
 
 async def _until_told(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
