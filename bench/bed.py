@@ -77,8 +77,7 @@ async def bed(
     say(f"a Link ID of its own in {folder.name} …")
     async with Stack(folder, SETTINGS) as stack:
         if note.exists():  # the ports are new ones, and the settings may be
-            sams = [str(stack.settings.places.sam_socket(at)) for at in range(stack.settings.sams)]
-            crowd = replace(Crowd.load(note), gateway=stack.gateway, sams=sams)
+            crowd = replace(Crowd.load(note), gateway=stack.gateway, sams=stack.settings.sam_targets())
             await _until_nothing_waits(stack, say)
         else:
             crowd = await gather_people(stack, credentials, lanes, phones, say)

@@ -1,4 +1,4 @@
-"""The reference of HTTP rows: `python -m bench.echo`, a bare aiohttp application that answers what it is told.
+"""The reference of HTTP rows: `python -m bench.echo`, a bare aiohttp application, on uvloop as ours, that echoes.
 
 Nothing of ours is in it: what it costs is what aiohttp and JSON cost, on as many processes as Link ID has gateways.
 """
@@ -9,6 +9,7 @@ import asyncio
 import subprocess
 import sys
 
+import uvloop
 from aiohttp import web
 
 from linkid.platform import ROOT
@@ -50,4 +51,4 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    uvloop.run(_serve())

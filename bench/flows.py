@@ -30,6 +30,7 @@ from bench.client_side import (
 )
 from bench.people import Crowd, Lane
 from bench.wire import Connection, request
+from foundation.channel import PrivateClient, near
 
 
 class Refused(Exception):
@@ -207,19 +208,19 @@ class HttpInfo(HttpCaller):
 class SamSingle(Flow):
     """One hash under one approval by the SAM's private channel: documents/sign, documents/decide, signatures/sign.
 
-    The lanes spread over the SAMs; all calls of one go to one, each a fresh JSON message as a gateway sends it.
+    By the gateways' own client: the lanes spread over the SAMs as their credentials' ids do.
     """
 
     async def prepare(self) -> None:
         """A connection, as a gateway keeps them."""
         self.integrator = Integrator(self.lane, self.crowd.gateway)
         self.phone = Phone(self.lane, self.crowd.gateway)
-        self.line = await Connection.open(unix=self.crowd.sams[self.at % len(self.crowd.sams)])
+        self.sams = PrivateClient(self.crowd.sams)
 
     @property
     def lines(self) -> list[Connection]:
-        """The one."""
-        return [self.line]
+        """None that speaks HTTP."""
+        return []
 
     async def once(self) -> int:
         """The whole flow."""
@@ -241,9 +242,8 @@ class SamSingle(Flow):
         self.integrator.verify(digest, unb64u(signed["signatures"][0]))
         return len(signed["signatures"])
 
-    async def _call(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        content = json.dumps(body, separators=(",", ":")).encode("ascii")
-        return _good(await self.line.call(request("POST", f"/{name}", "", content, "private")), 200, name)
+    async def _call(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        return dict(await self.sams.call(name, body, near=near(body)))
 
 
 class Echo(Flow):

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from bench.flows import FLOWS, ApprovalToSignature, Echo, Flow
 from bench.people import Crowd
 from linkid.platform import ROOT
@@ -134,4 +136,4 @@ def _cpu() -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(Crowd.load(Path(sys.argv[1]))))
+    uvloop.run(_serve(Crowd.load(Path(sys.argv[1]))))

@@ -106,7 +106,7 @@ async def gather_people(
         clients = await _integrators(stack, made, lanes, say)
         return Crowd(
             stack.gateway,
-            [str(stack.settings.places.sam_socket(at)) for at in range(stack.settings.sams)],
+            stack.settings.sam_targets(),
             [
                 Lane(
                     credential=credential,

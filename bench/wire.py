@@ -7,7 +7,7 @@ server might send (chunks, no length, a closed connection), so that nothing is m
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 _HEADERS_END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"\r\ncontent-length:"
@@ -23,8 +23,8 @@ class Connection(asyncio.Protocol):
     A server closes what was idle for long; the next call then opens another, as every client does.
     """
 
-    def __init__(self, port: int, unix: str | None) -> None:
-        self._port, self._unix = port, unix
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[tuple[int, bytes]] | None = None
         self._loop = asyncio.get_running_loop()
@@ -33,9 +33,9 @@ class Connection(asyncio.Protocol):
         self._end = 0
 
     @classmethod
-    async def open(cls, *, port: int = 0, unix: str | None = None) -> Connection:
-        """To 127.0.0.1:``port``, or to a Unix socket."""
-        connection = cls(port, unix)
+    async def open(cls, *, port: int) -> Connection:
+        """To 127.0.0.1:``port``."""
+        connection = cls(port)
         await connection._connect()
         return connection
 
@@ -51,10 +51,7 @@ class Connection(asyncio.Protocol):
         return await self._waiting
 
     async def _connect(self) -> None:
-        if self._unix is not None:
-            await self._loop.create_unix_connection(lambda: self, self._unix)
-        else:
-            await self._loop.create_connection(lambda: self, "127.0.0.1", self._port)
+        await self._loop.create_connection(lambda: self, "127.0.0.1", self._port)
 
     async def renew(self) -> None:
         """A fresh connection in the place of this one, which the server may be about to close."""
@@ -70,8 +67,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has another ancestor
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio's."""
