@@ -11,6 +11,7 @@ integrators, credentials and certificates that ended longer ago; lines hidden in
 kept elsewhere (docs/threats.md).
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -39,8 +40,38 @@ WINDOW: Final = timedelta(minutes=15)
 _MAX_LINE: Final = 8192
 
 
-async def recall(database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, now: datetime) -> int:
-    """Fill memory and ranks from the chains of all SAMs. Returns how many lines were learnt.
+AHEAD: Final = timedelta(minutes=5)
+"""How far the clocks of two SAMs may lie apart: so much earlier than a session's beginning its lines are looked for."""
+
+
+class Recollection:
+    """The last minutes when a process starts; further back when a session from before is used for the first time.
+
+    Step U1 of a session's use: sessions live days, and how far one has gone is in no MAC. So a SAM believes the count
+    of a session only after it read all lines since that session's document was fixed, a time that a MAC holds.
+    """
+
+    def __init__(self, database: Database, memory: Memory, seals: RowSeals, audit: AuditChain) -> None:
+        self._database, self._memory, self._seals, self._audit = database, memory, seals, audit
+        self._turn = asyncio.Lock()
+
+    async def begin(self, now: datetime) -> int:
+        """When the process starts."""
+        return await self._learn(now - WINDOW)
+
+    async def back_to(self, began: datetime) -> None:
+        """All that was said since then, if it is not known yet. Raises DatabaseRolledBack."""
+        async with self._turn:
+            known = self._memory.sessions.since
+            if known is None or began - AHEAD < known:
+                await self._learn(began - AHEAD)
+
+    async def _learn(self, since: datetime) -> int:
+        return await recall(self._database, self._memory, self._seals, self._audit, since)
+
+
+async def recall(database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, since: datetime) -> int:
+    """Fill memory and ranks from the chains of all SAMs, back to ``since``. Returns how many lines were learnt.
 
     Raises DatabaseRolledBack when the lines do not link up: somebody took lines out or changed them.
     """
@@ -49,9 +80,11 @@ async def recall(database: Database, memory: Memory, seals: RowSeals, audit: Aud
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
         for row in await connection.fetch(queries.sam_chains):
             chain = str(row["chain"])
-            async for said in _backwards(connection, chain, kept if chain == audit.chain else None, now - WINDOW):
+            async for said in _backwards(connection, chain, kept if chain == audit.chain else None, since):
                 _learn(memory, seals, said)
                 learnt += 1
+    known = memory.sessions.since
+    memory.sessions.since = since if known is None else min(known, since)
     return learnt
 
 
@@ -91,6 +124,10 @@ def _seconds(instant: str) -> int:
         return 0  # not a line of ours: it teaches nothing
 
 
+def _number(value: JsonValue) -> int:
+    return value if isinstance(value, int) else 0  # not a line of ours: it teaches nothing
+
+
 def _prev(said: dict[str, JsonValue]) -> bytes:
     value = said.get("prev")
     return bytes.fromhex(value) if isinstance(value, str) else b""
@@ -105,6 +142,11 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(DOCUMENTS, text("document"), 1)
         case "signatures.made":
             memory.release(text("activation"), text("signatures"))
+        case "session.used":
+            memory.sessions.use(text("activation"), _number(said.get("used")))
+            memory.sessions.release(text("activation"), _number(said.get("counter")), text("signatures"))
+        case "session.ended":
+            memory.sessions.ended(text("activation"))
         case "binding.ended":
             seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
         case "association.ended":

@@ -15,6 +15,7 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, unb64u
 from foundation.errors import LinkIdError, Unavailable
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.attempts.domain import Purpose
 from hsm_service.sam.attempts.service import Attempt, Attempts
 from hsm_service.sam.bindings.domain import Binding
@@ -64,12 +65,13 @@ class Decisions:
         proofs: Proofs,
         custody: Custody,
         effects: Effects,
+        endings: Endings,
         faults: FaultPoints,
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
         self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
-        self._effects, self._faults = effects, faults
+        self._effects, self._endings, self._faults = effects, endings, faults
 
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
         """The holder's yes or no. Answers {state, type, binding?, activation?}; the same again for the same decision.
@@ -99,7 +101,7 @@ class Decisions:
         """
         document = fixed.document
         match document.type:
-            case "sign":
+            case "sign" | "session":
                 binding = await self._bindings.of(self._database, device, document.text("credential"))
                 if binding is None or binding.state is not BindingState.ACTIVE:
                     raise DocumentUnknown("this phone is not actively bound to the credential")
@@ -154,6 +156,7 @@ class Decisions:
                 await connection.execute(document_queries.freeze, fixed.credential, freezes, fixed.id, now)
                 kind, _, caller = freezes.partition(":")
                 self._audit.note(connection, "caller.frozen", credential=fixed.credential, kind=kind, caller=caller)
+                await self._endings.of(connection, "not_me", credential=fixed.credential, caller=freezes)
             self._audit.note(
                 connection,
                 "document.refused",
@@ -170,16 +173,16 @@ class Decisions:
     async def _open(self, fixed: Fixed, signer: P256Key, decision: Decision) -> Opened | None:
         """The wrapped key, opened by the password; None for documents that want none."""
         document = fixed.document
-        if document.type not in ("sign", "pair"):
+        if not document.is_request and document.type != "pair":
             if decision.proof is not None:
                 raise ProofInvalid("no password was asked for")
             return None
         if decision.proof is None:
             raise ProofInvalid("the password is missing")
-        purpose: Purpose = "sign" if document.type == "sign" else "pair"
+        purpose: Purpose = "sign" if document.is_request else "pair"
         credential = await self._credentials.get(self._database, document.text("credential"))
         certificate = credential.usable(self._clock.now())
-        if document.type == "sign" and certificate.hash != unb64u(document.text("certificate"), max_len=32):
+        if document.is_request and certificate.hash != unb64u(document.text("certificate"), max_len=32):
             raise DecisionInvalid("the certificate is another one than the document names")
         # 7c: the signature covers the proof; the proof must be for these bytes and this phone. No guess is made yet.
         stretched = await self._proofs.open(decision.proof, purpose, document, signer, self._clock.now())

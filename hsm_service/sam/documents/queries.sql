@@ -14,7 +14,7 @@ SELECT data, context, state, mac FROM sam.documents WHERE id = $1;
 -- What a phone may decide now: its own documents, and requests of the credentials it is bound to.
 SELECT data, context, state, mac FROM sam.documents
 WHERE state = 'waiting' AND expires_at > $3
-  AND (device = $1 OR (type = 'sign' AND credential = ANY($2::text[])))
+  AND (device = $1 OR (caller IS NOT NULL AND credential = ANY($2::text[])))
 ORDER BY created_at, id;
 
 -- name: waiting_for_credential
@@ -28,14 +28,14 @@ UPDATE sam.documents SET state = 'expired' WHERE credential = $1 AND state = 'wa
 
 -- name: count_waiting
 -- How many requests of a credential wait.
-SELECT count(*) FROM sam.documents WHERE credential = $1 AND type = 'sign' AND state = 'waiting';
+SELECT count(*) FROM sam.documents WHERE credential = $1 AND caller IS NOT NULL AND state = 'waiting';
 
 -- name: rested
 -- Which of these verification codes no request of a credential has had since then, in the order given.
 SELECT wanted.code FROM unnest($2::text[]) WITH ORDINALITY AS wanted (code, place)
 WHERE NOT EXISTS (
     SELECT FROM sam.documents d
-    WHERE d.credential = $1 AND d.type = 'sign' AND d.verification_code = wanted.code AND d.created_at > $3)
+    WHERE d.credential = $1 AND d.caller IS NOT NULL AND d.verification_code = wanted.code AND d.created_at > $3)
 ORDER BY wanted.place;
 
 -- name: use_ask

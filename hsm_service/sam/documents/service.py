@@ -10,6 +10,7 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database, on_violation
 from foundation.encoding import JsonObject, JsonValue, b64u
+from foundation.errors import LinkIdError
 from foundation.ids import new_id
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.attempts.service import Attempts
@@ -32,14 +33,14 @@ from hsm_service.sam.errors import (
 from hsm_service.sam.roots import Proofs, Roots
 from protocol import algorithms, statements
 from protocol.asks import SignedAsk
-from protocol.documents import NAME_CHARACTERS, Document, DocumentType, clean
+from protocol.documents import NAME_CHARACTERS, REQUESTS, Document, DocumentType, clean
 from protocol.errors import AskInvalid, CallerUnknown, DocumentDecided, DocumentExpired
 from protocol.keys import P256Key
 from protocol.proofs import Purpose
 
 Random = Callable[[int], bytes]
 
-_PURPOSE: Mapping[str, Purpose] = {"pair": "pair", "sign": "sign", "emission-key": "emit"}
+_PURPOSE: Mapping[str, Purpose] = {"pair": "pair", **dict.fromkeys(REQUESTS, "sign"), "emission-key": "emit"}
 """Which documents ask for the password, and for what."""
 
 CODE_REST: Final = timedelta(seconds=300)
@@ -201,11 +202,14 @@ class Documents:
         try:
             return await self._sign(ask)
         except (AskInvalid, CallerUnknown) as refused:
-            caller = {ask.caller_kind: ask.caller_id}
-            why = str(refused.data.get("why", refused.code))
-            async with self._database.transaction() as connection:
-                self._audit.note(connection, "ask.refused", credential=ask.credential, why=why, **caller)
+            await self.note_refused(ask.credential, ask.caller_kind, ask.caller_id, refused)
             raise
+
+    async def note_refused(self, credential: str, kind: str, id_: str, refused: LinkIdError) -> None:
+        """The audit line of an ask that rings nowhere."""
+        why = str(refused.data.get("why", refused.code))
+        async with self._database.transaction() as connection:
+            self._audit.note(connection, "ask.refused", credential=credential, why=why, **{kind: id_})
 
     async def _sign(self, ask: SignAsk) -> Stated:
         now = self._clock.now()
@@ -216,8 +220,17 @@ class Documents:
             {"label": clean(label), "size": size, "hash": b64u(digest)}
             for digest, (label, size) in zip(ask.digests, ask.labels, strict=True)
         ]
-        caller, signed = await self._caller(ask, documents)
-        await self._attempts.demand_open(credential.id, "sign")
+        caller, keys = await self.who(ask.caller_kind, ask.caller_id, ask.credential)
+        signed = signed_ask(ask.signed, keys)
+        if signed is not None:
+            signed.verify(
+                caller=ask.caller_id,
+                credential=ask.credential,
+                hash_algorithm=ask.hash_algorithm,
+                documents=documents,
+                keys=keys,
+                now=now,
+            )
         members: JsonObject = {
             "credential": credential.id,
             "certificate": b64u(certificate.hash),
@@ -230,10 +243,26 @@ class Documents:
             "sign_algorithm": ask.sign_algorithm,
             "activation_key": b64u(ask.activation_key),
         }
+        return await self.request("sign", members, credential, signed)
+
+    async def request(
+        self,
+        type_: DocumentType,
+        members: JsonObject,
+        credential: Credential,
+        signed: SignedAsk | None,
+        life: timedelta | None = None,
+    ) -> Stated:
+        """Step 4: fix what a caller asks of a credential, with a verification code that rests nowhere.
+
+        Raises CredentialLocked, AskInvalid (used before), CallerFrozen, TooManyPending.
+        """
+        await self._attempts.demand_open(credential.id, "sign")
         for _ in range(_RIVALS):
             code = await self._code(credential.id)
+            coded = {**members, "verification_code": code}
             try:
-                return await self._fix("sign", "req", {**members, "verification_code": code}, {}, credential, signed)
+                return await self._fix(type_, "req", coded, {}, credential, signed, life)
             except _CodeTaken:
                 continue
         raise TooManyPending("others were faster, again and again")
@@ -297,6 +326,22 @@ class Documents:
             )
         return len(rows)
 
+    async def who(self, kind: str, id_: str, credential: str) -> tuple[JsonObject, list[P256Key]]:
+        """Step 4: a computer's name is the one its holder saw associating it, an integrator's the one in its order.
+
+        With it, the keys that sign what it asks: that of the association, or those that the order names, maybe none.
+        Raises CallerNotAssociated, CallerUnknown.
+        """
+        if kind == "computer":
+            association = await self._associations.of(self._database, id_, credential)
+            if association is None:
+                raise CallerNotAssociated(id_)
+            name, keys = association.name, [association.key]
+        else:
+            client = await self._clients.get(self._database, id_)
+            name, keys = client.name, list(client.keys)
+        return {"kind": kind, "id": id_, "name": name}, keys
+
     # --- inside ------------------------------------------------------------------------------------------------------
 
     async def _fix(
@@ -307,9 +352,11 @@ class Documents:
         context: Mapping[str, JsonValue],
         credential: Credential | None = None,
         signed: SignedAsk | None = None,
+        life: timedelta | None = None,
     ) -> Stated:
         now = self._clock.now()
-        document = Document.fix(type_, new_id(prefix, self._random), members, now=now, nonce=self._random(16))
+        id_, nonce = new_id(prefix, self._random), self._random(16)
+        document = Document.fix(type_, id_, members, now=now, nonce=nonce, life=life)
         fixed = Fixed(document, context)
         statement = await self._state(document, credential)
         with on_violation({"one_waiting_request": TooManyPending, "an_ask_rings_once": _ask_used}):
@@ -357,37 +404,6 @@ class Documents:
             wanted = await self._proofs.wanted(purpose, credential.salt, credential.argon2)
         return await self._roots.sign(statements.statement_payload(document, wanted))
 
-    async def _caller(self, ask: SignAsk, documents: Sequence[JsonObject]) -> tuple[JsonObject, SignedAsk | None]:
-        """Step 4: a computer's name is the one its holder saw associating it, an integrator's the one in its order.
-
-        A computer signs what it asks with the key of that association, and an integrator with a key that its order
-        names: so a gateway cannot ask in their name. For an integrator without a key it can, and nothing vouches for
-        what is asked but the gateway: the name alone is sure.
-        """
-        if ask.caller_kind == "computer":
-            association = await self._associations.of(self._database, ask.caller_id, ask.credential)
-            if association is None:
-                raise CallerNotAssociated(ask.caller_id)
-            name, keys = association.name, [association.key]
-        else:
-            client = await self._clients.get(self._database, ask.caller_id)
-            name, keys = client.name, list(client.keys)
-        caller: JsonObject = {"kind": ask.caller_kind, "id": ask.caller_id, "name": name}
-        if not keys:
-            if ask.signed is not None:  # it takes itself for protected, and is not
-                raise AskInvalid("registered without keys that sign asks", data={"why": "no_key"})
-            return caller, None
-        signed = SignedAsk.parse(ask.signed)
-        signed.verify(
-            caller=ask.caller_id,
-            credential=ask.credential,
-            hash_algorithm=ask.hash_algorithm,
-            documents=documents,
-            keys=keys,
-            now=self._clock.now(),
-        )
-        return caller, signed
-
     async def _of_device(self, device: str, credentials: Sequence[str]) -> tuple[list[JsonObject], P256Key]:
         """The named credentials as a document lists them, and the phone's key; all must be bound to this phone now."""
         now = self._clock.now()
@@ -407,9 +423,22 @@ class Documents:
 
     async def _may_decide(self, fixed: Fixed, device: str) -> bool:
         """A document for one phone: that one. A request: any phone actively bound to its credential."""
-        if fixed.document.type == "sign":
+        if fixed.document.is_request:
             return any(binding.credential == fixed.credential for binding in await self._bound(device))
         return fixed.device == device
+
+
+def signed_ask(value: JsonValue, keys: Sequence[P256Key]) -> SignedAsk | None:
+    """The caller's own signature of what it asks, still to be verified; None when it has no keys, and so signs nothing.
+
+    So a gateway cannot ask in the name of whoever has keys. For an integrator without it can, and nothing vouches for
+    what is asked but the gateway: the name alone is sure. Raises AskInvalid.
+    """
+    if keys:
+        return SignedAsk.parse(value)
+    if value is not None:  # it takes itself for protected, and is not
+        raise AskInvalid("registered without keys that sign asks", data={"why": "no_key"})
+    return None
 
 
 def _ask_used() -> AskInvalid:
