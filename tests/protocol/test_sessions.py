@@ -20,8 +20,8 @@ KEYS = json.loads((FOLDER / "keys.json").read_text(encoding="utf-8"))["keys"]
 NOW = datetime.fromtimestamp(SESSION["now"], UTC)
 COMPUTER = P256Key.from_jwk(SESSION["key"]["public"])
 DEVICE = P256Key.from_jwk(KEYS["device"]["public"])
-ASKS: Any = pytest.mark.parametrize("found", SESSION["asks"], ids=lambda one: one["kind"])
-USES: Any = pytest.mark.parametrize("found", SESSION["uses"], ids=lambda one: str(one["counter"]))
+ASKS = pytest.mark.parametrize("found", SESSION["asks"], ids=lambda one: one["kind"])
+USES = pytest.mark.parametrize("found", SESSION["uses"], ids=lambda one: str(one["counter"]))
 
 
 def raw(text: str) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -146,14 +147,15 @@ async def test_terms_have_limits(world: World, terms: dict[str, int], why: str) 
     """One minute to seven days, one to a hundred thousand signatures: and the limits themselves are allowed."""
     credential = await world.credential("P-256")
     now = int(world.clock.now().timestamp())
-    asked = {name: now + value if name == "until" else value for name, value in terms.items()}
+    asked: dict[str, Any] = {name: now + value if name == "until" else value for name, value in terms.items()}
     with pytest.raises(SessionRefused) as refused:
         await world.ask_session(credential, **asked)
     assert refused.value.data == {"why": why}
     inside = {"until": {59: 60, 7 * 86400 + 1: 7 * 86400}, "maximum": {0: 1, 100_001: 100_000}}
     for name, value in terms.items():
         allowed = inside[name][value]
-        await world.ask_session(credential, **{name: now + allowed if name == "until" else allowed})
+        good: dict[str, Any] = {name: now + allowed if name == "until" else allowed}
+        await world.ask_session(credential, **good)
 
 
 async def test_not_beyond_the_certificate(world: World) -> None:

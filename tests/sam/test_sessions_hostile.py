@@ -397,8 +397,9 @@ async def test_ended_between_opening_and_counting(opened: Open, monkeypatch: pyt
 async def test_an_ask_for_hashes_is_no_ask_for_a_session(opened: Open) -> None:
     """The terms are what the computer signed: a gateway changes none, and turns no ask into another."""
     world, caller = opened.world, opened.session.caller
+    until = int(world.clock.now().timestamp()) + 3600
     body = {
-        "credential": opened.credential, "caller": caller, "until": int(world.clock.now().timestamp()) + 3600,
+        "credential": opened.credential, "caller": caller, "until": until,
         "maximum": 10, "purpose": "x", "hash_algorithm": "SHA-256", "sign_algorithm": "ECDSA-SHA256",
         "activation_key": b64u(bytes(31) + b"\x09"),
     }  # fmt: skip
@@ -407,7 +408,7 @@ async def test_an_ask_for_hashes_is_no_ask_for_a_session(opened: Open) -> None:
         {"ask": world.signed_ask(listed)},
         {"ask": None},
         {"ask": world.signed_session_ask(body), "maximum": 11},
-        {"ask": world.signed_session_ask(body), "until": body["until"] + 1},
+        {"ask": world.signed_session_ask(body), "until": until + 1},
         {"ask": world.signed_session_ask(body), "purpose": "y"},
         {"ask": world.signed_session_ask(body, Signer())},
     ]
