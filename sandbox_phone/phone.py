@@ -197,7 +197,9 @@ class SandboxPhone:
     ) -> dict[str, Any]:
         """Sign the yes. Answers {``state``, ``next``?}.
 
-        ``without_key``: the express yes that a session without keys needs, and nothing else takes. When the transport key retired meanwhile, the statement is fetched again, must be about the very same bytes, and
+        ``without_key``: the express yes that a session without keys needs, and nothing else takes.
+
+        When the transport key retired meanwhile, the statement is fetched again, must be about the very same bytes, and
         the approval is repeated once. Raises GatewayRefused, Untrusted, BadPassword.
         """
         word = decisions.APPROVE_WITHOUT_KEY if without_key else decisions.APPROVE

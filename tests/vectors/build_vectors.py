@@ -327,6 +327,9 @@ def _asks(kind: str, caller: str, about: str) -> Any:
 
 
 def session_document(session_key: list[str], nonce: str) -> Document:
+    """Of a computer, whose key signs each use; or of an integrator that has none."""
+    computer = {"kind": "computer", "id": "cmp_0123456789abcdefghjkmnpqrs", "name": "Notebook da Maria"}
+    integrator = {"kind": "integrator", "id": "cli_0123456789abcdefghjkmnpqrs", "name": "Hospital Exemplo"}
     return Document.fix(
         "session",
         "req_0123456789abcdefghjkmnpqrs",
@@ -334,7 +337,7 @@ def session_document(session_key: list[str], nonce: str) -> Document:
             "credential": "cred_0123456789abcdefghjkmnpqrs",
             "certificate": b64u(hashlib.sha256(b"certificate").digest()),
             "subject": "MARIA DA SILVA",
-            "caller": {"kind": "computer", "id": "cmp_0123456789abcdefghjkmnpqrs", "name": "Notebook da Maria"},
+            "caller": computer if session_key else integrator,
             "purpose": "Prontuários do plantão 😀",
             "until": int(NOW.timestamp()) + 8 * 3600,
             "maximum": 200,
