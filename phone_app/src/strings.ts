@@ -15,7 +15,7 @@ const pt = {
   promise: {
     title: "Nada é assinado sem você.",
     points: [
-      "Cada assinatura mostra aqui quem pede e quais documentos.",
+      "Cada pedido mostra aqui quem pede, e quais documentos ou até quando.",
       "Só vale com a sua senha de uso, que não sai deste aparelho.",
       "Se não foi você, recuse: o pedido acaba na hora.",
     ],
@@ -210,6 +210,7 @@ const pt = {
     purpose: "Para quê, segundo quem pede",
     noPurpose: "(não informado)",
     unseen: "Dentro desta sessão, os documentos não aparecem aqui um por um. Você pode encerrá-la a qualquer momento.",
+    fixed: "Você vê exatamente o que permite: este pedido foi conferido neste celular.",
     key: "Chave que assina cada uso",
     withoutKey:
       "Este sistema não tem chave própria. Durante a sessão, quem obtiver o acesso dele (por exemplo, em um vazamento) poderá assinar em seu nome, sem que o Link ID consiga perceber a diferença.",

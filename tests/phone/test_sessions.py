@@ -1,4 +1,4 @@
-"""Sessions on the phone: what is allowed stands large, without a key it is said twice, and an end is one button away."""
+"""Sessions on the phone: what is allowed stands large, without a key it is said twice, an end is one button away."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def test_a_session_is_shown_and_approved(world: World) -> None:
     assert await phone.open_waiting() == "approval"
     for text in (
         "Abrir sessão de assinaturas?", "Notebook da Maria", "até 2.500 assinaturas", "(8 horas)",
-        "Prontuários do plantão", "os documentos não aparecem aqui um por um",
+        "Prontuários do plantão", "Você vê exatamente o que permite", "os documentos não aparecem aqui um por um",
     ):  # fmt: skip
         await phone.expect_text(text)
     assert await phone.verification_code() == "27"

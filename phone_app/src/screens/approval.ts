@@ -21,6 +21,7 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
   showRequest(app, statement, {
     title: t.approval.title,
     about: [files(document)],
+    fixed: t.approval.fixed,
     technical: document.documents.map((file) => [t.approval.hash, h("code", {}, foreign(file.hash))]),
     approved: { title: t.approval.approved, text: t.approval.approvedWhat },
     back: () => showApproval(app, statement),
@@ -34,6 +35,8 @@ interface RequestScreen {
   about: Node[];
   /** Beside the password: what must be understood, and done, before it counts. False stops the approval. */
   consent?: { element: HTMLElement; given: () => boolean };
+  /** What is sure about what stands here. */
+  fixed: string;
   technical: [string, Node | string][];
   approved: { title: string; text: string };
   back: () => void;
@@ -96,7 +99,7 @@ export function showRequest(app: App, statement: Opened<"sign" | "session">, scr
             trouble,
             form(approve, screen.consent?.element ?? null, password.element, doing.element, actions(submitButton(t.approval.approve), refuse)),
           ),
-          h("p", { class: "fixed-note" }, icon("lock"), t.approval.fixed),
+          h("p", { class: "fixed-note" }, icon("lock"), screen.fixed),
           technical(document, screen.technical),
         ),
       ),

@@ -21,6 +21,7 @@ export function showSession(app: App, statement: Opened<"session">): void {
     title: t.session.title,
     about: [limits(document), notice("warning", t.session.unseen)],
     ...(consent === undefined ? {} : { consent }),
+    fixed: t.session.fixed,
     technical: document.session_key.map((key) => [t.session.key, h("code", {}, foreign(key))]),
     approved: { title: t.session.approved, text: t.session.approvedWhat },
     back: () => showSession(app, statement),
