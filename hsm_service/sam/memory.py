@@ -62,6 +62,12 @@ class Sessions:
         self._released[activation, counter] = signatures
         _bound(self._released)
 
+    def recall_release(self, activation: str, counter: int, signatures: str) -> None:
+        """The same, heard of an older use than all that are known: it drives none of them out."""
+        if len(self._released) < _REMEMBERED:
+            self._released.setdefault((activation, counter), signatures)
+            self._released.move_to_end((activation, counter), last=False)
+
     def released(self, activation: str, counter: int) -> str | None:
         """``name_of`` the signatures of a use, if this process (or, by the audit, another) stored them."""
         return self._released.get((activation, counter))

@@ -13,7 +13,7 @@ kept elsewhere (docs/threats.md).
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -57,23 +57,29 @@ class Recollection:
 
     async def begin(self, now: datetime) -> int:
         """When the process starts."""
-        return await self._learn(now - WINDOW)
+        return await self._read(now - WINDOW, _learn)
 
     async def back_to(self, began: datetime) -> None:
         """All that was said since then, if it is not known yet. Raises DatabaseRolledBack."""
         async with self._turn:
             known = self._memory.sessions.since
             if known is None or began - AHEAD < known:
-                await self._learn(began - AHEAD)
+                await self._read(began - AHEAD, _learn_sessions)
 
-    async def _learn(self, since: datetime) -> int:
-        return await recall(self._database, self._memory, self._seals, self._audit, since)
+    async def _read(self, since: datetime, learn: "Learn") -> int:
+        return await recall(self._database, self._memory, self._seals, self._audit, since, learn)
 
 
-async def recall(database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, since: datetime) -> int:
-    """Fill memory and ranks from the chains of all SAMs, back to ``since``. Returns how many lines were learnt.
+Learn = Callable[[Memory, RowSeals, dict[str, JsonValue]], None]
 
-    Raises DatabaseRolledBack when the lines do not link up: somebody took lines out or changed them.
+
+async def recall(
+    database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, since: datetime, learn: Learn | None = None
+) -> int:
+    """Fill memory and ranks from the chains of all SAMs, back to ``since``. Returns how many lines were read.
+
+    ``learn``: what is taken from a line; all of it by default. Raises DatabaseRolledBack when the lines do not link up:
+    somebody took lines out or changed them.
     """
     kept = await audit.kept_head()
     learnt = 0
@@ -81,7 +87,7 @@ async def recall(database: Database, memory: Memory, seals: RowSeals, audit: Aud
         for row in await connection.fetch(queries.sam_chains):
             chain = str(row["chain"])
             async for said in _backwards(connection, chain, kept if chain == audit.chain else None, since):
-                _learn(memory, seals, said)
+                (learn or _learn)(memory, seals, said)
                 learnt += 1
     known = memory.sessions.since
     memory.sessions.since = since if known is None else min(known, since)
@@ -133,6 +139,16 @@ def _prev(said: dict[str, JsonValue]) -> bytes:
     return bytes.fromhex(value) if isinstance(value, str) else b""
 
 
+def _learn_sessions(memory: Memory, _seals: RowSeals, said: dict[str, JsonValue]) -> None:
+    """All that is taken from lines of days ago: the rest lives minutes, and would drive out what is newer."""
+    activation = str(said.get("activation", ""))
+    if said.get("event") == "session.used":
+        memory.sessions.use(activation, _number(said.get("used")))
+        memory.sessions.recall_release(activation, _number(said.get("counter")), str(said.get("signatures", "")))
+    elif said.get("event") == "session.ended":
+        memory.sessions.ended(activation)
+
+
 def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
     def text(name: str) -> str:
         return str(said.get(name, ""))
@@ -142,11 +158,8 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(DOCUMENTS, text("document"), 1)
         case "signatures.made":
             memory.release(text("activation"), text("signatures"))
-        case "session.used":
-            memory.sessions.use(text("activation"), _number(said.get("used")))
-            memory.sessions.release(text("activation"), _number(said.get("counter")), text("signatures"))
-        case "session.ended":
-            memory.sessions.ended(text("activation"))
+        case "session.used" | "session.ended":
+            _learn_sessions(memory, seals, said)
         case "binding.ended":
             seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
         case "association.ended":

@@ -175,13 +175,17 @@ async def test_not_beyond_the_certificate(world: World) -> None:
 async def test_a_restart_knows_how_far_it_went(world: World, hsm: Hsm, authority: Authority) -> None:
     """Another process goes on with the session, however long ago it began, and repeats what was released."""
     credential = await world.credential("P-256")
-    session = await world.session(credential, await world.phone(credential), maximum=4)
+    phone = await world.phone(credential)
+    session = await world.session(credential, phone, maximum=4)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    await world.sign(request, (await world.approve(phone, request))["activation"])
     first = await world.use(session, 1, [digest("a"), digest("b")])
     world.clock.advance(timedelta(minutes=50))
     fresh = await open_world(hsm, world.database, world.head, world.clock, authority)
     try:
         await fresh.sam.watch.look()
         assert await fresh.use(session, 1, [digest("a"), digest("b")]) == first
+        assert not fresh.sam.rooms.signatures._memory._released  # of days ago, sessions only
         await fresh.use(session, 2, [digest("c"), digest("d")])
         assert await fresh.refused("signatures/use", **session.body(3, [digest("e")])) == "session_exhausted"
     finally:

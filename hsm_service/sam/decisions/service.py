@@ -35,6 +35,7 @@ from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.roots import Proofs
 from protocol import custody
 from protocol.decisions import Decision, proof_hash
+from protocol.documents import REQUESTS
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
 from protocol.keys import P256Key
 
@@ -101,7 +102,7 @@ class Decisions:
         """
         document = fixed.document
         match document.type:
-            case "sign" | "session":
+            case type_ if type_ in REQUESTS:
                 binding = await self._bindings.of(self._database, device, document.text("credential"))
                 if binding is None or binding.state is not BindingState.ACTIVE:
                     raise DocumentUnknown("this phone is not actively bound to the credential")
