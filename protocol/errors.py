@@ -121,6 +121,23 @@ class AlgorithmRefused(BadInput):
     message = "O algoritmo não serve para este certificado ou para estes resumos."
 
 
+class SessionRefused(BadInput):
+    """Terms of a session that nobody may ask for. ``data.why``: ``too_short``, ``too_long``, ``after_certificate``,
+    ``too_many`` (more signatures than a session may have, or none)."""
+
+    code = "session_refused"
+    summary = "A session ends in one minute to seven days, within its certificate, and has 1 to 100000 signatures."
+    message = "A sessão pedida é curta, longa ou grande demais."
+
+
+class UseInvalid(NotPermitted):
+    """The use of a session is not signed by one of its keys, not for exactly this; or signed where no key is known."""
+
+    code = "use_invalid"
+    summary = "The signature over this use of the session is missing or wrong."
+    message = "Este uso da sessão não traz a assinatura de quem a pediu."
+
+
 class SealBroken(NotPermitted):
     """A sealed approval does not open: another secret, another activation, or changed bytes."""
 

@@ -61,6 +61,13 @@ class Answer:
             raise self.bad(f"no whole number in {name}")
         return value
 
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._body.get(name)
+        if not isinstance(value, bool):
+            raise self.bad(f"neither true nor false in {name}")
+        return value
+
     def instant(self, name: str) -> datetime:
         """Seconds since 1970, as inside signed things."""
         return datetime.fromtimestamp(self.number(name), UTC)

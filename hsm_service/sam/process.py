@@ -25,6 +25,7 @@ from foundation.logs import get_logger
 from foundation.tls import TlsFiles
 from foundation.watched_file import WatchedFile
 from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.activations.service import Activations
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.api import Api, Rooms
@@ -52,9 +53,13 @@ from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.housekeeping import keep_house
 from hsm_service.sam.memory import Memory
-from hsm_service.sam.recall import recall
+from hsm_service.sam.recall import Recollection
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys
 from hsm_service.sam.rows import Alarm, RowSeals
+from hsm_service.sam.sessions.asking import SessionAsks
+from hsm_service.sam.sessions.opening import Opening
+from hsm_service.sam.sessions.service import Sessions
+from hsm_service.sam.sessions.store import UseStore
 from hsm_service.sam.settings import SamSettings
 from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.signatures.signer import Signer
@@ -133,18 +138,25 @@ async def build_sam(
     roots = Roots(hsm, await hsm.root())
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
-    watch = Watch(audit, hsm, clock, lambda now: recall(database, memory, seals, audit, now))
+    recollection = Recollection(database, memory, seals, audit)
+    endings = Endings(audit, clock, memory.sessions)
+    watch = Watch(audit, hsm, clock, recollection.begin)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
     activation_store = ActivationStore(database, seals, documents_store, alarm)
     commits = GroupCommit(database)
     attempts = Attempts(database, audit, seals, alarm, clock, commits=commits)
-    custody = Custody(hsm, random)
+    custody, signer = Custody(hsm, random), Signer(hsm)
     stating = Stating(database, credentials, roots, proofs)
     documents = Documents(
         database=database, audit=audit, clock=clock, store=documents_store, credentials=credentials,
         bindings=bindings, clients=clients, attempts=attempts, stating=stating, random=random,
+    )  # fmt: skip
+    requests = Requests(
+        database=database, audit=audit, clock=clock, seals=seals, store=documents_store, credentials=credentials,
+        associations=associations, clients=clients, attempts=attempts, stating=stating, commits=commits,
+        random=random,
     )  # fmt: skip
     rooms = Rooms(
         emission=Emission(
@@ -152,17 +164,15 @@ async def build_sam(
             credentials=credentials, custody=custody, proofs=proofs, roots=roots, kek=versions.kek,
             pepper=versions.pepper, random=random,
         ),
-        credentials=Credentials(database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots),
-        documents=documents,
-        requests=Requests(
-            database=database, audit=audit, clock=clock, seals=seals, store=documents_store, credentials=credentials,
-            associations=associations, clients=clients, attempts=attempts, stating=stating, commits=commits,
-            random=random,
+        credentials=Credentials(
+            database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots, endings
         ),
+        documents=documents,
+        requests=requests,
         decisions=Decisions(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
             bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
-            effects=Effects(clock, bindings, associations, activation_store, random),
+            effects=Effects(clock, bindings, associations, activation_store, endings, random), endings=endings,
             look=Look(database, seals, alarm, documents_store, bindings, credentials),
             approval=Approval(commits, seals, audit, clock, attempts, documents_store, faults), faults=faults,
         ),
@@ -174,12 +184,21 @@ async def build_sam(
         signatures=Signatures(
             database=database, audit=audit, clock=clock,
             activations=Activations(clock, hsm, activation_store, credentials, associations, clients),
-            store=activation_store, signer=Signer(hsm), memory=memory, alarm=alarm, faults=faults,
-            commits=commits,
+            store=activation_store, signer=signer, memory=memory, alarm=alarm, faults=faults, commits=commits,
         ),
-        bindings=Bindings(database, audit, bindings),
-        associations=Associations(database, audit, associations, bindings),
-        clients=Clients(database, audit, clock, clients, pinned.operators),
+        session_asks=SessionAsks(clock, requests),
+        sessions=Sessions(
+            database=database, audit=audit, clock=clock,
+            opening=Opening(
+                clock=clock, hsm=hsm, activations=activation_store, credentials=credentials, bindings=bindings,
+                associations=associations, clients=clients, memory=memory.sessions, alarm=alarm,
+            ),
+            store=UseStore(seals), activations=activation_store, bindings=bindings, endings=endings, signer=signer,
+            memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
+        ),
+        bindings=Bindings(database, audit, bindings, endings),
+        associations=Associations(database, audit, associations, bindings, endings),
+        clients=Clients(database, audit, clock, clients, pinned.operators, endings),
     )  # fmt: skip
     return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots)
 

@@ -11,8 +11,9 @@ integrators, credentials and certificates that ended longer ago; lines hidden in
 kept elsewhere (docs/threats.md).
 """
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -39,19 +40,57 @@ WINDOW: Final = timedelta(minutes=15)
 _MAX_LINE: Final = 8192
 
 
-async def recall(database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, now: datetime) -> int:
-    """Fill memory and ranks from the chains of all SAMs. Returns how many lines were learnt.
+AHEAD: Final = timedelta(minutes=5)
+"""How far the clocks of two SAMs may lie apart: so much earlier than a session's beginning its lines are looked for."""
 
-    Raises DatabaseRolledBack when the lines do not link up: somebody took lines out or changed them.
+
+class Recollection:
+    """The last minutes when a process starts; further back when a session from before is used for the first time.
+
+    Step U1 of a session's use: sessions live days, and how far one has gone is in no MAC. So a SAM believes the count
+    of a session only after it read all lines since that session's document was fixed, a time that a MAC holds.
+    """
+
+    def __init__(self, database: Database, memory: Memory, seals: RowSeals, audit: AuditChain) -> None:
+        self._database, self._memory, self._seals, self._audit = database, memory, seals, audit
+        self._turn = asyncio.Lock()
+
+    async def begin(self, now: datetime) -> int:
+        """When the process starts."""
+        return await self._read(now - WINDOW, _learn)
+
+    async def back_to(self, began: datetime) -> None:
+        """All that was said since then, if it is not known yet. Raises DatabaseRolledBack."""
+        async with self._turn:
+            known = self._memory.sessions.since
+            if known is None or began - AHEAD < known:
+                await self._read(began - AHEAD, _learn_sessions)
+
+    async def _read(self, since: datetime, learn: "Learn") -> int:
+        return await recall(self._database, self._memory, self._seals, self._audit, since, learn)
+
+
+Learn = Callable[[Memory, RowSeals, dict[str, JsonValue]], None]
+
+
+async def recall(
+    database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, since: datetime, learn: Learn | None = None
+) -> int:
+    """Fill memory and ranks from the chains of all SAMs, back to ``since``. Returns how many lines were read.
+
+    ``learn``: what is taken from a line; all of it by default. Raises DatabaseRolledBack when the lines do not link up:
+    somebody took lines out or changed them.
     """
     kept = await audit.kept_head()
     learnt = 0
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
         for row in await connection.fetch(queries.sam_chains):
             chain = str(row["chain"])
-            async for said in _backwards(connection, chain, kept if chain == audit.chain else None, now - WINDOW):
-                _learn(memory, seals, said)
+            async for said in _backwards(connection, chain, kept if chain == audit.chain else None, since):
+                (learn or _learn)(memory, seals, said)
                 learnt += 1
+    known = memory.sessions.since
+    memory.sessions.since = since if known is None else min(known, since)
     return learnt
 
 
@@ -91,9 +130,23 @@ def _seconds(instant: str) -> int:
         return 0  # not a line of ours: it teaches nothing
 
 
+def _number(value: JsonValue) -> int:
+    return value if isinstance(value, int) else 0  # not a line of ours: it teaches nothing
+
+
 def _prev(said: dict[str, JsonValue]) -> bytes:
     value = said.get("prev")
     return bytes.fromhex(value) if isinstance(value, str) else b""
+
+
+def _learn_sessions(memory: Memory, _seals: RowSeals, said: dict[str, JsonValue]) -> None:
+    """All that is taken from lines of days ago: the rest lives minutes, and would drive out what is newer."""
+    activation = str(said.get("activation", ""))
+    if said.get("event") == "session.used":
+        memory.sessions.use(activation, _number(said.get("used")))
+        memory.sessions.recall_release(activation, _number(said.get("counter")), str(said.get("signatures", "")))
+    elif said.get("event") == "session.ended":
+        memory.sessions.ended(activation)
 
 
 def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
@@ -105,6 +158,8 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(DOCUMENTS, text("document"), 1)
         case "signatures.made":
             memory.release(text("activation"), text("signatures"))
+        case "session.used" | "session.ended":
+            _learn_sessions(memory, seals, said)
         case "binding.ended":
             seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
         case "association.ended":

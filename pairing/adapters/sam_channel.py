@@ -10,13 +10,20 @@ from typing import Final, cast, get_args
 
 from foundation.channel import Answer, PrivateCalls, near
 from foundation.errors import JsonObject, LinkIdError
-from pairing.errors import BindingNotActive, CertificateNotActive, CredentialNotOfPhone, NothingToDecide
+from pairing.errors import (
+    BindingNotActive,
+    CertificateNotActive,
+    CredentialNotOfPhone,
+    NothingToDecide,
+    SessionNotFound,
+)
 from pairing.ports import (
     AskingComputer,
     AskingIntegrator,
     Binding,
     DocumentState,
     FixedDocument,
+    OpenSession,
     Verdict,
     WaitingDocument,
 )
@@ -27,6 +34,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "credential_unknown": CredentialNotOfPhone,
         "credential_not_active": CertificateNotActive,
         "binding_unknown": BindingNotActive,
+        "activation_unknown": SessionNotFound,
     }
 )
 """By the SAM's code. One that is not here passes unchanged, and its family decides."""
@@ -114,6 +122,29 @@ class SamOverChannel:
 
     async def end_bindings(self, device: str) -> None:
         await self._call("bindings/end", {"device": device})
+
+    async def sessions(self, device: str) -> list[OpenSession]:
+        answer = await self._call("sessions/list", {"device": device})
+        return [
+            OpenSession(
+                activation=item.text("activation"),
+                request=item.text("request"),
+                credential=item.text("credential"),
+                caller_kind=item.object("caller").text("kind"),
+                caller_name=item.object("caller").text("name"),
+                purpose=item.text("purpose"),
+                until=item.instant("until"),
+                maximum=item.number("maximum"),
+                used=item.number("used"),
+                created=item.instant("created"),
+                last_used=item.instant_or_none("last_used"),
+                with_key=item.flag("with_key"),
+            )
+            for item in answer.objects("sessions")
+        ]
+
+    async def end_session(self, activation: str, device: str) -> None:
+        await self._call("sessions/end", {"activation": activation, "device": device})
 
     async def end_association(self, computer: str, device: str | None) -> None:
         body = {"computer": computer} if device is None else {"computer": computer, "device": device}

@@ -9,6 +9,7 @@ test       the round trip worked: the device is active, and is rung from now on
 associate  the link is approved: the check code is shown (``scans.py``)
 identify   the same, for an authorize page
 sign       whoever waits for the signature is woken
+session    the same
 =========  ==============================================================================
 
 Every reaction may be repeated: between the SAM's commit and ours this process may die, and a phone that did not hear
@@ -26,10 +27,18 @@ from foundation.errors import NotFound
 from foundation.ids import is_id
 from pairing.domain.ceremony import NUMBER_PROOF_LIFE, Device, DeviceEvent
 from pairing.domain.letters import phone_bound
-from pairing.errors import BindingNotActive, CredentialNotOfPhone, NicknameNeeded, NothingToDecide, NumberProofOld
-from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Letters, Sam, Verdict, WaitingDocument
+from pairing.errors import (
+    BindingNotActive,
+    CredentialNotOfPhone,
+    NicknameNeeded,
+    NothingToDecide,
+    NumberProofOld,
+    SessionNotFound,
+)
+from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Letters, OpenSession, Sam, Verdict, WaitingDocument
 from pairing.service.scans import ScanService
 from pairing.store import DeviceRow, DeviceStore
+from protocol.documents import REQUESTS
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,18 @@ class DecisionService:
         react = self._REACTIONS.get(verdict.type, DecisionService._nothing)
         return await react(self, device, document, verdict)
 
+    async def sessions(self, device: DeviceRow) -> Sequence[OpenSession]:
+        """The open sessions of the credentials that this device may decide for."""
+        return await self._sam.sessions(device.id)
+
+    async def end_session(self, device: DeviceRow, activation: str) -> None:
+        """The holder has enough of it. Again is the same. Raises SessionNotFound."""
+        if not is_id(activation, "act"):
+            raise SessionNotFound("not a session's id")
+        await self._sam.end_session(activation, device.id)
+        async with self._database.transaction() as connection:
+            self._audit.note(connection, "session.end_carried", activation=activation, device=device.id)
+
     async def _pair(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         # pairing, step 7: the SAM judged; what follows is step 8
         if verdict.state != "approved" or verdict.binding is None:
@@ -174,7 +195,7 @@ class DecisionService:
         await self._scans.refuse(document)
         return Decided(verdict.state)
 
-    async def _sign(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+    async def _request(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         await self._callers.decided(document)
         return Decided(verdict.state)
 
@@ -193,5 +214,5 @@ class DecisionService:
         "test": _test,
         "associate": _link,
         "identify": _link,
-        "sign": _sign,
+        **dict.fromkeys(REQUESTS, _request),
     }

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from foundation.encoding import JsonObject
 from foundation.web import WireModel, answer, read_json
-from pairing.ports import CredentialFacts
+from pairing.ports import CredentialFacts, OpenSession
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
@@ -93,6 +93,8 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/documents/{{document}}", self.document),
             web.post(f"{_PREFIX}/documents/{{document}}/decision", self.decide),
             web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
+            web.get(f"{_PREFIX}/sessions", self.sessions),
+            web.post(f"{_PREFIX}/sessions/{{activation}}/end", self.end_session),
             web.post(f"{_PREFIX}/scan", self.scan),
         ]
 
@@ -184,6 +186,16 @@ class PhoneRoutes:
         device = await self._doorkeeper.device(request)
         return answer({"evidence": await self._decisions.evidence(device, request.match_info["document"])})
 
+    async def sessions(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        found = await self._decisions.sessions(device)
+        return answer({"sessions": [_session(one) for one in found]})
+
+    async def end_session(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._decisions.end_session(device, request.match_info["activation"])
+        return web.Response(status=204)
+
     async def scan(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         body = await read_json(request, ScanBody)
@@ -214,6 +226,22 @@ def _on_its_way(sent: CodeOnItsWay) -> JsonObject:
         "expires_in": sent.expires_in,
         "resend_in": sent.resend_in,
         "sends_left": sent.sends_left,
+    }
+
+
+def _session(session: OpenSession) -> JsonObject:
+    return {
+        "activation": session.activation,
+        "request": session.request,
+        "credential": session.credential,
+        "caller": {"kind": session.caller_kind, "name": session.caller_name},
+        "purpose": session.purpose,
+        "until": instant(session.until),
+        "maximum": session.maximum,
+        "used": session.used,
+        "created": instant(session.created),
+        "last_used": None if session.last_used is None else instant(session.last_used),
+        "with_key": session.with_key,
     }
 
 

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc.jwk import ECKey
 
+from desktop_agent.domain.ask import Terms, session_message, signed_session, signed_use, use_message
 from desktop_agent.domain.ask import message as ask_message
 from desktop_agent.domain.certificate import read_chain
 from desktop_agent.domain.encoding import b64u, strict_object, unb64u
@@ -315,3 +320,43 @@ def test_the_message_of_an_ask_is_the_contracts(case: dict[str, Any]) -> None:
     nonce, created = unb64u(case["ask"]["nonce"]), case["ask"]["created"]
     made = ask_message(ASKS["computer"], ASKS["credential"], documents, nonce=nonce, created=created)
     assert made == unb64u(case["message"])
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+SESSION = vectors("session")
+
+
+def test_shared_session_ask() -> None:
+    """The bytes that this computer signs when it asks for a session are those that server and phone mean."""
+    (case,) = [one for one in SESSION["asks"] if one["kind"] == "computer"]
+    terms = Terms(**case["terms"])
+    nonce, created = unb64u(case["ask"]["nonce"]), case["ask"]["created"]
+    made = session_message(case["caller"], SESSION["credential"], terms, nonce=nonce, created=created)
+    assert made == unb64u(case["message"])
+    key = ECKey.import_key(SESSION["key"]["private"])
+    said = signed_session(key, case["caller"], SESSION["credential"], terms, nonce=nonce, created=created)
+    assert set(said) == {"nonce", "created", "signature"}
+    verify_raw(key, made, said["signature"])
+
+
+@pytest.mark.parametrize("case", SESSION["uses"], ids=lambda case: str(case["counter"]))
+def test_shared_uses(case: dict[str, Any]) -> None:
+    """And those of each use: counter and hashes in their order."""
+    terms = Terms(0, 0, "", case["sign_algorithm"])
+    digests = [unb64u(one) for one in case["hashes"]]
+    made = use_message(case["activation"], case["counter"], terms, digests)
+    assert made == unb64u(case["message"])
+    key = ECKey.import_key(SESSION["key"]["private"])
+    said = signed_use(key, case["activation"], case["counter"], terms, digests)
+    assert said["counter"] == case["counter"]
+    verify_raw(key, made, said["signature"])
+
+
+def verify_raw(key: ECKey, message: bytes, signature: str) -> None:
+    """r || s by the key's public half. Raises InvalidSignature."""
+    raw = unb64u(signature)
+    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    public = key.public_key
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    public.verify(der, message, ec.ECDSA(hashes.SHA256()))

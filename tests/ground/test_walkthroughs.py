@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "walkthroughs"
-_STEP = re.compile(r"I?[0-9]*[a-z]?")
+_STEP = re.compile(r"[IU]?[0-9]*[a-z]?")
 _PLACE = re.compile(r"`([^`]+)`(?:: ((?:`[^`]+`(?:, )?)+))?")
 
 
@@ -124,6 +124,7 @@ def test_there_are_walkthroughs() -> None:
         "one-association",
         "one-emission",
         "one-pairing",
+        "one-session",
         "one-signature",
     }
     assert [step for walkthrough, step, _ in rows() if walkthrough == "one-signature"] == (

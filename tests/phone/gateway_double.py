@@ -12,6 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
@@ -76,6 +77,7 @@ class GatewayDouble:
         self.seen_jti: set[str] = set()
         self.listeners: set[asyncio.Queue[str]] = set()
         self.computers: list[dict[str, Any]] = []
+        self.sessions: list[dict[str, Any]] = []
         self.code_tries = 5
         self.password_tries = 3
         self.scans: dict[str, str] = {}
@@ -100,6 +102,8 @@ class GatewayDouble:
         app.router.add_delete(phone + "/computers/{cmp}", self.delete_computer)
         app.router.add_post(f"{phone}/bindings", self.bind)
         app.router.add_get(f"{phone}/waiting", self.waiting)
+        app.router.add_get(f"{phone}/sessions", self.get_sessions)
+        app.router.add_post(phone + "/sessions/{act}/end", self.end_session)
         app.router.add_get(phone + "/documents/{id}", self.get_document)
         app.router.add_post(phone + "/documents/{id}/decision", self.decide)
         app.router.add_post(f"{phone}/scan", self.scan)
@@ -209,7 +213,11 @@ class GatewayDouble:
 
     def add(self, kind: str, *, proof: str | None = None, **members: Any) -> str:
         """A document for this phone; its id."""
-        bound = {} if kind == "sign" else {"device": self.device, "device_key": jkt(self.key or ECKey.generate_key())}
+        bound = (
+            {}
+            if kind in ("sign", "session")
+            else {"device": self.device, "device_key": jkt(self.key or ECKey.generate_key())}
+        )
         document = self.roots.document(kind, now=int(time.time()), **(bound | members))
         self.documents[document["id"]] = Wanted(rfc8785.dumps(document), self.roots.proof(proof) if proof else None)
         return str(document["id"])
@@ -236,6 +244,54 @@ class GatewayDouble:
         made = self.add("sign", proof="sign", **(common | members))
         self.ring()
         return made
+
+    def ask_session(self, **members: Any) -> str:
+        """A request for a session waits, and the doorbell rings."""
+        common = {
+            "credential": self.credentials[0]["id"],
+            "certificate": b64u(bytes(32)),
+            "subject": SUBJECT,
+            "caller": {"kind": "computer", "id": new_id("cmp"), "name": "Notebook da Maria"},
+            "purpose": "Prontuários do plantão",
+            "until": int(time.time()) + 8 * 3600 + 30,
+            "maximum": 2500,
+            "session_key": [jkt(ECKey.generate_key("P-256"))],
+            "hash_algorithm": "SHA-256",
+            "sign_algorithm": "RSA-PKCS1-SHA256",
+            "verification_code": "27",
+            "activation_key": b64u(secrets.token_bytes(32)),
+        }
+        made = self.add("session", proof="sign", **(common | members))
+        self.ring()
+        return made
+
+    def open_session(self, name: str = "Notebook da Maria", **members: Any) -> dict[str, Any]:
+        """One that is open already."""
+        now = time.time()
+        times = {"until": now + 3 * 3600 + 30, "created": now - 3600, "last_used": now - 60}
+        made = {
+            "activation": new_id("act"),
+            "request": new_id("req"),
+            "credential": self.credentials[0]["id"],
+            "caller": {"kind": "computer", "name": name},
+            "purpose": "Prontuários do plantão",
+            "maximum": 2500,
+            "used": 17,
+            "with_key": True,
+            **{one: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for one, at in times.items()},
+            **members,
+        }
+        self.sessions.append(made)
+        return made
+
+    async def get_sessions(self, _request: web.Request) -> web.Response:
+        return web.json_response({"sessions": self.sessions})
+
+    async def end_session(self, request: web.Request) -> web.Response:
+        if all(one["activation"] != request.match_info["act"] for one in self.sessions):
+            raise Refusal(404, "session_not_found")
+        self.sessions = [one for one in self.sessions if one["activation"] != request.match_info["act"]]
+        return web.Response(status=204)
 
     def show_link(self, text: str, kind: str = "associate", **members: Any) -> str:
         """Text that, scanned or typed, asks for an association (or an identification)."""
@@ -276,7 +332,9 @@ class GatewayDouble:
                 "expires": "2029-01-01T00:00:00Z",
             }
             for id, one in self.documents.items()
-            if one.decision is None and one.document["type"] in ("sign", "test") and id not in self.scans.values()
+            if one.decision is None
+            and one.document["type"] in ("sign", "session", "test")
+            and id not in self.scans.values()
         ]
         return web.json_response({"items": items})
 
@@ -301,7 +359,10 @@ class GatewayDouble:
         demand_decision(self.key, wanted.data, body)
         if wanted.decision is not None:
             raise Refusal(409, "document_decided")
-        if wanted.proof is not None and body["decision"] == "approve":
+        without_key = wanted.document.get("session_key") == []
+        if body["decision"].startswith("approve"):
+            assert body["decision"] == ("approve:without-key" if without_key else "approve")
+        if wanted.proof is not None and body["decision"].startswith("approve"):
             if self.retire_once:
                 self.retire_once = False
                 self.roots.sam_transport = ECKey.generate_key("P-256")
@@ -323,7 +384,7 @@ class GatewayDouble:
             raise Refusal(403, "password_wrong", tries_left=self.password_tries)
 
     def _effect(self, document: dict[str, Any], decision: str) -> dict[str, Any]:
-        if decision != "approve":
+        if not decision.startswith("approve"):
             return {"state": "refused"}
         if document["type"] == "pair":
             self.bindings[document["credential"]] = "trial"

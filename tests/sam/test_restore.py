@@ -9,7 +9,7 @@ from foundation.clock import FixedClock
 from foundation.errors import LinkIdError
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.memory import Memory
-from hsm_service.sam.recall import recall
+from hsm_service.sam.recall import WINDOW, recall
 from hsm_service.sam.restore import accept_restore
 from tests.sam.world import Authority, World, open_world
 
@@ -90,6 +90,6 @@ async def test_old_lines_are_not_recalled(world: World, hsm: Hsm, authority: Aut
     fresh = await open_world(hsm, world.database, world.head, FixedClock(world.clock.now()), authority)
     try:
         seals = fresh.sam.rooms.documents._store._seals
-        assert await recall(fresh.sam.database, Memory(), seals, fresh.sam.audit, world.clock.now()) == 0
+        assert await recall(fresh.sam.database, Memory(), seals, fresh.sam.audit, world.clock.now() - WINDOW) == 0
     finally:
         await fresh.close()

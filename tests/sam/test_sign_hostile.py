@@ -157,14 +157,14 @@ async def test_the_signer_takes_permits_only(world: World) -> None:
 
 
 def test_only_step_8_mints() -> None:
-    """Nobody but activations.service names the mint, and nobody but signatures.service asks the signer."""
+    """Nobody but steps 8 and U8 names the mint, and nobody but the signer asks the HSM."""
     from pathlib import Path
 
     import hsm_service.sam as package
 
     folder = Path(package.__file__).parent
     users = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if "MINT" in path.read_text("utf-8")}
-    assert users == {"activations/domain.py", "activations/service.py"}
+    assert users == {"activations/domain.py", "activations/service.py", "sessions/opening.py"}
     callers = {
         str(path.relative_to(folder)) for path in folder.rglob("*.py") if "sign_wrapped" in path.read_text("utf-8")
     }

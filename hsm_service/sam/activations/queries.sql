@@ -14,6 +14,16 @@ LEFT JOIN sam.associations s ON s.computer = $3 AND s.credential = a.credential 
 LEFT JOIN sam.clients i ON i.id = $3
 WHERE a.id = $1;
 
+-- name: add_session
+-- A session that was approved; what an approval of listed hashes leaves, ``decisions.approval`` writes.
+INSERT INTO sam.activations (id, document, credential, sealed, until, mac, maximum, binding, caller)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: session
+-- A session and its document.
+SELECT a AS activation, d AS document FROM sam.activations a LEFT JOIN sam.documents d ON d.id = a.document
+WHERE a.id = $1;
+
 -- name: forget
 -- Take out what is sealed in activations that are over.
 UPDATE sam.activations SET sealed = '' WHERE until < $1 AND sealed <> '' RETURNING id;
@@ -36,3 +46,25 @@ RETURNING o.ordinal, o.hash, o.signature;
 -- name: void_all
 -- After a restore no approval counts any more.
 UPDATE sam.activations SET voided = true WHERE NOT voided AND until > $1 RETURNING id;
+
+-- name: sessions_of
+-- The sessions of some credentials that are open still, the newest first.
+SELECT id FROM sam.activations
+WHERE credential = ANY($1::text[]) AND maximum IS NOT NULL AND NOT voided AND until > $2 AND sealed <> ''
+ORDER BY until DESC, id;
+
+-- name: session_of
+-- The credential of a session.
+SELECT credential FROM sam.activations WHERE id = $1 AND maximum IS NOT NULL;
+
+-- name: end_session
+-- One session is over: what it sealed goes with it.
+UPDATE sam.activations SET voided = true, sealed = '' WHERE id = $1 AND maximum IS NOT NULL AND NOT voided
+RETURNING id, credential;
+
+-- name: end_sessions
+-- The sessions of a credential (null: of all) of one caller, or that one phone's binding approved, or all (both null).
+UPDATE sam.activations SET voided = true, sealed = ''
+WHERE maximum IS NOT NULL AND NOT voided AND until > $4 AND ($1::text IS NULL OR credential = $1)
+  AND ($2::text IS NULL OR caller = $2) AND ($3::text IS NULL OR binding = $3)
+RETURNING id, credential;

@@ -11,6 +11,7 @@ from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import ActivationExpired, ActivationUnknown
 from hsm_service.sam.rows import Alarm, Reader, RowSeals
+from protocol.documents import DocumentType
 
 queries = Queries.load("hsm_service.sam.activations")
 TABLE = "activations"
@@ -33,6 +34,22 @@ class ActivationStore:
     def __init__(self, database: Database, seals: RowSeals, documents: DocumentStore, alarm: Alarm) -> None:
         self._database, self._seals, self._documents, self._alarm = database, seals, documents, alarm
 
+    async def add_session(self, connection: Connection, activation: Activation, *, caller: str | None) -> None:
+        """Part of 7f; ``caller``: to find it by."""
+        mac = await self._seals.seal(TABLE, activation.meaning())
+        await connection.execute(
+            queries.add_session, activation.id, activation.document, activation.credential, activation.sealed,
+            activation.until, mac, activation.maximum, activation.binding, caller,
+        )  # fmt: skip
+
+    async def session(self, reader: Reader, id_: str) -> tuple[Activation, Fixed]:
+        """A session whose MAC holds, and its document. Raises as ``look`` does."""
+        since = self._seals.now()
+        rows = await reader.fetch(queries.session, id_)
+        if not rows:
+            raise ActivationUnknown(id_)
+        return await self._pair(rows[0], id_, "session", since)
+
     async def look(self, id_: str, caller_kind: str, caller_id: str) -> Looked:
         """An activation whose MAC holds, and its document's; with it the rows around it.
 
@@ -43,20 +60,33 @@ class ActivationStore:
         row = await self._database.fetchrow(queries.look, id_, caller_name(caller_kind, caller_id), caller_id)
         if row is None:
             raise ActivationUnknown(id_)
+        activation, fixed = await self._pair(row, id_, "sign", since)
+        return Looked(activation, fixed, row, since)
+
+    async def _pair(self, row: Record, id_: str, type_: DocumentType, since: int) -> tuple[Activation, Fixed]:
         if not row["activation"]["sealed"]:
             raise ActivationExpired(id_)
         fixed = await self._documents.read(row["document"], row["activation"]["document"], since)
-        if fixed.document.type != "sign":
+        if fixed.document.type != type_:
             raise ActivationUnknown(id_)
         found = await self._seals.believed(TABLE, lambda record: _read(record, fixed), row["activation"], since)
         if found is None or found.id != id_:
             raise ActivationUnknown(id_)
-        return Looked(found, fixed, row, since)
+        return found, fixed
 
     async def of_document(self, reader: Reader, document: str) -> tuple[str, datetime] | None:
         """Id and end of what a document's approval left."""
         rows = await reader.fetch(queries.by_document, document)
         return (rows[0]["id"], rows[0]["until"]) if rows else None
+
+    async def open_sessions(self, reader: Reader, credentials: Sequence[str], now: datetime) -> list[str]:
+        """Ids of the sessions of these credentials that are open still; each is to be believed only by ``get``."""
+        return [str(row["id"]) for row in await reader.fetch(queries.sessions_of, list(credentials), now)]
+
+    async def credential_of_session(self, reader: Reader, id_: str) -> str | None:
+        """Whose session it is, open or over; what a row says that is not believed yet: good enough to end it."""
+        rows = await reader.fetch(queries.session_of, id_)
+        return str(rows[0]["credential"]) if rows else None
 
     async def occurrences(self, reader: Reader, activation: Activation) -> list[Occurrence]:
         """In the document's order. Raises ActivationUnknown when the rows are not those that 7f wrote."""
@@ -89,6 +119,7 @@ def _ordinal(one: Occurrence) -> int:
 
 def _read(row: Record, fixed: Fixed) -> Activation:
     return Activation(
-        row["id"], row["document"], fixed.document.hash, row["credential"], fixed.document.digests(), row["sealed"],
-        row["until"], row["voided"], row["mac"],
+        row["id"], row["document"], fixed.document.hash, row["credential"],
+        fixed.document.digests() if fixed.document.type == "sign" else (), row["sealed"], row["until"], row["voided"],
+        row["maximum"], row["binding"], row["used"], row["last_used"], row["mac"],
     )  # fmt: skip

@@ -53,7 +53,7 @@ class Look:
             # Columns only find rows: this one would have found another credential's.
             await self._alarm.raise_("row.forged", TABLE, id_)
             raise DocumentUnknown(id_)
-        binding = await self._bindings.read(row["binding"], since)
+        binding = await self._bindings.read(row["binding"], since) if fixed.document.is_request else None
         return Case(fixed, binding, row["credential"], Standing(row["ladder"], row["tried"]), since)
 
     async def credential(self, case: Case) -> Credential:

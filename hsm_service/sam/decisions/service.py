@@ -15,6 +15,7 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, unb64u
 from foundation.errors import LinkIdError, Unavailable
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.attempts.domain import Purpose
 from hsm_service.sam.attempts.service import Attempt, Attempts
 from hsm_service.sam.bindings.domain import Binding
@@ -35,6 +36,7 @@ from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.roots import Proofs
 from protocol import custody
 from protocol.decisions import Decision, proof_hash
+from protocol.documents import REQUESTS
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
 from protocol.keys import P256Key
 
@@ -66,12 +68,14 @@ class Decisions:
         effects: Effects,
         look: Look,
         approval: Approval,
+        endings: Endings,
         faults: FaultPoints,
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
         self._documents, self._store, self._bindings = documents, store, bindings
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
-        self._effects, self._look, self._approval, self._faults = effects, look, approval, faults
+        self._effects, self._look, self._approval = effects, look, approval
+        self._endings, self._faults = endings, faults
 
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
         """The holder's yes or no. Answers {state, type, binding?, activation?}; the same again for the same decision.
@@ -102,7 +106,7 @@ class Decisions:
         """
         fixed, document = case.fixed, case.fixed.document
         match document.type:
-            case "sign":
+            case type_ if type_ in REQUESTS:
                 binding = case.binding
                 if binding is None or binding.state is not BindingState.ACTIVE:
                     raise DocumentUnknown("this phone is not actively bound to the credential")
@@ -157,6 +161,7 @@ class Decisions:
                 await connection.execute(document_queries.freeze, fixed.credential, freezes, fixed.id, now)
                 kind, _, caller = freezes.partition(":")
                 self._audit.note(connection, "caller.frozen", credential=fixed.credential, kind=kind, caller=caller)
+                await self._endings.of(connection, "not_me", credential=fixed.credential, caller=freezes)
             self._audit.note(
                 connection,
                 "document.refused",
@@ -173,16 +178,16 @@ class Decisions:
     async def _open(self, case: Case, signer: P256Key, decision: Decision) -> Opened | None:
         """The wrapped key, opened by the password; None for documents that want none."""
         document = case.fixed.document
-        if document.type not in ("sign", "pair"):
+        if not document.is_request and document.type != "pair":
             if decision.proof is not None:
                 raise ProofInvalid("no password was asked for")
             return None
         if decision.proof is None:
             raise ProofInvalid("the password is missing")
-        purpose: Purpose = "sign" if document.type == "sign" else "pair"
+        purpose: Purpose = "sign" if document.is_request else "pair"
         credential = await self._look.credential(case)
         certificate = credential.usable(self._clock.now())
-        if document.type == "sign" and certificate.hash != unb64u(document.text("certificate"), max_len=32):
+        if document.is_request and certificate.hash != unb64u(document.text("certificate"), max_len=32):
             raise DecisionInvalid("the certificate is another one than the document names")
         # 7c: the signature covers the proof; the proof must be for these bytes and this phone. No guess is made yet.
         stretched = await self._proofs.open(decision.proof, purpose, document, signer, self._clock.now())
@@ -254,7 +259,8 @@ class Decisions:
             await evidence.add(connection, fixed.document, decision, signer, device, self._clock.now())
             if opened is not None:
                 await self._attempts.succeeded(connection, opened.attempt)
-            answer = await self._effects.make(connection, fixed, binding, signer)
+            wrapped = None if opened is None else opened.wrapped
+            answer = await self._effects.make(connection, fixed, binding, signer, wrapped)
             self._audit.note(
                 connection,
                 "document.approved",
@@ -263,6 +269,7 @@ class Decisions:
                 hash=fixed.document.hash,
                 device=device,
                 signer=signer.jkt,
+                activation=_text(answer, "activation"),
                 binding=_text(answer, "binding"),
             )
             self._faults.reach("7f-before-commit")

@@ -14,7 +14,7 @@ SELECT data, context, state, mac FROM sam.documents WHERE id = $1;
 -- What a phone may decide now: its own documents, and requests of the credentials it is bound to.
 SELECT data, context, state, mac FROM sam.documents
 WHERE state = 'waiting' AND expires_at > $3
-  AND (device = $1 OR (type = 'sign' AND credential = ANY($2::text[])))
+  AND (device = $1 OR (caller IS NOT NULL AND credential = ANY($2::text[])))
 ORDER BY created_at, id;
 
 -- name: waiting_for_credential
@@ -32,7 +32,7 @@ UPDATE sam.documents SET state = 'expired' WHERE credential = $1 AND state = 'wa
 SELECT c AS credential, s AS association, i AS client, a AS ladder,
        ARRAY(SELECT wanted.code FROM unnest($3::text[]) WITH ORDINALITY AS wanted (code, place)
              WHERE NOT EXISTS (
-                 SELECT FROM sam.documents d WHERE d.credential = c.id AND d.type = 'sign'
+                 SELECT FROM sam.documents d WHERE d.credential = c.id AND d.caller IS NOT NULL
                  AND d.verification_code = wanted.code AND d.created_at > $4)
              ORDER BY wanted.place) AS codes
 FROM sam.credentials c
@@ -45,10 +45,10 @@ WHERE c.id = $1;
 -- A request, if there is room for it: not too many wait, its caller is not frozen, its code rests. Which of them held.
 -- The credential's row is locked by then (``credentials.lock``), so that nobody fixes another one meanwhile.
 WITH room AS (
-    SELECT (SELECT count(*) FROM sam.documents WHERE credential = $5 AND type = 'sign' AND state = 'waiting'
+    SELECT (SELECT count(*) FROM sam.documents WHERE credential = $5 AND caller IS NOT NULL AND state = 'waiting'
             AND expires_at > $8) < $12 AS free,
            EXISTS (SELECT FROM sam.freezes WHERE credential = $5 AND caller = $7 AND lifted_at IS NULL) AS frozen,
-           NOT EXISTS (SELECT FROM sam.documents WHERE credential = $5 AND type = 'sign' AND verification_code = $11
+           NOT EXISTS (SELECT FROM sam.documents WHERE credential = $5 AND caller IS NOT NULL AND verification_code = $11
                        AND created_at > $13) AS code_rests
 ), ask AS (
     INSERT INTO sam.asks (caller, nonce, asked_at) SELECT $14, $15, $8 WHERE $15::bytea IS NOT NULL RETURNING nonce

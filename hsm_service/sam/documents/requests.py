@@ -16,6 +16,7 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database, Record, on_violation
 from foundation.encoding import JsonObject, JsonValue, b64u
+from foundation.errors import LinkIdError
 from foundation.group_commit import GroupCommit
 from foundation.ids import new_id
 from hsm_service.sam.associations.store import AssociationStore
@@ -30,8 +31,9 @@ from hsm_service.sam.errors import CallerFrozen, CallerNotAssociated, Credential
 from hsm_service.sam.rows import RowSeals
 from protocol import algorithms
 from protocol.asks import SignedAsk
-from protocol.documents import Document, clean
+from protocol.documents import Document, DocumentType, clean
 from protocol.errors import AskInvalid, CallerUnknown
+from protocol.keys import P256Key
 
 Random = Callable[[int], bytes]
 
@@ -61,12 +63,23 @@ class SignAsk:
     """The caller's own signature of all this: {nonce, created, signature}."""
 
 
+@dataclass(frozen=True)
+class Asking:
+    """Who asks for what, as rows that hold say: the credential, the caller as a document names it, and its keys."""
+
+    credential: Credential
+    caller: JsonObject
+    keys: Sequence[P256Key]
+    standing: Standing
+    codes: Sequence[str]
+
+
 class _CodeTaken(Exception):
     """A rival's request has this code by now."""
 
 
 class Requests:
-    """``sign(ask)``."""
+    """``sign(ask)``; and what a session's ask needs as well: ``asking``, ``request``, ``note_refused``."""
 
     def __init__(
         self,
@@ -98,59 +111,96 @@ class Requests:
         try:
             return await self._sign(ask)
         except (AskInvalid, CallerUnknown) as refused:
-            caller = {ask.caller_kind: ask.caller_id}
-            why = str(refused.data.get("why", refused.code))
-            async with self._database.transaction() as connection:
-                self._audit.note(connection, "ask.refused", credential=ask.credential, why=why, **caller)
+            await self.note_refused(ask.credential, ask.caller_kind, ask.caller_id, refused)
             raise
 
+    async def note_refused(self, credential: str, kind: str, id_: str, refused: LinkIdError) -> None:
+        """The audit line of an ask that rings nowhere."""
+        why = str(refused.data.get("why", refused.code))
+        async with self._database.transaction() as connection:
+            self._audit.note(connection, "ask.refused", credential=credential, why=why, **{kind: id_})
+
     async def _sign(self, ask: SignAsk) -> Stated:
-        for _ in range(_RIVALS):
-            since = self._seals.now()
-            choice = [_digits(digits, self._random) for digits in _CODE_DIGITS]
-            looked = await self._database.fetchrow(
-                queries.look, ask.credential, ask.caller_id, choice, self._clock.now() - CODE_REST
+        asking = await self.asking(ask.credential, ask.caller_kind, ask.caller_id)
+        # 4a
+        certificate = asking.credential.usable(self._clock.now())
+        algorithms.agree(asking.credential.key_algorithm, ask.sign_algorithm, ask.hash_algorithm, ask.digests)
+        documents: list[JsonObject] = [
+            {"label": clean(label), "size": size, "hash": b64u(digest)}
+            for digest, (label, size) in zip(ask.digests, ask.labels, strict=True)
+        ]
+        # 4b
+        signed = signed_ask(ask.signed, asking.keys)
+        if signed is not None:
+            signed.verify(
+                caller=ask.caller_id,
+                credential=ask.credential,
+                hash_algorithm=ask.hash_algorithm,
+                documents=documents,
+                keys=asking.keys,
+                now=self._clock.now(),
             )
-            if looked is None:
-                raise CredentialUnknown(ask.credential)
-            # 4a
-            credential = await self._credentials.read(looked["credential"], ask.credential, since)
-            certificate = credential.usable(self._clock.now())
-            algorithms.agree(credential.key_algorithm, ask.sign_algorithm, ask.hash_algorithm, ask.digests)
-            documents: list[JsonObject] = [
-                {"label": clean(label), "size": size, "hash": b64u(digest)}
-                for digest, (label, size) in zip(ask.digests, ask.labels, strict=True)
-            ]
-            # 4b
-            caller, signed = await self._caller(ask, documents, looked, since)
-            # 4c
-            await self._attempts.demand_open(credential.id, "sign", Standing(looked["ladder"], None))
-            # 4d
-            if not looked["codes"]:
+        members: JsonObject = {
+            "credential": asking.credential.id,
+            "certificate": b64u(certificate.hash),
+            "subject": certificate.subject,
+            "caller": asking.caller,
+            "scope": "single" if len(ask.digests) == 1 else "multi",
+            "count": len(ask.digests),
+            "documents": documents,
+            "hash_algorithm": ask.hash_algorithm,
+            "sign_algorithm": ask.sign_algorithm,
+            "activation_key": b64u(ask.activation_key),
+        }
+        return await self.request("sign", members, asking, signed)
+
+    async def asking(self, credential: str, caller_kind: str, caller_id: str) -> Asking:
+        """Everything about an ask, at one look. Raises CredentialUnknown, CallerNotAssociated, CallerUnknown."""
+        since = self._seals.now()
+        choice = [_digits(digits, self._random) for digits in _CODE_DIGITS]
+        looked = await self._database.fetchrow(
+            queries.look, credential, caller_id, choice, self._clock.now() - CODE_REST
+        )
+        if looked is None:
+            raise CredentialUnknown(credential)
+        found = await self._credentials.read(looked["credential"], credential, since)
+        caller, keys = await self._caller(credential, caller_kind, caller_id, looked, since)
+        return Asking(found, caller, keys, Standing(looked["ladder"], None), looked["codes"])
+
+    async def request(
+        self,
+        type_: DocumentType,
+        members: JsonObject,
+        asking: Asking,
+        signed: SignedAsk | None,
+        life: timedelta | None = None,
+    ) -> Stated:
+        """Step 4: fix what was asked, with a verification code that rests nowhere (4c to 4e).
+
+        Raises CredentialLocked, AskInvalid (used before), CallerFrozen, TooManyPending.
+        """
+        await self._attempts.demand_open(asking.credential.id, "sign", asking.standing)  # 4c
+        for _ in range(_RIVALS):
+            if not asking.codes:  # 4d
                 raise TooManyPending("every code was shown lately")
-            members: JsonObject = {
-                "credential": credential.id,
-                "certificate": b64u(certificate.hash),
-                "subject": certificate.subject,
-                "caller": caller,
-                "scope": "single" if len(ask.digests) == 1 else "multi",
-                "count": len(ask.digests),
-                "documents": documents,
-                "hash_algorithm": ask.hash_algorithm,
-                "sign_algorithm": ask.sign_algorithm,
-                "activation_key": b64u(ask.activation_key),
-                "verification_code": looked["codes"][0],
-            }
+            told = {**members, "verification_code": asking.codes[0]}
             try:
-                return await self._fix(credential, members, signed)
+                return await self._fix(type_, asking.credential, told, signed, life)
             except _CodeTaken:
-                continue
+                asking = await self.asking(asking.credential.id, str(asking.caller["kind"]), str(asking.caller["id"]))
         raise TooManyPending("others were faster, again and again")
 
-    async def _fix(self, credential: Credential, members: JsonObject, signed: SignedAsk | None) -> Stated:
+    async def _fix(
+        self,
+        type_: DocumentType,
+        credential: Credential,
+        members: JsonObject,
+        signed: SignedAsk | None,
+        life: timedelta | None,
+    ) -> Stated:
         now = self._clock.now()
         id_ = new_id("req", self._random, near=credential.id)
-        fixed = Fixed(Document.fix("sign", id_, members, now=now, nonce=self._random(16)), {})
+        fixed = Fixed(Document.fix(type_, id_, members, now=now, nonce=self._random(16), life=life), {})
         statement = await self._stating.state(fixed.document, credential)
         mac = await self._store.mac(fixed)
         try:
@@ -189,40 +239,34 @@ class Requests:
         )
 
     async def _caller(
-        self, ask: SignAsk, documents: Sequence[JsonObject], looked: Record, since: int
-    ) -> tuple[JsonObject, SignedAsk | None]:
+        self, credential: str, kind: str, id_: str, looked: Record, since: int
+    ) -> tuple[JsonObject, list[P256Key]]:
         """Step 4, b: a computer's name is the one its holder saw associating it, an integrator's the one in its order.
 
-        A computer signs what it asks with the key of that association, and an integrator with a key that its order
-        names: so a gateway cannot ask in their name. For an integrator without a key it can, and nothing vouches for
-        what is asked but the gateway: the name alone is sure.
+        With it the keys that sign what it asks: of that association, or of that order; an order may name none.
         """
-        if ask.caller_kind == "computer":
+        if kind == "computer":
             association = await self._associations.read(looked["association"], since)
-            if association is None or (association.computer, association.credential) != (
-                ask.caller_id,
-                ask.credential,
-            ):
-                raise CallerNotAssociated(ask.caller_id)
+            if association is None or (association.computer, association.credential) != (id_, credential):
+                raise CallerNotAssociated(id_)
             name, keys = association.name, [association.key]
         else:
-            client = await self._clients.read(looked["client"], ask.caller_id, since)
+            client = await self._clients.read(looked["client"], id_, since)
             name, keys = client.name, list(client.keys)
-        caller: JsonObject = {"kind": ask.caller_kind, "id": ask.caller_id, "name": name}
-        if not keys:
-            if ask.signed is not None:  # it takes itself for protected, and is not
-                raise AskInvalid("registered without keys that sign asks", data={"why": "no_key"})
-            return caller, None
-        signed = SignedAsk.parse(ask.signed)
-        signed.verify(
-            caller=ask.caller_id,
-            credential=ask.credential,
-            hash_algorithm=ask.hash_algorithm,
-            documents=documents,
-            keys=keys,
-            now=self._clock.now(),
-        )
-        return caller, signed
+        return {"kind": kind, "id": id_, "name": name}, keys
+
+
+def signed_ask(value: JsonValue, keys: Sequence[P256Key]) -> SignedAsk | None:
+    """The caller's own signature of what it asks, still to be verified; None when it has no keys, and so signs nothing.
+
+    So a gateway cannot ask in the name of whoever has keys. For an integrator without it can, and nothing vouches for
+    what is asked but the gateway: the name alone is sure. Raises AskInvalid.
+    """
+    if keys:
+        return SignedAsk.parse(value)
+    if value is not None:  # it takes itself for protected, and is not
+        raise AskInvalid("registered without keys that sign asks", data={"why": "no_key"})
+    return None
 
 
 def _ask_used() -> AskInvalid:

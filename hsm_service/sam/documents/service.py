@@ -239,6 +239,6 @@ class Documents:
 
     async def _may_decide(self, fixed: Fixed, device: str) -> bool:
         """A document for one phone: that one. A request: any phone actively bound to its credential."""
-        if fixed.document.type == "sign":
+        if fixed.document.is_request:
             return any(binding.credential == fixed.credential for binding in await self._bound(device))
         return fixed.device == device

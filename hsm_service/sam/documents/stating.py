@@ -11,10 +11,10 @@ from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.documents.domain import Fixed
 from hsm_service.sam.roots import Proofs, Roots
 from protocol import statements
-from protocol.documents import Document
+from protocol.documents import REQUESTS, Document
 from protocol.proofs import Purpose
 
-_PURPOSE: Mapping[str, Purpose] = {"pair": "pair", "sign": "sign", "emission-key": "emit"}
+_PURPOSE: Mapping[str, Purpose] = {"pair": "pair", **dict.fromkeys(REQUESTS, "sign"), "emission-key": "emit"}
 """Which documents ask for the password, and for what."""
 
 
