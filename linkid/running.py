@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from foundation.errors import LinkIdError
+from foundation.exits import NEVER_AGAIN
 from foundation.logs import configure, get_logger
 from linkid.platform import ProgramMissing
 from linkid.processes import keep_memory_private
@@ -26,12 +27,17 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
     except (LinkIdError, ProgramMissing, FileNotFoundError) as error:
         get_logger(__name__).error("process_failed", reason=type(error).__name__)
         print(f"linkid {name}: {error}", file=sys.stderr)
-        return 1
+        return code_for(error)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         print(f"linkid {name}: another program listens there already: {error.strerror}", file=sys.stderr)
         return 1
+
+
+def code_for(error: Exception) -> int:
+    """The exit code of a command that *error* ended: a refused PIN is not to be tried again by whoever keeps us up."""
+    return NEVER_AGAIN if isinstance(error, LinkIdError) and error.code == "hsm_login_refused" else 1
 
 
 async def _until_told(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:

@@ -54,7 +54,12 @@ FOR_TESTS = (
         ("--help",),
         private='export P11_KIT_PRIVATEDIR="{tree}/usr/libexec/p11-kit"\n',  # where it looks for p11-kit-remote
     ),
-    Program("p11-kit-client", "p11-kit-modules", ("usr/lib*/*/pkcs11/p11-kit-client.so", "usr/lib*/pkcs11/p11-kit-client.so"), None),
+    Program(
+        "p11-kit-client",
+        "p11-kit-modules",
+        ("usr/lib*/*/pkcs11/p11-kit-client.so", "usr/lib*/pkcs11/p11-kit-client.so"),
+        None,
+    ),
     Program("pdfsig", "poppler-utils", ("usr/bin/pdfsig",), ("-v",)),
     Program("pdftoppm", "poppler-utils", ("usr/bin/pdftoppm",), ("-v",)),
     Program("certutil", "libnss3-tools", ("usr/bin/certutil",), None),

@@ -10,6 +10,7 @@ from typing import Any, Final
 import aiohttp
 import structlog
 
+from foundation.channel.waiting import pauses
 from foundation.channel.wire import (
     MAX_MESSAGE,
     AnswerLost,
@@ -42,8 +43,13 @@ class PrivateClient:
         tls: TlsFiles | None = None,
         registry: ErrorRegistry | None = None,
         max_message: int = MAX_MESSAGE,
+        patience: float = 0.0,
     ) -> None:
-        """Opens nothing yet. ``registry``: made at the first error when not given, so that all slices are imported."""
+        """Opens nothing yet. ``registry``: made at the first error when not given, so that all slices are imported.
+
+        ``patience``: seconds in which a call that no target takes is offered again (``waiting``): the only SAM of a
+        machine may be making room for its successor.
+        """
         addresses = [targets] if isinstance(targets, str) else list(targets)
         if not addresses:
             raise ValueError("a private client needs at least one target")
@@ -51,6 +57,7 @@ class PrivateClient:
         self._tls = tls
         self._registry = registry
         self._max_message = max_message
+        self._patience = patience
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._turn = itertools.count()
 
@@ -66,12 +73,14 @@ class PrivateClient:
         start = next(self._turn)
         refusal = NotDelivered("no target")
         async with _Deadline(deadline, name):
-            for offset in range(len(self._addresses)):
-                text, address = self._addresses[(start + offset) % len(self._addresses)]
-                try:
-                    return await self._post(text, address, name, content)
-                except NotDelivered as error:
-                    refusal = error
+            for pause in pauses(self._patience, deadline):
+                await asyncio.sleep(pause)
+                for offset in range(len(self._addresses)):
+                    text, address = self._addresses[(start + offset) % len(self._addresses)]
+                    try:
+                        return await self._post(text, address, name, content)
+                    except NotDelivered as error:
+                        refusal = error
         raise refusal
 
     async def _post(self, text: str, address: UnixAddress | TlsAddress, name: str, content: bytes) -> JsonObject:

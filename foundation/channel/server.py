@@ -7,7 +7,7 @@ import stat
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 from aiohttp import web
@@ -15,6 +15,7 @@ from aiohttp import web
 from foundation.channel.wire import (
     MAX_MESSAGE,
     AlreadyServed,
+    Draining,
     NoSuchCall,
     NotAnObject,
     UnixAddress,
@@ -33,20 +34,63 @@ from foundation.web.unparsed import SERVER_NAME, Runner
 Call: TypeAlias = Callable[[JsonObject], Awaitable[JsonObject]]
 """A call's implementation: the body's object in, the answer's object out, or an error of ours raised."""
 
+LINGER_SECONDS: Final = 0.5
+"""How long, at least, a server that drains says so on connections that clients keep: a busy client has used each."""
+
+_QUEUE_SECONDS: Final = 0.05
+"""From taking the socket's name away to closing it: who is in the queue already is told, not cut off."""
+
+_ALWAYS: Final = frozenset({"status"})
+"""Answered also while draining: it says so."""
+
 _log = get_logger(__name__)
+
+
+class _Door:
+    """Whether calls are taken, and how many are inside."""
+
+    def __init__(self) -> None:
+        self.shut = False
+        self.inside = 0
+        self.empty = asyncio.Event()
+        self.empty.set()
+
+    def enter(self) -> None:
+        if self.shut:
+            raise Draining
+        self.inside += 1
+        self.empty.clear()
+
+    def leave(self) -> None:
+        self.inside -= 1
+        if not self.inside:
+            self.empty.set()
+
+
+_DOOR: Final = web.AppKey("door", _Door)
+_OPEN: Final = _Door()
+"""Never shut."""
 
 
 def private_app(calls: Mapping[str, Call], *, max_message: int = MAX_MESSAGE) -> web.Application:
     """An application that answers ``POST /<name>`` for each call."""
     app = web.Application(middlewares=[_private_errors], client_max_size=max_message)
     app.on_response_prepare.append(_name_no_program)
+    app[_DOOR] = door = _Door()
     for name, call in calls.items():
-        app.router.add_post(f"/{name}", _handler(call, max_message))
+        app.router.add_post(f"/{name}", _handler(call, max_message, _OPEN if name in _ALWAYS else door))
     return app
 
 
-def _handler(call: Call, max_message: int) -> Handler:
+def _handler(call: Call, max_message: int, door: _Door) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
+        door.enter()
+        try:
+            return await answer(request)
+        finally:
+            door.leave()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
         body = strict_json(await read_body(request, max_bytes=max_message), max_bytes=max_message)
         if not isinstance(body, dict):
             raise NotAnObject
@@ -72,7 +116,10 @@ async def _private_errors(request: web.Request, handler: Handler) -> web.StreamR
             _log.exception("unexpected_error", call=request.path)
             error = Internal()
         _log.info("call_refused", call=request.path, error_code=error.code, detail=error.detail)
-        return _render(error, identity)
+        response = _render(error, identity)
+        if isinstance(error, Draining):
+            response.force_close()
+        return response
 
 
 def _render(error: LinkIdError, _request_id: str) -> web.Response:
@@ -92,16 +139,33 @@ def _status(error: LinkIdError) -> int:
 class PrivateServer:
     """A listening private application. ``address`` is what clients are given."""
 
-    def __init__(self, runner: web.AppRunner, address: str, socket_file: Path | None) -> None:
+    def __init__(self, runner: web.AppRunner, address: str, socket_file: Path | None, door: "_Door | None") -> None:
         """Use ``serve_private``."""
         self._runner = runner
+        self._door = door
         self._socket_file = socket_file
         self._inode = socket_file.stat().st_ino if socket_file else None
         self.address = address
 
+    async def drain(self) -> None:
+        """Take no more calls: new ones hear ``Draining`` and go elsewhere. Returns when those inside have ended.
+
+        Then ``close``. Nobody's call is cut: what was taken is answered, what comes later was not delivered.
+        """
+        if self._door is not None:
+            self._door.shut = True
+        await asyncio.sleep(LINGER_SECONDS)
+        if self._door is not None:
+            await self._door.empty.wait()
+        self._remove_socket()  # who connects from now on finds nobody
+        await asyncio.sleep(_QUEUE_SECONDS)
+
     async def close(self) -> None:
         """Let open calls end (briefly), close, and remove the socket if it is still ours."""
         await self._runner.cleanup()
+        self._remove_socket()
+
+    def _remove_socket(self) -> None:
         if self._socket_file is not None:
             try:
                 if self._socket_file.lstat().st_ino == self._inode:
@@ -136,17 +200,18 @@ async def serve_private(
     OSError when something else stands there. TLS needs ``tls``; port 0 is any free one, see ``PrivateServer.address``.
     """
     address = parse_address(listen)
+    door = app.get(_DOOR)
     runner = Runner(app, render=_render, access_log=None, handle_signals=False, shutdown_timeout=grace_seconds)
     await runner.setup()
     try:
         if isinstance(address, UnixAddress):
             listening = await asyncio.to_thread(_bind_unix, address.path, mode, group)
             await web.SockSite(runner, listening).start()
-            return PrivateServer(runner, listen, address.path)
+            return PrivateServer(runner, listen, address.path, door)
         if tls is None:
             raise ValueError("a tls: address needs certificate, key and authorities")
         await web.TCPSite(runner, address.host, address.port, ssl_context=private_server_context(tls)).start()
-        return PrivateServer(runner, f"tls:{address.host}:{runner.addresses[0][1]}", None)
+        return PrivateServer(runner, f"tls:{address.host}:{runner.addresses[0][1]}", None, door)
     except BaseException:
         await runner.cleanup()
         raise

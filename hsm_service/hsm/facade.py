@@ -16,7 +16,7 @@ from typing import TypeVar
 from foundation.errors import LinkIdError
 from foundation.logs import get_logger
 from hsm_service.hsm import operations, slots
-from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.hsm.faults import HsmLoginRefused, HsmUnavailable
 from hsm_service.hsm.keys import TransportKey, WrappedKey
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Room, Token
@@ -63,6 +63,12 @@ class Hsm:
         if self.broken.is_set():
             return HsmUnavailable("this process is being replaced", retry_after=5)
         return self.token.stopped_by
+
+    def seconds_until_try(self) -> float | None:
+        """How soon an open circuit may be tried; None when it is closed, or only an operator can help."""
+        if isinstance(self.token.stopped_by, HsmLoginRefused) or not self.token.circuit.refusing:
+            return None
+        return max(0.05, self.token.circuit.wait(time.monotonic()))
 
     def report(self) -> dict[str, int]:
         """Numbers of this process for ``status``."""

@@ -1,5 +1,6 @@
 """The private calls of docs/protocol.md section 10: read the body, ask the room, answer. No decisions are made here."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from foundation.audit import DatabaseRolledBack
 from foundation.channel import Call
 from foundation.encoding import JsonObject, b64u
+from foundation.errors import LinkIdError
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.service import SignCall
 from hsm_service.sam.associations.service import Associations
@@ -94,8 +96,12 @@ class Api:
         return guarded
 
     async def status(self, _body: JsonObject) -> JsonObject:
-        """Always answers."""
-        return {"epoch": self._hsm.epoch, "ready": self._watch.ready, "version": VERSION}
+        """Always answers; ``why`` is the code of what is wrong."""
+        why = await self._watch.why_not_ready()
+        return {
+            "epoch": self._hsm.epoch, "ready": why is None, "version": VERSION, "why": why, "process": os.getpid(),
+            "hsm": self._hsm.report(),
+        }  # fmt: skip
 
     async def emission_prepare(self, body: Fields) -> JsonObject:
         """{emission, key: jkt, key_algorithm}."""
@@ -240,6 +246,18 @@ class Api:
         """{computer, device?}."""
         await self._rooms.associations.end(body.id("computer", "cmp"), body.id_or_none("device", "dev"))
         return {}
+
+
+def out_of_order(error: LinkIdError) -> Mapping[str, Call]:
+    """What a SAM answers that could not open its token, and must not try again: ``status`` says why, the rest raises."""
+
+    async def status(_body: JsonObject) -> JsonObject:
+        return {"epoch": 0, "ready": False, "version": VERSION, "why": error.code, "process": os.getpid(), "hsm": {}}
+
+    async def refuse(_body: JsonObject) -> JsonObject:
+        raise error
+
+    return {"status": status, "{call:.+}": refuse}
 
 
 def _caller(body: Fields) -> tuple[str, str]:

@@ -124,8 +124,9 @@ async def test_a_process_that_cannot_heal_asks_to_be_replaced(lab: Lab, monkeypa
     monkeypatch.setattr("hsm_service.hsm.circuit.FAILING_SECONDS", 0.0)
     hsm = Hsm(lab.settings)
     await hsm.open()
-    with spying(lab.settings.module, "C_Initialize", lambda call: 0x05), spying(
-        lab.settings.module, "C_SignInit", lambda call: 0x30
+    with (
+        spying(lab.settings.module, "C_Initialize", lambda call: 0x05),
+        spying(lab.settings.module, "C_SignInit", lambda call: 0x30),
     ):
         for failures in (1, 2, 3):
             assert not hsm.broken.is_set()

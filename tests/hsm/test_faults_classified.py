@@ -32,7 +32,9 @@ def test_a_suspect_is_examined_and_the_call_answered(lab: Lab) -> None:
     right, epoch = lab.mac(), lab.token.epoch
     for name, number in SUSPECTS.items():
         before = lab.token.tally.suspect
-        with spying(lab.settings.module, "C_SignInit", lambda call, number=number: number if call == 1 else None) as signs:
+        with spying(
+            lab.settings.module, "C_SignInit", lambda call, number=number: number if call == 1 else None
+        ) as signs:
             assert lab.mac() == right, name
         assert lab.token.tally.suspect == before + 1, name
         assert signs.count > 2, f"{name}: nobody asked the canary"
@@ -68,9 +70,7 @@ def test_a_fault_that_stays_while_the_canary_sings_is_the_requests(lab: Lab) -> 
         lab.token.run(lambda room: room.secret("nobody.1"))
     rubbish = WrappedKey(bytes(40), b"", 1)
     with spying(lab.settings.module, "C_UnwrapKey") as unwraps, pytest.raises(HsmRequestFault):
-        lab.token.run(
-            lambda room: sign_wrapped(room, rubbish, "P-256", SIGN_ALGORITHMS["ECDSA-SHA256"], [bytes(32)])
-        )
+        lab.token.run(lambda room: sign_wrapped(room, rubbish, "P-256", SIGN_ALGORITHMS["ECDSA-SHA256"], [bytes(32)]))
     assert unwraps.count == 2
     assert lab.token.tally.renewals == 0
 

@@ -1,9 +1,11 @@
-"""How a process of ours says, by the code it ends with, what whoever keeps it up should do next.
+"""How a process of ours ends: by a code that tells whoever keeps it up what to do next.
 
 They are those of BSD's sysexits where one fits. 0 and 1 mean what they always do.
 """
 
-from typing import Final
+import os
+import sys
+from typing import Final, NoReturn
 
 REPLACE_ME: Final = 70
 """A library of another maker hangs or does not come back in this process (EX_SOFTWARE): start another at once."""
@@ -13,3 +15,10 @@ RECYCLED: Final = 75
 
 NEVER_AGAIN: Final = 77
 """Refused where every further try does harm (EX_NOPERM), as a PIN that a token may lock: an operator must act."""
+
+
+def leave(code: int) -> NoReturn:
+    """End the process now. A thread that hangs inside a foreign library would keep an ordinary end waiting for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
