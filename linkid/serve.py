@@ -25,7 +25,9 @@ from linkid.places import Places
 from linkid.settings import Settings
 from linkid.supervisor import Child, Held, Probe
 
-_LEFT_ALONE: Final = frozenset({"draining", "hsm_unavailable", "hsm_token_changed", "hsm_login_refused", "database_unavailable"})
+_LEFT_ALONE: Final = frozenset(
+    {"draining", "hsm_unavailable", "hsm_token_changed", "hsm_login_refused", "database_unavailable"}
+)
 """What a process says of others that it waits for: it goes on by itself, and killing it would only try a PIN again."""
 
 _PIN: Final = "the token refuses its PIN, and a token may lock itself after a few tries; see docs/faults.md"

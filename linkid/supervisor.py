@@ -223,7 +223,7 @@ class Supervisor:
             if self._stopping.is_set() or (child.once and was_ready):
                 return
             ever_ready = ever_ready or was_ready
-            if code in child.never_again:
+            if code is not None and code in child.never_again:
                 if not ever_ready:
                     raise GaveUp(f"{child.name} must not be started again: {child.never_again[code]}")
                 self._say(child.name, f"{how}; not started again: {child.never_again[code]}")

@@ -2,8 +2,8 @@
 
 An outage looks like "no such key", a token of the same label may be another one, and a library that was initialised
 anew may hand out another key under an old number. So what is compared is what keys *do*: the signature of ``root.1``
-under the public key seen at first, the HMAC of a constant by the newest ``pepper``, and that the newest ``kek`` is there
-with its check value. Whatever the token did not have at first (an AC has no KEK, a new token nothing) is not asked for.
+under the public key seen at first, the HMAC of a constant by the newest ``pepper``; and the newest ``kek`` must be
+there with its check value. What the token did not have at first (an AC has no KEK, a new token nothing) is not asked.
 """
 
 from dataclasses import dataclass, field

@@ -18,7 +18,7 @@ PAUSES: Final = (0.1, 0.5, 2.5, 5.0)
 """Seconds before the next try, by failures in a row; then the last one. Jitter takes away up to half."""
 
 FAILURES: Final = 3
-FAILING_SECONDS: Final = 10.0
+FAILING_SECONDS: Final = 20.0
 """So many failed renewals in a row, over so long, and this process is not what can heal it: it asks to be replaced."""
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
@@ -147,7 +147,7 @@ class Token:
         self.run(lambda room: None)
 
     def demand_possible(self) -> None:
-        """Raise at once what a call would end in anyway: a refused login, or an open circuit that nobody may try yet."""
+        """Raise at once what a call would end in: a refused login, or an open circuit that nobody may try yet."""
         if self._login_refused is not None:
             raise self._login_refused
         if self.circuit.refusing and self.circuit.refuses(time.monotonic()):

@@ -249,7 +249,7 @@ class Api:
 
 
 def out_of_order(error: LinkIdError) -> Mapping[str, Call]:
-    """What a SAM answers that could not open its token, and must not try again: ``status`` says why, the rest raises."""
+    """What a SAM answers that could not open its token and must not try again: ``status`` says why, all else raises."""
 
     async def status(_body: JsonObject) -> JsonObject:
         return {"epoch": 0, "ready": False, "version": VERSION, "why": error.code, "process": os.getpid(), "hsm": {}}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from pydantic import SecretStr
@@ -27,14 +28,22 @@ REQUESTS = {"DATA_INVALID": 0x20, "DATA_LEN_RANGE": 0x21, "MECHANISM_INVALID": 0
 LOGINS = {"PIN_INCORRECT": 0xA0, "PIN_LOCKED": 0xA4, "PIN_EXPIRED": 0xA3, "USER_PIN_NOT_INITIALIZED": 0x102}
 
 
+def first_answers(number: int) -> Callable[[int], int | None]:
+    """The first call only."""
+    return lambda call: number if call == 1 else None
+
+
+def all_answer(number: int) -> Callable[[int], int | None]:
+    """Every call."""
+    return lambda _call: number
+
+
 def test_a_suspect_is_examined_and_the_call_answered(lab: Lab) -> None:
     """Each of them, once: the canary sings, the work is done again with everything fresh, nothing is renewed."""
     right, epoch = lab.mac(), lab.token.epoch
     for name, number in SUSPECTS.items():
         before = lab.token.tally.suspect
-        with spying(
-            lab.settings.module, "C_SignInit", lambda call, number=number: number if call == 1 else None
-        ) as signs:
+        with spying(lab.settings.module, "C_SignInit", first_answers(number)) as signs:
             assert lab.mac() == right, name
         assert lab.token.tally.suspect == before + 1, name
         assert signs.count > 2, f"{name}: nobody asked the canary"
@@ -56,7 +65,7 @@ def test_a_request_fault_is_answered_at_once(lab: Lab) -> None:
     """Each of them: no canary, no second try."""
     for name, number in REQUESTS.items():
         with (
-            spying(lab.settings.module, "C_SignInit", lambda call, number=number: number) as signs,
+            spying(lab.settings.module, "C_SignInit", all_answer(number)) as signs,
             pytest.raises(HsmRequestFault),
         ):
             lab.mac()
@@ -106,7 +115,7 @@ async def test_a_wrong_pin_on_the_real_token_is_tried_once(lab: Lab) -> None:
 
 
 def test_a_pin_changed_under_us_is_tried_once(lab: Lab) -> None:
-    """Somebody changes the PIN of a running process's token: the next renewal's login is refused, and that is the end."""
+    """Somebody changes the PIN of a running process's token: the next renewal's login is refused, and that is all."""
     lab.mac()
     _in_another_process(
         "session = token.open(rw=True, user_pin='1234'); session.set_pin('1234', '567890')", lab.settings.token_label

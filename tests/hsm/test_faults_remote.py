@@ -29,8 +29,8 @@ class Remote:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        argv = [program("p11-kit-server"), "-f", "-n", self.socket, "--provider", program("softhsm-module"),
-                "pkcs11:?write-protected=no"]  # fmt: skip
+        server, provider = str(program("p11-kit-server")), str(program("softhsm-module"))
+        argv = [server, "-f", "-n", str(self.socket), "--provider", provider, "pkcs11:?write-protected=no"]
         self._process = subprocess.Popen(argv, start_new_session=True, stdout=subprocess.DEVNULL)
         until = time.monotonic() + 10
         while not self.socket.exists():

@@ -1,16 +1,20 @@
 """What may happen to a token from outside: its files away, another in its place, made anew, a key destroyed."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from hsm_service.hsm.faults import HsmUnavailable, SlotDamaged, TokenChanged
-from hsm_service.hsm.slots import initialise_sam_slot
+from hsm_service.hsm import operations
+from hsm_service.hsm.faults import HsmRequestFault, HsmUnavailable, SlotDamaged, TokenChanged
+from hsm_service.hsm.slots import add_transport_key, initialise_sam_slot
 from hsm_service.hsm.token import Token
+from protocol.algorithms import SIGN_ALGORITHMS
 from tests.hsm.conftest import NOW, add_token
 from tests.hsm.fault_token import Lab
+from tests.support.disks import fill, small_disk
 from tests.support.pkcs11_spy import spying
 
 
@@ -135,3 +139,30 @@ def test_another_key_under_the_name_of_ours(lab: Lab, label: str) -> None:
     lab.token.module.renew(lab.token.epoch)
     with pytest.raises(TokenChanged, match=label.replace(".", r"\.")):
         lab.mac()
+
+
+def test_the_tokens_disk_is_full(lab: Lab) -> None:
+    """Signing writes nothing there and goes on; a new key of the token is refused, leaves nothing behind, and can be
+    made when there is room."""
+    right = lab.mac()
+    lab.take_away()
+    with small_disk(lab.files, 512) as disk:
+        shutil.copytree(lab.away, disk, dirs_exist_ok=True)
+        lab.token.module.renew(lab.token.epoch)
+        assert lab.mac() == right
+        filler = fill(disk)
+        key = lab.token.run(lambda room: operations.generate_wrapped(room, "P-256", 1))
+        ecdsa = SIGN_ALGORITHMS["ECDSA-SHA256"]
+        assert lab.token.run(lambda room: operations.sign_wrapped(room, key, "P-256", ecdsa, [bytes(32)]))
+        before = set(disk.rglob("*"))
+        with pytest.raises(HsmRequestFault):
+            add_transport_key(lab.token, NOW)
+        assert set(disk.rglob("*")) == before
+        assert lab.mac() == right
+        filler.unlink()
+        assert add_transport_key(lab.token, NOW) == "transport.2"
+        assert lab.mac() == right
+    lab.files.rmdir()
+    lab.bring_back()
+    lab.token.module.renew(lab.token.epoch)
+    assert lab.mac() == right

@@ -61,7 +61,9 @@ class Child:
         return await self.process.wait()
 
 
-async def over(child: "Child | PrivateClient", hsm: Hsm, database: TestDatabase, authority: Authority, head: Path) -> World:
+async def over(
+    child: "Child | PrivateClient", hsm: Hsm, database: TestDatabase, authority: Authority, head: Path
+) -> World:
     """A world that speaks to the child, or to whichever SAM a client finds, instead of a SAM of its own."""
     world = await open_world(hsm, database, head, FixedClock(SystemClock().now()), authority)
 

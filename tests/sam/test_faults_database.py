@@ -5,8 +5,6 @@ Whatever happens: callers hear Unavailable, nothing is lost, nothing is signed w
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from hsm_service.sam.process import build_sam
 from hsm_service.sam.signed_heads import HeadSigner
 from hsm_service.sam.watch import DATABASE_AWAY
 from tests.sam.world import START, Authority, Request, World, open_world
+from tests.support.disks import fill, small_disk
 from tests.support.postgres import TestDatabase
 
 
@@ -132,28 +131,6 @@ async def test_a_statement_that_takes_too_long(
 
 
 # --- full disks ------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def small_disk(folder: Path, kibibytes: int) -> Iterator[Path]:
-    """A file system of its own, so small that it can be filled. Needs the right to mount."""
-    folder.mkdir(exist_ok=True)
-    argv = ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k,mode=0755", "none", str(folder)]
-    if subprocess.run(argv, capture_output=True).returncode != 0:
-        pytest.skip("a full disk needs a disk: no right to mount one here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Until nothing more goes onto it; taking the file away makes room."""
-    filler = folder / "filler"
-    with suppress(OSError), filler.open("ab", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
-    return filler
 
 
 async def test_the_databases_disk_is_full(world: World, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -16,6 +16,7 @@ from tests.sam.children import Child, over
 from tests.sam.world import Authority
 from tests.support.postgres import TestDatabase
 
+
 @pytest.fixture
 def authority() -> Authority:
     """Of today: these processes have the real clock."""
