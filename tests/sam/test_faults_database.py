@@ -65,7 +65,9 @@ async def test_stopped_and_started(world: World) -> None:
         assert await why(world) == DATABASE_AWAY
     finally:
         server.start()  # in this thread: the kernel ends the server with the thread that started it
-    world._attacker = None
+    if world._attacker is not None:  # its connection went with the server
+        world._attacker.terminate()
+        world._attacker = None
     signatures = await until_signed(world, request, activation)
     world.verify(await world.certificate(credential), request, signatures)
     assert await why(world) is None
