@@ -6,6 +6,7 @@ raises *the same error class* that the other process raised, found by its code. 
 ``unix:/run/linkid/sam-0.sock`` or ``tls:sam.internal:8500``.
 
 ``server``, ``client`` and ``answers`` are the ends; ``wire`` is what both agree on: addresses, and errors as JSON.
+``waiting`` is how long a client waits for a target that takes calls again.
 
 Who may connect is decided below HTTP: by the socket's file mode, or by a certificate of the private authority. What
 a caller says once connected is not believed more for that.
