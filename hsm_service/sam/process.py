@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -63,6 +63,7 @@ from protocol.keys import P256Key
 
 Random = Callable[[int], bytes]
 
+_HURRY_SECONDS: Final = 1.0
 _STAGGER: Final = 0.2
 """By how much, at most, one SAM works longer than another before it makes room for a new process."""
 
@@ -256,7 +257,12 @@ async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asy
         draining.cancel()
     for one in (*waits, *chores):
         one.cancel()
-    await server.close()
+    if code == REPLACE_ME:  # nobody inside gets an answer any more, and others wait for our successor
+        with suppress(TimeoutError):
+            await asyncio.wait_for(server.close(), _HURRY_SECONDS)
+        sam.database.pool.terminate()
+    else:
+        await server.close()
     return code
 
 
