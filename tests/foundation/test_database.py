@@ -417,4 +417,3 @@ async def test_a_connection_ended_between_two_statements(opened: Database) -> No
                 await asyncio.sleep(0.05)
             await connection.fetchval("SELECT 1")
     assert await count(opened) == 0
-

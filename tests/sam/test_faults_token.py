@@ -1,6 +1,9 @@
 """A SAM and a token that is not its own."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,13 +11,17 @@ import pytest
 from foundation.audit import AuditChain
 from foundation.clock import FixedClock
 from foundation.database import Database, open_pool
+from foundation.exits import NEVER_AGAIN
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.faults import TokenChanged
 from hsm_service.sam.process import build_sam, worn_at
 from hsm_service.sam.settings import SamSettings
+from linkid.serve import children as children_of
+from linkid.settings import Settings
 from tests.sam.children import Child
 from tests.sam.world import START, Authority, Signer, World
 from tests.support.postgres import TestDatabase
+from tests.support.softhsm import new_token
 
 
 async def test_a_root_that_no_client_trusts_is_refused(
@@ -32,6 +39,18 @@ async def test_a_root_that_no_client_trusts_is_refused(
         await build_sam(hsm, opened, audit, both, clock=clock)
     finally:
         await opened.close()
+
+
+def test_a_command_whose_pin_is_refused_says_so_by_its_code(tmp_path: Path) -> None:
+    """`linkid hsm init`, which `linkid serve` runs first, is not run again after it: three starts are three tries."""
+    token = new_token(tmp_path)
+    token.pin_file.write_text("not the PIN")
+    argv = [sys.executable, "-m", "linkid", "hsm", "init", "sam"]
+    done = subprocess.run(argv, env={**os.environ, "LINKID__VAR": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == NEVER_AGAIN, done.stderr
+    assert "hsm_login_refused" in done.stderr
+    table = {child.name: child for child in children_of(Settings())}
+    assert all(NEVER_AGAIN in table[name].never_again for name in ("hsm-sam", "hsm-ac", "sam-0", "ac"))
 
 
 async def test_status_says_what_is_wrong(world: World) -> None:
