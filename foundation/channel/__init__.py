@@ -14,7 +14,7 @@ a caller says once connected is not believed more for that.
 
 from foundation.channel.answers import Answer, PrivateCalls
 from foundation.channel.client import PrivateClient
-from foundation.channel.server import Call, PrivateServer, private_app, serve_private
+from foundation.channel.server import Call, PrivateServer, out_of_order, private_app, serve_private
 from foundation.channel.wire import (
     MAX_MESSAGE,
     AlreadyServed,
@@ -49,6 +49,7 @@ __all__ = [
     "TlsAddress",
     "UnixAddress",
     "error_to_wire",
+    "out_of_order",
     "parse_address",
     "private_app",
     "serve_private",

@@ -82,6 +82,21 @@ def private_app(calls: Mapping[str, Call], *, max_message: int = MAX_MESSAGE) ->
     return app
 
 
+def out_of_order(error: LinkIdError, also: JsonObject | None = None) -> Mapping[str, Call]:
+    """The calls of a process that stays up without doing its work: ``status`` says why, everything else raises it.
+
+    For what must not be tried again, as a token's PIN: whoever keeps processes up would start one that ends.
+    """
+
+    async def status(_body: JsonObject) -> JsonObject:
+        return {**(also or {}), "ready": False, "why": error.code}
+
+    async def refuse(_body: JsonObject) -> JsonObject:
+        raise error
+
+    return {"status": status, "{call:.+}": refuse}
+
+
 def _handler(call: Call, max_message: int, door: _Door) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         door.enter()

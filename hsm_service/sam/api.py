@@ -8,7 +8,6 @@ from typing import Final
 from foundation.audit import DatabaseRolledBack
 from foundation.channel import Call
 from foundation.encoding import JsonObject, b64u
-from foundation.errors import LinkIdError
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.service import SignCall
 from hsm_service.sam.associations.service import Associations
@@ -246,18 +245,6 @@ class Api:
         """{computer, device?}."""
         await self._rooms.associations.end(body.id("computer", "cmp"), body.id_or_none("device", "dev"))
         return {}
-
-
-def out_of_order(error: LinkIdError) -> Mapping[str, Call]:
-    """What a SAM answers that could not open its token and must not try again: ``status`` says why, all else raises."""
-
-    async def status(_body: JsonObject) -> JsonObject:
-        return {"epoch": 0, "ready": False, "version": VERSION, "why": error.code, "process": os.getpid(), "hsm": {}}
-
-    async def refuse(_body: JsonObject) -> JsonObject:
-        raise error
-
-    return {"status": status, "{call:.+}": refuse}
 
 
 def _caller(body: Fields) -> tuple[str, str]:

@@ -6,6 +6,7 @@ then does anything listen. How it ends says what should come next (``foundation.
 """
 
 import asyncio
+import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,10 +18,10 @@ from typing import Final
 from cryptography import x509
 
 from foundation.audit import AuditChain, DatabaseRolledBack
-from foundation.channel import PrivateServer, private_app, serve_private
+from foundation.channel import PrivateServer, out_of_order, private_app, serve_private
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database, open_pool
-from foundation.errors import LinkIdError
+from foundation.errors import JsonObject, LinkIdError
 from foundation.exits import RECYCLED, REPLACE_ME
 from foundation.logs import get_logger
 from foundation.tls import TlsFiles
@@ -29,7 +30,7 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.faults import HsmLoginRefused, TokenChanged
 from hsm_service.sam.activations.service import Activations
 from hsm_service.sam.activations.store import ActivationStore
-from hsm_service.sam.api import Api, Rooms, out_of_order
+from hsm_service.sam.api import VERSION, Api, Rooms
 from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.attempts.service import Attempts
@@ -269,7 +270,8 @@ async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asy
 async def _say_why(error: LinkIdError, settings: SamSettings, tls: TlsFiles | None, stop: asyncio.Event) -> None:
     """Stay up, not ready, until told to stop."""
     _log.error("sam_out_of_order", error_code=error.code, detail=error.detail)
-    async with await serve_private(private_app(out_of_order(error)), settings.listen, tls=tls):
+    status: JsonObject = {"epoch": 0, "version": VERSION, "process": os.getpid(), "hsm": {}}
+    async with await serve_private(private_app(out_of_order(error, status)), settings.listen, tls=tls):
         await stop.wait()
 
 
