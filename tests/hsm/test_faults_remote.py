@@ -20,6 +20,9 @@ from hsm_service.hsm.settings import HsmSettings
 from linkid.platform import program
 from tests.hsm.fault_token import Lab
 
+# python-pkcs11 ends an interrupted search in __del__, and says there that the device is gone; nobody can catch that
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 class Remote:
     """The server; `kill` ends it with all that it started."""
