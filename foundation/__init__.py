@@ -9,5 +9,5 @@ Where to look first:
 * ``audit``: the chained, append-only record.
 * ``web`` (public HTTP), ``channel`` (private HTTP between our processes), ``dpop`` (proof of possession), ``tls``.
 * ``settings``, ``logs``: what an operator writes, and what an operator reads; ``watched_file``: what is replaced while
-  we run.
+  we run; ``exits``: how a process ends, and what should come next.
 """

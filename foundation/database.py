@@ -93,7 +93,8 @@ def _translated() -> Iterator[None]:
 
 def _says_closed(error: asyncpg.InterfaceError) -> bool:
     text = str(error)
-    return "is closed" in text or "is closing" in text
+    # the last one is how a pooled connection speaks that the server ended between two statements
+    return "is closed" in text or "is closing" in text or "has been released back to the pool" in text
 
 
 @contextlib.contextmanager

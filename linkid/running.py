@@ -13,6 +13,7 @@ from typing import Any
 import uvloop
 
 from foundation.errors import LinkIdError
+from foundation.exits import NEVER_AGAIN
 from foundation.logs import configure, get_logger
 from foundation.settings import SettingsError
 from linkid.platform import ProgramMissing
@@ -33,7 +34,7 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
     except (LinkIdError, SettingsError, ProgramMissing, FileNotFoundError) as error:
         get_logger(__name__).error("process_failed", reason=type(error).__name__)
         print(f"linkid {name}: {error}", file=sys.stderr)
-        return 1
+        return code_for(error)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -44,6 +45,11 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
 def _on_uvloop(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_until_told(work))
+
+
+def code_for(error: Exception) -> int:
+    """The exit code of a command that *error* ended: a refused PIN is not to be tried again by whoever keeps us up."""
+    return NEVER_AGAIN if isinstance(error, LinkIdError) and error.code == "hsm_login_refused" else 1
 
 
 async def _until_told(work: Callable[[], Coroutine[Any, Any, int | None]]) -> int:

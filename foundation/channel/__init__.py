@@ -7,6 +7,7 @@ that the other process raised, found by its code. Addresses are text: ``unix:/ru
 
 ``server``, ``client`` and ``answers`` are the ends; ``wire`` is what both agree on (addresses, and errors as JSON) and
 ``frames`` how it lies on the wire: any number of calls under way on one connection, answered as they are ready.
+``waiting`` is how long a client waits for a target that takes calls again.
 
 Who may connect is decided below it: by the socket's file mode, or by a certificate of the private authority. What a
 caller says once connected is not believed more for that.
@@ -14,7 +15,7 @@ caller says once connected is not believed more for that.
 
 from foundation.channel.answers import Answer, PrivateCalls, near
 from foundation.channel.client import PrivateClient
-from foundation.channel.server import Call, PrivateApp, PrivateServer, private_app, serve_private
+from foundation.channel.server import Call, PrivateApp, PrivateServer, out_of_order, private_app, serve_private
 from foundation.channel.wire import (
     MAX_MESSAGE,
     AlreadyServed,
@@ -51,6 +52,7 @@ __all__ = [
     "UnixAddress",
     "error_to_wire",
     "near",
+    "out_of_order",
     "parse_address",
     "private_app",
     "serve_private",

@@ -11,10 +11,12 @@ from typing import Final
 import structlog
 
 from foundation.channel.frames import ANSWERED, FAILED, NOT_TAKEN, NUMBERS, PREFACE, Frames, Wire, frame
+from foundation.channel.waiting import pauses
 from foundation.channel.wire import (
     MAX_MESSAGE,
     AnswerLost,
     BadAnswer,
+    Draining,
     ErrorRegistry,
     NotDelivered,
     TlsAddress,
@@ -141,14 +143,20 @@ class PrivateClient:
         tls: TlsFiles | None = None,
         registry: ErrorRegistry | None = None,
         max_message: int = MAX_MESSAGE,
+        patience: float = 0.0,
     ) -> None:
-        """Opens nothing yet. ``registry``: made at the first error when not given, so that all slices are imported."""
+        """Opens nothing yet. ``registry``: made at the first error when not given, so that all slices are imported.
+
+        ``patience``: seconds in which a call that no target takes is offered again (``waiting``): the only SAM of a
+        machine may be making room for its successor.
+        """
         addresses = [targets] if isinstance(targets, str) else list(targets)
         if not addresses:
             raise ValueError("a private client needs at least one target")
         self._targets = [_Target(text, tls, max_message) for text in addresses]
         self._registry = registry
         self._max_message = max_message
+        self._patience = patience
         self._turn = itertools.count()
 
     async def call(
@@ -168,7 +176,7 @@ class PrivateClient:
         head = f"{name}\n{_request_id()}\n".encode("ascii")
         try:
             async with asyncio.timeout(deadline):
-                return await self._ask(self._first(near), name, head, content)
+                return await self._ask(self._first(near), name, head, content, deadline)
         except TimeoutError as cause:
             raise AnswerLost(f"{name}: no answer within {deadline} s") from cause
 
@@ -177,19 +185,22 @@ class PrivateClient:
             return next(self._turn)
         return ord(near[-1])
 
-    async def _ask(self, first: int, name: str, head: bytes, content: bytes) -> JsonObject:
-        refusal = NotDelivered("no target")
-        for offset in range(len(self._targets)):
-            target = self._targets[(first + offset) % len(self._targets)]
-            try:
-                answer = await (await target.connection()).ask(head, content)
-            except NotDelivered as error:
-                refusal = error
-                continue
-            if answer[:1] == NOT_TAKEN:
-                refusal = NotDelivered(f"{name}: not taken, it is closing")
-                continue
-            return self._read(answer, name)
+    async def _ask(self, first: int, name: str, head: bytes, content: bytes, deadline: float) -> JsonObject:
+        refusal: LinkIdError = NotDelivered("no target")
+        for pause in pauses(self._patience, deadline):
+            if pause:
+                await asyncio.sleep(pause)
+            for offset in range(len(self._targets)):
+                target = self._targets[(first + offset) % len(self._targets)]
+                try:
+                    answer = await (await target.connection()).ask(head, content)
+                except NotDelivered as error:
+                    refusal = error
+                    continue
+                if answer[:1] == NOT_TAKEN:
+                    refusal = Draining(name)
+                    continue
+                return self._read(answer, name)
         raise refusal
 
     def _read(self, answer: bytes, name: str) -> JsonObject:

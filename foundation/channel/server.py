@@ -34,6 +34,15 @@ Call: TypeAlias = Callable[[JsonObject], Awaitable[JsonObject]]
 
 MOST_UNDER_WAY: Final = 1024
 """Calls of one connection at once; what comes beyond waits unread."""
+LINGER_SECONDS: Final = 0.5
+"""How long, at least, a server that drains says so on connections that clients keep: a busy client has used each."""
+
+_QUEUE_SECONDS: Final = 0.05
+"""From taking the socket's name away to closing it: who is in the queue already is told, not cut off."""
+_ALWAYS: Final = "status"
+"""Answered also while draining: it says so."""
+_STATUS: Final = b"status\n"
+_EVERY_OTHER: Final = "*"
 _REQUEST_ID: Final = 64
 
 _log = get_logger(__name__)
@@ -50,6 +59,21 @@ class PrivateApp:
 def private_app(calls: Mapping[str, Call], *, max_message: int = MAX_MESSAGE) -> PrivateApp:
     """For ``serve_private``."""
     return PrivateApp(dict(calls), max_message)
+
+
+def out_of_order(error: LinkIdError, also: JsonObject | None = None) -> Mapping[str, Call]:
+    """The calls of a process that stays up without doing its work: ``status`` says why, everything else raises it.
+
+    For what must not be tried again, as a token's PIN: whoever keeps processes up would start one that ends.
+    """
+
+    async def status(_body: JsonObject) -> JsonObject:
+        return {**(also or {}), "ready": False, "why": error.code}
+
+    async def refuse(_body: JsonObject) -> JsonObject:
+        raise error
+
+    return {_ALWAYS: status, _EVERY_OTHER: refuse}
 
 
 class _Connection(Wire):
@@ -71,7 +95,7 @@ class _Connection(Wire):
         _log.info("not_our_protocol")
 
     def received(self, number: int, content: bytes) -> None:
-        if self._server.closing:
+        if self._server.closing and not content.startswith(_STATUS):
             self.send(frame(number, NOT_TAKEN, b"{}"))
             return
         self._under_way += 1
@@ -108,7 +132,7 @@ class _Connection(Wire):
         self.send(frame(number, FAILED, _json(error_to_wire(error))))
 
     async def _call(self, name: str, data: bytes) -> JsonObject:
-        call = self._app.calls.get(name)
+        call = self._app.calls.get(name) or self._app.calls.get(_EVERY_OTHER)
         if call is None:
             raise NoSuchCall(name)
         body = strict_json(data, max_bytes=self._app.max_message)
@@ -139,24 +163,40 @@ class PrivateServer:
         """From now on."""
         self._listening = listening
 
+    async def drain(self) -> None:
+        """Take no more calls: new ones hear that they were not taken, and go elsewhere. Returns when those under way
+        have ended.
+
+        Then ``close``. Nobody's call is cut: what was taken is answered, what comes later was not delivered.
+        """
+        self.closing = True
+        await asyncio.sleep(LINGER_SECONDS)
+        while self.tasks:
+            await asyncio.wait(self.tasks)
+        self._remove_socket()  # who connects from now on finds nobody
+        await asyncio.sleep(_QUEUE_SECONDS)
+
     async def close(self) -> None:
         """Take no more calls (who calls hears that it was not taken, and goes elsewhere), let those under way end
         (briefly), close, and remove the socket if it is still ours."""
         self.closing = True
         if self._listening is not None:
             self._listening.close()
-        if self._socket_file is not None:
-            try:
-                if self._socket_file.lstat().st_ino == self._inode:
-                    self._socket_file.unlink()
-            except FileNotFoundError:
-                pass
+        self._remove_socket()
         if self.tasks:
             _, late = await asyncio.wait(self.tasks, timeout=self._grace_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await asyncio.gather(*(connection.close() for connection in list(self.connections)))
+
+    def _remove_socket(self) -> None:
+        if self._socket_file is not None:
+            try:
+                if self._socket_file.lstat().st_ino == self._inode:
+                    self._socket_file.unlink()
+            except FileNotFoundError:
+                pass
 
     async def __aenter__(self) -> "PrivateServer":
         """Itself."""

@@ -30,6 +30,12 @@ class NotDelivered(Unavailable):
     code = "not_delivered"
 
 
+class Draining(NotDelivered):
+    """The process there is about to end, in order, and takes no more calls: this one did not happen."""
+
+    code = "draining"
+
+
 class AnswerLost(Unavailable):
     """The call was sent and no answer came (deadline, broken connection): it may have happened."""
 

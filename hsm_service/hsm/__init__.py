@@ -2,7 +2,8 @@
 
 * ``module``: the library in this process, initialised with locking, and its epoch.
 * ``token``: one token, logged in once, a session for each thread, objects found once for each epoch.
-* ``faults``: what went wrong, in three kinds, and what to do about each.
+* ``faults``: what went wrong, in three kinds, and what to do about each (docs/faults.md). ``canary``: by what a token
+  is known again. ``circuit``: when callers are refused at once.
 * ``slots``: the objects of the SAM's and the AC's slot (docs/protocol.md section 7), made once.
 * ``templates``: what each object may and may not. ``keys``: what others may hold of them, as plain data.
 * ``operations``: what the SAM does with them. ``x509_keys``: how the AC signs certificates with them.

@@ -1,18 +1,22 @@
 """The token for asyncio: every call in a thread of its own executor, with a deadline.
 
 A thread that hangs inside the library cannot be ended. It is counted; when all hang, ``broken`` is set, and the process
-must be replaced by its supervisor: other processes go on meanwhile.
+must be replaced by its supervisor: other processes go on meanwhile. So it is when the module does not come back after
+several renewals. ``worn`` is set when the library has kept so much of what was made and destroyed in it that this
+process should make room for another, in its own time.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import TypeVar
 
+from foundation.errors import LinkIdError
 from foundation.logs import get_logger
 from hsm_service.hsm import operations, slots
-from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.hsm.faults import HsmLoginRefused, HsmUnavailable
 from hsm_service.hsm.keys import TransportKey, WrappedKey
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Room, Token
@@ -31,6 +35,10 @@ class Hsm:
         """Loads the module; nothing is opened yet."""
         self.token = Token(settings)
         self.broken = asyncio.Event()
+        self.worn = asyncio.Event()
+        self.session_objects = 0
+        """How many keys were made in sessions and destroyed: SoftHSM 2.6 keeps 250 bytes of each until it ends."""
+        self._worn_at = 0
         self._deadline = settings.deadline_seconds
         self._threads = settings.threads
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="hsm")
@@ -49,15 +57,44 @@ class Hsm:
         """Take no more calls. Sessions end with the process: closing the module under load would crash it."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def stopped_by(self) -> LinkIdError | None:
+        """Why no call succeeds now; None when nothing is known to be wrong."""
+        if self.broken.is_set():
+            return HsmUnavailable("this process is being replaced", retry_after=5)
+        return self.token.stopped_by
+
+    def seconds_until_try(self) -> float | None:
+        """How soon an open circuit may be tried; None when it is closed, or only an operator can help."""
+        if isinstance(self.token.stopped_by, HsmLoginRefused) or not self.token.circuit.refusing:
+            return None
+        return max(0.05, self.token.circuit.wait(time.monotonic()))
+
+    def report(self) -> dict[str, int]:
+        """Numbers of this process for ``status``."""
+        return {**vars(self.token.tally), "session_objects": self.session_objects}
+
+    def wear_out_at(self, session_objects: int) -> None:
+        """Set ``worn`` after so many; 0: never."""
+        self._worn_at = session_objects
+
+    def _wear(self, made: int) -> None:
+        self.session_objects += made
+        if self._worn_at and self.session_objects >= self._worn_at:
+            self.worn.set()
+
     async def run(self, work: Callable[[], T], *, deadline: float | None = None) -> T:
         """Run a blocking function in a thread of the pool, for whatever signs by ``x509_keys``."""
         seconds = deadline or self._deadline
         if self.broken.is_set():
             raise HsmUnavailable("every thread hangs in the module", retry_after=5)
+        self.token.demand_possible()  # an open circuit answers at once, whether or not a thread is free
         call = self._pool.submit(work)
         waiting = asyncio.wrap_future(call)
         done, _ = await asyncio.wait({waiting}, timeout=seconds)
         if done:
+            if waiting.exception() is not None and self.token.circuit.exhausted(time.monotonic()):
+                self.broken.set()
             return waiting.result()
         waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
         if call.cancel():
@@ -67,6 +104,7 @@ class Hsm:
 
     def _count_hanging(self, call: "Future[T]") -> None:
         self._hanging += 1
+        self.token.tally.hanging += 1
         loop = asyncio.get_running_loop()
 
         def came_back(_call: "Future[T]") -> None:
@@ -113,6 +151,7 @@ class Hsm:
 
     async def derive(self, version: int, peer: P256Key) -> bytes:
         """ECDH with ``transport.<version>``: Z, 32 bytes."""
+        self._wear(1)
         return await self.in_room(lambda room: operations.derive(room, f"transport.{version}", peer))
 
     async def transport_keys(self) -> list[TransportKey]:
@@ -125,10 +164,12 @@ class Hsm:
 
     async def generate_wrapped(self, algorithm: KeyAlgorithm, kek: int) -> WrappedKey:
         """A holder's new key, wrapped; nothing of it stays in the token."""
+        self._wear(2)
         return await self.in_room(lambda room: operations.generate_wrapped(room, algorithm, kek), deadline=30.0)
 
     async def generate_with_request(self, algorithm: KeyAlgorithm, kek: int, name: str) -> tuple[WrappedKey, bytes]:
         """The same, with a certification request signed by it (PKCS#10 DER)."""
+        self._wear(2)
         return await self.in_room(
             lambda room: operations.generate_with_request(room, algorithm, kek, name), deadline=30.0
         )
@@ -137,6 +178,7 @@ class Hsm:
         self, key: WrappedKey, key_algorithm: KeyAlgorithm, algorithm: SignAlgorithm, digests: Sequence[bytes]
     ) -> list[bytes]:
         """Unwrap, sign each, destroy. To be verified by the caller before anybody sees a signature."""
+        self._wear(1)
         return await self.in_room(
             lambda room: operations.sign_wrapped(room, key, key_algorithm, algorithm, digests),
             deadline=self._deadline + len(digests) * 0.05,

@@ -31,5 +31,10 @@ class HsmSettings(Section):
     wrap_mechanism: Annotated[int, Field(ge=0, lt=2**64)] = 0x210A
     """AES key wrap with padding (RFC 5649). SoftHSM 0x210A, nShield 0x210B, Luna 0x80000171, CloudHSM its own."""
 
-    deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
-    """A call that takes longer is given up; when every thread hangs, the process must be replaced."""
+    deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 8.0
+    """A call that takes longer is given up; when every thread hangs, the process must be replaced. Less than the ten
+    seconds that a gateway waits, so that its caller hears why."""
+
+    recycle_unwraps: Annotated[int, Field(ge=0)] = 200_000
+    """A SAM that unwrapped so many keys makes room for a new process, one SAM after the other: SoftHSM 2.6 keeps 250
+    bytes of each. 0: never, for libraries that keep nothing."""

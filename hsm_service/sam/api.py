@@ -1,5 +1,6 @@
 """The private calls of docs/protocol.md section 10: read the body, ask the room, answer. No decisions are made here."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -106,8 +107,12 @@ class Api:
         return guarded
 
     async def status(self, _body: JsonObject) -> JsonObject:
-        """Always answers."""
-        return {"epoch": self._hsm.epoch, "ready": self._watch.ready, "version": VERSION}
+        """Always answers; ``why`` is the code of what is wrong."""
+        why = await self._watch.why_not_ready()
+        return {
+            "epoch": self._hsm.epoch, "ready": why is None, "version": VERSION, "why": why, "process": os.getpid(),
+            "hsm": self._hsm.report(),
+        }  # fmt: skip
 
     async def emission_prepare(self, body: Fields) -> JsonObject:
         """{emission, key: jkt, key_algorithm}."""

@@ -13,9 +13,10 @@ from hsm_service.sam.activations.store import queries
 from hsm_service.sam.attempts.service import queries as attempt_queries
 from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.signed_heads import HeadSigner
-from hsm_service.sam.watch import Watch
 
 EVERY_SECONDS: Final = 15.0
+"""Between two rounds, and between two canaries while the HSM is well; while it is not, its circuit says how soon."""
+
 GRACE: Final = timedelta(minutes=1)
 """After an activation's end: a call that came in time has long finished."""
 
@@ -43,15 +44,19 @@ async def forget_asks(database: Database, now: datetime) -> None:
     await database.execute(document_queries.forget_asks, now - ASKS_KEPT)
 
 
-async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock, heads: HeadSigner) -> None:
-    """For as long as the process runs. What fails is logged and tried again."""
+async def watch_hsm(hsm: Hsm) -> None:
+    """For as long as the process runs: the canary. An open circuit is tried again even when no caller comes."""
     while True:
         try:
             await hsm.check()
-            watch.heard_hsm(well=True)
         except LinkIdError as error:
-            watch.heard_hsm(well=False)
             _log.warning("hsm_not_well", error_code=error.code)
+        await asyncio.sleep(hsm.seconds_until_try() or EVERY_SECONDS)
+
+
+async def keep_house(database: Database, clock: Clock, heads: HeadSigner) -> None:
+    """For as long as the process runs. What fails is logged and tried again."""
+    while True:
         try:
             await forget_sealed(database, clock.now())
             await forget_tries(database, clock.now())

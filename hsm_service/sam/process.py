@@ -2,33 +2,37 @@
 
 ``build_sam`` is for tests and for ``run_sam``; ``run_sam`` is what ``linkid sam`` runs. The order of opening matters:
 the HSM first (nothing works without it), then the database, then the comparison with the audit head kept outside; only
-then does anything listen.
+then does anything listen. How it ends says what should come next (``foundation.exits``).
 """
 
 import asyncio
+import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 
 from foundation.audit import AuditChain, DatabaseRolledBack
-from foundation.channel import PrivateServer, private_app, serve_private
+from foundation.channel import PrivateServer, out_of_order, private_app, serve_private
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database, open_pool
+from foundation.errors import JsonObject, LinkIdError
+from foundation.exits import RECYCLED, REPLACE_ME
 from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
 from foundation.tls import TlsFiles
 from foundation.watched_file import WatchedFile
 from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.faults import HsmLoginRefused, TokenChanged
 from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.activations.service import Activations
 from hsm_service.sam.activations.store import ActivationStore
-from hsm_service.sam.api import Api, Rooms
+from hsm_service.sam.api import VERSION, Api, Rooms
 from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.attempts.service import Attempts
@@ -51,7 +55,7 @@ from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
-from hsm_service.sam.housekeeping import keep_house
+from hsm_service.sam.housekeeping import keep_house, watch_hsm
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.recall import Recollection
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys
@@ -70,8 +74,9 @@ from protocol.keys import P256Key
 
 Random = Callable[[int], bytes]
 
-REPLACE_ME: Final = 70
-"""Exit code by which the supervisor starts another process at once: the HSM library hangs (EX_SOFTWARE)."""
+_HURRY_SECONDS: Final = 1.0
+_STAGGER: Final = 0.2
+"""By how much, at most, one SAM works longer than another before it makes room for a new process."""
 
 _log = get_logger(__name__)
 
@@ -84,6 +89,8 @@ class Pins:
     ac_roots: Mapping[str, P256Key]
     operators: Operators
     """Asked at every order: they come and go while we run."""
+    sam_roots: Mapping[str, P256Key] = field(default_factory=dict)
+    """The SAM roots that clients trust; with any, a token with another root is not ours."""
 
     @classmethod
     def read(cls, trust: Path, root_certificate: Path, operators: Path) -> "Pins":
@@ -92,6 +99,7 @@ class Pins:
             x509.load_pem_x509_certificate(root_certificate.read_bytes()),
             pins.roots(trust.read_bytes(), "ac"),
             WatchedFile(operators, pins.operators),
+            pins.roots(trust.read_bytes(), "sam"),
         )
 
 
@@ -129,18 +137,21 @@ async def build_sam(
 ) -> Sam:
     """Put a SAM together over an opened HSM and database; ``watch.look()`` is still to be called.
 
-    Raises SlotDamaged for a token weaker than ours, HsmUnavailable.
+    Raises SlotDamaged for a token weaker than ours, TokenChanged for one that no client trusts, HsmUnavailable.
     """
+    root = await hsm.root()
+    if pinned.sam_roots and root.jkt not in pinned.sam_roots:
+        raise TokenChanged("the token's root key is not one of those in trust.json")
     versions = await _versions(hsm)
     await hsm.demand_strong(versions.kek)
     alarm = Alarm(database, audit)
     seals = RowSeals(hsm, alarm, versions.rowmac)
-    roots = Roots(hsm, await hsm.root())
+    roots = Roots(hsm, root)
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
     recollection = Recollection(database, memory, seals, audit)
     endings = Endings(audit, clock, memory.sessions)
-    watch = Watch(audit, hsm, clock, recollection.begin)
+    watch = Watch(audit, hsm, clock, recollection.begin, database.ping)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
@@ -241,20 +252,63 @@ async def serve_sam(sam: Sam, listen: str, tls: TlsFiles | None = None) -> Priva
 
 
 async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
-    """Run until SIGTERM or SIGINT (0), or until the HSM library hangs (REPLACE_ME: start another process)."""
+    """Run until something ends it; the exit code.
+
+    0 after SIGTERM or SIGINT; REPLACE_ME when the HSM library hangs or does not come back; RECYCLED when it has kept
+    too much. A refused PIN ends nothing: whoever keeps us up would start us again, and the PIN would be tried again.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_sam(settings) as sam:
-        server = await serve_sam(sam, settings.listen, tls)
-        _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
-        heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
-        house = asyncio.create_task(keep_house(sam.database, sam.hsm, sam.watch, SystemClock(), heads))
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(sam.hsm.broken.wait())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        broken = sam.hsm.broken.is_set()
-        for one in (*waits, house):
-            one.cancel()
+    try:
+        async with open_sam(settings) as sam:
+            return await _work(sam, settings, tls, stop)
+    except HsmLoginRefused as error:
+        await _say_why(error, settings, tls, stop)
+        return 0
+
+
+async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asyncio.Event) -> int:
+    sam.hsm.wear_out_at(worn_at(settings))
+    server = await serve_sam(sam, settings.listen, tls)
+    _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
+    heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
+    chores = [
+        asyncio.create_task(keep_house(sam.database, SystemClock(), heads)),
+        asyncio.create_task(watch_hsm(sam.hsm)),
+    ]
+    ends = (stop, sam.hsm.broken, sam.hsm.worn)
+    waits = [asyncio.create_task(event.wait()) for event in ends]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    code = 0 if stop.is_set() else REPLACE_ME if sam.hsm.broken.is_set() else RECYCLED
+    if code == RECYCLED:
+        _log.info("sam_worn", name=settings.name, session_objects=sam.hsm.session_objects)
+        sam.watch.drain()
+        draining = asyncio.create_task(server.drain())
+        # a second word ends even this: a library that hangs now, or an operator
+        await asyncio.wait({draining, *waits[:2]}, return_when=asyncio.FIRST_COMPLETED)
+        draining.cancel()
+    for one in (*waits, *chores):
+        one.cancel()
+    if code == REPLACE_ME:  # nobody inside gets an answer any more, and others wait for our successor
+        with suppress(TimeoutError):
+            await asyncio.wait_for(server.close(), _HURRY_SECONDS)
+        sam.database.pool.terminate()
+    else:
         await server.close()
-    return REPLACE_ME if broken else 0
+    return code
+
+
+async def _say_why(error: LinkIdError, settings: SamSettings, tls: TlsFiles | None, stop: asyncio.Event) -> None:
+    """Stay up, not ready, until told to stop."""
+    _log.error("sam_out_of_order", error_code=error.code, detail=error.detail)
+    status: JsonObject = {"epoch": 0, "version": VERSION, "process": os.getpid(), "hsm": {}}
+    async with await serve_private(private_app(out_of_order(error, status)), settings.listen, tls=tls):
+        await stop.wait()
+
+
+def worn_at(settings: SamSettings) -> int:
+    """After how many session objects this SAM makes room: later by its number, so that no two do it together."""
+    share = int(settings.name.removeprefix("sam-")) * 0.618 % 1  # the golden section: neighbours come to lie far apart
+    return int(settings.hsm.recycle_unwraps * (1 + _STAGGER * share))

@@ -14,6 +14,7 @@ from foundation.clock import Clock, SystemClock
 from foundation.errors import LinkIdError
 from linkid.activation import sam_settings
 from linkid.platform import ProgramMissing, program
+from linkid.running import code_for
 from linkid.settings import Settings
 from linkid.trust import note_root
 from softhsm_config.tokens import TokenFailed, ensure_token
@@ -52,7 +53,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
         asyncio.run(_make_keys(settings, given.process))
     except (TokenFailed, ProgramMissing, LinkIdError, OSError) as error:
         print(f"linkid hsm init: {error}", file=sys.stderr)
-        return 1
+        return code_for(error)
     return 0
 
 

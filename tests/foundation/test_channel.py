@@ -34,7 +34,8 @@ from foundation.channel import (
     serve_private,
 )
 from foundation.channel.frames import PREFACE, Frames, frame
-from foundation.channel.server import MOST_UNDER_WAY
+from foundation.channel.server import LINGER_SECONDS, MOST_UNDER_WAY
+from foundation.channel.waiting import pauses
 from foundation.encoding import strict_json
 from foundation.errors import BadInput, Gone, Internal, JsonObject, Locked, Unavailable
 from foundation.tls import DevelopmentAuthority, TlsFiles
@@ -680,3 +681,72 @@ def test_what_is_no_address(text: str) -> None:
     """Everything else is refused, naming the two forms."""
     with pytest.raises(ValueError, match="expected unix:"):
         parse_address(text)
+
+
+# --- making room -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_drains_cuts_nobody(path: Path) -> None:
+    """What it took is answered; what comes later was not delivered, on old and on new connections; `status` answers."""
+    go, inside = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_body: JsonObject) -> JsonObject:
+        inside.set()
+        await go.wait()
+        return {"done": True}
+
+    async def status(_body: JsonObject) -> JsonObject:
+        return {"ready": False}
+
+    calls = {"slowly": slowly, "status": status, "documents/echo": _echo}
+    server = await serve_private(private_app(calls), f"unix:{path}")
+    async with PrivateClient(server.address) as old, PrivateClient(server.address) as new:
+        await old.call("documents/echo")
+        taken = asyncio.create_task(old.call("slowly"))
+        await inside.wait()
+        draining = asyncio.create_task(server.drain())
+        await asyncio.sleep(0)
+        for client in (old, old, new):
+            with pytest.raises(NotDelivered):
+                await client.call("documents/echo")
+        assert await new.call("status") == {"ready": False}
+        await asyncio.sleep(LINGER_SECONDS * 1.2)
+        assert not draining.done()
+        go.set()
+        assert await taken == {"done": True}
+        await draining
+        await server.close()
+        with pytest.raises(NotDelivered):
+            await new.call("status")
+
+
+async def test_a_call_that_drains_away_reaches_another(path: Path) -> None:
+    """Another target takes it; with none, a patient client offers it again until one listens."""
+    first = await serve_private(private_app(CALLS), f"unix:{path}")
+    second = await serve_private(private_app(CALLS), f"unix:{path}2")
+    async with PrivateClient([first.address, second.address]) as client:
+        await client.call("documents/echo")
+        draining = asyncio.create_task(first.drain())
+        await asyncio.gather(*(client.call("documents/echo") for _ in range(20)))
+        await draining
+        await first.close()
+        await asyncio.gather(*(client.call("documents/echo") for _ in range(20)))
+    await second.close()
+    async with PrivateClient(first.address, patience=10.0) as patient:
+        offered = asyncio.create_task(patient.call("documents/echo", {"x": 1}))
+        await asyncio.sleep(0.3)
+        again = await serve_private(private_app(CALLS), f"unix:{path}")
+        assert (await offered)["said"] == {"x": 1}
+        await again.close()
+        with pytest.raises(NotDelivered):
+            async with asyncio.timeout(2.0):
+                await patient.call("documents/echo", deadline=0.5)
+
+
+def test_pauses_between_offers() -> None:
+    """None without patience; else short ones first, never beyond the patience nor most of the call's own time."""
+    assert list(pauses(0.0, 10.0)) == [0.0]
+    assert list(pauses(5.0, 10.0))[:4] == [0.0, 0.02, 0.04, 0.08]
+    assert sum(pauses(5.0, 10.0)) == pytest.approx(5.0)
+    assert sum(pauses(5.0, 1.0)) == pytest.approx(0.9)
+    assert max(pauses(5.0, 10.0)) <= 0.25
