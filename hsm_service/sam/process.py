@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from cryptography import x509
@@ -42,6 +43,7 @@ from hsm_service.sam.decisions.service import Decisions
 from hsm_service.sam.decisions.state import Outcomes
 from hsm_service.sam.documents.service import Documents
 from hsm_service.sam.documents.store import DocumentStore
+from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
@@ -56,6 +58,7 @@ from hsm_service.sam.signatures.signer import Signer
 from hsm_service.sam.signed_heads import HeadSigner
 from hsm_service.sam.watch import Watch
 from protocol import pins
+from protocol.algorithms import KeyAlgorithm
 from protocol.keys import P256Key
 
 Random = Callable[[int], bytes]
@@ -105,6 +108,7 @@ class Sam:
     watch: Watch
     rooms: Rooms
     roots: Roots
+    pool: KeyPool
 
 
 async def build_sam(
@@ -116,9 +120,11 @@ async def build_sam(
     clock: Clock,
     faults: FaultPoints | None = None,
     random: Random = secrets.token_bytes,
+    ahead: Mapping[KeyAlgorithm, int] = MappingProxyType({}),
 ) -> Sam:
     """Put a SAM together over an opened HSM and database; ``watch.look()`` is still to be called.
 
+    ``ahead``: how many keys of which kind its pool is to hold; ``pool.keep_filled()`` is the caller's to run.
     Raises SlotDamaged for a token weaker than ours, HsmUnavailable.
     """
     versions = await _versions(hsm)
@@ -129,6 +135,7 @@ async def build_sam(
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
     watch = Watch(audit, hsm, clock, lambda now: recall(database, memory, seals, audit, now))
+    pool = KeyPool(hsm, ahead, versions.kek, lambda: watch.ready)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
@@ -143,8 +150,8 @@ async def build_sam(
     rooms = Rooms(
         emission=Emission(
             database=database, audit=audit, clock=clock, hsm=hsm, documents=documents, store=documents_store,
-            credentials=credentials, custody=custody, proofs=proofs, roots=roots, kek=versions.kek,
-            pepper=versions.pepper, random=random,
+            credentials=credentials, custody=custody, proofs=proofs, roots=roots, pool=pool,
+            kek=versions.kek, pepper=versions.pepper, random=random,
         ),
         credentials=Credentials(database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots),
         documents=documents,
@@ -167,7 +174,7 @@ async def build_sam(
         associations=Associations(database, audit, associations, bindings),
         clients=Clients(database, audit, clock, clients, pinned.operators),
     )  # fmt: skip
-    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots)
+    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots, pool)
 
 
 async def _versions(hsm: Hsm) -> Versions:
@@ -191,7 +198,9 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
         database = Database(pool)
         try:
             audit = AuditChain(database, settings.name, clock, settings.head_file)
-            yield await build_sam(hsm, database, audit, pinned, clock=clock, faults=FaultPoints(settings.fault_points))
+            faults = FaultPoints(settings.fault_points)
+            wanted = settings.key_pool.wanted()
+            yield await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted)
         finally:
             await database.close()
     finally:
@@ -218,10 +227,12 @@ async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
         _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
         heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
         house = asyncio.create_task(keep_house(sam.database, sam.hsm, sam.watch, SystemClock(), heads))
+        filling = asyncio.create_task(sam.pool.keep_filled())
         waits = [asyncio.create_task(stop.wait()), asyncio.create_task(sam.hsm.broken.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         broken = sam.hsm.broken.is_set()
-        for one in (*waits, house):
+        for one in (*waits, house, filling):
             one.cancel()
+        sam.pool.forget()
         await server.close()
     return REPLACE_ME if broken else 0
