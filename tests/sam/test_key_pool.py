@@ -124,7 +124,7 @@ async def test_it_fills_nothing_before_the_sam_works(maker: FakeMaker) -> None:
 
 @pytest.mark.parametrize("change", ["kek", "epoch"])
 async def test_another_kek_or_epoch_empties_it(pool: KeyPool, maker: FakeMaker, change: str) -> None:
-    """Keys of before are given to nobody; new ones are of the new version. Also the one that was being made just then."""
+    """Keys of before are given to nobody, also the one that was just being made; new ones are of the new version."""
     await fill(pool)
     kek = 2 if change == "kek" else 1
 
@@ -265,7 +265,7 @@ async def test_what_waits_is_in_no_table(stocked: World) -> None:
 
 
 async def test_making_ahead_takes_no_signers_thread(hsm: Hsm) -> None:
-    """With every thread taken a key is still made ahead; while one is made, calls are answered; and it counts as none."""
+    """With every thread taken a key is still made ahead; while one is made calls are answered; it counts as none."""
     release = threading.Event()
     begun = hsm.begun
     held = [asyncio.create_task(hsm.run(release.wait)) for _ in range(2)]
