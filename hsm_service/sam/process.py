@@ -30,6 +30,7 @@ from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.api import Api, Rooms
 from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.associations.store import AssociationStore
+from hsm_service.sam.attempts.domain import Highest
 from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.bindings.store import BindingStore
@@ -49,7 +50,7 @@ from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.housekeeping import keep_house
 from hsm_service.sam.memory import Memory
-from hsm_service.sam.recall import recall
+from hsm_service.sam.recall import Mind, recall
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys
 from hsm_service.sam.rows import Alarm, RowSeals
 from hsm_service.sam.settings import SamSettings
@@ -134,13 +135,15 @@ async def build_sam(
     roots = Roots(hsm, await hsm.root())
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
-    watch = Watch(audit, hsm, clock, lambda now: recall(database, memory, seals, audit, now))
+    highest = Highest()
+    mind = Mind(memory, seals, highest)
+    watch = Watch(audit, hsm, clock, lambda now: recall(database, mind, audit, now))
     pool = KeyPool(hsm, ahead, versions.kek, lambda: watch.ready)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
     activation_store = ActivationStore(seals, documents_store, alarm)
-    attempts = Attempts(database, audit, seals, alarm, clock)
+    attempts = Attempts(database, audit, seals, alarm, clock, highest)
     custody = Custody(hsm, random)
     documents = Documents(
         database=database, audit=audit, clock=clock, store=documents_store, credentials=credentials,

@@ -1,7 +1,8 @@
 """What a SAM that starts learns again from the audit: the last minutes, which its memory would hold had it gone on.
 
 A row turned back while no SAM ran would otherwise be believed. Documents and activations live minutes, so minutes are
-enough for them: 15 of them cover a document's life and its activation's.
+enough for them: 15 of them cover a document's life and its activation's. Of ladders it learns where they stood after
+the last tries: what is longer ago may be turned back while no SAM runs.
 
 Each chain is walked from its end backwards, each line held to the hash that the next one names. From the head kept
 outside the database on, every line is therefore the one that we wrote, and its own words say when: only such a line
@@ -14,6 +15,7 @@ kept elsewhere (docs/threats.md).
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -23,6 +25,7 @@ from foundation.encoding import JsonValue, strict_json
 from foundation.queries import Queries
 from hsm_service.sam.associations.domain import State as AssociationState
 from hsm_service.sam.associations.store import TABLE as ASSOCIATIONS
+from hsm_service.sam.attempts.domain import Highest, Ladder
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import TABLE as BINDINGS
 from hsm_service.sam.clients.store import TABLE as CLIENTS
@@ -39,8 +42,17 @@ WINDOW: Final = timedelta(minutes=15)
 _MAX_LINE: Final = 8192
 
 
-async def recall(database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, now: datetime) -> int:
-    """Fill memory and ranks from the chains of all SAMs. Returns how many lines were learnt.
+@dataclass(frozen=True)
+class Mind:
+    """What a SAM remembers, in its three places."""
+
+    memory: Memory
+    seals: RowSeals
+    highest: Highest
+
+
+async def recall(database: Database, mind: Mind, audit: AuditChain, now: datetime) -> int:
+    """Fill memory, ranks and ladders from the chains of all SAMs. Returns how many lines were learnt.
 
     Raises DatabaseRolledBack when the lines do not link up: somebody took lines out or changed them.
     """
@@ -50,7 +62,7 @@ async def recall(database: Database, memory: Memory, seals: RowSeals, audit: Aud
         for row in await connection.fetch(queries.sam_chains):
             chain = str(row["chain"])
             async for said in _backwards(connection, chain, kept if chain == audit.chain else None, now - WINDOW):
-                _learn(memory, seals, said)
+                _learn(mind, said)
                 learnt += 1
     return learnt
 
@@ -96,7 +108,9 @@ def _prev(said: dict[str, JsonValue]) -> bytes:
     return bytes.fromhex(value) if isinstance(value, str) else b""
 
 
-def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
+def _learn(mind: Mind, said: dict[str, JsonValue]) -> None:
+    memory, seals = mind.memory, mind.seals
+
     def text(name: str) -> str:
         return str(said.get(name, ""))
 
@@ -115,5 +129,15 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(CREDENTIALS, text("credential"), len(CredentialState) - 1)
         case "certificate.revoked":
             seals.remember(REVOCATIONS, text("certificate"), 1)
+        case "attempt.reserved":
+            _learn_ladder(mind.highest, said)
         case _:
             pass
+
+
+def _learn_ladder(highest: Highest, said: dict[str, JsonValue]) -> None:
+    """Where the ladder stood after that try. Whether its password was right says the row, when it is as new as this."""
+    purpose, total, count = said.get("purpose"), said.get("total"), said.get("count")
+    if purpose not in ("sign", "pair") or not isinstance(total, int) or not isinstance(count, int):
+        return  # a line of before ladders were told whole
+    highest.see(Ladder(str(said.get("credential")), purpose, total, total - count, _at(said)))

@@ -11,8 +11,9 @@ from math import ceil
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database, Record
+from foundation.encoding import JsonObject
 from foundation.queries import Queries
-from hsm_service.sam.attempts.domain import Highest, Ladder, Purpose, Tried, fresh
+from hsm_service.sam.attempts.domain import Highest, Ladder, Locked, Purpose, Tried, fresh
 from hsm_service.sam.rows import Alarm, RowSeals
 from protocol.errors import CredentialLocked, PasswordWrong
 
@@ -30,6 +31,8 @@ class Attempt:
     proof: bytes
     ordinal: int
     tries_left: int
+    closes: Locked | None = None
+    """What a wrong password will have brought on."""
     repeated: bool = False
 
 
@@ -62,7 +65,7 @@ class Attempts:
         now = self._clock.now()
         async with self._database.transaction() as connection:
             ladder = await self._lock(connection, credential, purpose, now)
-            self._refuse_locked(ladder, now)
+            self._refuse_locked(ladder, now, told=True)
             before = await self._tried(connection, credential, purpose, proof)
             if before is not None:
                 # Nobody gives this try back from now on: one of the two may hear "wrong", the other "the HSM failed".
@@ -70,8 +73,11 @@ class Attempts:
                 return Attempt(credential, purpose, proof, before.ordinal, ladder.tries_left, repeated=True)
             return await self._take(connection, ladder, proof, now)
 
-    async def failed(self, attempt: Attempt) -> PasswordWrong:
-        """Say so in the audit, and make the error for the caller to raise; the count stands already."""
+    async def failed(self, attempt: Attempt, device: str) -> PasswordWrong:
+        """Say so in the audit, and make the error for the caller to raise; the count stands already.
+
+        When it closed the certificate the error says so (``lock``): holders are told on every phone.
+        """
         if not attempt.repeated:
             async with self._database.transaction() as connection:
                 self._audit.note(
@@ -80,8 +86,10 @@ class Attempts:
                     credential=attempt.credential,
                     purpose=attempt.purpose,
                     tries_left=attempt.tries_left,
+                    device=device,
                 )
-        return PasswordWrong(data={"tries_left": attempt.tries_left})
+        lock = _told(attempt.closes, attempt.credential, attempt.purpose)
+        return PasswordWrong(data={"tries_left": attempt.tries_left, **lock})
 
     async def succeeded(self, connection: Connection, attempt: Attempt) -> None:
         """Inside the transaction that uses the right password (7f)."""
@@ -104,9 +112,14 @@ class Attempts:
         mac = await self._seals.seal(TRIES, tried.meaning())
         await connection.execute(queries.add_try, tried.credential, tried.purpose, proof, tried.ordinal, now, mac)
         self._audit.note(
-            connection, "attempt.reserved", credential=taken.credential, purpose=taken.purpose, count=taken.count
+            connection,
+            "attempt.reserved",
+            credential=taken.credential,
+            purpose=taken.purpose,
+            count=taken.count,
+            total=taken.total,
         )
-        return Attempt(taken.credential, taken.purpose, proof, taken.total, taken.tries_left)
+        return Attempt(taken.credential, taken.purpose, proof, taken.total, taken.tries_left, taken.locked(now))
 
     async def _tried(self, connection: Connection, credential: str, purpose: Purpose, proof: bytes) -> Tried | None:
         row = await connection.fetchrow(queries.tried, credential, purpose, proof)
@@ -115,13 +128,15 @@ class Attempts:
         found = Tried(row["credential"], row["purpose"], row["proof"], row["ordinal"], row["mac"])
         return found if await self._seals.genuine(TRIES, found) else None
 
-    def _refuse_locked(self, ladder: Ladder, now: datetime) -> None:
+    def _refuse_locked(self, ladder: Ladder, now: datetime, *, told: bool = False) -> None:
+        """``told``: whoever asks proved to be a phone of the holder's, and hears since when."""
         lock = ladder.locked(now)
         if lock is None:
             return
+        data = _told(lock, ladder.credential, ladder.purpose) if told else {}
         if lock.until is None:
-            raise CredentialLocked("for ever", data={"for_ever": True})
-        raise CredentialLocked(retry_after=max(1, ceil((lock.until - now).total_seconds())))
+            raise CredentialLocked("for ever", data={"for_ever": True, **data})
+        raise CredentialLocked(retry_after=max(1, ceil((lock.until - now).total_seconds())), data=data)
 
     async def _lock(self, connection: Connection, credential: str, purpose: Purpose, now: datetime) -> Ladder:
         row = await connection.fetchrow(queries.lock, credential, purpose)
@@ -161,6 +176,11 @@ class Attempts:
                 await self._alarm.raise_("attempts.forgotten", TABLE, pushed_out.id)
 
         connection.after_commit(remember)
+
+
+def _told(lock: Locked | None, credential: str, purpose: Purpose) -> JsonObject:
+    """What pairing closed is no news for the holder's other phones: the certificate goes on."""
+    return {} if lock is None or purpose == "pair" else {"lock": lock.members(credential)}
 
 
 def _read(row: Record) -> Ladder:

@@ -86,7 +86,7 @@ class Decisions:
         self._documents.demand_undecided(fixed)  # 7a
         if not decision.approves:
             return await self._refuse(fixed, device, signer, decision)
-        opened = await self._open(fixed, signer, decision)  # 7c (the proof) to 7e
+        opened = await self._open(fixed, device, signer, decision)  # 7c (the proof) to 7e
         return await self._approve(fixed, device, signer, binding, decision, opened)  # 7f
 
     # 7b -----------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ class Decisions:
 
     # 7c, 7d, 7e ---------------------------------------------------------------------------------------------------
 
-    async def _open(self, fixed: Fixed, signer: P256Key, decision: Decision) -> Opened | None:
+    async def _open(self, fixed: Fixed, device: str, signer: P256Key, decision: Decision) -> Opened | None:
         """The wrapped key, opened by the password; None for documents that want none."""
         document = fixed.document
         if document.type not in ("sign", "pair"):
@@ -188,7 +188,7 @@ class Decisions:
         try:
             wrapped = await self._custody.unbind(credential, stretched)  # 7e
         except custody.DoesNotOpen:
-            raise await self._attempts.failed(attempt) from None
+            raise await self._attempts.failed(attempt, device) from None
         except Unavailable:
             await self._attempts.give_back(attempt)  # the HSM failed before the password was tried
             raise
