@@ -13,6 +13,8 @@ from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
 from pairing.service.scans import ScanService
+from pairing.service.warnings import WarningService
+from pairing.store import WarningRow
 from pairing.web.doorkeeper import Doorkeeper
 from protocol.decisions import MAX_PROOF_CHARACTERS
 
@@ -70,6 +72,7 @@ class PhoneRoutes:
         decisions: DecisionService,
         scans: ScanService,
         computers: ComputerService,
+        warnings: WarningService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -77,6 +80,7 @@ class PhoneRoutes:
         self._decisions = decisions
         self._scans = scans
         self._computers = computers
+        self._warnings = warnings
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -93,6 +97,8 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/documents/{{document}}", self.document),
             web.post(f"{_PREFIX}/documents/{{document}}/decision", self.decide),
             web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
+            web.get(f"{_PREFIX}/warnings", self.warnings),
+            web.delete(f"{_PREFIX}/warnings/{{warning}}", self.dismiss),
             web.post(f"{_PREFIX}/scan", self.scan),
         ]
 
@@ -184,6 +190,15 @@ class PhoneRoutes:
         device = await self._doorkeeper.device(request)
         return answer({"evidence": await self._decisions.evidence(device, request.match_info["document"])})
 
+    async def warnings(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        return answer({"items": [_warning(one, device.id) for one in await self._warnings.of(device)]})
+
+    async def dismiss(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._warnings.dismiss(device, request.match_info["warning"])
+        return web.Response(status=204)
+
     async def scan(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         body = await read_json(request, ScanBody)
@@ -214,6 +229,18 @@ def _on_its_way(sent: CodeOnItsWay) -> JsonObject:
         "expires_in": sent.expires_in,
         "resend_in": sent.resend_in,
         "sends_left": sent.sends_left,
+    }
+
+
+def _warning(warning: WarningRow, device: str) -> JsonObject:
+    return {
+        "id": warning.id,
+        "kind": warning.kind,
+        "credential": warning.credential,
+        "phone": warning.nickname,
+        "here": warning.phone == device,
+        "since": instant(warning.since),
+        "until": None if warning.until is None else instant(warning.until),
     }
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.clock import Clock
 from foundation.encoding import JsonObject, JsonValue
-from foundation.errors import NotFound, Unavailable
+from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
 from pairing.ports import (
     AskingComputer,
@@ -71,6 +71,8 @@ class SamDouble:
         self._bound: dict[str, _Bound] = {}
         self.associations: set[tuple[str, str, str]] = set()
         self.away = False
+        self.wrong: LinkIdError | None = None
+        """What a wrong password leads to, if not to two tries left."""
         self.refuses: set[str] = set()
         self.calls: list[str] = []
 
@@ -169,7 +171,7 @@ class SamDouble:
         if held.state != "waiting":
             raise DocumentDecided()
         if decided.approves and held.document.type in ("pair", "sign") and proof != RIGHT_PROOF:
-            raise PasswordWrong(data={"tries_left": 2})
+            raise self.wrong or PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
         binding = self._effect(held, device) if decided.approves else None
         activation = new_id("act") if decided.approves and held.document.type == "sign" else None

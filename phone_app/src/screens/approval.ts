@@ -12,7 +12,7 @@ import { size, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton } from "../ui/parts";
-import { problemText } from "../ui/problem";
+import { isLocked, problemText } from "../ui/problem";
 import { isOver, showEnding, showOver, showRefusal } from "./outcome";
 
 export function showApproval(app: App, statement: Opened<"sign">): void {
@@ -35,7 +35,12 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
       showEnding(app, { name: "approved", title: t.approval.approved, text: t.approval.approvedWhat });
     } catch (error) {
       password.clear();
-      if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
+      if (isLocked(error)) {
+        // No further password can be right: the field goes, and what is left to do is to refuse.
+        trouble.replaceChildren(notice("danger", problemText(error), true));
+        entry.replaceChildren(actions(refuse));
+        void app.warnings.refresh();
+      } else if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
       else if (isOver(error)) {
         app.inbox.drop(document.id);
         showOver(app, problemText(error, app.gateway));
@@ -45,6 +50,7 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
     }
   };
   const refuse = button(t.approval.refuse, "danger", () => showRefusal(app, statement, () => showApproval(app, statement)));
+  const entry: HTMLElement = form(approve, password.element, doing.element, actions(submitButton(t.approval.approve), refuse));
   app.visit({
     name: "approval",
     title: t.approval.title,
@@ -68,7 +74,7 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
           card(
             facts([t.approval.certificate, holder(document.subject)]),
             trouble,
-            form(approve, password.element, doing.element, actions(submitButton(t.approval.approve), refuse)),
+            entry,
           ),
           h("p", { class: "fixed-note" }, icon("lock"), t.approval.fixed),
           technical(document),
