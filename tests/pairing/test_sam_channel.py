@@ -188,7 +188,7 @@ async def test_errors_of_the_contract_keep_their_class_and_data(sam: Sam, phone:
 async def test_a_lock_travels_whole(sam: Sam, double: SamDouble, phone: Caller) -> None:
     """With its numbers and its null: the gateway tells every phone by it."""
     asked = await sam.fix_pair(DEVICE, phone.key.jwk, "Celular", MARIAS)
-    lock = {"credential": MARIAS, "since": 1_763_899_200, "until": None}
+    lock: JsonObject = {"credential": MARIAS, "since": 1_763_899_200, "until": None}
     for wrong in (PasswordWrong(data={"tries_left": 0, "lock": lock}), CredentialLocked(data={"lock": lock})):
         double.wrong = wrong
         with pytest.raises(type(wrong)) as caught:
