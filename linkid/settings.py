@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_vali
 
 from foundation.settings import Secret, Section, SettingsError, load
 from foundation.tls import TlsFiles
-from hsm_service.hsm.settings import HsmSettings
+from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
 from linkid.postgres import dsn
@@ -172,6 +172,7 @@ class Settings(Section):
     """Where this SAM or AC listens, when not on the Unix socket of this machine."""
     sam_hsm: HsmSettings | None = None
     """The SAM's token in a real HSM; not given: SoftHSM under var/tokens/sam."""
+    sam_key_pool: KeyPoolSettings = KeyPoolSettings()
     ac_hsm: HsmSettings | None = None
     """The AC's token; likewise."""
     hsm_variables: tuple[str, ...] = ()

@@ -57,7 +57,10 @@ class ProofInvalid(NotPermitted):
 
 
 class PasswordWrong(NotPermitted):
-    """The password does not open the key. ``data``: ``tries_left`` before the next lock."""
+    """The password does not open the key. ``data``: ``tries_left`` before the next lock; ``lock`` when this closed it.
+
+    ``lock``: {``credential``, ``since``, ``until``}, seconds since 1970; ``until`` null: for ever.
+    """
 
     code = "password_wrong"
     summary = "The password is wrong."
@@ -66,7 +69,10 @@ class PasswordWrong(NotPermitted):
 
 
 class CredentialLocked(Locked):
-    """Too many wrong passwords. ``retry_after`` says until when; none means until a new emission."""
+    """Too many wrong passwords. ``retry_after`` says until when; none means until a new emission.
+
+    ``data``: ``lock``, as in PasswordWrong, for a phone that answered for its holder.
+    """
 
     code = "credential_locked"
     summary = "Locked after too many wrong passwords."

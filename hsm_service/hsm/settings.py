@@ -1,4 +1,4 @@
-"""How a process reaches its token."""
+"""How a process reaches its token, and what a SAM makes in it ahead of time."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foundation.settings import Secret, Section
+from protocol.algorithms import KeyAlgorithm
 
 
 class HsmSettings(Section):
@@ -38,3 +39,24 @@ class HsmSettings(Section):
     recycle_unwraps: Annotated[int, Field(ge=0)] = 200_000
     """A SAM that unwrapped so many keys makes room for a new process, one SAM after the other: SoftHSM 2.6 keeps 250
     bytes of each. 0: never, for libraries that keep nothing."""
+
+
+_Ahead = Annotated[int, Field(ge=0, le=100)]
+
+
+class KeyPoolSettings(Section):
+    """Keys that a SAM makes ahead, while its HSM is idle, so that an emission does not wait for one.
+
+    They are in the memory of that process only and are made anew after each start. 0: none of that kind.
+    """
+
+    rsa_2048: _Ahead = 8
+    """A tenth of a second each, with SoftHSM on one core."""
+    rsa_3072: _Ahead = 2
+    """Half a second each."""
+    rsa_4096: _Ahead = 1
+    """A second each."""
+
+    def wanted(self) -> dict[KeyAlgorithm, int]:
+        """By algorithm. Keys on curves take no time, and are not made ahead."""
+        return {"RSA-2048": self.rsa_2048, "RSA-3072": self.rsa_3072, "RSA-4096": self.rsa_4096}

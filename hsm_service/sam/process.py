@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from cryptography import x509
@@ -35,6 +36,7 @@ from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.api import VERSION, Api, Rooms
 from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.associations.store import AssociationStore
+from hsm_service.sam.attempts.domain import Highest
 from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.bindings.store import BindingStore
@@ -52,12 +54,13 @@ from hsm_service.sam.documents.requests import Requests
 from hsm_service.sam.documents.service import Documents
 from hsm_service.sam.documents.stating import Stating
 from hsm_service.sam.documents.store import DocumentStore
+from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.housekeeping import keep_house, watch_hsm
 from hsm_service.sam.memory import Memory
-from hsm_service.sam.recall import Recollection
+from hsm_service.sam.recall import Mind, Recollection
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys
 from hsm_service.sam.rows import Alarm, RowSeals
 from hsm_service.sam.sessions.asking import SessionAsks
@@ -70,6 +73,7 @@ from hsm_service.sam.signatures.signer import Signer
 from hsm_service.sam.signed_heads import HeadSigner
 from hsm_service.sam.watch import Watch
 from protocol import pins
+from protocol.algorithms import KeyAlgorithm
 from protocol.keys import P256Key
 
 Random = Callable[[int], bytes]
@@ -123,6 +127,7 @@ class Sam:
     watch: Watch
     rooms: Rooms
     roots: Roots
+    pool: KeyPool
 
 
 async def build_sam(
@@ -134,9 +139,11 @@ async def build_sam(
     clock: Clock,
     faults: FaultPoints | None = None,
     random: Random = secrets.token_bytes,
+    ahead: Mapping[KeyAlgorithm, int] = MappingProxyType({}),
 ) -> Sam:
     """Put a SAM together over an opened HSM and database; ``watch.look()`` is still to be called.
 
+    ``ahead``: how many keys of which kind its pool is to hold; ``pool.keep_filled()`` is the caller's to run.
     Raises SlotDamaged for a token weaker than ours, TokenChanged for one that no client trusts, HsmUnavailable.
     """
     root = await hsm.root()
@@ -149,15 +156,17 @@ async def build_sam(
     roots = Roots(hsm, root)
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
-    recollection = Recollection(database, memory, seals, audit)
+    highest = Highest()
+    recollection = Recollection(database, Mind(memory, seals, highest), audit)
     endings = Endings(audit, clock, memory.sessions)
     watch = Watch(audit, hsm, clock, recollection.begin, database.ping)
+    pool = KeyPool(hsm, ahead, versions.kek, lambda: watch.quiet_work_allowed)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
     activation_store = ActivationStore(database, seals, documents_store, alarm)
     commits = GroupCommit(database)
-    attempts = Attempts(database, audit, seals, alarm, clock, commits=commits)
+    attempts = Attempts(database, audit, seals, alarm, clock, commits=commits, highest=highest)
     custody, signer = Custody(hsm, random), Signer(hsm)
     stating = Stating(database, credentials, roots, proofs)
     documents = Documents(
@@ -172,8 +181,8 @@ async def build_sam(
     rooms = Rooms(
         emission=Emission(
             database=database, audit=audit, clock=clock, hsm=hsm, documents=documents, store=documents_store,
-            credentials=credentials, custody=custody, proofs=proofs, roots=roots, kek=versions.kek,
-            pepper=versions.pepper, random=random,
+            credentials=credentials, custody=custody, proofs=proofs, roots=roots, pool=pool,
+            kek=versions.kek, pepper=versions.pepper, random=random,
         ),
         credentials=Credentials(
             database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots, endings
@@ -211,7 +220,7 @@ async def build_sam(
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),
     )  # fmt: skip
-    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots)
+    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots, pool)
 
 
 async def _versions(hsm: Hsm) -> Versions:
@@ -235,7 +244,9 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
         database = Database(pool)
         try:
             audit = AuditChain(database, settings.name, clock, settings.head_file)
-            yield await build_sam(hsm, database, audit, pinned, clock=clock, faults=FaultPoints(settings.fault_points))
+            faults = FaultPoints(settings.fault_points)
+            wanted = settings.key_pool.wanted()
+            yield await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted)
         finally:
             await database.close()
     finally:
@@ -277,6 +288,7 @@ async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asy
     chores = [
         asyncio.create_task(keep_house(sam.database, SystemClock(), heads)),
         asyncio.create_task(watch_hsm(sam.hsm)),
+        asyncio.create_task(sam.pool.keep_filled()),
     ]
     ends = (stop, sam.hsm.broken, sam.hsm.worn)
     waits = [asyncio.create_task(event.wait()) for event in ends]
@@ -291,6 +303,7 @@ async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asy
         draining.cancel()
     for one in (*waits, *chores):
         one.cancel()
+    sam.pool.forget()
     if code == REPLACE_ME:  # nobody inside gets an answer any more, and others wait for our successor
         with suppress(TimeoutError):
             await asyncio.wait_for(server.close(), _HURRY_SECONDS)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from foundation.settings import Secret, Section
-from hsm_service.hsm.settings import HsmSettings
+from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
 
 FaultPoint = Literal[
     "7d",
@@ -38,6 +38,8 @@ class SamSettings(Section):
     database_connections: Annotated[int, Field(ge=2, le=200)] = 10
 
     hsm: HsmSettings
+
+    key_pool: KeyPoolSettings = KeyPoolSettings()
 
     head_file: Path
     """Where the last audit head is kept, outside the database. Whoever can write database *and* this file can turn both

@@ -69,6 +69,11 @@ class Watch:
         """This process is about to make room for another."""
         self._draining = True
 
+    @property
+    def quiet_work_allowed(self) -> bool:
+        """Whether what nobody waits for (keys made ahead) may be done now."""
+        return not self._draining and self._stopped is None and self._hsm.stopped_by is None
+
     async def why_not_ready(self) -> str | None:
         """The code of what is wrong, for ``status``; None when calls are answered. Never raises."""
         if self._draining:

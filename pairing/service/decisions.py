@@ -37,8 +37,10 @@ from pairing.errors import (
 )
 from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Letters, OpenSession, Sam, Verdict, WaitingDocument
 from pairing.service.scans import ScanService
+from pairing.service.warnings import WarningService
 from pairing.store import DeviceRow, DeviceStore
 from protocol.documents import REQUESTS
+from protocol.errors import CredentialLocked, PasswordWrong
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class DecisionService:
         callers: Callers,
         letters: Letters,
         scans: ScanService,
+        warnings: WarningService,
     ) -> None:
         """The roof brings the partners together."""
         self._database = database
@@ -79,6 +82,7 @@ class DecisionService:
         self._callers = callers
         self._letters = letters
         self._scans = scans
+        self._warnings = warnings
         self._devices = DeviceStore(database)
 
     async def bind(self, device: DeviceRow, credential: str) -> FixedDocument:
@@ -130,7 +134,7 @@ class DecisionService:
     async def decide(
         self, device: DeviceRow, document: str, *, decision: str, proof: str | None, signature: str
     ) -> Decided:
-        """Carry a decision to the SAM and react to its verdict.
+        """Carry a decision to the SAM and react to its verdict, or to the lock that a wrong password brought on.
 
         Raises NothingToDecide and the errors of ``protocol.errors`` about decisions, proofs and passwords.
         """
@@ -140,6 +144,9 @@ class DecisionService:
             verdict = await self._sam.decide(document, device.id, decision=decision, proof=proof, signature=signature)
         except NotFound as cause:
             raise NothingToDecide(document) from cause
+        except (PasswordWrong, CredentialLocked) as answer:
+            await self._warnings.heard(device, answer)
+            raise
         async with self._database.transaction() as connection:
             await self._doorbell.settle(connection, document)
             self._audit.note(

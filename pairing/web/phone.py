@@ -13,6 +13,8 @@ from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
 from pairing.service.scans import ScanService
+from pairing.service.warnings import WarningService
+from pairing.store import WarningRow
 from pairing.web.doorkeeper import Doorkeeper
 from protocol.decisions import MAX_PROOF_CHARACTERS
 
@@ -70,6 +72,7 @@ class PhoneRoutes:
         decisions: DecisionService,
         scans: ScanService,
         computers: ComputerService,
+        warnings: WarningService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -77,6 +80,7 @@ class PhoneRoutes:
         self._decisions = decisions
         self._scans = scans
         self._computers = computers
+        self._warnings = warnings
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -95,6 +99,8 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
             web.get(f"{_PREFIX}/sessions", self.sessions),
             web.post(f"{_PREFIX}/sessions/{{activation}}/end", self.end_session),
+            web.get(f"{_PREFIX}/warnings", self.warnings),
+            web.delete(f"{_PREFIX}/warnings/{{warning}}", self.dismiss),
             web.post(f"{_PREFIX}/scan", self.scan),
         ]
 
@@ -196,6 +202,15 @@ class PhoneRoutes:
         await self._decisions.end_session(device, request.match_info["activation"])
         return web.Response(status=204)
 
+    async def warnings(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        return answer({"items": [_warning(one, device.id) for one in await self._warnings.of(device)]})
+
+    async def dismiss(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._warnings.dismiss(device, request.match_info["warning"])
+        return web.Response(status=204)
+
     async def scan(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         body = await read_json(request, ScanBody)
@@ -242,6 +257,18 @@ def _session(session: OpenSession) -> JsonObject:
         "created": instant(session.created),
         "last_used": None if session.last_used is None else instant(session.last_used),
         "with_key": session.with_key,
+    }
+
+
+def _warning(warning: WarningRow, device: str) -> JsonObject:
+    return {
+        "id": warning.id,
+        "kind": warning.kind,
+        "credential": warning.credential,
+        "phone": warning.nickname,
+        "here": warning.phone == device,
+        "since": instant(warning.since),
+        "until": None if warning.until is None else instant(warning.until),
     }
 
 

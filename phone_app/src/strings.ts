@@ -182,6 +182,26 @@ const pt = {
       pair: "Vincular certificado",
     },
   },
+  warning: {
+    title: "Alertas",
+    locked: "Certificado bloqueado",
+    lockedForEver: "Certificado bloqueado para sempre",
+    typed: (moment: string) => `A senha de uso foi digitada errada várias vezes seguidas, a última ${moment}, `,
+    onThisPhone: "neste celular.",
+    onSomePhone: "em um dos celulares vinculados.",
+    onPhone: "no celular ",
+    until: (moment: string) => `Nada pode ser assinado com ele até ${moment}.`,
+    over: (moment: string) => `O bloqueio terminou ${moment}.`,
+    forEver: "Nada mais pode ser assinado com ele.",
+    wasYou: "Foi você?",
+    wasYouWhat: "Espere e use a senha certa: depois de outras três erradas seguidas o bloqueio é mais longo.",
+    wasYouForEver: "Peça um novo certificado a quem o emitiu.",
+    notYou: "Não foi você?",
+    notYouHere: "Alguém usou este celular e tentou adivinhar a sua senha. Nada foi assinado. Troque o bloqueio de tela e não diga a senha a ninguém.",
+    notYouElsewhere:
+      "Alguém está com um celular seu e tenta adivinhar a sua senha. Nada foi assinado. Não diga a senha a ninguém e, se ele não está com você, peça a revogação do certificado a quem o emitiu.",
+    understood: "Entendi",
+  },
   approval: {
     title: "Aprovar assinatura?",
     asks: "Quem pede",
@@ -392,11 +412,15 @@ const pt = {
       captcha_invalid: "A verificação “Não sou um robô” não valeu. Marque de novo.",
     } as Record<string, string>,
     triesLeft: (left: number) => (left === 1 ? "Resta 1 tentativa." : `Restam ${left} tentativas.`),
-    lockedUntil: (time: string) => `Muitas senhas erradas: bloqueado por segurança. Tente de novo ${time}.`,
+    lockedUntil: (moment: string) => `Muitas senhas erradas: bloqueado por segurança até ${moment}.`,
     lockedForever: "Muitas senhas erradas: este certificado foi bloqueado para sempre. É preciso emitir um novo certificado.",
     waitFor: (time: string) => `Muitas tentativas em pouco tempo. Tente de novo ${time}.`,
   },
   time: {
+    today: (time: string) => `hoje às ${time}`,
+    tomorrow: (time: string) => `amanhã às ${time}`,
+    yesterday: (time: string) => `ontem às ${time}`,
+    onDay: (day: string, time: string) => `${day}, às ${time}`,
     inSeconds: (count: number) => `em ${plural(count, "segundo", "segundos")}`,
     inMinutes: (count: number) => `em ${plural(count, "minuto", "minutos")}`,
     lessThanAMinute: "menos de um minuto",
@@ -512,6 +536,7 @@ export const t = pt;
 
 const DATE = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short" });
 const DATE_TIME = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short", timeStyle: "short" });
+const DAY = new Intl.DateTimeFormat(pt.lang, { weekday: "long", day: "numeric", month: "long" });
 const TIME = new Intl.DateTimeFormat(pt.lang, { timeStyle: "short" });
 const NUMBER = new Intl.NumberFormat(pt.lang, { maximumFractionDigits: 1 });
 
@@ -531,13 +556,6 @@ export function dateTime(text: string): string {
   return Number.isNaN(time) ? text : DATE_TIME.format(time);
 }
 
-const WHEN = new Intl.DateTimeFormat(pt.lang, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
-
-/** A time in words: the day of the week, the date, the hour. `seconds` since 1970. */
-export function moment(seconds: number): string {
-  return WHEN.format(seconds * 1000);
-}
-
 /** How long that is, as people say it: no more than two units, never more than there is. */
 export function span(seconds: number): string {
   const minutes = Math.max(0, Math.floor(seconds / 60));
@@ -548,6 +566,19 @@ export function span(seconds: number): string {
     days === 0 && rest > 0 && plural(rest, "minuto", "minutos"),
   ].filter(Boolean);
   return parts.length === 0 ? t.time.lessThanAMinute : parts.join(" e ");
+}
+
+/** A time (seconds since 1970) in words, by this phone's clock: `hoje às 17:05`, `terça-feira, 1 de dezembro, às 14:05`. */
+export function moment(seconds: number, now: number = Date.now() / 1000): string {
+  const at = new Date(seconds * 1000);
+  const time = TIME.format(at);
+  const near = [-1, 0, 1].find((days) => {
+    const day = new Date(now * 1000);
+    day.setDate(day.getDate() + days);
+    return day.toDateString() === at.toDateString();
+  });
+  if (near === undefined) return t.time.onDay(DAY.format(at), time);
+  return [t.time.yesterday, t.time.today, t.time.tomorrow][near + 1]!(time);
 }
 
 export function clockTime(ms: number): string {

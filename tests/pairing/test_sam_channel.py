@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from foundation.encoding import JsonObject, b64u
 from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
 from pairing.adapters.sam_channel import SamOverChannel
+from pairing.domain.warnings import Lock, read_lock
 from pairing.errors import (
     BindingNotActive,
     CertificateNotActive,
@@ -213,6 +215,23 @@ async def test_errors_of_the_contract_keep_their_class_and_data(sam: Sam, phone:
         )
 
     assert caught.value.data["tries_left"] == 2
+
+
+async def test_a_lock_travels_whole(sam: Sam, double: SamDouble, phone: Caller) -> None:
+    """With its numbers and its null: the gateway tells every phone by it."""
+    asked = await sam.fix_pair(DEVICE, phone.key.jwk, "Celular", MARIAS)
+    lock: JsonObject = {"credential": MARIAS, "since": 1_763_899_200, "until": None}
+    for wrong in (PasswordWrong(data={"tries_left": 0, "lock": lock}), CredentialLocked(data={"lock": lock})):
+        double.wrong = wrong
+        with pytest.raises(type(wrong)) as caught:
+            await sam.decide(
+                asked.document,
+                DEVICE,
+                decision="approve",
+                proof="wrong",
+                signature=signed(phone, asked.statement, "approve", "wrong"),
+            )
+        assert read_lock(caught.value.data) == Lock(MARIAS, datetime(2025, 11, 23, 12, tzinfo=UTC), None)
 
 
 async def test_what_the_sam_does_not_find_is_not_found(sam: Sam) -> None:

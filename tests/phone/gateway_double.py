@@ -35,6 +35,11 @@ _HEADERS = "authorization, content-type, dpop"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def rfc3339(seconds: int) -> str:
+    """As section 9 has times."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Refusal(Exception):
     """An error answer of section 12."""
 
@@ -83,6 +88,8 @@ class GatewayDouble:
         self.scans: dict[str, str] = {}
         self.scanned: list[str] = []
         self.scan_errors: list[Refusal] = []
+        self.locked: Refusal | None = None
+        self.warnings: list[dict[str, Any]] = []
         self.live_fails = False
         self.rogue: dict[str, Any] | None = None
         self.retire_once = False
@@ -107,6 +114,8 @@ class GatewayDouble:
         app.router.add_get(phone + "/documents/{id}", self.get_document)
         app.router.add_post(phone + "/documents/{id}/decision", self.decide)
         app.router.add_post(f"{phone}/scan", self.scan)
+        app.router.add_get(f"{phone}/warnings", self.get_warnings)
+        app.router.add_delete(phone + "/warnings/{wrn}", self.dismiss)
         app.router.add_get(f"{phone}/live", self.live)
         return app
 
@@ -201,6 +210,25 @@ class GatewayDouble:
 
     async def delete_computer(self, request: web.Request) -> web.Response:
         self.computers = [one for one in self.computers if one["id"] != request.match_info["cmp"]]
+        return web.Response(status=204)
+
+    def warn(self, *, hours: int | None = 3, phone: str | None = "Celular antigo", here: bool = False) -> str:
+        """Wrong passwords locked the certificate just now, and the doorbell rings."""
+        now = int(time.time())
+        until = None if hours is None else rfc3339(now + hours * 3600)
+        made = {
+            "id": new_id("wrn"), "kind": "credential_locked", "credential": self.credentials[0]["id"],
+            "phone": phone, "here": here, "since": rfc3339(now), "until": until,
+        }  # fmt: skip
+        self.warnings.insert(0, made)
+        self.ring()
+        return str(made["id"])
+
+    async def get_warnings(self, _request: web.Request) -> web.Response:
+        return web.json_response({"items": self.warnings})
+
+    async def dismiss(self, request: web.Request) -> web.Response:
+        self.warnings = [one for one in self.warnings if one["id"] != request.match_info["wrn"]]
         return web.Response(status=204)
 
     async def bind(self, request: web.Request) -> web.Response:
@@ -377,10 +405,14 @@ class GatewayDouble:
     def _demand_password(self, wanted: Wanted, proof: str) -> None:
         assert self.key is not None
         plain = open_proof(proof, self.roots.sam_transport, wanted, jkt(self.key))
+        if self.locked is not None:
+            raise self.locked
         if plain != stretch(PASSWORD, wanted.proof or {}):
             self.password_tries -= 1
             if self.password_tries == 0:
-                raise Refusal(423, "credential_locked", retry_after=10_800)
+                now = int(time.time())
+                lock = {"credential": wanted.document["credential"], "since": now, "until": now + 10_800}
+                raise Refusal(403, "password_wrong", tries_left=0, lock=lock)
             raise Refusal(403, "password_wrong", tries_left=self.password_tries)
 
     def _effect(self, document: dict[str, Any], decision: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A SAM as a process of its own: opened from settings, asked over its socket, ended and killed, beside another one."""
 
 import asyncio
+import json
 import signal
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from foundation.clock import SystemClock
 from foundation.errors import LinkIdError
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam import commands
+from hsm_service.sam.emission.pool import LOOK_SECONDS
 from hsm_service.sam.settings import SamSettings
-from tests.sam.children import Child, over
+from tests.sam.children import START_SECONDS, Child, over
 from tests.sam.world import Authority
 from tests.support.postgres import TestDatabase
 
@@ -45,6 +47,20 @@ async def test_a_process_lives_and_ends(
         assert not (tmp_path / "sam-0.sock").exists()
     finally:
         await world.close()
+
+
+async def test_a_process_makes_keys_ahead(children: list[Child]) -> None:
+    """What its settings want, while nobody needs it, and no more."""
+    first, _ = children
+    first.settings["key_pool"] = {"rsa_2048": 2, "rsa_3072": 0, "rsa_4096": 0}
+    await first.start()
+    async with asyncio.timeout(START_SECONDS):
+        while first.log.read_text().count("key_made_ahead") < 2:
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(2 * LOOK_SECONDS)
+    assert await first.end(signal.SIGTERM) == 0
+    made = [json.loads(line) for line in first.log.read_text().splitlines() if "key_made_ahead" in line]
+    assert [(one["algorithm"], one["waiting"]) for one in made] == [("RSA-2048", 1), ("RSA-2048", 2)]
 
 
 async def test_two_sams_sign_once(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.clock import Clock
 from foundation.encoding import JsonObject, JsonValue
-from foundation.errors import NotFound, Unavailable
+from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
 from pairing.errors import SessionNotFound
 from pairing.ports import (
@@ -74,6 +74,8 @@ class SamDouble:
         self.associations: set[tuple[str, str, str]] = set()
         self.open_sessions: dict[str, OpenSession] = {}
         self.away = False
+        self.wrong: LinkIdError | None = None
+        """What a wrong password leads to, if not to two tries left."""
         self.refuses: set[str] = set()
         self.calls: list[str] = []
 
@@ -189,7 +191,7 @@ class SamDouble:
         if held.state != "waiting":
             raise DocumentDecided()
         if decided.approves and (held.document.is_request or held.document.type == "pair") and proof != RIGHT_PROOF:
-            raise PasswordWrong(data={"tries_left": 2})
+            raise self.wrong or PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
         binding = self._effect(held, device) if decided.approves else None
         activation = new_id("act") if decided.approves and held.document.is_request else None

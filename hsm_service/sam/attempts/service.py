@@ -11,9 +11,10 @@ from math import ceil
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database, Record
+from foundation.encoding import JsonObject
 from foundation.group_commit import GroupCommit
 from foundation.queries import Queries
-from hsm_service.sam.attempts.domain import Highest, Ladder, Purpose, Tried, fresh
+from hsm_service.sam.attempts.domain import Highest, Ladder, Locked, Purpose, Tried, fresh
 from hsm_service.sam.rows import Alarm, RowSeals
 from protocol.errors import CredentialLocked, PasswordWrong
 
@@ -34,6 +35,8 @@ class Attempt:
     proof: bytes
     ordinal: int
     ladder: Ladder
+    closes: Locked | None = None
+    """What a wrong password will have brought on."""
     repeated: bool = False
 
     @property
@@ -91,7 +94,7 @@ class Attempts:
             if standing is None:
                 standing = await self._standing(credential, purpose, proof)
             ladder = await self._believe(standing.ladder, credential, purpose, now)
-            self._refuse_locked(ladder, now)
+            self._refuse_locked(ladder, now, told=True)
             before = await self._tried(standing.tried)
             if before is not None:
                 # Nobody gives this try back from now on: one of the two may hear "wrong", the other "the HSM failed".
@@ -105,8 +108,11 @@ class Attempts:
                     return attempt
             standing = None  # somebody was faster, or the row is new: read again
 
-    async def failed(self, attempt: Attempt) -> PasswordWrong:
-        """Say so in the audit, and make the error for the caller to raise; the count stands already."""
+    async def failed(self, attempt: Attempt, device: str) -> PasswordWrong:
+        """Say so in the audit, and make the error for the caller to raise; the count stands already.
+
+        When it closed the certificate the error says so (``lock``): holders are told on every phone.
+        """
         if not attempt.repeated:
             async with self._database.transaction() as connection:
                 self._audit.note(
@@ -115,8 +121,10 @@ class Attempts:
                     credential=attempt.credential,
                     purpose=attempt.purpose,
                     tries_left=attempt.tries_left,
+                    device=device,
                 )
-        return PasswordWrong(data={"tries_left": attempt.tries_left})
+        lock = _told(attempt.closes, attempt.credential, attempt.purpose)
+        return PasswordWrong(data={"tries_left": attempt.tries_left, **lock})
 
     async def succeeded(self, connection: Connection, attempt: Attempt) -> None:
         """Inside the transaction that uses the right password (7f)."""
@@ -172,13 +180,18 @@ class Attempts:
                 return False
             self.remember(connection, taken)
             self._audit.note(
-                connection, "attempt.reserved", credential=taken.credential, purpose=taken.purpose, count=taken.count
+                connection,
+                "attempt.reserved",
+                credential=taken.credential,
+                purpose=taken.purpose,
+                count=taken.count,
+                total=taken.total,
             )
             return True
 
         if not await self._commits.run(work):
             return None
-        return Attempt(taken.credential, taken.purpose, proof, taken.total, taken)
+        return Attempt(taken.credential, taken.purpose, proof, taken.total, taken, taken.locked(now))
 
     async def _tried(self, row: Record | None) -> Tried | None:
         if row is None:
@@ -186,13 +199,15 @@ class Attempts:
         found = Tried(row["credential"], row["purpose"], row["proof"], row["ordinal"], row["mac"])
         return found if await self._seals.genuine(TRIES, found) else None
 
-    def _refuse_locked(self, ladder: Ladder, now: datetime) -> None:
+    def _refuse_locked(self, ladder: Ladder, now: datetime, *, told: bool = False) -> None:
+        """``told``: whoever asks proved to be a phone of the holder's, and hears since when."""
         lock = ladder.locked(now)
         if lock is None:
             return
+        data = _told(lock, ladder.credential, ladder.purpose) if told else {}
         if lock.until is None:
-            raise CredentialLocked("for ever", data={"for_ever": True})
-        raise CredentialLocked(retry_after=max(1, ceil((lock.until - now).total_seconds())))
+            raise CredentialLocked("for ever", data={"for_ever": True, **data})
+        raise CredentialLocked(retry_after=max(1, ceil((lock.until - now).total_seconds())), data=data)
 
     async def _lock(self, connection: Connection, credential: str, purpose: Purpose) -> Ladder:
         row = await connection.fetchrow(queries.lock, credential, purpose)
@@ -220,6 +235,11 @@ class Attempts:
             queries.change, ladder.credential, ladder.purpose, ladder.total, ladder.forgiven, ladder.last, mac
         )
         self.remember(connection, ladder)
+
+
+def _told(lock: Locked | None, credential: str, purpose: Purpose) -> JsonObject:
+    """What pairing closed is no news for the holder's other phones: the certificate goes on."""
+    return {} if lock is None or purpose == "pair" else {"lock": lock.members(credential)}
 
 
 def _read(row: Record) -> Ladder:

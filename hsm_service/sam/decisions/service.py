@@ -93,7 +93,7 @@ class Decisions:
         self._documents.demand_undecided(fixed)  # 7a
         if not decision.approves:
             return await self._refuse(fixed, device, signer, decision)
-        opened = await self._open(case, signer, decision)  # 7c (the proof) to 7e
+        opened = await self._open(case, device, signer, decision)  # 7c (the proof) to 7e
         return await self._approve(fixed, device, signer, binding, decision, opened)  # 7f
 
     # 7b -----------------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class Decisions:
 
     # 7c, 7d, 7e ---------------------------------------------------------------------------------------------------
 
-    async def _open(self, case: Case, signer: P256Key, decision: Decision) -> Opened | None:
+    async def _open(self, case: Case, device: str, signer: P256Key, decision: Decision) -> Opened | None:
         """The wrapped key, opened by the password; None for documents that want none."""
         document = case.fixed.document
         if not document.is_request and document.type != "pair":
@@ -197,7 +197,7 @@ class Decisions:
         try:
             wrapped = await self._custody.unbind(credential, stretched)  # 7e
         except custody.DoesNotOpen:
-            raise await self._attempts.failed(attempt) from None
+            raise await self._attempts.failed(attempt, device) from None
         except Unavailable:
             await self._attempts.give_back(attempt)  # the HSM failed before the password was tried
             raise

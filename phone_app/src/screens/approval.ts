@@ -13,7 +13,7 @@ import { size, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton } from "../ui/parts";
-import { problemText } from "../ui/problem";
+import { isLocked, problemText } from "../ui/problem";
 import { isOver, showEnding, showOver, showRefusal } from "./outcome";
 
 export function showApproval(app: App, statement: Opened<"sign">): void {
@@ -64,7 +64,12 @@ export function showRequest(app: App, statement: Opened<"sign" | "session">, scr
       showEnding(app, { name: "approved", ...screen.approved });
     } catch (error) {
       password.clear();
-      if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
+      if (isLocked(error)) {
+        // No further password can be right: the field goes, and what is left to do is to refuse.
+        trouble.replaceChildren(notice("danger", problemText(error), true));
+        entry.replaceChildren(actions(refuse));
+        void app.warnings.refresh();
+      } else if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
       else if (isOver(error)) {
         app.inbox.drop(document.id);
         showOver(app, problemText(error, app.gateway));
@@ -74,6 +79,7 @@ export function showRequest(app: App, statement: Opened<"sign" | "session">, scr
     }
   };
   const refuse = button(t.approval.refuse, "danger", () => showRefusal(app, statement, screen.back));
+  const entry: HTMLElement = form(approve, screen.consent?.element ?? null, password.element, doing.element, actions(submitButton(t.approval.approve), refuse));
   app.visit({
     name: "approval",
     title: screen.title,
@@ -97,7 +103,7 @@ export function showRequest(app: App, statement: Opened<"sign" | "session">, scr
           card(
             facts([t.approval.certificate, holder(document.subject)]),
             trouble,
-            form(approve, screen.consent?.element ?? null, password.element, doing.element, actions(submitButton(t.approval.approve), refuse)),
+            entry,
           ),
           h("p", { class: "fixed-note" }, icon("lock"), screen.fixed),
           technical(document, screen.technical),

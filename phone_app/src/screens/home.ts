@@ -14,6 +14,7 @@ import { readCredentials } from "./code";
 import { readComputers, showComputers } from "./computers";
 import { showCredential, showTest } from "./credential";
 import { showDevice } from "./device";
+import { showWarning } from "./warning";
 import { showByHand, showFound, showScan } from "./scan";
 import { readSessions, showSessions } from "./sessions";
 
@@ -29,6 +30,7 @@ export function showHome(app: App): void {
   const sessions = h("div", {});
   const live = h("span", { class: "live", role: "status" });
   const trouble = h("div", {});
+  const warned = h("section", { class: "warnings", "aria-label": t.warning.title, hidden: true });
   const drawLive = (): void => {
     live.className = `live ${app.liveState}`;
     live.replaceChildren(h("span", { class: "live-dot", "aria-hidden": "true" }), t.home.live[app.liveState]);
@@ -45,6 +47,10 @@ export function showHome(app: App): void {
       if (left) left.textContent = t.common.expiresIn(clock(one.expires - Date.now() / 1000));
     }
   };
+  const drawWarnings = (): void => {
+    warned.replaceChildren(...app.warnings.items.map((one) => showWarning(app, one)));
+    warned.hidden = app.warnings.items.length === 0;
+  };
   const drawTroubles = (): void => trouble.replaceChildren(...troubles(app));
   const timer = setInterval(drawWaiting, 1000);
   const stop = app.inbox.listen((arrived) => {
@@ -57,6 +63,8 @@ export function showHome(app: App): void {
   drawLive();
   drawWaiting();
   drawTroubles();
+  drawWarnings();
+  const stopWarnings = app.warnings.listen(drawWarnings);
   app.shell.withdraw();
   drawCertificates(app, certificates, app.profile.bound.map((one) => ({ ...one, kind: "", valid_to: null, state: "active" })));
   const notBound = (app.profile.known ?? []).filter((one) => !app.profile.bound.some((bound) => bound.id === one.id));
@@ -68,11 +76,13 @@ export function showHome(app: App): void {
     leave: () => {
       clearInterval(timer);
       stop();
+      stopWarnings();
       app.onLiveState = () => undefined;
     },
     content: [
       h("div", { class: "greeting" }, h("p", { class: "greeting-name" }, foreign(app.profile.nickname ?? t.device.title)), live),
       trouble,
+      warned,
       h(
         "div",
         { class: "two" },
@@ -94,7 +104,7 @@ export function showHome(app: App): void {
     ],
   });
   app.live.start();
-  void app.inbox.refresh();
+  app.refresh();
   void refreshDevice(app, certificates, computers);
   void refreshSessions(app, sessions);
 }
