@@ -1,11 +1,12 @@
 """`make bench`: how fast, as ratios to a reference measured in the same round, several rounds, medians.
 
 Open ``measures`` for the table of rows; a new one is a line there, and a flow in ``flows``. ``bed`` is a Link ID of its
-own with its load generator, ``people`` makes the holders and integrators in it, ``rounds`` measures, ``report`` prints.
+own with its load generator, ``people`` makes the holders and integrators in it, ``rounds`` measures (``million`` does
+among a million credentials), ``report`` prints.
 
     the generator's process:  generator → flows → client_side (what clients compute), wire (HTTP)
     references:               raw_pkcs11 → raw_worker (the bare token), echo (bare aiohttp)
-    what it cost:             usage (/proc), machine (which one), page (docs/benchmarks.md)
+    what it cost:             usage (/proc), machine (which one), profile (of gateway and SAM), page (the document)
 
 Absolute numbers belong to one machine and one minute; ratios travel better, so every row has one.
 """

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import million, rounds
-from bench.bed import Say
 from bench.machine import facts
 from bench.measures import EVERY_NAME, MILLION, QUICK, Pace
 from bench.page import PAGE, write_page
-from bench.report import Row, save, table
+from bench.report import Row, kept, save, table
 from linkid.platform import VAR
 
 
@@ -33,19 +32,31 @@ def main() -> int:
     pace = QUICK if given.quick else Pace()
     if given.rounds:
         pace = Pace(given.rounds, pace.seconds)
-    machine, folder = facts(), given.folder.resolve()
-    rows = asyncio.run(_measured(names, folder, pace, given.again, lambda text: print(f"bench: {text}", flush=True)))
-    print("\n" + "\n".join(f"{name:<12} {value}" for name, value in machine.items()) + "\n\n" + table(rows))
-    print(f"\nkept in {save(rows, machine, folder)}")
-    if not given.only and pace.rounds >= Pace().rounds:  # a page of all rows, measured alike, or none
-        write_page(rows, machine)
-        print(f"written: {PAGE}")
+    asyncio.run(_measure(names, given.folder.resolve(), pace, again=given.again))
     return 0
 
 
-async def _measured(names: Sequence[str], folder: Path, pace: Pace, again: bool, say: Say) -> list[Row]:
-    rows = await rounds.run(names, folder, pace, again=again, say=say)
-    return rows + (await million.run(folder, pace, say=say) if MILLION in names else [])
+async def _measure(names: Sequence[str], folder: Path, pace: Pace, *, again: bool) -> None:
+    """What was measured is shown and kept before the next part begins, which takes minutes and may fail."""
+    machine = facts()
+    print("\n".join(f"{name:<12} {value}" for name, value in machine.items()), flush=True)
+    rows = await rounds.run(names, folder, pace, again=again, say=_say)
+    _keep(rows, machine, folder, pace)
+    if MILLION in names:
+        _keep(await million.run(folder, pace, say=_say), machine, folder, pace)
+
+
+def _keep(rows: Sequence[Row], machine: Mapping[str, str], folder: Path, pace: Pace) -> None:
+    if not rows:
+        return
+    print(f"\n{table(rows)}\n\nkept in {save(rows, machine, folder)}", flush=True)
+    if pace.rounds >= Pace().rounds:
+        write_page(kept(folder))
+        print(f"written: {PAGE}", flush=True)
+
+
+def _say(text: str) -> None:
+    print(f"bench: {text}", flush=True)
 
 
 if __name__ == "__main__":

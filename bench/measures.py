@@ -103,6 +103,15 @@ MILLION_FLOOR: Final = 0.95
 MILLION_MEMORY: Final = 1.1
 
 EVERY_NAME: Final = (*(measure.name for measure in MEASURES), LATENCY, MILLION)
+"""What can be asked for; the last two give several rows."""
+ROWS: Final = (
+    *(measure.name for measure in MEASURES),
+    LATENCY,
+    f"{LATENCY}_p99",
+    *MILLION_FLOWS,
+    f"{MILLION}_sam_memory",
+)
+"""Every row there is, in the page's order."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Final
+
+_LATEST: Final = "latest.json"
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,15 @@ def table(rows: Sequence[Row]) -> str:
     return _aligned(lines, left={0, 2, 5, 6}) + ("\n\n" + _aligned(costs, left={0}) if len(costs) > 1 else "")
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """The same for a page."""
+def markdown(measured: Sequence[Kept]) -> str:
+    """The same for a page, each row with its date and how busy the machine was with others' work before the run."""
+    rows = [each.row for each in measured]
     lines = [
-        "| row | what | median | floor | goal | rounds (min to max) | rate/s | reference | reference/s | generator |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| row | what | median | floor | goal | rounds (min to max) | rate/s | reference | reference/s | generator "
+        "| measured, load before |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
+    for row, machine in ((each.row, each.machine) for each in measured):
         unit = " ms" if row.unit == "ms" else ""
         spread = f"{len(row.rounds)} ({_figure(min(row.rounds), row.unit)} to {_figure(max(row.rounds), row.unit)})"
         cells = (
@@ -92,6 +97,7 @@ def markdown(rows: Sequence[Row]) -> str:
             row.reference or "-",
             _rate(row.reference_rate),
             _share(row.generator_share),
+            f"{machine['date']}, {machine['load before'].split()[0]}",
         )
         lines.append("| " + " | ".join(cells) + " |")
     names = _processes(rows)
@@ -103,6 +109,22 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A row as an earlier run left it, with the machine and the date that it belongs to."""
+
+    row: Row
+    machine: Mapping[str, str]
+
+
+def kept(folder: Path) -> list[Kept]:
+    """The newest of each row."""
+    latest = folder / _LATEST
+    entries = json.loads(latest.read_text(encoding="utf-8")) if latest.exists() else []
+    names = [each.name for each in fields(Row)]
+    return [Kept(Row(**{name: entry[name] for name in names}), entry["machine"]) for entry in entries]
+
+
 def save(rows: Sequence[Row], machine: Mapping[str, str], folder: Path) -> Path:
     """This run in a file of its own, and as ``latest.json``, where rows of earlier runs that were not measured now stay
     with their machine and date. The latter's path."""
@@ -110,10 +132,10 @@ def save(rows: Sequence[Row], machine: Mapping[str, str], folder: Path) -> Path:
     entries = [{**asdict(row), "verdict": row.verdict, "machine": dict(machine)} for row in rows]
     stamp = machine["date"].replace(" ", "T").replace(":", "").replace("TUTC", "Z")
     (folder / f"run-{stamp}.json").write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
-    latest = folder / "latest.json"
+    latest = folder / _LATEST
     known: dict[str, object] = {}
     if latest.exists():
-        known = {each["name"]: each for each in json.loads(latest.read_text())}
+        known = {each["name"]: each for each in json.loads(latest.read_text(encoding="utf-8"))}
     known.update({str(each["name"]): each for each in entries})
     latest.write_text(json.dumps(list(known.values()), indent=2, ensure_ascii=False) + "\n")
     return latest

@@ -135,7 +135,9 @@ class _Latencies:
         every = sorted(each for at in range(len(self.windows)) for each in self._beyond(at))
         halves = [self.p50(at) for at in range(len(self.windows))]
         tails = [max(self._beyond(at)) for at in range(len(self.windows))]
-        what = "idle system, the caller waiting in authorizeCheck: from the decision sent to signHash answered"
+        what = (
+            "one request at a time, its caller waiting in authorizeCheck: from the decision sent to signHash answered"
+        )
         bare = f"less {statistics.median(self.bare) * 1000:.2f} ms of bare unwrap+sign"
         common = {"unit": "ms", "floor": LATENCY_FLOOR, "goal": LATENCY_GOAL, "more_is_better": False}
         cpu = median_of([window.cpu for window in self.windows])

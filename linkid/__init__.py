@@ -7,5 +7,6 @@ First files to open: `__main__` (the commands), `serve` (which processes there a
   `sams` (how the SAMs are).
 * The other processes' settings: `activation` (SAM), `authority` (AC), `operators` (commands); all from `settings`.
 * The auditor's questions: `auditing` (`linkid audit`).
-* This machine: `places`, `platform` (programs), `postgres` and `schema` (the database), `trust`, `lan`, `running`.
+* This machine: `places`, `platform` (programs), `postgres` and `schema` (the database), `trust`, `lan`, `running`,
+  `profiling` (where the time goes, in development).
 """

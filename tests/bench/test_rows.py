@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.flows import FLOWS
-from bench.measures import MEASURES, MILLION_FLOWS
+from bench.measures import MEASURES, MILLION_FLOWS, ROWS
 from bench.page import write_page
-from bench.report import Row, median_of, save, table
+from bench.report import Row, kept, median_of, save, table
 from bench.usage import cpu_seconds, resident_bytes
 
 
@@ -42,22 +42,25 @@ def test_a_later_run_replaces_only_the_rows_it_measured(tmp_path: Path) -> None:
         ("2026-01-01 10:00 UTC", [row(0.1, "a"), row(0.2, "b")]),
         ("2026-02-02 11:00 UTC", [row(0.9, "b")]),
     ):
-        latest = save(rows, {"date": date}, tmp_path)
+        latest = save(rows, {"date": date, "load before": "0.1 0 0"}, tmp_path)
     text = latest.read_text()
     assert (text.count('"name": "a"'), text.count('"name": "b"'), "0.2" in text) == (1, 1, False)
     assert len(list(tmp_path.glob("run-*.json"))) == 2
 
 
-def test_the_page_has_every_row_and_names_what_waits(tmp_path: Path) -> None:
-    """Nothing is left out in silence."""
-    page = tmp_path / "page.md"
-    write_page([row(0.7, cpu={"sam-0": 12.0})], {"Python": "3.11"}, page)
-    text = page.read_text()
-    assert "`a_row`" in text
-    assert "| Python | 3.11 |" in text
-    for waiting in (measure for measure in MEASURES if measure.waits_for):
-        assert waiting.name in text
-    assert "a_row" in table([row(0.7)])
+def test_the_page_has_what_was_measured_in_full_and_names_the_rest(tmp_path: Path) -> None:
+    """Nothing is left out in silence, and two short rounds are no measurement."""
+    page, machine = tmp_path / "page.md", {"date": "2026-01-01 10:00 UTC", "load before": "0.10 0 0", "Python": "3.11"}
+    full, short = ROWS[0], ROWS[3]
+    rows = [Row(full, "", 0.7, "ratio", 0.5, 0.8, [0.7] * 5, cpu={"sam-0": 12.0}), row(0.9, short)]
+    save(rows, machine, tmp_path)
+    write_page(kept(tmp_path), page)
+    table_part, missing = page.read_text().split("Not measured yet:")
+    assert "| Python | 3.11 |" in table_part
+    assert f"| `{full}` |" in table_part
+    assert f"| `{short}` |" not in table_part
+    assert all(f"* `{name}`" in missing for name in ROWS if name != full)
+    assert full in table(rows)
 
 
 def test_every_row_has_a_flow() -> None:
