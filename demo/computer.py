@@ -19,9 +19,9 @@ from joserfc.jwk import ECKey
 from desktop_agent.client.http import Caller, Reply
 from desktop_agent.client.links import Links
 from desktop_agent.client.oauth import access_token
-from desktop_agent.domain.ask import NONCE_BYTES, Terms, signed, signed_session, signed_use
+from desktop_agent.domain.ask import NONCE_BYTES, signed, signed_session, signed_use
 from desktop_agent.domain.link import LinkState
-from desktop_agent.domain.request import Document
+from desktop_agent.domain.request import Document, Terms
 from sandbox_phone.phone import SandboxPhone
 
 SHA256: Final = "2.16.840.1.101.3.4.2.1"

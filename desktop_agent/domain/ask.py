@@ -7,7 +7,6 @@ the holder associated, over exactly these documents.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from cryptography.hazmat.primitives import hashes
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from joserfc.jwk import ECKey
 
 from desktop_agent.domain.encoding import b64u
-from desktop_agent.domain.request import Document
+from desktop_agent.domain.request import Document, Terms
 
 SEPARATOR: Final = b"linkid-ask-v1\x00"
 SESSION_SEPARATOR: Final = b"linkid-session-ask-v1\x00"
@@ -35,17 +34,6 @@ def message(computer: str, credential: str, documents: Sequence[Document], *, no
         "created": created,
     }
     return SEPARATOR + _digest(content)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a session shall allow: ``until`` in seconds since 1970, a clean ``purpose``, our names of algorithms."""
-
-    until: int
-    maximum: int
-    purpose: str
-    sign_algorithm: str
-    hash_algorithm: str = "SHA-256"
 
 
 def session_message(computer: str, credential: str, terms: Terms, *, nonce: bytes, created: int) -> bytes:
