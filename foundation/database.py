@@ -92,8 +92,9 @@ def _translated() -> Iterator[None]:
 
 
 def _says_closed(error: asyncpg.InterfaceError) -> bool:
+    """Closed under us; a pool that notices it first takes the connection back from whoever works with it."""
     text = str(error)
-    return "is closed" in text or "is closing" in text
+    return "is closed" in text or "is closing" in text or "released back to the pool" in text
 
 
 @contextlib.contextmanager
