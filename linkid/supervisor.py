@@ -283,6 +283,8 @@ class Supervisor:
         while misses < self._patience.probe_misses:
             await asyncio.sleep(self._patience.probe_every)
             misses = 0 if await self._answers(child) else misses + 1
+            if process.returncode is not None:  # a probe may end in an error of its own when we are cancelled
+                return
         self._say(child.name, "does not answer any more: killed")
         process.kill()
 
