@@ -51,7 +51,7 @@ def text(outcome: Outcome, when: datetime | None = None) -> str:
         "",
         "## Memory",
         "",
-        "Resident size. Growth: the line that fits best after the first minute, for lives of three minutes or more.",
+        "Resident size. Growth: the line that fits best in the second half of a life of three minutes or more.",
         "",
         *_table(
             ("process", "pid", "watched, s", "first, MB", "last, MB", "most, MB", "growth, kB/min"), _lives(outcome)

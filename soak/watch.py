@@ -15,12 +15,12 @@ from soak.faults import superuser
 from soak.ledger import Occurrence, Violation
 
 _PAGE: Final = 4096
-_WARM: Final = 60.0
-"""Seconds of a process's life that do not count for its growth: caches and pools fill."""
-_MEASURED: Final = 180.0
-"""A shorter life says nothing about growth."""
+_TELLING: Final = 180.0
+"""Seconds: a shorter life says nothing about growth."""
+_JUDGED: Final = 600.0
+"""Seconds of life before growth is a violation: until then pools, caches and statements of ten connections fill."""
 MOST_GROWTH: Final = 1024.0
-"""kB a minute. A SAM recycles its HSM library long before that would matter; more is a leak."""
+"""kB a minute in the second half of a long life. What a SAM remembers on purpose (docs/threats.md, 2) is a tenth."""
 
 
 async def occurrences(stack: Stack) -> list[Occurrence]:
@@ -88,13 +88,13 @@ class Memory:
         return [
             Violation("memory", life.name, f"pid {life.pid} grows by {life.growth:.0f} kB a minute")
             for life in self.lives()
-            if life.growth is not None and life.growth > MOST_GROWTH
+            if life.growth is not None and life.seconds >= _JUDGED and life.growth > MOST_GROWTH
         ]
 
 
 @dataclass(frozen=True)
 class Life:
-    """A process: seconds watched, first, last and largest MB, and kB a minute after it was warm (None: too short)."""
+    """A process: seconds watched, first, last and largest MB; kB a minute in the second half (None: too short)."""
 
     name: str
     pid: int
@@ -108,8 +108,8 @@ class Life:
 def _life(name: str, pid: int, samples: Sequence[tuple[float, float]]) -> Life:
     begin, end = samples[0][0], samples[-1][0]
     sizes = [size / 1024 for _, size in samples]
-    warm = [(at, size) for at, size in samples if at - begin >= _WARM]
-    growth = slope(warm) * 60 if end - begin >= _MEASURED else None
+    second_half = [(at, size) for at, size in samples if at - begin >= (end - begin) / 2]
+    growth = slope(second_half) * 60 if end - begin >= _TELLING else None
     return Life(name, pid, end - begin, sizes[0], sizes[-1], max(sizes), growth)
 
 

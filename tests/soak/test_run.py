@@ -3,6 +3,8 @@
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from soak.faults import BREAKERS, Fault, schedule
 from soak.ledger import Violation
 from soak.people import Log
@@ -37,13 +39,17 @@ def test_growth_is_a_slope() -> None:
 
 
 def test_a_process_that_grows_for_long_is_a_violation() -> None:
-    """More than a megabyte a minute, for longer than three minutes; a short life tells nothing."""
+    """More than a megabyte a minute in the second half of ten minutes; what fills at first, or lives short, is none."""
     memory = Memory()
-    for at in range(0, 301, 5):
-        memory.samples.setdefault(("sam-0", 1), []).append((float(at), 80_000 + at * 40.0))
-        memory.samples.setdefault(("sam-1", 2), []).append((float(at), 80_000 + at * 4.0))
-    memory.samples["sam-1", 3] = [(float(at), at * 1000.0) for at in range(0, 100, 5)]
-    assert [violation.document for violation in memory.judge()] == ["sam-0"]
+    for at in range(0, 701, 5):
+        memory.samples.setdefault(("leaks", 1), []).append((float(at), 80_000 + at * 40.0))
+        memory.samples.setdefault(("fills", 2), []).append((float(at), 80_000 + min(at, 300) * 90.0 + at))
+        if at < 500:
+            memory.samples.setdefault(("short", 3), []).append((float(at), 80_000 + at * 40.0))
+    assert [violation.document for violation in memory.judge()] == ["leaks"]
+    assert {life.name: life.growth for life in memory.lives()} == pytest.approx(
+        {"leaks": 2400, "fills": 60, "short": 2400}
+    )
 
 
 def test_the_page_says_what_was(tmp_path: Path) -> None:
