@@ -48,7 +48,7 @@ demo: programs web ## the whole story, told step by step; PHONE=simulated withou
 bench: setup ## how fast, as ratios to the bare token; ONLY=name runs some
 	@$(PYTHON) -m bench $(if $(ONLY),--only $(ONLY))
 
-soak: setup ## half an hour of load while things break; MINUTES=5 for less; writes docs/soak/latest.md
+soak: setup ## 41 minutes of load while things break; MINUTES=5 for less; writes docs/soak/latest.md
 	@$(PYTHON) -m soak $(if $(MINUTES),--minutes $(MINUTES))
 
 lock: setup ## choose the newest library versions again and write locks/

@@ -7,10 +7,15 @@ import asyncio
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 from linkid.platform import ROOT, VAR
 from soak.report import save
 from soak.run import Options, soak
+
+_LONG: Final = 20.0
+_CALM: Final = 11.0
+"""Minutes. Longer than the life after which growth is judged (soak/watch.py)."""
 
 
 def main() -> int:
@@ -18,6 +23,9 @@ def main() -> int:
     usual = Options()
     parser = argparse.ArgumentParser(prog="make soak", description="Mixed load on a whole Link ID while things break.")
     parser.add_argument("--minutes", type=float, default=usual.minutes)
+    parser.add_argument(
+        "--calm", type=float, help="minutes more without faults, for memory; 11 for a run of 20 or more"
+    )
     parser.add_argument("--every", type=float, default=usual.every, help="seconds between faults")
     parser.add_argument("--seed", type=int, default=usual.seed, help="which faults, in which order")
     parser.add_argument("--holders", type=int, default=usual.holders, choices=(1, 2, 3))
@@ -26,7 +34,8 @@ def main() -> int:
     given = parser.parse_args()
     folder = given.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
-    options = Options(given.minutes, given.every, given.seed, given.holders)
+    calm = given.calm if given.calm is not None else (_CALM if given.minutes >= _LONG else 0.0)
+    options = Options(given.minutes, calm, given.every, given.seed, given.holders)
     outcome = asyncio.run(soak(folder, options, lambda words: print(words, flush=True)))
     save(outcome, given.report)
     print(f"\n{len(outcome.violations)} violations; written to {given.report}")

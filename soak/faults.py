@@ -39,17 +39,14 @@ Breaker = Callable[[Stack, Fault], Awaitable[None]]
 
 
 def schedule(seed: int, sams: int) -> Iterator[Fault]:
-    """For ever; every kind once, in an order of its own, before any comes again.
-
-    The last SAM is stopped and barred like the others, but never killed: its memory is watched over the whole run.
-    """
+    """For ever; every kind once, in an order of its own, before any comes again."""
     dice = random.Random(seed)
     while True:
         for kind in dice.sample(sorted(BREAKERS), len(BREAKERS)):
             sam = f"sam-{dice.randrange(sams)}"
             target = {"kill": "", "stop": sam, "head": sam}.get(kind.partition(" ")[0], "")
             if kind == "kill sam":
-                target = f"sam-{dice.randrange(max(1, sams - 1))}"
+                target = sam
             seconds = 0.0 if kind.startswith("kill") or kind == "connections cut" else round(dice.uniform(*SECONDS), 1)
             yield Fault(kind, target, seconds)
 

@@ -26,7 +26,10 @@ def text(outcome: Outcome, when: datetime | None = None) -> str:
             [
                 ("when", f"{when or datetime.now(UTC):%Y-%m-%d %H:%M} UTC"),
                 ("machine", f"{os.cpu_count()} cores, {_processor()}, {_system()}, Python {platform.python_version()}"),
-                ("duration", f"{options.minutes:g} minutes asked for, {outcome.seconds:.0f} s with the end"),
+                (
+                    "duration",
+                    f"{options.minutes:g} min with faults, {options.calm:g} without; {outcome.seconds:.0f} s in all",
+                ),
                 ("load", f"{options.holders} holders, {COMPUTERS} computers each, {SAMS} SAMs"),
                 ("faults", f"{sum(outcome.faults.values())}, one every {options.every:g} s, seed {options.seed}"),
                 ("looked at", f"{outcome.looks} times: all occurrences, all audit chains"),

@@ -30,9 +30,14 @@ _DRAIN_SECONDS: Final = 200.0
 
 @dataclass(frozen=True)
 class Options:
-    """How long (minutes), how often something is broken (seconds), and by which seed."""
+    """How long (minutes), how often something is broken (seconds), and by which seed.
+
+    ``calm``: so many minutes of load more in which nothing is broken. Faults cut lives short (a SAM whose token hangs
+    is replaced), and only a long life tells about memory.
+    """
 
     minutes: float = 30.0
+    calm: float = 0.0
     every: float = 20.0
     seed: int = 1
     holders: int = 3
@@ -76,11 +81,18 @@ class Soak:
         ]
         thumbs = [asyncio.create_task(Thumb(who, self._ledger, self._log).run(hang_up)) for who in self._people]
         at_work = [asyncio.create_task(caller.run(stop)) for caller in callers]
-        around = [asyncio.create_task(work()) for work in (self._break_things, self._look, self._sample, self._tell)]
+        around = [asyncio.create_task(work()) for work in (self._look, self._sample, self._tell)]
+        breaking = asyncio.create_task(self._break_things())
         try:
-            await self._until(began + self._options.minutes * 60, [*thumbs, *at_work, *around])
+            end = began + self._options.minutes * 60
+            await self._until(end, [*thumbs, *at_work, *around, breaking])
+            breaking.cancel()  # what is broken is put right then
+            if self._options.calm:
+                self._say("nothing is broken any more; the load goes on")
+                await self._until(end + self._options.calm * 60, [*thumbs, *at_work, *around])
         finally:
-            for task in around:  # what is broken is put right when its task is cancelled
+            around.append(breaking)
+            for task in around:
                 task.cancel()
             await asyncio.gather(*around, return_exceptions=True)
         stop.set()
