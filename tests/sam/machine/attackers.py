@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis.stateful import rule
-from hypothesis.strategies import integers, sampled_from
+from hypothesis.strategies import booleans, integers, sampled_from
 
 from tests.sam.machine.base import PICK, Base
 from tests.sam.machine.model import Right, State, Tries
@@ -63,9 +63,9 @@ class AttackerRules(Base):
         )
         right.row = True
 
-    @rule(pick=PICK)
-    def make_it_look_undecided(self, pick: int) -> None:
-        """As if the holder had never answered, or its caller never given up."""
+    @rule(pick=PICK, restarted=booleans())
+    def make_it_look_undecided(self, pick: int, restarted: bool) -> None:
+        """As if the holder had never answered, or its caller never given up; perhaps while no SAM looked."""
         asked = self.one(pick, self.is_open)
         if asked.turned_back or asked.believed not in (State.APPROVED, State.REFUSED, State.WITHDRAWN):
             return
@@ -74,17 +74,32 @@ class AttackerRules(Base):
         for statement in _UNDECIDED:
             self.bench.sql(statement, asked.request.id)
         asked.turned_back = True
+        if restarted:
+            self.restart()
+        self.look(asked)
+        self.sign(asked)
 
-    @rule(pick=PICK, how=sampled_from(["taken out", "another", "swapped"]))
-    def spoil_signatures(self, pick: int, how: str) -> None:
-        """Taken out, so that others be made; or exchanged."""
-        asked = self.one(pick, lambda one: one.stored)
+    @rule(pick=PICK, restarted=booleans())
+    def take_signatures_out(self, pick: int, restarted: bool) -> None:
+        """As if nothing had been signed yet: so that others be made."""
+        self.spoil(pick, "taken out", restarted=restarted)
+
+    @rule(pick=PICK, how=sampled_from(["another", "swapped"]), restarted=booleans())
+    def exchange_signatures(self, pick: int, how: str, restarted: bool) -> None:
+        """What is stored is not what was released."""
+        self.spoil(pick, how, restarted=restarted)
+
+    def spoil(self, pick: int, how: str, *, restarted: bool) -> None:
+        asked = self.one(pick, lambda one: one.stored and not one.spoiled and self.is_open(one))
         if not asked.stored or asked.turned_back or asked.state is not State.APPROVED:
             return
         if how == "swapped" and len(set(asked.request.digests)) < 2:
             return
         self.bench.sql(_SPOILED[how], asked.request.id)
         asked.spoiled = True
+        if restarted:
+            self.restart()
+        self.sign(asked)
 
 
 _UNDECIDED = (
