@@ -103,6 +103,7 @@ class HolderRules(Base):
         ]
         wanted = [holder.may_decide(asked, sent, now) for sent in all_sent]
 
+        on_the_edge = holder.ladder.believed().count + 1 in (3, 6, 9)  # one tries, and is not yet known to be right
         again = [asked.is_again(sent) for sent in all_sent]
         bodies = [{"document": asked.request.id, "device": sent.phone.signer.id, **sent.body} for sent in all_sent]
         outcomes = self.bench.calls_at_once("documents/decide", bodies)
@@ -110,7 +111,8 @@ class HolderRules(Base):
         able = [index for index, code in enumerate(wanted) if code is None and not again[index]]
         assert len(counted) == min(1, len(able))
         for index, (code, _) in enumerate(outcomes):
-            assert code == wanted[index] or (index in able and code in ("document_decided", "decision_invalid"))
+            locked = on_the_edge and index in able and code == "credential_locked"
+            assert code == wanted[index] or locked or (able and code == "document_decided"), f"{code}, not {wanted}"
         self.adopt_tries(sum(sent.word == "approve" for index, sent in enumerate(all_sent) if index in able))
         for index in counted:
             holder.decide(asked, all_sent[index], outcomes[index][1], now)
