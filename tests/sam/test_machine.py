@@ -13,18 +13,20 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from foundation.database import Connection
 from hsm_service.hsm.settings import HsmSettings
-from hsm_service.sam import process
+from hsm_service.sam import recall
 from hsm_service.sam.activations import service as activations
-from hsm_service.sam.activations.store import ActivationStore
+from hsm_service.sam.activations.domain import Activation
+from hsm_service.sam.activations.store import ActivationStore, Occurrence
 from hsm_service.sam.attempts.service import Attempts
+from hsm_service.sam.decisions import approval
 from hsm_service.sam.decisions.service import Decisions
-from hsm_service.sam.documents.domain import Fixed, State
+from hsm_service.sam.decisions.store import queries as decision_queries
 from hsm_service.sam.documents.service import Documents
-from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.rows import RowSeals
 from hsm_service.sam.signatures import service as signatures
@@ -67,21 +69,22 @@ def test_whatever_happens(bench: Bench) -> None:
 # --- the machine can fail: each of these is a defence that is off ----------------------------------------------------
 
 
-async def _unguarded_decide(_self: DocumentStore, connection: Connection, fixed: Fixed, state: State) -> bool:
-    await connection.execute("UPDATE sam.documents SET state = $2 WHERE id = $1", fixed.id, state.value)
-    return True
+class _UnguardedApproval:
+    """The statement of 7f without its look at the document's state."""
+
+    approve = decision_queries.approve.replace("WHERE id = $1 AND state = 'waiting' AND", "WHERE id = $1 AND")
 
 
 async def _unguarded_signatures(
-    _self: ActivationStore, connection: Connection, activation: str, made: Sequence[bytes], now: datetime
-) -> int:
+    _self: ActivationStore, connection: Connection, activation: Activation, made: Sequence[bytes], now: datetime
+) -> list[Occurrence]:
     for ordinal, signature in enumerate(made):
         await connection.execute(
             "UPDATE sam.occurrences SET state = 'signed', signature = $3, signed_at = $4 "
             "WHERE activation = $1 AND ordinal = $2",
-            activation, ordinal, signature, now,
+            activation.id, ordinal, signature, now,
         )  # fmt: skip
-    return len(made)
+    return [Occurrence(at, activation.digests[at], one) for at, one in enumerate(made)]
 
 
 async def _nothing(*_args: Any, **_named: Any) -> None:
@@ -94,7 +97,7 @@ def _no_objection(*_args: Any, **_named: Any) -> None:
 
 OFF: dict[str, tuple[Any, str, Any]] = {
     "8b: the caller": (activations, "same", lambda *_: True),
-    "7f: the guarded UPDATE": (DocumentStore, "decide", _unguarded_decide),
+    "7f: the guarded UPDATE": (approval, "queries", _UnguardedApproval),
     "8: the occurrences": (
         signatures,
         "match",
@@ -109,7 +112,7 @@ OFF: dict[str, tuple[Any, str, Any]] = {
     "7d: the lock": (Attempts, "_refuse_locked", _no_objection),
     "rows: ranks": (RowSeals, "remember", _no_objection),
     "memory: what was released": (Memory, "released", _no_objection),
-    "recall": (process, "recall", _nothing),
+    "recall": (recall, "recall", _nothing),
 }
 
 
@@ -119,5 +122,6 @@ def test_it_notices(bench: Bench, monkeypatch: pytest.MonkeyPatch, defence: str)
     place, name, instead = OFF[defence]
     monkeypatch.setattr(place, name, instead)
     patient = settings(_PROFILE, max_examples=5 * _EXAMPLES, phases=(Phase.generate,))
-    with pytest.raises((AssertionError, SignatureInvalid)):
+    # Flaky: it disagreed, and Hypothesis, which tries a failure again, found it otherwise (two calls raced)
+    with pytest.raises((AssertionError, SignatureInvalid, Flaky)):
         run_state_machine_as_test(SamMachine, settings=patient)
