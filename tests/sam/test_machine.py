@@ -20,8 +20,8 @@ from foundation.database import Connection
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.sam import recall
 from hsm_service.sam.activations import service as activations
-from hsm_service.sam.activations.domain import Activation
-from hsm_service.sam.activations.store import ActivationStore, Occurrence
+from hsm_service.sam.activations.domain import Activation, Occurrence
+from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.decisions import approval
 from hsm_service.sam.decisions.service import Decisions
