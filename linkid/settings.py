@@ -172,6 +172,8 @@ class Settings(Section):
     """Where this SAM or AC listens, when not on the Unix socket of this machine."""
     sam_hsm: HsmSettings | None = None
     """The SAM's token in a real HSM; not given: SoftHSM under var/tokens/sam."""
+    softhsm_recycle_unwraps: Annotated[int, Field(ge=0)] = 200_000
+    """`recycle_unwraps` of the SAMs (see sam_hsm) while they use SoftHSM under var."""
     sam_key_pool: KeyPoolSettings = KeyPoolSettings()
     ac_hsm: HsmSettings | None = None
     """The AC's token; likewise."""
@@ -247,7 +249,12 @@ class Settings(Section):
         if given is not None:
             return given
         pin = (self.places.secrets / f"hsm-{process}.pin").read_text(encoding="ascii")
-        return HsmSettings(module=program("softhsm-module"), token_label=LABELS[process], pin=SecretStr(pin))
+        return HsmSettings(
+            module=program("softhsm-module"),
+            token_label=LABELS[process],
+            pin=SecretStr(pin),
+            recycle_unwraps=self.softhsm_recycle_unwraps,
+        )
 
     def dsn(self, role: Role) -> str:
         """The database address of *role*. Embedded: by the password under var/secrets, made on first use."""
