@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import LinkIdError
+from foundation.ids import new_id
 from hsm_service.hsm.faults import HsmUnavailable
 from hsm_service.sam.attempts.domain import Highest, Ladder, Purpose, fresh
 from hsm_service.sam.housekeeping import forget_tries
 from protocol.errors import CredentialLocked, PasswordWrong
-from tests.sam.world import START, Signer, World
+from tests.sam.world import PASSWORD, START, Request, Signer, World
 
 WRONG = "Errada999"
 
@@ -443,3 +444,50 @@ async def test_forgetting_a_ladder_that_stands_is_told(world: World) -> None:
         code = await world.refused("documents/decide", document=made["document"], device=stranger.id, **body)
         assert code == "password_wrong"
     assert (await world.events()).count("attempts.forgotten") == 1
+
+
+async def test_right_passwords_do_not_lock_each_other_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While three are tried, one of them wrong, a fourth waits, and so does whoever asks: neither hears that the
+    certificate is locked. No alarm is raised."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+
+    async def ask() -> Request:
+        caller = {"kind": "integrator", "id": new_id("cli")}
+        return await world.ask(credential, algorithm="ECDSA-SHA256", caller=caller)
+
+    go, tried, real = asyncio.Event(), [], world.sam.hsm.hmac
+
+    async def slow(label: str, data: bytes) -> bytes:
+        if label.startswith("pepper."):
+            tried.append(label)
+            await go.wait()
+        return await real(label, data)
+
+    requests = [await ask() for _ in range(4)]
+    monkeypatch.setattr(world.sam.hsm, "hmac", slow)
+    passwords = [PASSWORD, WRONG, PASSWORD]
+    first = [asyncio.create_task(world.approve(phone, *each)) for each in zip(requests, passwords, strict=False)]
+    async with asyncio.timeout(10):
+        while len(tried) < 3:
+            await asyncio.sleep(0.01)
+    late = [asyncio.create_task(world.approve(phone, requests[3])), asyncio.create_task(ask())]
+    done, _ = await asyncio.wait(late, timeout=0.3)
+    assert not done
+    go.set()
+    answers = await asyncio.gather(*first, *late, return_exceptions=True)
+    assert [answer["state"] for answer in answers if isinstance(answer, dict)] == ["approved"] * 3
+    assert isinstance(answers[1], PasswordWrong)
+    assert isinstance(answers[4], Request)
+    assert [event for event in await world.events() if event.startswith("attempts.")] == []
+
+
+async def test_wrong_passwords_that_come_together_are_three(world: World) -> None:
+    """Whoever waits for others' tries gets none more for it."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    request = await world.ask(credential, algorithm="ECDSA-SHA256")
+    answers = await asyncio.gather(
+        *(world.approve(phone, request, f"{WRONG}{n}") for n in range(20)), return_exceptions=True
+    )
+    assert sorted(type(answer).__name__ for answer in answers) == ["CredentialLocked"] * 17 + ["PasswordWrong"] * 3

@@ -4,6 +4,7 @@ The same proof again is the same guess and counts once: answers get lost, and wh
 not climb the ladder with one mistake of the holder's by repeating it.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
@@ -15,6 +16,7 @@ from foundation.encoding import JsonObject
 from foundation.group_commit import GroupCommit
 from foundation.queries import Queries
 from hsm_service.sam.attempts.domain import Highest, Ladder, Locked, Purpose, Tried, fresh
+from hsm_service.sam.attempts.in_flight import LONGEST_WAIT, InFlight
 from hsm_service.sam.rows import Alarm, RowSeals
 from protocol.errors import CredentialLocked, PasswordWrong
 
@@ -73,13 +75,21 @@ class Attempts:
     ) -> None:
         self._database, self._audit, self._seals, self._alarm, self._clock = database, audit, seals, alarm, clock
         self._commits = commits or GroupCommit(database)
-        self._highest = highest or Highest()
+        self._highest, self._in_flight = highest or Highest(), InFlight()
 
     async def demand_open(self, credential: str, purpose: Purpose, standing: Standing | None = None) -> None:
         """Before a phone is rung at all. Raises CredentialLocked."""
-        now = self._clock.now()
-        row = await self._database.fetchrow(queries.look, credential, purpose) if standing is None else standing.ladder
-        self._refuse_locked(await self._believe(row, credential, purpose, now), now)
+        until = asyncio.get_running_loop().time() + LONGEST_WAIT
+        while True:
+            now, known = self._clock.now(), self._highest.get(credential, purpose)
+            if standing is None or _is_older(standing.ladder, known):
+                standing = Standing(await self._database.fetchrow(queries.look, credential, purpose), None)
+            ladder = await self._believe(standing.ladder, credential, purpose, now, known)
+            if ladder.locked(now) is None:
+                return None
+            if not await self._in_flight.one_ends(credential, purpose, until):
+                return self._refuse_locked(ladder, now)
+            standing = None
 
     async def reserve(
         self, credential: str, purpose: Purpose, proof: bytes, standing: Standing | None = None
@@ -89,11 +99,15 @@ class Attempts:
         ``proof``: SHA-256 of the proof. One that was tried before takes no other try, and gets past no lock either.
         ``standing``: the rows, if the caller has just read them.
         """
+        until = asyncio.get_running_loop().time() + LONGEST_WAIT
         while True:
-            now = self._clock.now()
-            if standing is None:
+            now, known = self._clock.now(), self._highest.get(credential, purpose)
+            if standing is None or _is_older(standing.ladder, known):
                 standing = await self._standing(credential, purpose, proof)
-            ladder = await self._believe(standing.ladder, credential, purpose, now)
+            ladder = await self._believe(standing.ladder, credential, purpose, now, known)
+            if ladder.locked(now) is not None and await self._in_flight.one_ends(credential, purpose, until):
+                standing = None
+                continue
             self._refuse_locked(ladder, now, told=True)
             before = await self._tried(standing.tried)
             if before is not None:
@@ -105,6 +119,7 @@ class Attempts:
             else:
                 attempt = await self._take(ladder, bytes(standing.ladder["mac"]), proof, now)
                 if attempt is not None:
+                    self._in_flight.began(credential, purpose)
                     return attempt
             standing = None  # somebody was faster, or the row is new: read again
 
@@ -123,6 +138,7 @@ class Attempts:
                     tries_left=attempt.tries_left,
                     device=device,
                 )
+        self._in_flight.ended(attempt.credential, attempt.purpose)
         lock = _told(attempt.closes, attempt.credential, attempt.purpose)
         return PasswordWrong(data={"tries_left": attempt.tries_left, **lock})
 
@@ -133,8 +149,9 @@ class Attempts:
 
     async def forgiven(self, attempt: Attempt) -> tuple[bytes, Ladder]:
         """What ``succeeded`` would write, and the MAC of the row to write it over: 7f writes more with it."""
+        known = self._highest.get(attempt.credential, attempt.purpose)
         row = await self._database.fetchrow(queries.look, attempt.credential, attempt.purpose)
-        ladder = await self._believe(row, attempt.credential, attempt.purpose, self._clock.now())
+        ladder = await self._believe(row, attempt.credential, attempt.purpose, self._clock.now(), known)
         return b"" if row is None else bytes(row["mac"]), ladder.forgive(attempt.ordinal)
 
     def remember(self, connection: Connection, ladder: Ladder) -> None:
@@ -154,6 +171,7 @@ class Attempts:
             ladder = await self._lock(connection, *who)
             if await connection.fetchval(queries.take_try_back, *who, attempt.proof, attempt.ordinal) is not None:
                 await self._write(connection, ladder.give_back())
+        self._in_flight.ended(*who)
 
     async def _standing(self, credential: str, purpose: Purpose, proof: bytes) -> Standing:
         row = await self._database.fetchrow(queries.standing, credential, purpose, proof)
@@ -210,12 +228,17 @@ class Attempts:
         raise CredentialLocked(retry_after=max(1, ceil((lock.until - now).total_seconds())), data=data)
 
     async def _lock(self, connection: Connection, credential: str, purpose: Purpose) -> Ladder:
-        row = await connection.fetchrow(queries.lock, credential, purpose)
-        return await self._believe(row, credential, purpose, self._clock.now())
-
-    async def _believe(self, row: Record | None, credential: str, purpose: Purpose, now: datetime) -> Ladder:
-        """The row, unless it is forged, or older than what this process has seen: then what we remember."""
         known = self._highest.get(credential, purpose)
+        row = await connection.fetchrow(queries.lock, credential, purpose)
+        return await self._believe(row, credential, purpose, self._clock.now(), known)
+
+    async def _believe(
+        self, row: Record | None, credential: str, purpose: Purpose, now: datetime, known: Ladder | None
+    ) -> Ladder:
+        """The row, unless it is forged, or older than what this process has seen: then what we remember.
+
+        ``known``: what we remembered *before* the row was read. What others write meanwhile is no turning back.
+        """
         found = None if row is None else _read(row)
         genuine = found if found is not None and await self._seals.genuine(TABLE, found) else None
         if genuine is not None and (known is None or genuine.total >= known.total):
@@ -235,6 +258,11 @@ class Attempts:
             queries.change, ladder.credential, ladder.purpose, ladder.total, ladder.forgiven, ladder.last, mac
         )
         self.remember(connection, ladder)
+
+
+def _is_older(row: Record | None, known: Ladder | None) -> bool:
+    """Read before, or turned back: to be read again, and only then to be judged."""
+    return known is not None and (row is None or row["total"] < known.total)
 
 
 def _told(lock: Locked | None, credential: str, purpose: Purpose) -> JsonObject:
