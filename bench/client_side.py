@@ -1,8 +1,8 @@
 """What an integrator and a phone compute for one signature, by `cryptography` alone.
 
 It is the client side of docs/protocol.md once more, for speed: sections 3 and 4 (decision, proof), 6 (activation
-secret), 9.5 (ask) and RFC 9449 (DPoP). Nothing is prepared that a client could not prepare: a key's constant header, a
-password that was stretched once. The demonstration's phone and agent are the readable versions.
+secret, use of a session), 9.5 (ask) and RFC 9449 (DPoP). Nothing is prepared that a client could not prepare: a key's
+constant header, a password that was stretched once. The demonstration's phone and agent are the readable versions.
 """
 
 from __future__ import annotations
@@ -49,6 +49,15 @@ class Statement:
     salt: bytes
     argon2: tuple[int, int, int]
     transport: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Of a session, beside its algorithm. ``until`` in seconds since 1970."""
+
+    until: int
+    maximum: int
+    purpose: str
 
 
 class Key:
@@ -135,21 +144,43 @@ class Integrator:
             {"hash": b64u(digest).decode("ascii"), "label": f"Documento {at}", "size": 48213}
             for at, digest in enumerate(digests, start=1)
         ]
-        nonce, created = b64u(secrets.token_bytes(16)).decode("ascii"), int(time.time())
-        content = _json(
-            {
-                "created": created,
-                "credential": self._lane.credential,
-                "documents": documents,
-                "hash_algorithm": "SHA-256",
-                "integrator": self._lane.integrator,
-                "nonce": nonce,
-                "v": 1,
-            }
-        )
-        signature = self._key.sign(b"linkid-ask-v1\x00" + sha256(content).digest())
-        ask = {"nonce": nonce, "created": created, "signature": b64u(signature).decode("ascii")}
+        ask = self._asked(b"linkid-ask-v1\x00", {"documents": documents})
         return [{"label": one["label"], "size": one["size"]} for one in documents], ask
+
+    def ask_session(self, terms: Terms) -> dict[str, Any]:
+        """The signature over exactly these terms."""
+        content = {"until": terms.until, "maximum": terms.maximum, "purpose": terms.purpose}
+        algorithm = SIGN_NAMES[self._lane.algorithm]
+        return self._asked(b"linkid-session-ask-v1\x00", {**content, "sign_algorithm": algorithm})
+
+    def use(self, activation: str, counter: int, digests: list[bytes]) -> dict[str, Any]:
+        """One use of a session: the counter, and the signature over it and these hashes in their order."""
+        content = {
+            "activation": activation,
+            "counter": counter,
+            "hash_algorithm": "SHA-256",
+            "hashes": [b64u(digest).decode("ascii") for digest in digests],
+            "sign_algorithm": SIGN_NAMES[self._lane.algorithm],
+            "v": 1,
+        }
+        return {"counter": counter, "signature": self._signed(b"linkid-use-v1\x00", content)}
+
+    def _asked(self, separator: bytes, what: dict[str, Any]) -> dict[str, Any]:
+        """The member ``ask``, fresh."""
+        nonce, created = b64u(secrets.token_bytes(16)).decode("ascii"), int(time.time())
+        content = {
+            **what,
+            "created": created,
+            "credential": self._lane.credential,
+            "hash_algorithm": "SHA-256",
+            "integrator": self._lane.integrator,
+            "nonce": nonce,
+            "v": 1,
+        }
+        return {"nonce": nonce, "created": created, "signature": self._signed(separator, content)}
+
+    def _signed(self, separator: bytes, content: dict[str, Any]) -> str:
+        return b64u(self._key.sign(separator + sha256(_json(content)).digest())).decode("ascii")
 
     def verify(self, digest: bytes, signature: bytes) -> None:
         """With the credential's public key. Raises InvalidSignature."""

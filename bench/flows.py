@@ -12,6 +12,7 @@ import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from bench.client_side import (
     SIGN_OIDS,
     Integrator,
     Phone,
+    Terms,
     activation_key,
     b64,
     b64u,
@@ -100,7 +102,7 @@ class HttpCaller(Flow):
             "numSignatures": len(digests),
             "hashes": [b64(digest) for digest in digests],
             "hashAlgorithmOID": SHA256_OID,
-            "clientData": json.dumps({"documents": documents, "ask": ask}, separators=(",", ":")),
+            "clientData": _text({"documents": documents, "ask": ask}),
         }
         answer = await self.csc("credentials/authorize", body, 202)
         return answer["handle"], answer["linkid"]["request"]
@@ -124,12 +126,18 @@ class HttpCaller(Flow):
 
     async def check(self, handle: str, prefer: str = "") -> str:
         """The SAD of an approved request."""
-        sad: str = (await self.csc("credentials/authorizeCheck", {"handle": handle}, prefer=prefer))["SAD"]
+        sad: str = (await self.approved(handle, prefer))["SAD"]
         return sad
 
-    async def sign(self, sad: str, digests: list[bytes]) -> int:
-        """signHash; one of the signatures is verified."""
+    async def approved(self, handle: str, prefer: str = "") -> dict[str, Any]:
+        """All that authorizeCheck says of it."""
+        return await self.csc("credentials/authorizeCheck", {"handle": handle}, prefer=prefer)
+
+    async def sign(self, sad: str, digests: list[bytes], use: Mapping[str, Any] | None = None) -> int:
+        """signHash; one of the signatures is verified. ``use``: of a session, what the integrator signed for it."""
+        said = {} if use is None else {"clientData": _text({"use": use})}
         body = {
+            **said,
             "credentialID": self.lane.credential,
             "SAD": sad,
             "hashes": [b64(digest) for digest in digests],
@@ -164,16 +172,39 @@ class HttpSingle(HttpBatch):
 
 
 class HttpSession(HttpCaller):
-    """PLACE FOR SESSIONS: one approval opens a session, then every hash is a call of its own.
+    """One approval opens a session, then every hash is a call of its own: a use that the integrator's key signs.
 
-    Not there yet. When the signing API has sessions: ``prepare`` opens one (authorize, approve, check), ``once`` signs
-    one fresh hash in it (and opens the next session when this one is used up, inside the window), and
-    ``measures.MEASURES`` marks the rows that use it as ready.
+    The session outlasts every window and is never used up; if it were, the flow would be refused.
     """
 
+    lasts = 8 * 3600
+    """Seconds: a shift."""
+    maximum = 100_000
+    """Signatures: the most that a session may have (docs/protocol.md section 15)."""
+
+    async def prepare(self) -> None:
+        """The token, and a session of its own: asked for, approved by the phone, its SAD kept."""
+        await super().prepare()
+        terms = Terms(int(time.time()) + self.lasts, self.maximum, "Notas fiscais da noite")
+        said = {"session": asdict(terms), "ask": self.integrator.ask_session(terms)}
+        body = {
+            "credentialID": self.lane.credential,
+            "numSignatures": terms.maximum,
+            "hashAlgorithmOID": SHA256_OID,
+            "clientData": _text(said),
+        }
+        asked = await self.csc("credentials/authorize", body, 202)
+        await self.approve(asked["linkid"]["request"])
+        approved = await self.approved(asked["handle"])
+        self._sad, self._activation = approved["SAD"], approved["linkid"]["activation"]
+        self._counter = 0
+
     async def once(self) -> int:
-        """To be filled."""
-        raise NotImplementedError("sessions are not part of the signing API yet")
+        """One use: the next counter, a fresh hash, the integrator's signature of both; signHash."""
+        self._counter += 1
+        digests = [secrets.token_bytes(32)]
+        use = self.integrator.use(self._activation, self._counter, digests)
+        return await self.sign(self._sad, digests, use)
 
 
 class HttpSessionP256(HttpSession):
@@ -314,6 +345,11 @@ FLOWS: Final[Mapping[str, Callable[[Crowd, Lane, int], Flow]]] = {
     "echo": Echo,
     "approval_to_signature": ApprovalToSignature,
 }
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    """For ``clientData``."""
+    return json.dumps(content, separators=(",", ":"))
 
 
 def _good(answer: tuple[int, bytes], wanted: int, what: str) -> dict[str, Any]:

@@ -34,15 +34,11 @@ class Measure:
     reference: Reference
     floor: float
     goal: float
-    waits_for: str = ""
-    """What must be built before it can be measured; empty: ready."""
 
 
 RAW_TOKEN: Final = Reference("raw", "token", "RSA-2048")
 RAW_WRAPPED: Final = Reference("raw", "wrapped", "RSA-2048")
 ECHO: Final = Reference("echo")
-
-SESSIONS: Final = "sessions (flows.HttpSession is the place)"
 
 MEASURES: Final = (
     Measure(
@@ -60,7 +56,6 @@ MEASURES: Final = (
         RAW_TOKEN,
         floor=0.50,
         goal=0.65,
-        waits_for=SESSIONS,
     ),
     Measure(
         "p256_single_session_vs_echo",
@@ -69,7 +64,6 @@ MEASURES: Final = (
         ECHO,
         floor=0.12,
         goal=0.25,
-        waits_for=SESSIONS,
     ),
     Measure(
         "sam_single_vs_unwrap_sign",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.measures import CLIENTS, MEASURES, ROWS, Pace
+from bench.measures import CLIENTS, ROWS, Pace
 from bench.report import Kept, markdown
 from linkid.platform import ROOT
 
@@ -30,10 +30,5 @@ def write_page(measured: Sequence[Kept], page: Path = PAGE) -> None:
 
 
 def _missing(there: set[str]) -> str:
-    waits = {measure.name: measure.waits_for for measure in MEASURES}
-    lines = [
-        f"* `{name}`" + (f": waits for {waits[name]}." if waits.get(name) else ".")
-        for name in ROWS
-        if name not in there
-    ]
+    lines = [f"* `{name}`." for name in ROWS if name not in there]
     return "\n".join(["", "Not measured yet:", "", *lines]) if lines else ""

@@ -37,14 +37,10 @@ class _Series:
 
 
 async def run(names: Sequence[str], folder: Path, pace: Pace, *, again: bool, say: Say) -> list[Row]:
-    """The rows that were asked for and can be measured already."""
+    """The rows that were asked for."""
     wanted = [measure for measure in MEASURES if measure.name in names]
-    for measure in wanted:
-        if measure.waits_for:
-            say(f"{measure.name}: not measured, waits for {measure.waits_for}")
-    ready = [measure for measure in wanted if not measure.waits_for]
     latency = LATENCY in names
-    if not ready and not latency:
+    if not wanted and not latency:
         return []
     async with bed(
         folder / "world", {"RSA-2048": CLIENTS, "P-256": CLIENTS}, CLIENTS, 8, again=again, say=say
@@ -52,7 +48,7 @@ async def run(names: Sequence[str], folder: Path, pace: Pace, *, again: bool, sa
         raw = await asyncio.to_thread(_raw, world)
         echo = await asyncio.to_thread(EchoServers, world.gateways)
         try:
-            return await _rounds(world, raw, echo, ready, latency, pace, say)
+            return await _rounds(world, raw, echo, wanted, latency, pace, say)
         finally:
             echo.close()
             raw.close()
@@ -67,12 +63,12 @@ def _raw(world: Bed) -> RawToken:
 
 
 async def _rounds(
-    world: Bed, raw: RawToken, echo: EchoServers, ready: Sequence[Measure], latency: bool, pace: Pace, say: Say
+    world: Bed, raw: RawToken, echo: EchoServers, wanted: Sequence[Measure], latency: bool, pace: Pace, say: Say
 ) -> list[Row]:
-    series = {measure.name: _Series() for measure in ready}
+    series = {measure.name: _Series() for measure in wanted}
     latencies = _Latencies()
     for number in range(1, pace.rounds + 1):
-        for measure in ready:
+        for measure in wanted:
             one = series[measure.name]
             rate, layout = await _reference(world, raw, echo, measure.reference)
             window = await world.window(measure.flow, clients=CLIENTS, seconds=pace.seconds)
@@ -86,7 +82,7 @@ async def _rounds(
             window = await world.window("approval_to_signature", clients=1, seconds=pace.seconds)
             latencies.windows.append(window)
             say(f"round {number} of {pace.rounds}: {LATENCY} {latencies.p50(-1):.1f}")
-    rows = [_row(measure, series[measure.name]) for measure in ready]
+    rows = [_row(measure, series[measure.name]) for measure in wanted]
     return rows + (latencies.rows() if latency else [])
 
 

@@ -18,10 +18,12 @@ from bench.people import PASSWORD, Lane
 from foundation.dpop import verify_assertion, verify_proof
 from foundation.encoding import JsonObject, b64u, unb64u
 from foundation.ids import new_id, new_token
+from protocol import sessions
 from protocol.activation import activation_key
 from protocol.asks import SignedAsk
 from protocol.decisions import Decision
 from protocol.documents import Document
+from protocol.errors import AskInvalid
 from protocol.keys import P256Key
 from protocol.passwords import Argon2, stretch
 from protocol.proofs import Claims, Jwe
@@ -118,6 +120,26 @@ def test_an_ask_is_signed_for_exactly_these_hashes() -> None:
         keys=[of(INTEGRATOR_KEY)],
         now=datetime.now(UTC),
     )
+
+
+def test_an_ask_for_a_session_is_signed_for_exactly_these_terms() -> None:
+    """As the SAM checks it; with one signature more it is another session."""
+    until = int(datetime.now(UTC).timestamp()) + 3600
+    ask = SignedAsk.parse(Integrator(LANE, GATEWAY).ask_session(client_side.Terms(until, 7, "Notas fiscais")))
+
+    def verify(maximum: int) -> None:
+        terms = sessions.Terms(until, maximum, "Notas fiscais", "SHA-256", "ECDSA-SHA256")
+        ask.verify_session(
+            caller=LANE.integrator,
+            credential=LANE.credential,
+            terms=terms,
+            keys=[of(INTEGRATOR_KEY)],
+            now=datetime.now(UTC),
+        )
+
+    verify(7)
+    with pytest.raises(AskInvalid):
+        verify(8)
 
 
 def test_an_assertion_is_the_integrators() -> None:
