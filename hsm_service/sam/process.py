@@ -208,7 +208,7 @@ async def build_sam(
         ),
         session_asks=SessionAsks(clock, requests),
         sessions=Sessions(
-            database=database, audit=audit, clock=clock,
+            database=database, commits=commits, audit=audit, clock=clock,
             opening=Opening(
                 clock=clock, hsm=hsm, activations=activation_store, credentials=credentials, bindings=bindings,
                 associations=associations, clients=clients, memory=memory.sessions, alarm=alarm,

@@ -380,13 +380,13 @@ async def test_ended_between_opening_and_counting(opened: Open, monkeypatch: pyt
     """An end that comes while a use is being looked at is obeyed by it."""
     world = opened.world
     store = world.sam.rooms.sessions._store
-    original = store.of
+    original = store.seal
 
     async def ends_meanwhile(*given: Any) -> Any:
         await _end(opened)
         return await original(*given)
 
-    monkeypatch.setattr(store, "of", ends_meanwhile)
+    monkeypatch.setattr(store, "seal", ends_meanwhile)
     assert await opened.refused(1) == "activation_expired"
     assert await opened.used() == 0
 

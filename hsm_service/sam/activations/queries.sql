@@ -24,6 +24,20 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 SELECT a AS activation, d AS document FROM sam.activations a LEFT JOIN sam.documents d ON d.id = a.document
 WHERE a.id = $1;
 
+-- name: look_session
+-- A session with all that a use of it is measured by, at one look; and what its counter served before.
+SELECT a AS activation, d AS document, c AS credential, b AS binding, s AS association, i AS client, u AS use,
+       EXISTS (SELECT FROM sam.freezes f WHERE f.credential = a.credential AND f.caller = $2 AND f.lifted_at IS NULL)
+           AS frozen
+FROM sam.activations a
+LEFT JOIN sam.documents d ON d.id = a.document
+LEFT JOIN sam.credentials c ON c.id = a.credential
+LEFT JOIN sam.bindings b ON b.id = a.binding AND b.state <> 'ended'
+LEFT JOIN sam.associations s ON s.computer = $3 AND s.credential = a.credential AND s.state = 'active'
+LEFT JOIN sam.clients i ON i.id = $3
+LEFT JOIN sam.uses u ON u.activation = a.id AND u.counter = $4
+WHERE a.id = $1;
+
 -- name: forget
 -- Take out what is sealed in activations that are over.
 UPDATE sam.activations SET sealed = '' WHERE until < $1 AND sealed <> '' RETURNING id;

@@ -19,8 +19,8 @@ TABLE = "activations"
 
 @dataclass(frozen=True)
 class Looked:
-    """An activation and its document that hold; ``around``: records of credential, association, client, occurrences
-    and whether the caller is frozen, which their readers have still to believe."""
+    """An activation and its document that hold; ``around``: records of credential, association, client, occurrences (of
+    a session: binding and use) and whether the caller is frozen, which their readers have still to believe."""
 
     activation: Activation
     fixed: Fixed
@@ -49,6 +49,16 @@ class ActivationStore:
         if not rows:
             raise ActivationUnknown(id_)
         return await self._pair(rows[0], id_, "session", since)
+
+    async def look_session(self, id_: str, caller_kind: str, caller_id: str, counter: int) -> Looked:
+        """``look`` for a use of a session."""
+        since = self._seals.now()
+        caller = caller_name(caller_kind, caller_id)
+        row = await self._database.fetchrow(queries.look_session, id_, caller, caller_id, counter)
+        if row is None:
+            raise ActivationUnknown(id_)
+        activation, fixed = await self._pair(row, id_, "session", since)
+        return Looked(activation, fixed, row, since)
 
     async def look(self, id_: str, caller_kind: str, caller_id: str) -> Looked:
         """An activation whose MAC holds, and its document's; with it the rows around it.

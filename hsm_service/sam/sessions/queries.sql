@@ -20,4 +20,5 @@ ON CONFLICT DO NOTHING RETURNING total;
 -- name: store_signatures
 -- Signatures are stored for a use once; whoever comes second changes nothing.
 UPDATE sam.uses SET state = 'signed', signatures = $3, signed_at = $4
-WHERE activation = $1 AND counter = $2 AND state = 'reserved' RETURNING counter;
+WHERE activation = $1 AND counter = $2 AND state = 'reserved'
+RETURNING activation, counter, digest, count, total, signatures, mac;

@@ -3,7 +3,7 @@
 ``use``: U1 to U6 the session opens (``opening``) · U7 the counter is reserved and the signatures counted, together, and
 committed before anything is signed · U8 the permit; the key is unwrapped in the HSM, signs and is destroyed; each
 signature is verified · U9 signatures and the audit's outcome are committed together · U10 what was stored is read back,
-verified again and returned in the order of the use.
+verified (again, if others stored it) and returned in the order of the use.
 
 After a crash between U7 and U9 the same use completes, and is not counted again. The same counter with the same use
 gets the stored signatures; with another use it is refused.
@@ -16,9 +16,10 @@ from typing import Final
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
-from foundation.database import Database
+from foundation.database import Connection, Database
 from foundation.encoding import JsonObject, JsonValue
 from foundation.errors import LinkIdError
+from foundation.group_commit import GroupCommit
 from hsm_service.sam.activations.domain import Activation
 from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.activations.store import ActivationStore
@@ -53,6 +54,7 @@ class Sessions:
         self,
         *,
         database: Database,
+        commits: GroupCommit,
         audit: AuditChain,
         clock: Clock,
         opening: Opening,
@@ -66,7 +68,7 @@ class Sessions:
         alarm: Alarm,
         faults: FaultPoints,
     ) -> None:
-        self._database, self._audit, self._clock = database, audit, clock
+        self._database, self._commits, self._audit, self._clock = database, commits, audit, clock
         self._opening, self._store, self._activations, self._bindings = opening, store, activations, bindings
         self._endings, self._signer, self._memory, self._learn = endings, signer, memory, learn
         self._alarm, self._faults = alarm, faults
@@ -84,36 +86,41 @@ class Sessions:
             await self._learn(session.began)
             opened, reserved = await self._reserve(call)
         self._memory.use(call.use.activation, reserved.total)
+        made: list[bytes] | None = None
         if reserved.signatures is None:
             self._faults.reach("8-reserved")
-            reserved = await self._sign_and_store(opened, reserved, call)
-        return await self._released(opened, reserved, call)
+            reserved, made = await self._sign_and_store(opened, reserved, call)
+        return await self._released(opened, reserved, call, made)
 
     async def _reserve(self, call: UseCall) -> tuple[OpenedUse, Reserved]:
         """Steps U1 to U7: the use as reserved now, or before."""
-        mac = await self._store.seal(call.use)
         for _ in range(_RIVALS):
+            opened = await self._opening.open(call)  # U1 to U6
             try:
-                async with self._database.transaction() as connection:
-                    opened = await self._opening.open(connection, call)  # U1 to U6
-                    reserved = await self._store.of(connection, call.use)
-                    if reserved is not None:
-                        return opened, self._same(reserved, call)
-                    # U7. The counter and the count, by one guarded statement: of any number of rivals no more get
-                    # signatures than the holder allowed, and none after the session ended.
-                    total = await self._store.reserve(connection, call.use, mac, self._clock.now())
-                    if total is None:
-                        raise _Rival
-                    await self._demand_counted(opened, total, call)
-                return opened, Reserved(
-                    call.use.activation, call.use.counter, call.use.digest, len(call.use.digests), total, None, mac
-                )
+                if opened.before is not None:
+                    return opened, self._same(await self._store.read(opened.before, call.use), call)
+                return opened, await self._count(opened, call)  # U7
             except _Rival:
                 if opened.activation.used + len(call.use.digests) > (opened.activation.maximum or 0):
                     break  # the count only grows, so this stays so
             except ForgedUse as forged:
                 raise SignatureNotReleased(f"{forged}: its row does not hold") from forged
         raise SessionExhausted(call.use.activation)
+
+    async def _count(self, opened: OpenedUse, call: UseCall) -> Reserved:
+        """U7. The counter and the count, by one guarded statement: of any number of rivals no more get signatures than
+        the holder allowed, and none after the session ended."""
+        use, mac = call.use, await self._store.seal(call.use)
+
+        async def work(connection: Connection) -> int:
+            total = await self._store.reserve(connection, use, mac, self._clock.now())
+            if total is None:
+                raise _Rival
+            await self._demand_counted(opened, total, call)
+            return total
+
+        total = await self._commits.run(work)
+        return Reserved(use.activation, use.counter, use.digest, len(use.digests), total, None, mac)
 
     @staticmethod
     def _same(reserved: Reserved, call: UseCall) -> Reserved:
@@ -128,14 +135,18 @@ class Sessions:
             await self._alarm.raise_("session.turned_back", TABLE, call.use.activation)
             raise SignatureNotReleased("the session's count went back")
 
-    async def _sign_and_store(self, opened: OpenedUse, reserved: Reserved, call: UseCall) -> Reserved:
-        """Steps U8 and U9: the use with its signatures as stored, ours or those of whoever was faster."""
+    async def _sign_and_store(
+        self, opened: OpenedUse, reserved: Reserved, call: UseCall
+    ) -> tuple[Reserved, list[bytes]]:
+        """Steps U8 and U9: the use with its signatures as stored, ours or those of whoever was faster; and ours."""
         if self._memory.released(reserved.activation, reserved.counter) is not None:
             await self._alarm.raise_("use.turned_back", TABLE, reserved.id)
             raise SignatureNotReleased("these signatures were released already")
         made = await self._signer.sign(self._opening.permit(opened, call), opened.certificate)  # U8
-        async with self._database.transaction() as connection:  # U9
-            if await self._store.store_signatures(connection, call.use, made, self._clock.now()):
+
+        async def work(connection: Connection) -> Reserved | None:  # U9
+            stored = await self._store.store_signatures(connection, call.use, made, self._clock.now())
+            if stored is not None:
                 self._audit.note(
                     connection,
                     "session.used",
@@ -149,21 +160,32 @@ class Sessions:
                     algorithm=opened.algorithm.name,
                     signatures=name_of(made),
                 )
-            stored = await self._store.of(connection, call.use)
             self._faults.reach("8-signed-before-commit")
+            return stored
+
+        try:
+            stored = await self._commits.run(work) or await self._store.of(self._database, call.use)
+        except ForgedUse as forged:
+            raise SignatureNotReleased(f"{forged}: its row does not hold") from forged
         self._faults.reach("8-signed-after-commit")
         if stored is None:
             raise SignatureNotReleased("the use went away")
-        return self._same(stored, call)
+        return self._same(stored, call), made
 
-    async def _released(self, opened: OpenedUse, reserved: Reserved, call: UseCall) -> list[bytes]:
-        """Step U10: as stored, and verified: a row that somebody changed gives nothing away."""
+    async def _released(
+        self, opened: OpenedUse, reserved: Reserved, call: UseCall, made: Sequence[bytes] | None
+    ) -> list[bytes]:
+        """Step U10: as stored, and verified: a row that somebody changed gives nothing away.
+
+        ``made``: what was verified just now, and is what was stored unless somebody changed it.
+        """
         signatures = list(reserved.signatures or ())
         known = self._memory.released(reserved.activation, reserved.counter)
         if known is not None and known != name_of(signatures):
             await self._alarm.raise_("use.changed", TABLE, reserved.id)
             raise SignatureNotReleased("the stored signatures are not those that were released")
-        verify_all(opened.certificate, opened.algorithm, tuple(call.use.digests), signatures)
+        if signatures != made:
+            verify_all(opened.certificate, opened.algorithm, tuple(call.use.digests), signatures)
         self._memory.release(reserved.activation, reserved.counter, name_of(signatures))
         return signatures
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from foundation.database import Connection
+from foundation.database import Connection, Record
 from foundation.queries import Queries
 from hsm_service.sam.rows import Reader, RowSeals
 from hsm_service.sam.sessions.domain import Reserved
@@ -26,14 +26,16 @@ class UseStore:
     async def of(self, reader: Reader, use: Use) -> Reserved | None:
         """What the counter of a use served before. Raises ForgedUse."""
         rows = await reader.fetch(queries.of, use.activation, use.counter)
-        if not rows:
-            return None
-        row = rows[0]
+        return await self.read(rows[0], use) if rows else None
+
+    async def read(self, row: Record, use: Use) -> Reserved:
+        """The same of a record that was fetched with more. Raises ForgedUse."""
         found = Reserved(
             row["activation"], row["counter"], row["digest"], row["count"], row["total"], row["signatures"], row["mac"]
         )
         # Not through ``fetch``: its memory of ranks would fill with uses. ``memory.Sessions`` watches over them.
-        if not await self._seals.genuine(TABLE, found):
+        named = (found.activation, found.counter) == (use.activation, use.counter)
+        if not named or not await self._seals.genuine(TABLE, found):
             raise ForgedUse(found.id)
         return found
 
@@ -52,7 +54,7 @@ class UseStore:
 
     async def store_signatures(
         self, connection: Connection, use: Use, signatures: Sequence[bytes], now: datetime
-    ) -> bool:
-        """False when somebody else was first."""
-        stored = await connection.fetchval(queries.store_signatures, use.activation, use.counter, list(signatures), now)
-        return stored is not None
+    ) -> Reserved | None:
+        """The use as it is stored now; None when somebody else was first. Raises ForgedUse."""
+        row = await connection.fetchrow(queries.store_signatures, use.activation, use.counter, list(signatures), now)
+        return None if row is None else await self.read(row, use)

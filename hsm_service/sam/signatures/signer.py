@@ -1,7 +1,10 @@
 """The only place that signs with a holder's key. It takes a permit, and lets nothing out that does not verify."""
 
+from functools import lru_cache
+
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
@@ -35,9 +38,15 @@ class Signer:
         return made
 
 
+@lru_cache(maxsize=2048)
+def _key_of(certificate: bytes) -> CertificatePublicKeyTypes:
+    """Parsing costs as much as verifying, and holders sign again."""
+    return x509.load_der_x509_certificate(certificate).public_key()
+
+
 def verify_all(certificate: bytes, algorithm: SignAlgorithm, digests: tuple[bytes, ...], made: list[bytes]) -> None:
     """Each signature over its digest, by the key of the certificate. Raises SignatureNotReleased."""
-    public = x509.load_der_x509_certificate(certificate).public_key()
+    public = _key_of(certificate)
     if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) or len(made) != len(digests):
         raise SignatureNotReleased("not as many signatures as hashes, or not such a key")
     for digest, signature in zip(digests, made, strict=True):
