@@ -20,6 +20,7 @@ from foundation.clock import Clock
 from foundation.database import Database
 from foundation.encoding import b64u, strict_json, unb64u
 from foundation.errors import LinkIdError, NotAuthenticated, Unavailable
+from foundation.group_commit import GroupCommit
 from foundation.ids import same
 from foundation.queries import Queries
 
@@ -218,13 +219,13 @@ class MemoryReplayCache:
 class DatabaseReplayCache:
     """For any number of gateways: a primary key in PostgreSQL decides who was first."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, commits: GroupCommit | None = None) -> None:
         """Needs the grants of ``linkid_gateway`` on ``web.seen_proofs``."""
-        self._database = database
+        self._database, self._commits = database, commits or GroupCommit(database)
 
     async def first_use(self, digest: bytes, until: datetime) -> bool:
         """See ReplayCache."""
-        return bool(await self._database.fetchval(queries.remember_proof, digest, until))
+        return bool(await self._commits.run(lambda one: one.fetchval(queries.remember_proof, digest, until)))
 
     async def forget(self, now: datetime, limit: int = 10_000) -> int:
         """Remove what can no longer be replayed; call from time to time. Returns how many went."""

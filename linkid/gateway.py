@@ -18,6 +18,7 @@ from foundation.clock import Clock, SystemClock
 from foundation.database import Database, open_pool
 from foundation.dpop import DatabaseReplayCache
 from foundation.errors import Unavailable
+from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
 from foundation.tls import server_context
 from foundation.web import (
@@ -101,14 +102,16 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     database = Database(await open_pool(settings.dsn("gateway"), max_size=20, application_name=f"linkid-{name}"))
     stack.push_async_callback(database.close)
     tls = settings.private_tls.files if settings.private_tls else None
+    commits = GroupCommit(database)
     return Ground(
         settings=settings,
         clock=clock,
         database=database,
+        commits=commits,
         audit=AuditChain(database, name, clock),  # no head outside: the gateway is believed in nothing
         sams=await stack.enter_async_context(PrivateClient(settings.sam_targets(), tls=tls, patience=_SAM_PATIENCE)),
         ac=await stack.enter_async_context(PrivateClient(settings.ac_address, tls=tls)),
-        replays=DatabaseReplayCache(database),
+        replays=DatabaseReplayCache(database, commits),
         metrics=HttpMetrics(),
         proxies=settings.gateway.proxies,
         origin=settings.url("gateway"),

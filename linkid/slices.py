@@ -15,6 +15,7 @@ from foundation.channel import PrivateClient
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
+from foundation.group_commit import GroupCommit
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
 from hsm_service.credentials.service import CredentialService
@@ -70,6 +71,8 @@ class Ground:
     settings: Settings
     clock: Clock
     database: Database
+    commits: GroupCommit
+    """Of what happens for every signature."""
     audit: AuditChain
     sams: PrivateClient
     ac: PrivateClient
@@ -170,6 +173,7 @@ async def make_signing(
         doorbell=BellService(database, clock, push.doorbell),
         credentials=CredentialsOfSigning(credentials),
         wakeups=wakeups,
+        commits=ground.commits,
     )
 
 
@@ -209,6 +213,7 @@ def mount_pairing(
         letters=letters,
         scans=scans,
         warnings=warnings,
+        commits=ground.commits,
     )
     computers = ComputerService(database, clock, audit, sam)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)

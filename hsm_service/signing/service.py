@@ -14,8 +14,9 @@ from typing import Final
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
-from foundation.database import Database
+from foundation.database import Connection, Database
 from foundation.errors import LinkIdError
+from foundation.group_commit import GroupCommit
 from foundation.ids import BadToken, Random
 from hsm_service.signing.domain import policy, secret
 from hsm_service.signing.domain.request import PENDING, USABLE, Ask, Caller, Event, Kind, Request, SessionAsk, State
@@ -87,10 +88,11 @@ class SigningService:
         doorbell: Doorbell,
         credentials: Credentials,
         wakeups: Wakeups,
+        commits: GroupCommit | None = None,
         random: Random = secrets.token_bytes,
     ) -> None:
         """The roof brings the partners together."""
-        self._database = database
+        self._commits = commits or GroupCommit(database)
         self._store = RequestStore(database)
         self._clock = clock
         self._audit = audit
@@ -117,8 +119,11 @@ class SigningService:
             policy.admit(ask, situation)
         name, activation_secret = secret.new_request_name(self._random), secret.new_secret(self._random)
         now = self._clock.now()
-        async with self._database.transaction() as connection:
+
+        async def ask_it(connection: Connection) -> None:
             await self._store.add(connection, name, activation_secret.digest, caller, ask, now=now, until=now + FIXING)
+
+        await self._commits.run(ask_it)
         # 4. The SAM fixes, stores and signs the document.
         try:
             if isinstance(ask, SessionAsk):
@@ -203,12 +208,15 @@ class SigningService:
             )
         # 10. Returned in input order. Our own note of it may fail without harm: the SAM knows. A session goes on.
         whole = request.kind is Kind.LISTED and len(hashes) == request.count
-        async with self._database.transaction() as connection:
+
+        async def note(connection: Connection) -> None:
             if request.kind is Kind.LISTED or request.state is State.APPROVED:
                 await self._store.moved(connection, request, Event.ALL_SIGNED if whole else Event.SOME_SIGNED)
             self._audit.note(
                 connection, "signing.returned", request=request.document, caller=caller.id, count=len(hashes)
             )
+
+        await self._commits.run(note)
         return signatures
 
     async def withdraw(self, caller: Caller, handle: object) -> None:
@@ -248,7 +256,7 @@ class SigningService:
             raise RequestPending(retry_after=max(1, retry), data={"why": "pending"})
 
     async def _now_waiting(self, name: str, caller: Caller, ask: Ask | SessionAsk, fixed: FixedDocument) -> None:
-        async with self._database.transaction() as connection:
+        async def ring(connection: Connection) -> None:
             waiting = await self._store.fixed(
                 connection,
                 name,
@@ -267,6 +275,8 @@ class SigningService:
                 caller=caller.id,
                 count=ask.count,
             )
+
+        await self._commits.run(ring)
 
     async def _give_up(self, name: str) -> None:
         """The SAM did not fix it: the caller may ask again at once."""
@@ -314,8 +324,7 @@ class SigningService:
             assert request.document is not None, "the table's CHECK: a waiting request has its document"
             return await self._learn(request, request.document)
         if request.state in (State.APPROVED, State.REDEEMED) and now >= request.expires:
-            async with self._database.transaction() as connection:
-                moved = await self._store.moved(connection, request, Event.EXPIRED)
+            moved = await self._commits.run(lambda connection: self._store.moved(connection, request, Event.EXPIRED))
             return moved or await self._reread(request)
         return request
 
@@ -345,7 +354,8 @@ class SigningService:
         until: datetime | None = None,
     ) -> Request:
         """Pending no more. When another gateway was faster, its word stands."""
-        async with self._database.transaction() as connection:
+
+        async def settle(connection: Connection) -> Request | None:
             settled = await self._store.settled(
                 connection, request, event, now=self._clock.now(), reason=reason, activation=activation, until=until
             )
@@ -353,7 +363,9 @@ class SigningService:
                 self._audit.note(
                     connection, f"signing.{settled.state}", request=request.document, caller=request.caller.id
                 )
-        return settled or await self._reread(request)
+            return settled
+
+        return await self._commits.run(settle) or await self._reread(request)
 
     async def _reread(self, request: Request) -> Request:
         again = await self._store.by_name(request.name)

@@ -22,8 +22,9 @@ from typing import ClassVar, TypeAlias
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
-from foundation.database import Database
+from foundation.database import Connection, Database
 from foundation.errors import NotFound
+from foundation.group_commit import GroupCommit
 from foundation.ids import is_id
 from pairing.domain.ceremony import NUMBER_PROOF_LIFE, Device, DeviceEvent
 from pairing.domain.letters import phone_bound
@@ -71,9 +72,10 @@ class DecisionService:
         letters: Letters,
         scans: ScanService,
         warnings: WarningService,
+        commits: GroupCommit | None = None,
     ) -> None:
         """The roof brings the partners together."""
-        self._database = database
+        self._database, self._commits = database, commits or GroupCommit(database)
         self._clock = clock
         self._audit = audit
         self._sam = sam
@@ -147,7 +149,8 @@ class DecisionService:
         except (PasswordWrong, CredentialLocked) as answer:
             await self._warnings.heard(device, answer)
             raise
-        async with self._database.transaction() as connection:
+
+        async def carried(connection: Connection) -> None:
             await self._doorbell.settle(connection, document)
             self._audit.note(
                 connection,
@@ -157,6 +160,8 @@ class DecisionService:
                 type=verdict.type,
                 state=verdict.state,
             )
+
+        await self._commits.run(carried)
         react = self._REACTIONS.get(verdict.type, DecisionService._nothing)
         return await react(self, device, document, verdict)
 
