@@ -5,6 +5,7 @@ leaks a session. So one *root* session per epoch logs in and stays open; threads
 """
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from hsm_service.hsm.faults import (
     kind_of,
 )
 from hsm_service.hsm.module import Module
+from hsm_service.hsm.quiet import Quiet
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.templates import Mapper, mechanism
 from protocol.errors import SignatureInvalid
@@ -35,6 +37,7 @@ T = TypeVar("T")
 
 _CANARY: Final = b"linkid-canary"
 _BACK_OFF_SECONDS: Final = 5
+_VERSIONED: Final = re.compile(r"([a-z-]+)\.([1-9][0-9]{0,3})")
 
 _log = get_logger(__name__)
 
@@ -91,11 +94,10 @@ class Room:
         return len(list(self.session.get_objects(template))) > 0
 
     def versions(self, name: str, object_class: Any) -> list[int]:
-        """Which of ``name.1``, ``name.2``, … there are; without gaps."""
-        found: list[int] = []
-        while self.exists(f"{name}.{len(found) + 1}", object_class):
-            found.append(len(found) + 1)
-        return found
+        """Which of ``name.1``, ``name.2``, … there are, ascending; retired ones leave gaps."""
+        template = {Attribute.CLASS: object_class, Attribute.TOKEN: True}
+        matches = (_VERSIONED.fullmatch(str(one.label)) for one in list(self.session.get_objects(template)))
+        return sorted(int(match[2]) for match in matches if match and match[1] == name)
 
     def p256_public(self, label: str) -> P256Key:
         """The public half that was stored beside a P-256 private key."""
@@ -120,6 +122,7 @@ class Token:
         """Nothing is opened yet."""
         self.settings = settings
         self.module = Module.load(settings.module, settings.initialise)
+        self.quiet = Quiet(settings.quiet_lock)
         self._mapper = Mapper()
         self._root: tuple[int, Any, Any] | None = None
         self._opening = threading.Lock()
@@ -166,7 +169,7 @@ class Token:
     def _attempt(self, work: Callable[[Room], T]) -> "tuple[int, T | _Suspect]":
         if self._login_refused is not None:
             raise self._login_refused
-        with self.module.entered() as epoch:
+        with self.quiet.visit(), self.module.entered() as epoch:
             try:
                 return epoch, work(self._room(epoch))
             except pkcs11.PKCS11Error as error:
@@ -232,7 +235,7 @@ class Token:
         if root is None:
             return self._identity is not None and self._finds_token()
         try:
-            with self.module.entered() as epoch:
+            with self.quiet.visit(), self.module.entered() as epoch:
                 session = self._open_session(epoch)
                 try:
                     room = Room(session, epoch, self.module, self.settings.wrap_mechanism)
@@ -247,7 +250,7 @@ class Token:
     def _finds_token(self) -> bool:
         """For a token that is still empty: it is there."""
         try:
-            with self.module.entered():
+            with self.quiet.visit(), self.module.entered():
                 self.module.library.get_token(token_label=self.settings.token_label)
         except pkcs11.PKCS11Error:
             return False
@@ -255,7 +258,8 @@ class Token:
 
     def _renew(self, seen: int) -> None:
         try:
-            epoch = self.module.renew(seen)
+            with self.quiet.visit():
+                epoch = self.module.renew(seen)
         except pkcs11.PKCS11Error as error:
             raise HsmUnavailable(str(error), retry_after=_BACK_OFF_SECONDS) from error
         _log.warning("hsm_initialised_anew", epoch=epoch)
