@@ -27,8 +27,8 @@ class HsmSettings(Section):
     beats it. For ``cloudhsm`` and ``generic`` the table has no wrap_mechanism: give it."""
 
     initialise: Initialise = "os_locking"
-    """Not given: the vendor's. ``null`` only for modules that answer each C_GetFunctionList with a new instance and lock by themselves
-    (p11-kit-client.so). SoftHSM initialised with ``null`` crashes within seconds under threads."""
+    """Not given: the vendor's. ``null`` only for modules that answer each C_GetFunctionList with a new instance and
+    lock by themselves (p11-kit-client.so). SoftHSM initialised with ``null`` crashes within seconds under threads."""
 
     threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Sessions used at the same time. More than the processor's cores bring nothing with a soft token."""

@@ -98,9 +98,7 @@ def _time(now: datetime) -> bytes:
     return struct.pack(">Q", int(now.timestamp()))
 
 
-def _carry_out(
-    room: Room, plan: Sequence[tuple[str, object, Maker]], now: datetime, template: Template
-) -> P256Key:
+def _carry_out(room: Room, plan: Sequence[tuple[str, object, Maker]], now: datetime, template: Template) -> P256Key:
     # ``kek.1`` may have been retired: any version will do. Which ones there must be, the house statement says.
     missing = [entry for entry in plan if not room.versions(entry[0].partition(".")[0], entry[1])]
     if missing and len(missing) < len(plan) and plan[-1] not in missing:

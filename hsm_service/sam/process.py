@@ -54,6 +54,7 @@ from hsm_service.sam.settings import SamSettings
 from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.signatures.signer import Signer
 from hsm_service.sam.signed_heads import HeadSigner
+from hsm_service.sam.versions import KeyVersions
 from hsm_service.sam.watch import Watch
 from protocol import pins
 from protocol.keys import P256Key
@@ -86,15 +87,6 @@ class Pins:
 
 
 @dataclass(frozen=True)
-class Versions:
-    """The newest version of each key in the slot, which new things are made with."""
-
-    kek: int
-    pepper: int
-    rowmac: int
-
-
-@dataclass(frozen=True)
 class Sam:
     """A SAM that is put together. ``api.calls()`` is what it answers."""
 
@@ -105,6 +97,7 @@ class Sam:
     watch: Watch
     rooms: Rooms
     roots: Roots
+    versions: KeyVersions
 
 
 async def build_sam(
@@ -121,10 +114,9 @@ async def build_sam(
 
     Raises SlotDamaged for a token weaker than ours, HsmUnavailable.
     """
-    versions = await _versions(hsm)
-    await hsm.demand_strong(versions.kek)
+    versions = KeyVersions(hsm)
     alarm = Alarm(database, audit)
-    seals = RowSeals(hsm, alarm, versions.rowmac)
+    seals = RowSeals(hsm, alarm, (await versions.newest()).rowmac)
     roots = Roots(hsm, await hsm.root())
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
@@ -143,15 +135,15 @@ async def build_sam(
     rooms = Rooms(
         emission=Emission(
             database=database, audit=audit, clock=clock, hsm=hsm, documents=documents, store=documents_store,
-            credentials=credentials, custody=custody, proofs=proofs, roots=roots, kek=versions.kek,
-            pepper=versions.pepper, random=random,
+            credentials=credentials, custody=custody, proofs=proofs, roots=roots, versions=versions,
+            random=random,
         ),
         credentials=Credentials(database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots),
         documents=documents,
         decisions=Decisions(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
             credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
-            effects=Effects(clock, bindings, associations, activation_store, random), faults=faults,
+            versions=versions, effects=Effects(clock, bindings, associations, activation_store, random), faults=faults,
         ),
         evidence=EvidenceRoom(
             database=database, clock=clock, documents=documents_store, credentials=credentials, bindings=bindings,
@@ -167,12 +159,7 @@ async def build_sam(
         associations=Associations(database, audit, associations, bindings),
         clients=Clients(database, audit, clock, clients, pinned.operators),
     )  # fmt: skip
-    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots)
-
-
-async def _versions(hsm: Hsm) -> Versions:
-    found = await hsm.newest_versions(["kek", "pepper", "rowmac"])
-    return Versions(found["kek"], found["pepper"], found["rowmac"])
+    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots, versions)
 
 
 @asynccontextmanager

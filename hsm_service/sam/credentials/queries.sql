@@ -14,6 +14,10 @@ SET state = $3, kek = $4, pepper = $5, spki = $6, bound = $7, request = $8, chai
     valid_from = $12, valid_to = $13, mac = $14
 WHERE id = $1 AND state = $2 RETURNING id;
 
+-- name: rebind
+-- The same key bound by a newer pepper, if the row still is the one that was opened (its MAC covers all of it).
+UPDATE sam.credentials SET pepper = $3, bound = $4, mac = $5 WHERE id = $1 AND mac = $2 RETURNING id;
+
 -- name: by_id
 -- One credential.
 SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p, kek, pepper, spki, bound,

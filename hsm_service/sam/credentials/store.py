@@ -58,6 +58,12 @@ class CredentialStore:
             self.seals.advanced(connection, TABLE, credential)
         return row is not None
 
+    async def rebind(self, connection: Connection, before: Credential, after: Credential) -> bool:
+        """Another binding around the same key; False when the row is not the one that was opened any more."""
+        mac = await self.seals.seal(TABLE, after.meaning())
+        row = await connection.fetchval(queries.rebind, before.id, before.mac, after.pepper, after.bound, mac)
+        return row is not None
+
     async def lock(self, connection: Connection, id_: str) -> None:
         """Queue behind whoever else counts requests of this credential."""
         await connection.fetchval(queries.lock, id_)

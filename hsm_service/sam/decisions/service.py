@@ -15,6 +15,7 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, unb64u
 from foundation.errors import LinkIdError, Unavailable
+from foundation.logs import get_logger
 from hsm_service.sam.attempts.domain import Purpose
 from hsm_service.sam.attempts.service import Attempt, Attempts
 from hsm_service.sam.bindings.domain import Binding
@@ -32,10 +33,13 @@ from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.errors import DocumentUnknown
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.roots import Proofs
+from hsm_service.sam.versions import KeyVersions
 from protocol import custody
 from protocol.decisions import Decision, proof_hash
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
 from protocol.keys import P256Key
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Opened:
     credential: Credential
     wrapped: bytes
     attempt: Attempt
+    renewed: Credential | None
+    """The credential bound by the newest pepper, when it was bound by an older one."""
 
 
 class Decisions:
@@ -63,13 +69,14 @@ class Decisions:
         attempts: Attempts,
         proofs: Proofs,
         custody: Custody,
+        versions: KeyVersions,
         effects: Effects,
         faults: FaultPoints,
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
         self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
-        self._effects, self._faults = effects, faults
+        self._versions, self._effects, self._faults = versions, effects, faults
 
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
         """The holder's yes or no. Answers {state, type, binding?, activation?}; the same again for the same decision.
@@ -193,7 +200,18 @@ class Decisions:
             await self._attempts.give_back(attempt)  # the HSM failed before the password was tried
             raise
         self._faults.reach("7e")
-        return Opened(credential, wrapped, attempt)
+        return Opened(credential, wrapped, attempt, await self._renewed(credential, wrapped, stretched))
+
+    async def _renewed(self, credential: Credential, wrapped: bytes, stretched: bytes) -> Credential | None:
+        """7e, K10: bound by the newest pepper; None when it is, or cannot be now (the next approval tries again)."""
+        try:
+            newest = await self._versions.newest()
+            if newest.pepper <= credential.pepper:
+                return None
+            return await self._custody.rebind(credential, wrapped, stretched, pepper=newest.pepper)
+        except LinkIdError as error:  # the holder's approval must not fail for it
+            _log.error("not_rebound", credential=credential.id, error_code=error.code, detail=error.detail)
+            return None
 
     # 7f -----------------------------------------------------------------------------------------------------------
 
@@ -210,6 +228,7 @@ class Decisions:
         now = self._clock.now()
         try:
             async with self._database.transaction() as connection:
+                await self._renew(connection, opened)  # first: a revocation locks the credential before its documents
                 await self._consume(connection, fixed, State.APPROVED)
                 await self._demand_still_bound(connection, fixed, binding)
                 await evidence.add(connection, fixed.document, decision, signer, device, now)
@@ -235,6 +254,20 @@ class Decisions:
             raise
         self._faults.reach("7f-after-commit")
         return answer
+
+    async def _renew(self, connection: Connection, opened: Opened | None) -> None:
+        """7f, K10: the row gets the newer binding, if it still is the one that was opened. Whoever was faster wrote a
+        binding by the same password around the same key: then nothing is lost, and nothing is to do."""
+        if opened is None or opened.renewed is None:
+            return
+        if await self._credentials.rebind(connection, opened.credential, opened.renewed):
+            self._audit.note(
+                connection,
+                "credential.rebound",
+                credential=opened.credential.id,
+                pepper_before=opened.credential.pepper,
+                pepper=opened.renewed.pepper,
+            )
 
     async def _demand_still_bound(self, connection: Connection, fixed: Fixed, binding: Binding | None) -> None:
         """7b again, where it counts: a phone that was unpaired while the HSM worked decides nothing more.

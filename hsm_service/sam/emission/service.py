@@ -30,6 +30,7 @@ from hsm_service.sam.documents.service import Documents, Stated
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import DocumentUnknown, EmissionConflict
 from hsm_service.sam.roots import Proofs, Roots
+from hsm_service.sam.versions import KeyVersions
 from protocol.algorithms import KeyAlgorithm
 from protocol.decisions import Decision
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
@@ -58,14 +59,13 @@ class Emission:
         custody: Custody,
         proofs: Proofs,
         roots: Roots,
-        kek: int,
-        pepper: int,
+        versions: KeyVersions,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._database, self._audit, self._clock, self._hsm = database, audit, clock, hsm
         self._documents, self._store, self._credentials = documents, store, credentials
         self._custody, self._proofs, self._roots = custody, proofs, roots
-        self._kek, self._pepper, self._random = kek, pepper, random
+        self._versions, self._random = versions, random
 
     async def prepare(self, emission: str, key: str, key_algorithm: KeyAlgorithm) -> Stated:
         """Step g: a credential to be, and the document that asks its holder for the usage password.
@@ -108,7 +108,7 @@ class Emission:
         return await self._possession(fixed)  # 9
 
     async def _begin(self, emission: str, key: str, key_algorithm: KeyAlgorithm) -> Credential:
-        now = self._clock.now()
+        now, newest = self._clock.now(), await self._versions.newest()
         credential = Credential(
             id=new_id("cred", self._random),
             emission=emission,
@@ -117,8 +117,8 @@ class Emission:
             state=State.PREPARED,
             salt=self._random(SALT_BYTES),
             argon2=Argon2(),
-            kek=self._kek,
-            pepper=self._pepper,
+            kek=newest.kek,
+            pepper=newest.pepper,
             created=now,
         )
         async with self._database.transaction() as connection:
@@ -152,13 +152,14 @@ class Emission:
         credential = await self._credentials.get(self._database, fixed.document.text("credential"))
         if credential.state is not State.PREPARED:
             raise EmissionConflict("the emission has its key already")
+        newest = await self._versions.newest()  # perhaps newer ones than when it was prepared
         made, request = await self._hsm.generate_with_request(  # 6
-            credential.key_algorithm, self._kek, credential.id
+            credential.key_algorithm, newest.kek, credential.id
         )
         bound = await self._custody.bind(  # 7
-            credential.id, made.spki, made.blob, stretched, kek=made.kek, pepper=self._pepper
+            credential.id, made.spki, made.blob, stretched, kek=made.kek, pepper=newest.pepper
         )
-        born = credential.with_key(made.spki, bound, request, made.kek, self._pepper)
+        born = credential.with_key(made.spki, bound, request, made.kek, newest.pepper)
         async with self._database.transaction() as connection:  # 8
             if not await self._store.decide(connection, fixed, DocumentState.APPROVED):
                 raise DocumentDecided(fixed.id)
