@@ -172,6 +172,9 @@ class Settings(Section):
     """Where this SAM or AC listens, when not on the Unix socket of this machine."""
     sam_hsm: HsmSettings | None = None
     """The SAM's token in a real HSM; not given: SoftHSM under var/tokens/sam."""
+    sam_hsm_spare: HsmSettings | None = None
+    """A second token with the SAM's very keys (restored copy, other partition, other HSM), which two operators adopted:
+    a SAM whose first does not open works with it."""
     ac_hsm: HsmSettings | None = None
     """The AC's token; likewise."""
     hsm_variables: tuple[str, ...] = ()
@@ -246,7 +249,8 @@ class Settings(Section):
         if given is not None:
             return given
         pin = (self.places.secrets / f"hsm-{process}.pin").read_text(encoding="ascii")
-        return HsmSettings(module=program("softhsm-module"), token_label=LABELS[process], pin=SecretStr(pin))
+        module, lock = program("softhsm-module"), self.places.tokens / process / "quiet.lock"
+        return HsmSettings(module=module, token_label=LABELS[process], pin=SecretStr(pin), quiet_lock=lock)
 
     def dsn(self, role: Role) -> str:
         """The database address of *role*. Embedded: by the password under var/secrets, made on first use."""

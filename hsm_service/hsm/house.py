@@ -122,13 +122,14 @@ def permit(token: Token, agreed: Agreed, act: Act, slot: Slot, noted: Collection
         there = token.run(lambda room: room.versions(name, _SECRET))
         if order.version not in there[:-1]:
             raise OrderDoesNotFit(f"{name}.{order.version} is not an older version that the token has")
-    if verb == "init" and token.run(_is_used):
+    if verb == "init" and not token.run(is_empty):
         raise OrderDoesNotFit("the token is in use already")
     return HousePermit(_MINT, agreed)
 
 
-def _is_used(room: Room) -> bool:
-    return room.exists("root.1", _PUBLIC)
+def is_empty(room: Room) -> bool:
+    """Whether the token was never in use: ``root.1`` is made last (``slots``)."""
+    return not room.exists("root.1", _PUBLIC)
 
 
 def add_version(token: Token, given: HousePermit, now: datetime) -> str:

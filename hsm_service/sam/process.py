@@ -10,7 +10,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +45,7 @@ from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.house import open_token
 from hsm_service.sam.housekeeping import keep_house
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.recall import recall
@@ -98,6 +99,8 @@ class Sam:
     rooms: Rooms
     roots: Roots
     versions: KeyVersions
+    on_spare: bool = False
+    """Whether it works with the second token."""
 
 
 async def build_sam(
@@ -167,9 +170,8 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
     """HSM, database and audit opened from settings, closed at the end."""
     clock = clock or SystemClock()
     pinned = Pins.read(settings.trust, settings.root_certificate, settings.operators)
-    hsm = Hsm(settings.hsm)
+    hsm = await open_token(settings, clock)
     try:
-        await hsm.open()
         pool = await open_pool(
             settings.database.get_secret_value(),
             max_size=settings.database_connections,
@@ -178,7 +180,9 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
         database = Database(pool)
         try:
             audit = AuditChain(database, settings.name, clock, settings.head_file)
-            yield await build_sam(hsm, database, audit, pinned, clock=clock, faults=FaultPoints(settings.fault_points))
+            faults = FaultPoints(settings.fault_points)
+            sam = await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults)
+            yield replace(sam, on_spare=hsm.token.settings == settings.hsm_spare)
         finally:
             await database.close()
     finally:
@@ -189,6 +193,9 @@ async def serve_sam(sam: Sam, listen: str, tls: TlsFiles | None = None) -> Priva
     """Look at the database once, then listen. A database behind its audit head leaves a SAM that only says so."""
     try:
         await sam.watch.look()
+        if sam.on_spare:
+            async with sam.database.transaction() as connection:
+                sam.audit.note(connection, "house.spare_used", sam=sam.audit.chain)
     except DatabaseRolledBack as error:
         _log.error("sam_refuses_work", detail=error.detail)
     return await serve_private(private_app(sam.api.calls()), listen, tls=tls)

@@ -200,7 +200,7 @@ except pkcs11.PKCS11Error as error:
 """
 
 
-# --- keys are made while others work -----------------------------------------------------------------------------------
+# --- keys are made while others work ---------------------------------------------------------------------------------
 
 VISITOR = """
 import sys, time

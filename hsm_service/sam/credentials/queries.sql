@@ -36,6 +36,19 @@ SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_
        request, chain, subject, serial, valid_from, valid_to, created_at, mac
 FROM sam.credentials WHERE certificate_hash = $1;
 
+-- name: every
+-- All of them, for whoever is about to destroy a key that they may need.
+SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p, kek, pepper, spki, bound,
+       request, chain, subject, serial, valid_from, valid_to, created_at, mac
+FROM sam.credentials ORDER BY id;
+
+-- name: uses
+-- How many credentials each pair of versions opens: those that may still sign ($1: now), or may still get a certificate
+-- ($2: what was bound before gets none), and all.
+SELECT kek, pepper, count(*) AS all_of_them,
+       count(*) FILTER (WHERE (state = 'active' AND valid_to > $1) OR (state = 'bound' AND created_at > $2)) AS living
+FROM sam.credentials WHERE state <> 'prepared' GROUP BY kek, pepper ORDER BY kek, pepper;
+
 -- name: lock
 -- Take a credential's row until the transaction ends: requests for it are counted one after the other.
 SELECT id FROM sam.credentials WHERE id = $1 FOR NO KEY UPDATE;
