@@ -139,7 +139,7 @@ async def _audit(settings: Settings, process: Process, event: str, agreed: Agree
 
     database = Database(await open_pool(settings.dsn(process), max_size=2, application_name="linkid-house"))
     try:
-        await say(database, AuditChain(database, f"house-{process}", SystemClock()), event, agreed)
+        await say(database, AuditChain(database, f"{process}-house", SystemClock()), event, agreed)
     finally:
         await database.close()
 

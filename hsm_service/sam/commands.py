@@ -21,7 +21,7 @@ from hsm_service.sam.restore import accept_restore
 from hsm_service.sam.settings import SamSettings
 from protocol.house import House, Slot
 
-HOUSE_CHAIN: Final = "house-sam"
+HOUSE_CHAIN: Final = "sam-house"
 """The audit chain of what was done to the SAM's token."""
 
 

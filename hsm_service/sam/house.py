@@ -67,11 +67,11 @@ class HouseFile:
     def read(self) -> House | None:
         """None when there is none yet. Raises NotOurToken for one that no root of ours signed."""
         try:
-            text = self.path.read_text(encoding="ascii")
+            data = self.path.read_bytes()
         except FileNotFoundError:
             return None
         try:
-            return open_house(text, self._roots, now=self._clock.now())
+            return open_house(data.decode("ascii"), self._roots, now=self._clock.now())
         except (SignatureInvalid, UnicodeDecodeError) as cause:
             raise NotOurToken(f"{self.path.name} is not signed by a SAM root that is pinned here") from cause
 
@@ -160,7 +160,7 @@ class HouseRoom:
     def __init__(
         self, hsm: Hsm, database: Database, audit: AuditChain, clock: Clock, file: HouseFile, operators: Path
     ) -> None:
-        """``operators``: operators.json. ``audit``: a chain of its own, ``house-sam``."""
+        """``operators``: operators.json. ``audit``: a chain of its own, ``sam-house``."""
         self._hsm, self._database, self._audit, self._clock = hsm, database, audit, clock
         self._file, self._operators = file, operators
 
@@ -268,7 +268,7 @@ async def say(database: Database, audit: AuditChain, event: str, agreed: Agreed,
             connection, event, act=order.act, slot=order.slot, token=serial_digest(order.serial),
             version=order.version, order=order.id, first=agreed.first, second=agreed.second, **more,
         )  # fmt: skip
-    _log.warning(event, act=order.act, token=order.serial, version=order.version)
+    _log.warning(event, act=order.act, serial=order.serial, version=order.version)
 
 
 def serial_digest(serial: str) -> str:

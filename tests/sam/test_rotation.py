@@ -1,7 +1,6 @@
 """KEK and pepper get new versions while the SAM goes on: keys are bound anew by the next right password."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +15,16 @@ from hsm_service.hsm import house
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.faults import HsmUnavailable
 from hsm_service.hsm.settings import HsmSettings
-from hsm_service.hsm.slots import initialise_sam_slot
 from hsm_service.hsm.token import Token
 from hsm_service.sam import versions
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.fault_points import FaultPoints
 from protocol import custody
-from softhsm_config.tokens import Token as TokenFiles
 from tests.sam.world import PASSWORD, START, Authority, Signer, World, open_world, stretched
 from tests.support.house import agreed
 from tests.support.postgres import TestDatabase
-from tests.support.softhsm import add_token
 
 ECDSA = "ECDSA-SHA256"
-_count = iter(range(100))
-
-
-@pytest.fixture
-def house_settings(sam_token: TokenFiles, hsm_module: Path, tmp_path: Path) -> HsmSettings:
-    """A token of the test's own, so that its rotations are nobody else's."""
-    label = f"rotated-{next(_count)}"
-    add_token(label, hsm_module)
-    said = {"module": hsm_module, "token_label": label, "pin": "1234", "quiet_lock": tmp_path / "quiet"}
-    settings = HsmSettings.model_validate(said)
-    initialise_sam_slot(Token(settings), START)
-    return settings
-
-
-@pytest.fixture
-async def own(
-    house_settings: HsmSettings, database: TestDatabase, authority: Authority, tmp_path: Path
-) -> AsyncIterator[World]:
-    """A SAM over it."""
-    opened = Hsm(house_settings)
-    await opened.open()
-    made = await open_world(opened, database, tmp_path / "sam-0.head", FixedClock(START), authority)
-    await made.sam.watch.look()
-    yield made
-    await made.close()
-    await opened.close()
 
 
 def rotate(settings: HsmSettings, name: str, version: int) -> None:
