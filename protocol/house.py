@@ -83,7 +83,7 @@ def read_house_order(jws: str) -> HouseOrder:
 
 
 def open_house_order(text: str, operators: Mapping[str, Operator], *, now: datetime) -> Agreed:
-    """Both signatures, by two different people whom the pins name, over the same bytes, not older than a day.
+    """K3: both signatures, by two different people whom the pins name, over the same bytes, not older than a day.
 
     Raises OrderInvalid. Left to the caller: that the order fits the token (``serial``, ``version``): by that it is
     carried out once at most, since a version is made once and destroyed once.
@@ -119,7 +119,7 @@ def _open(line: str, keys: Mapping[str, P256Key]) -> tuple[HouseOrder, str]:
 
 
 def countersign(text: str, key: ec.EllipticCurvePrivateKey) -> str:
-    """The order with a second signature. Raises OrderInvalid for one that has two, or was signed by this key."""
+    """K2: the order with a second signature. Raises OrderInvalid for one that has two, or was signed by this key."""
     lines = text.split()
     if len(lines) != 1:
         raise OrderInvalid("it has two signatures already" if len(lines) == 2 else "not a house order")

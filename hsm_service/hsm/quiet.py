@@ -58,7 +58,7 @@ class Quiet:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the only one, of all processes. Not from within ``visit``. Raises HsmUnavailable: others do not leave."""
+        """K6: be the only one, of all processes. Not from within ``visit``. Raises HsmUnavailable."""
         if self._file is None:
             yield
             return

@@ -54,7 +54,7 @@ class HsmSettings(Section):
         """What was not said is the vendor's."""
         if not isinstance(given, dict):
             return given
-        profile = PROFILES.get(given.get("vendor", "softhsm"))
+        profile = next((known for name, known in PROFILES.items() if name == given.get("vendor", "softhsm")), None)
         if profile is None:
             return given  # the field itself says which there are
         if profile.wrap_mechanism is None and "wrap_mechanism" not in given:

@@ -228,6 +228,7 @@ class HouseRoom:
         return await self._hsm.run(lambda: token_house.permit(self._hsm.token, agreed, act, "sam", noted))
 
     async def _demand_unneeded(self, name: str, version: int) -> None:
+        """K11: old enough, and no living credential opens by it. Raises StillNeeded, RowForged."""
         now = self._clock.now()
         found = {one.label: one.made for one in await inventory(self._hsm)}
         successor = max(made for label, made in found.items() if version_of(label)[0] == name)

@@ -37,7 +37,7 @@ class KeyVersions:
         self._looked = float("-inf")
 
     async def newest(self) -> Versions:
-        """As of a minute ago at most. Raises SlotDamaged for a new version weaker than ours, HsmUnavailable."""
+        """K9: as of a minute ago at most. Raises SlotDamaged for a new version weaker than ours, HsmUnavailable."""
         if self._newest is None or self._monotonic() - self._looked > LOOK_AGAIN_SECONDS:
             began = self._monotonic()
             found = Versions(**await self._hsm.newest_versions(_NAMES))
