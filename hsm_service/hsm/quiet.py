@@ -19,8 +19,12 @@ from typing import Final
 
 from hsm_service.hsm.faults import HsmUnavailable
 
-WAIT_SECONDS: Final = 10.0
-"""At most, for the others. Who still is inside then hangs; whoever waits outside gives up as well, and says so."""
+ALONE_SECONDS: Final = 30.0
+"""How long whoever makes an object tries to be alone. Who still is inside then hangs, and no object is made."""
+TURN_SECONDS: Final = 2.0
+"""How long it keeps others out while it waits; then it lets them pass (somebody may be generating an RSA-4096 key)."""
+VISIT_SECONDS: Final = 8.0
+"""How long a visitor waits: below the deadline of a call, so that it does not count as one that hangs in the module."""
 _LOOK_SECONDS: Final = 0.002
 
 
@@ -44,9 +48,9 @@ class Quiet:
             yield
             return
         turnstile, room = self._files(self._file)
-        _take(turnstile, fcntl.LOCK_SH)
+        _take(turnstile, fcntl.LOCK_SH, VISIT_SECONDS)
         try:
-            _take(room, fcntl.LOCK_SH)
+            _take(room, fcntl.LOCK_SH, VISIT_SECONDS)
         finally:
             fcntl.flock(turnstile, fcntl.LOCK_UN)
         self._local.inside = True
@@ -63,16 +67,13 @@ class Quiet:
             yield
             return
         turnstile, room = self._files(self._file)
-        _take(turnstile, fcntl.LOCK_EX)
+        _clear(turnstile, room)
+        self._local.inside = True
         try:
-            _take(room, fcntl.LOCK_EX)
-            self._local.inside = True
-            try:
-                yield
-            finally:
-                self._local.inside = False
-                fcntl.flock(room, fcntl.LOCK_UN)
+            yield
         finally:
+            self._local.inside = False
+            fcntl.flock(room, fcntl.LOCK_UN)
             fcntl.flock(turnstile, fcntl.LOCK_UN)
 
     def _files(self, file: Path) -> tuple[int, int]:
@@ -103,9 +104,23 @@ class _Files:
                 os.close(descriptor)
 
 
-def _take(file: int, how: int) -> None:
+def _clear(turnstile: int, room: int) -> None:
+    """Both locks, exclusively; in turns, so that nobody outside waits for long. Raises HsmUnavailable."""
+    until = time.monotonic() + ALONE_SECONDS
+    while True:
+        _take(turnstile, fcntl.LOCK_EX, ALONE_SECONDS)
+        try:
+            return _take(room, fcntl.LOCK_EX, TURN_SECONDS)
+        except HsmUnavailable:
+            fcntl.flock(turnstile, fcntl.LOCK_UN)
+            if time.monotonic() > until:
+                raise
+            time.sleep(TURN_SECONDS / 4)
+
+
+def _take(file: int, how: int, seconds: float) -> None:
     """``flock`` with an end: a process that hangs inside must not hang us."""
-    until = time.monotonic() + WAIT_SECONDS
+    until = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)

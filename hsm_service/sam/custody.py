@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
-from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.hsm.faults import HsmKeyMissing, HsmUnavailable
 from hsm_service.sam.credentials.domain import Credential
 from protocol import custody
 
@@ -35,9 +35,14 @@ class Custody:
         return custody.bind(key, wrapped, aad, nonce=self._random(custody.NONCE_BYTES))
 
     async def unbind(self, credential: Credential, stretched: bytes) -> bytes:
-        """7e: the wrapped key. Raises protocol.custody.DoesNotOpen for a wrong password."""
+        """7e: the wrapped key. Raises protocol.custody.DoesNotOpen for a wrong password; HsmUnavailable, also for a
+        token that lacks the row's pepper: no password was tried then, so no try may count."""
         spki, bound = credential.key()
-        key = await self._hsm.hmac(f"pepper.{credential.pepper}", custody.hmac_input(credential.id, stretched))
+        label = f"pepper.{credential.pepper}"
+        try:
+            key = await self._hsm.hmac(label, custody.hmac_input(credential.id, stretched))
+        except HsmKeyMissing as cause:
+            raise HsmUnavailable(f"{label}, which {credential.id} needs, is not in this token") from cause
         aad = custody.additional_data(credential.id, spki, kek=credential.kek, pepper=credential.pepper)
         return custody.unbind(key, bound, aad)
 

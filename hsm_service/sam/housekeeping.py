@@ -16,6 +16,8 @@ from hsm_service.sam.signed_heads import HeadSigner
 from hsm_service.sam.watch import Watch
 
 EVERY_SECONDS: Final = 15.0
+SILENT_AT_MOST: Final = 4
+"""Looks in a row at an HSM that is not well, before a process that has a spare makes room for one that looks for it."""
 GRACE: Final = timedelta(minutes=1)
 """After an activation's end: a call that came in time has long finished."""
 
@@ -43,14 +45,24 @@ async def forget_asks(database: Database, now: datetime) -> None:
     await database.execute(document_queries.forget_asks, now - ASKS_KEPT)
 
 
-async def keep_house(database: Database, hsm: Hsm, watch: Watch, clock: Clock, heads: HeadSigner) -> None:
-    """For as long as the process runs. What fails is logged and tried again."""
+async def keep_house(
+    database: Database, hsm: Hsm, watch: Watch, clock: Clock, heads: HeadSigner, given_up: asyncio.Event | None = None
+) -> None:
+    """For as long as the process runs. What fails is logged and tried again.
+
+    ``given_up``: set when the HSM has not been well for a minute, for a process whose successor may use the spare.
+    """
+    silent = 0
     while True:
         try:
             await hsm.check()
             watch.heard_hsm(well=True)
+            silent = 0
         except LinkIdError as error:
             watch.heard_hsm(well=False)
+            silent += 1
+            if given_up is not None and silent >= SILENT_AT_MOST:
+                given_up.set()
             _log.warning("hsm_not_well", error_code=error.code)
         try:
             await forget_sealed(database, clock.now())

@@ -63,7 +63,7 @@ from protocol.keys import P256Key
 Random = Callable[[int], bytes]
 
 REPLACE_ME: Final = 70
-"""Exit code by which the supervisor starts another process at once: the HSM library hangs (EX_SOFTWARE)."""
+"""Exit code by which the supervisor starts another process at once (EX_SOFTWARE)."""
 
 _log = get_logger(__name__)
 
@@ -202,7 +202,8 @@ async def serve_sam(sam: Sam, listen: str, tls: TlsFiles | None = None) -> Priva
 
 
 async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
-    """Run until SIGTERM or SIGINT (0), or until the HSM library hangs (REPLACE_ME: start another process)."""
+    """Run until SIGTERM or SIGINT (0), or until the HSM library hangs, or the HSM is not well for a minute and there is
+    a spare (REPLACE_ME: start another process)."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -211,10 +212,12 @@ async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
         server = await serve_sam(sam, settings.listen, tls)
         _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
         heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
-        house = asyncio.create_task(keep_house(sam.database, sam.hsm, sam.watch, SystemClock(), heads))
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(sam.hsm.broken.wait())]
+        given_up = asyncio.Event()
+        spare = None if settings.hsm_spare is None else given_up
+        house = asyncio.create_task(keep_house(sam.database, sam.hsm, sam.watch, SystemClock(), heads, spare))
+        waits = [asyncio.create_task(one.wait()) for one in (stop, sam.hsm.broken, given_up)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        broken = sam.hsm.broken.is_set()
+        broken = sam.hsm.broken.is_set() or given_up.is_set()
         for one in (*waits, house):
             one.cancel()
         await server.close()

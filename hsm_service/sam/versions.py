@@ -39,12 +39,16 @@ class KeyVersions:
     async def newest(self) -> Versions:
         """K9: as of a minute ago at most. Raises SlotDamaged for a new version weaker than ours, HsmUnavailable."""
         if self._newest is None or self._monotonic() - self._looked > LOOK_AGAIN_SECONDS:
-            began = self._monotonic()
-            found = Versions(**await self._hsm.newest_versions(_NAMES))
-            if found != self._newest:
-                await self._hsm.demand_strong(found.kek)
-                _log.info("key_versions", kek=found.kek, pepper=found.pepper, rowmac=found.rowmac)
-            self._newest, self._looked = found, began
+            self._looked = self._monotonic()  # who asks meanwhile goes on with what we knew
+            try:
+                found = Versions(**await self._hsm.newest_versions(_NAMES))
+                if found != self._newest:
+                    await self._hsm.demand_strong(found.kek)
+                    _log.info("key_versions", kek=found.kek, pepper=found.pepper, rowmac=found.rowmac)
+            except BaseException:
+                self.forget()
+                raise
+            self._newest = found
         return self._newest
 
     def forget(self) -> None:

@@ -260,11 +260,27 @@ def _as_json(report: SlotReport, counted: list[JsonObject] | None) -> JsonObject
         return told
 
     keys: list[Any] = [row(key) for key in report.keys]
+    problems = [*report.problems, *_lost(report, counted or [])]
     return {
         "slot": report.slot, "token": report.label, "serial": report.serial, "vendor": report.vendor,
-        "house": report.noted, "good": report.good, "problems": list(report.problems), "keys": keys,
+        "house": report.noted, "good": report.good and not problems, "problems": problems, "keys": keys,
         "uses": cast(Any, counted),
     }  # fmt: skip
+
+
+def _lost(report: SlotReport, counted: list[JsonObject]) -> list[str]:
+    """Versions that living credentials need and the token has not: a database of earlier, over a token of later."""
+    there = {key.label for key in report.keys}
+    needed: dict[str, int] = {}
+    for one in counted:
+        for name in ("kek", "pepper"):
+            label = f"{name}.{one[name]}"
+            needed[label] = needed.get(label, 0) + int(str(one["living"]))
+    return [
+        f"{label} is not in the token, and {living:,} living credentials need it: restore the backup that has it"
+        for label, living in sorted(needed.items())
+        if living and label not in there
+    ]
 
 
 def _words(report: JsonObject) -> str:

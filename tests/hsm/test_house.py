@@ -303,7 +303,8 @@ def test_a_key_waits_for_those_inside(fresh: Token) -> None:
 
 def test_who_hangs_inside_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A visitor that never leaves: no key is made, and it is said why; visitors that came later go on."""
-    monkeypatch.setattr("hsm_service.hsm.quiet.WAIT_SECONDS", 0.1)
+    for name in ("ALONE_SECONDS", "TURN_SECONDS"):
+        monkeypatch.setattr(f"hsm_service.hsm.quiet.{name}", 0.1)
     other = Quiet(tmp_path / "lock")
     with Quiet(tmp_path / "lock").visit():
         with pytest.raises(HsmUnavailable, match="hangs in it"), other.alone():
@@ -312,6 +313,40 @@ def test_who_hangs_inside_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             pass
     with other.alone():
         pass
+
+
+def test_nobody_waits_long_for_who_wants_to_be_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody works for long: whoever makes a key waits in turns, and other visitors pass between them."""
+    monkeypatch.setattr("hsm_service.hsm.quiet.TURN_SECONDS", 0.1)
+    done: list[str] = []
+    leave = threading.Event()
+
+    def works_long() -> None:
+        with Quiet(tmp_path / "lock").visit():
+            leave.wait(10)
+
+    def maker() -> None:
+        with Quiet(tmp_path / "lock").alone():
+            done.append("made")
+
+    threads = [threading.Thread(target=what) for what in (works_long, maker)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
+    with Quiet(tmp_path / "lock").visit():
+        assert done == []
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert done == ["made"]
+
+
+def test_the_authoritys_keys_are_told_apart_too(ac_token: Token) -> None:
+    """Its RSA keys, its pepper, its root: each strong, each with a check value of its own."""
+    found = ac_token.run(lambda room: house.inventory(room, "ac"))
+    assert {"ca-root.1", "ca-issuing.1", "ocsp.1", "pepper.1", "root.1", "transport.1"} <= {one.label for one in found}
+    assert all(one.weakness is None for one in found)
+    assert len({one.check for one in found}) == len(found)
 
 
 def test_a_token_that_lost_a_version_differs(fresh: Token) -> None:

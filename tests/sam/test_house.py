@@ -1,5 +1,6 @@
 """The keys to the house, from the order to the audit: what two operators may do to a token, and what nobody may."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -18,14 +19,16 @@ from foundation.audit import AuditChain
 from foundation.errors import LinkIdError
 from hsm_service.hsm import house as token_house
 from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.faults import HsmUnavailable
 from hsm_service.hsm.module import Module
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.slots import initialise_sam_slot
 from hsm_service.hsm.templates import FOR_EVER
 from hsm_service.hsm.token import Token
-from hsm_service.sam import commands, house
+from hsm_service.sam import commands, house, housekeeping
 from hsm_service.sam.house import HouseFile, HouseRoom, NotOurToken, StillNeeded, note, open_token
 from hsm_service.sam.settings import SamSettings
+from hsm_service.sam.signed_heads import HeadSigner
 from protocol.errors import OrderInvalid
 from softhsm_config.tokens import Token as TokenFiles
 from tests.sam.world import START, Signer, World
@@ -443,3 +446,26 @@ async def test_a_restored_copy_does_the_work(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [await room.serial(), []]
+
+
+async def test_a_silent_hsm_makes_room_for_the_spare(own: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four silent looks in a row, not three and a good one: the process gives up, for one that opens the spare."""
+    looks = iter([False] * 3 + [True] + [False] * 4)
+    given_up, heads = asyncio.Event(), HeadSigner(own.sam.database, own.sam.roots, own.clock, "sam-0", own.head)
+
+    class Sick:
+        seen = 0
+
+        async def check(self) -> None:
+            assert not given_up.is_set()
+            self.seen += 1
+            if not next(looks):
+                raise HsmUnavailable("gone")
+
+    sick = Sick()
+    monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.0)
+    keeping = housekeeping.keep_house(own.sam.database, sick, own.sam.watch, own.clock, heads, given_up)  # type: ignore[arg-type]
+    task = asyncio.create_task(keeping)
+    await asyncio.wait_for(given_up.wait(), 20)
+    task.cancel()
+    assert sick.seen == 8

@@ -306,3 +306,21 @@ async def test_the_aad_names_both_versions(own: World, house_settings: HsmSettin
     for kek, pepper in ((2, 2), (1, 1)):
         with pytest.raises(custody.DoesNotOpen):
             custody.unbind(key, bound, custody.additional_data(credential, spki, kek=kek, pepper=pepper))
+
+
+async def test_a_token_without_the_pepper_counts_no_try(own: World, house_settings: HsmSettings) -> None:
+    """A SAM over a token that lacks what the row names (an old copy): try later; no holder is locked out for it."""
+    credential = await own.credential("P-256")
+    phone = await own.phone(credential)
+    rotate(house_settings, "pepper", 2)
+    own.sam.versions.forget()
+    await signs(own, credential, phone)
+    Token(house_settings).run(lambda room: room.secret("pepper.2").destroy())
+    for _ in range(4):
+        request = await own.ask(credential, algorithm=ECDSA, caller=await own.register())
+        body = phone.decision(request.statement)
+        assert await own.refused("documents/decide", document=request.id, device=phone.id, **body) == "hsm_unavailable"
+    tries = await own.sql(
+        "SELECT total, forgiven FROM sam.attempts WHERE credential = $1 AND purpose = 'sign'", credential
+    )
+    assert tries[0]["total"] == tries[0]["forgiven"]
