@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from pkcs11 import KeyType, Mechanism, MechanismFlag, ObjectClass
 from pydantic import SecretStr
 
@@ -469,3 +470,32 @@ async def test_a_silent_hsm_makes_room_for_the_spare(own: World, monkeypatch: py
     await asyncio.wait_for(given_up.wait(), 20)
     task.cancel()
     assert sick.seen == 8
+
+
+async def test_a_new_transport_key_is_noted(
+    own: World, settings: SamSettings, room: HouseRoom, house_settings: HsmSettings
+) -> None:
+    """It needs no order, and is in the statement, so that a backup from before is told from one of after."""
+    assert await commands.run_rotate_transport(settings) == "transport.2"
+    status = await commands.run_status(house_settings, "sam", room._file.path)
+    assert (list(status.unnoted), list(status.problems)) == ([], [])
+    assert status.house is not None
+    assert "transport.2" in {key.label for key in status.house.keys}
+
+
+async def test_a_restored_database_finds_its_keys(own: World, settings: SamSettings, room: HouseRoom) -> None:
+    """accept-restore works over a rotated token as before: what waited is void, and who is bound by the older pepper
+    still signs."""
+    credential = await own.credential("P-256")
+    phone = await own.phone(credential)
+    await own.ask(credential, algorithm=ECDSA, caller=await own.register())
+    before = (await own.sql("SELECT pepper, bound, mac FROM sam.credentials WHERE id = $1", credential))[0]
+    await room.rotate("rotate-pepper", await signed(room, "rotate-pepper", 2))
+    own.sam.versions.forget()
+    await signs(own, credential, phone)
+    write = "UPDATE sam.credentials SET pepper = $2, bound = $3, mac = $4 WHERE id = $1"
+    await own.sql(write, credential, before["pepper"], before["bound"], before["mac"])
+    settings.root_certificate.write_bytes(own.authority.root.public_bytes(Encoding.PEM))
+    voided = await commands.run_accept_restore(settings, operator=phone.public.jkt)
+    assert voided["documents"] == 1
+    await signs(own, credential, phone)

@@ -19,6 +19,7 @@ from foundation.errors import LinkIdError
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.sam import commands
+from hsm_service.sam.house import HouseFile, note
 from hsm_service.sam.settings import SamSettings
 from softhsm_config.tokens import Token as TokenFiles
 from tests.sam.world import Authority, World, open_world
@@ -187,6 +188,38 @@ async def test_operators_commands(
             "documents": 1, "activations": 0,
         }  # fmt: skip
         assert (await commands.run_rotate_transport(settings)).startswith("transport.")
+    finally:
+        await world.close()
+
+
+async def test_a_process_starts_over_its_spare(
+    children: list[Child], hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path
+) -> None:
+    """Its first token is not there: it works with the one that the house statement names, and the audit says so; with
+    a statement that another root signed it does not start."""
+    first, _ = children
+    root, clock = await hsm.root(), SystemClock()
+    trust = {"v": 1, "sam": [root.jwk], "ac": [authority.public.jwk]}
+    (tmp_path / "trust.json").write_text(json.dumps(trust))
+    statement = tmp_path / "house-sam.jws"
+    await note(hsm, HouseFile(statement, {root.jkt: root}, clock), clock)
+    good = first.settings["hsm"]
+    first.settings |= {"hsm": {**good, "token_label": "nowhere"}, "hsm_spare": good, "house": str(statement)}
+    first.file.write_text(json.dumps(first.settings), encoding="utf-8")
+    await first.start()
+    world = await over(first, hsm, database, authority, tmp_path / "unused.head")
+    try:
+        credential = await world.credential("P-256")
+        phone = await world.phone(credential)
+        request = await world.ask(credential, algorithm="ECDSA-SHA256")
+        signatures = await world.sign(request, (await world.approve(phone, request))["activation"])
+        world.verify(await world.certificate(credential), request, signatures)
+        assert (await world.events())[0] == "house.spare_used"
+        await first.end(signal.SIGKILL)
+        (tmp_path / "trust.json").write_text(json.dumps({**trust, "sam": [authority.public.jwk]}))
+        with pytest.raises(AssertionError, match="the SAM ended"):
+            await first.start()
+        assert "not signed by a SAM root" in first.log.read_text(encoding="utf-8")
     finally:
         await world.close()
 

@@ -267,6 +267,7 @@ async def test_a_revocation_meets_a_rebinding(own: World, house_settings: HsmSet
         done = await asyncio.gather(
             own.approve(phone, request), own.call("credentials/revoke", revocation=revocation), return_exceptions=True
         )
+        assert all(isinstance(one, dict | LinkIdError) for one in done), done
         codes = {one.code for one in done if isinstance(one, LinkIdError)}
         assert codes <= {"credential_not_active", "document_decided", "sam_bad_call"}, done
         if "sam_bad_call" in codes:  # the row was just being bound anew: the caller repeats
