@@ -65,7 +65,9 @@ def order_text(file: Path | None, act: str, serial: str, slot: Process = "sam", 
 
 @contextmanager
 def database_there(settings: Settings) -> Iterator[None]:
-    """The embedded database, started when nobody runs it."""
+    """The embedded database, started when nobody runs it. Raises FileNotFoundError when there is none yet."""
+    if settings.database.embedded and not (settings.places.var / "postgres").exists():
+        raise FileNotFoundError("there is no database yet; run: linkid migrate")
     with settings.places.postgres().available() if settings.database.embedded else nullcontext():
         yield
 
@@ -187,7 +189,10 @@ async def slot_report(settings: Settings, slot: Process) -> SlotReport:
     """Reads a slot, and changes nothing. Raises LinkIdError, FileNotFoundError: there is no token."""
     from hsm_service.sam.commands import run_status
 
-    found = settings.hsm(slot)
+    try:
+        found = settings.hsm(slot)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no token of {slot} yet; run: linkid hsm init {slot}") from None
     status = await run_status(found, slot, settings.places.house if slot == "sam" else None)
     return SlotReport(
         slot, found.token_label, found.vendor, status.serial, status.keys, status.problems, status.unnoted,

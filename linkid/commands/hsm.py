@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
+import asyncpg
+
 from foundation.errors import JsonObject, LinkIdError
 from linkid import house
 from linkid.activation import sam_settings
@@ -23,6 +25,8 @@ from linkid.settings import Settings
 from protocol.house import Act, version_of
 from softhsm_config.tokens import TokenFailed
 
+_TOLD: Final = (TokenFailed, ProgramMissing, PostgresFailed, NoWayIn, OSError, ValueError)
+"""What went wrong outside of our own rules: told in a line, without a traceback."""
 _ABOUT: Final = """\
 The keys to the house: KEK, pepper, row MAC, root and transport keys of the SAM, and the authority's keys of the AC,
 each in a token of its own. Whoever changes them needs the word of two operators (linkid operator order, countersign).
@@ -123,7 +127,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
         return acts[given.action](settings, given)
     except LinkIdError as error:
         _complain(given, f"{error.detail or error.summary} ({error.code})")
-    except (TokenFailed, ProgramMissing, PostgresFailed, NoWayIn, OSError, ValueError) as error:
+    except (*_TOLD, asyncpg.PostgresError) as error:
         _complain(given, str(error))
     return 1
 
@@ -229,7 +233,7 @@ def _one_slot(settings: Settings, slot: Process) -> JsonObject:
         try:
             with house.database_there(settings):
                 counted = [vars(one) for one in asyncio.run(house.uses(settings))]
-        except (LinkIdError, PostgresFailed, NoWayIn, OSError) as error:
+        except (LinkIdError, *_TOLD, asyncpg.PostgresError) as error:
             print(f"linkid hsm status: credentials not counted: {error}", file=sys.stderr)
     return _as_json(report, counted)
 

@@ -215,3 +215,18 @@ def test_help_teaches(house: House) -> None:
     for action in ("init", "status", "rotate-kek", "rotate-pepper", "retire", "backup-check", "rotate-transport"):
         assert action in told
         assert len(house.good("hsm", action, "--help").splitlines()) > 6
+
+
+def test_status_before_there_is_a_database(house: House) -> None:
+    """It reads the token, says that nobody was counted, and makes nothing; of a token that is not there it says so."""
+    with tempfile.TemporaryDirectory(prefix="linkid-bare-") as folder:
+        bare = House(Path(folder), house.away)
+        bare.good("hsm", "init", "sam")
+        told = bare.linkid("hsm", "status", "--json")
+        assert told.returncode == 1
+        assert "credentials not counted: there is no database yet" in told.stderr
+        assert "there is no token of ac yet" in told.stderr
+        assert list(json.loads(told.stdout)["slots"]) == ["sam"]
+        refused = bare.linkid("hsm", "rotate-kek")
+        assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+        assert not (Path(folder) / "postgres").exists()
