@@ -185,8 +185,10 @@ class HouseRoom:
             raise OrderDoesNotFit(f"the order says: {given.agreed.order.about()}")
         await self._demand_unneeded(act.removeprefix("retire-"), given.agreed.order.version)  # K11
         await self._say("house.ordered", given)  # K5
-        label = await self._hsm.run(lambda: token_house.destroy_version(self._hsm.token, given))  # K6
-        await note(self._hsm, self._file, self._clock, gone=label)  # K7
+        # K7 before K6: a statement that named a key which is gone would stop every SAM that starts
+        gone = f"{act.removeprefix('retire-')}.{given.agreed.order.version}"
+        await note(self._hsm, self._file, self._clock, gone=gone)
+        label = await self._hsm.run(lambda: token_house.destroy_version(self._hsm.token, given))
         await self._say("house.done", given, label=label)  # K8
         return Done(label, given.agreed)
 

@@ -219,6 +219,30 @@ async def test_an_old_pepper_goes_when_nobody_needs_it(own: World, room: HouseRo
     assert await house.token_problems(own.sam.hsm, stated.keys, stated.probes) == []
 
 
+async def test_a_retirement_broken_off(
+    own: World, room: HouseRoom, settings: SamSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed just before the key is destroyed: a SAM starts, and the same order finishes it."""
+    await room.rotate("rotate-pepper", await signed(room, "rotate-pepper", 2))
+    own.clock.advance(timedelta(hours=1))
+    text = await signed(room, "retire-pepper", 1)
+
+    def dies(*_given: Any) -> None:
+        raise _Dies
+
+    with monkeypatch.context() as patched:
+        patched.setattr(token_house, "destroy_version", dies)
+        with pytest.raises(_Dies):
+            await room.retire("retire-pepper", text)
+    started = await open_token(settings, own.clock)
+    await started.close()
+    assert (await room.retire("retire-pepper", text)).label == "pepper.1"
+    started = await open_token(settings, own.clock)
+    await started.close()
+    with pytest.raises(LinkIdError, match="house_order_does_not_fit"):
+        await room.retire("retire-pepper", text)
+
+
 async def test_an_old_kek_goes_with_its_last_certificate(own: World, room: HouseRoom) -> None:
     """Signing does not free it; revocation and the end of the certificate do. A key that may still get its certificate
     counts, until no order is young enough for it."""
