@@ -155,8 +155,8 @@ class Composed:
     # --- up and down --------------------------------------------------------------------------------------------------
 
     def up(self, service: str, seconds: float = 60.0) -> None:
-        """Everything it depends on, as its conditions say, then the service."""
-        if service in self._done:
+        """Everything it depends on, as its conditions say, then the service; not one of a profile."""
+        if service in self._done or "profiles" in self.file["services"][service]:
             return
         self._done.add(service)
         told = self.file["services"][service]
