@@ -45,8 +45,8 @@ fix: setup ## format, and repair what can be repaired by itself
 demo: programs web ## the whole story, told step by step; PHONE=simulated without a browser
 	@$(PYTHON) -m demo $(if $(PHONE),--phone $(PHONE))
 
-bench: setup ## how fast, as ratios to the bare token; ONLY=name runs some
-	@$(PYTHON) -m bench $(if $(ONLY),--only $(ONLY))
+bench: web ## how fast, as ratios to the bare token; ONLY=row,row runs some, QUICK=1 is short
+	@$(PYTHON) -m bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 lock: setup ## choose the newest library versions again and write locks/
 	@$(PYTHON) -m tools.lock

@@ -1,6 +1,12 @@
-"""`make bench`: how fast, as ratios to a reference measured in the same run, several rounds, medians.
+"""`make bench`: how fast, as ratios to a reference measured in the same round, several rounds, medians.
 
-Open `report` for the form of a row, `__main__` for the list of benchmarks. A new one is a module with a `Benchmark`.
-``raw_pkcs11`` (with ``raw_worker``) measures the bare token, ``signing`` everything around it. Absolute numbers belong
-to one machine and one minute; ratios travel better, so every row has one.
+Open ``measures`` for the table of rows; a new one is a line there, and a flow in ``flows``. ``bed`` is a Link ID of its
+own with its load generator, ``people`` makes the holders and integrators in it, ``rounds`` measures (``million`` does
+among a million credentials), ``report`` prints.
+
+    the generator's process:  generator → flows → client_side (what clients compute), wire (HTTP)
+    references:               raw_pkcs11 → raw_worker (the bare token), echo (bare aiohttp)
+    what it cost:             usage (/proc), machine (which one), profile (of gateway and SAM), page (the document)
+
+Absolute numbers belong to one machine and one minute; ratios travel better, so every row has one.
 """

@@ -4,47 +4,59 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
-from bench import signing
-from bench.report import Row, save, table
+from bench import million, rounds
+from bench.machine import facts
+from bench.measures import EVERY_NAME, MILLION, QUICK, Pace
+from bench.page import PAGE, write_page
+from bench.report import Row, kept, save, table
 from linkid.platform import VAR
-
-BENCHMARKS: Final[dict[str, Callable[[Path, Callable[[str], None]], Awaitable[list[Row]]]]] = {
-    "signing": signing.run,
-}
-"""Name: (folder of its own, say) → rows. `make bench ONLY=name` runs one; several names go with commas."""
 
 
 def main() -> int:
     """0 when everything asked for was measured."""
-    parser = argparse.ArgumentParser(
-        prog="make bench", description="How fast, as ratios to a reference of the same run."
-    )
-    parser.add_argument("--only", metavar="NAMES", help=f"of: {', '.join(BENCHMARKS)}")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="How fast, as ratios to a reference.")
+    parser.add_argument("--only", metavar="NAMES", help="rows, with commas: " + ", ".join(EVERY_NAME))
+    parser.add_argument("--quick", action="store_true", help="two short rounds: to try something out, not to publish")
+    parser.add_argument("--again", action="store_true", help="use the people of the last run, when they are there")
+    parser.add_argument("--rounds", type=int, help=f"instead of {Pace().rounds}")
     parser.add_argument("--folder", type=Path, default=VAR / "bench")
     given = parser.parse_args()
-    names = given.only.split(",") if given.only else list(BENCHMARKS)
-    unknown = [name for name in names if name not in BENCHMARKS]
+    names = given.only.split(",") if given.only else list(EVERY_NAME)
+    unknown = [name for name in names if name not in EVERY_NAME]
     if unknown:
-        parser.error(f"no benchmark is called {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
-    rows: list[Row] = []
-    for name in names:
-        folder = given.folder.resolve() / name
-        shutil.rmtree(folder, ignore_errors=True)
-        rows += asyncio.run(_run(name, folder))
-    print("\n" + table(rows))
-    save(rows, given.folder / "latest.json")
-    print(f"\nkept in {given.folder / 'latest.json'}")
+        parser.error(f"no row is called {', '.join(unknown)}; there are: {', '.join(EVERY_NAME)}")
+    pace = QUICK if given.quick else Pace()
+    if given.rounds:
+        pace = Pace(given.rounds, pace.seconds)
+    asyncio.run(_measure(names, given.folder.resolve(), pace, again=given.again))
     return 0
 
 
-async def _run(name: str, folder: Path) -> list[Row]:
-    return await BENCHMARKS[name](folder, lambda text: print(f"{name}: {text}", flush=True))
+async def _measure(names: Sequence[str], folder: Path, pace: Pace, *, again: bool) -> None:
+    """What was measured is shown and kept before the next part begins, which takes minutes and may fail."""
+    machine = facts()
+    print("\n".join(f"{name:<12} {value}" for name, value in machine.items()), flush=True)
+    rows = await rounds.run(names, folder, pace, again=again, say=_say)
+    _keep(rows, machine, folder, pace)
+    if MILLION in names:
+        _keep(await million.run(folder, pace, say=_say), machine, folder, pace)
+
+
+def _keep(rows: Sequence[Row], machine: Mapping[str, str], folder: Path, pace: Pace) -> None:
+    if not rows:
+        return
+    print(f"\n{table(rows)}\n\nkept in {save(rows, machine, folder)}", flush=True)
+    if pace.rounds >= Pace().rounds:
+        write_page(kept(folder))
+        print(f"written: {PAGE}", flush=True)
+
+
+def _say(text: str) -> None:
+    print(f"bench: {text}", flush=True)
 
 
 if __name__ == "__main__":

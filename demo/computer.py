@@ -19,9 +19,9 @@ from joserfc.jwk import ECKey
 from desktop_agent.client.http import Caller, Reply
 from desktop_agent.client.links import Links
 from desktop_agent.client.oauth import access_token
-from desktop_agent.domain.ask import NONCE_BYTES, signed
+from desktop_agent.domain.ask import NONCE_BYTES, signed, signed_session, signed_use
 from desktop_agent.domain.link import LinkState
-from desktop_agent.domain.request import Document
+from desktop_agent.domain.request import Document, Terms
 from sandbox_phone.phone import SandboxPhone
 
 SHA256: Final = "2.16.840.1.101.3.4.2.1"
@@ -43,6 +43,25 @@ class Ask:
     request: str
     handle: str
     hashes: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class SessionAsk:
+    """A session on its way."""
+
+    request: str
+    handle: str
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class Session:
+    """One that was approved. ``expires_in`` seconds."""
+
+    activation: str
+    sad: str
+    expires_in: int
+    terms: Terms
 
 
 class ComputerProgram:
@@ -110,11 +129,50 @@ class ComputerProgram:
         sad: str = reply.content["SAD"]
         return sad
 
+    async def ask_session(
+        self, credential: str, *, seconds: int = 3600, maximum: int = 10, purpose: str = "Lote da noite"
+    ) -> SessionAsk:
+        """Ask for a session of an RSA certificate. Raises CallRefused."""
+        nonce, created = secrets.token_bytes(NONCE_BYTES), self.caller.clock()
+        terms = Terms(created + seconds, maximum, purpose, "RSA-PKCS1-SHA256")
+        said = {
+            "session": {"until": terms.until, "maximum": maximum, "purpose": purpose},
+            "ask": signed_session(self.caller.key, self.id, credential, terms, nonce=nonce, created=created),
+        }
+        body = {
+            "credentialID": credential,
+            "numSignatures": maximum,
+            "hashAlgorithmOID": SHA256,
+            "clientData": json.dumps(said),
+        }
+        content = _good(await self.call("credentials/authorize", body)).content
+        return SessionAsk(content["linkid"]["request"], content["handle"], terms)
+
+    async def session(self, ask: SessionAsk, wait: int = 10) -> Session:
+        """The session, once approved. Raises CallRefused (202 too: nobody decided yet)."""
+        reply = await self.call("credentials/authorizeCheck", {"handle": ask.handle}, prefer=f"wait={wait}")
+        if reply.status != 200:
+            raise CallRefused(reply)
+        content = reply.content
+        return Session(content["linkid"]["activation"], content["SAD"], content["expiresIn"], ask.terms)
+
+    async def use(self, credential: str, session: Session, counter: int, hashes: Sequence[bytes]) -> list[bytes]:
+        """The signatures of one use, signed for by this computer. Raises CallRefused."""
+        said = {"use": signed_use(self.caller.key, session.activation, counter, session.terms, hashes)}
+        return await self.sign(credential, session.sad, hashes, client_data=json.dumps(said))
+
     async def sign(
-        self, credential: str, sad: str, hashes: Sequence[bytes], algorithm: str = RSA_SHA256
+        self,
+        credential: str,
+        sad: str,
+        hashes: Sequence[bytes],
+        algorithm: str = RSA_SHA256,
+        client_data: str | None = None,
     ) -> list[bytes]:
         """The signatures. Raises CallRefused."""
+        said = {} if client_data is None else {"clientData": client_data}
         body = {
+            **said,
             "credentialID": credential,
             "SAD": sad,
             "hashes": [b64(each) for each in hashes],

@@ -44,11 +44,16 @@ class Token:
     text: str = field(repr=False)
 
 
-def new_id(prefix: str, random: Random = secrets.token_bytes) -> str:
-    """A new identifier, as ``cred_3z8k…``. Raises ValueError on a prefix that is not ``[a-z][a-z0-9]{1,11}``."""
+def new_id(prefix: str, random: Random = secrets.token_bytes, *, near: str | None = None) -> str:
+    """A new identifier, as ``cred_3z8k…``. Raises ValueError on a prefix that is not ``[a-z][a-z0-9]{1,11}``.
+
+    ``near``: an id that this one shall end like (123 bits are random then): calls about either go to the same process
+    (``foundation.channel.PrivateClient``).
+    """
     if not _PREFIX.match(prefix):
         raise ValueError(f"not an id prefix: {prefix!r}")
-    return f"{prefix}_{_base32(random(16))}"
+    made = f"{prefix}_{_base32(random(16))}"
+    return made if near is None else made[:-1] + near[-1]
 
 
 def is_id(text: object, prefix: str) -> bool:

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "sam": Command("linkid.commands.sam", "run a signature activation module"),
     "ac": Command("linkid.commands.ac", "run the certificate authority"),
     "app-host": Command("linkid.commands.app_host", "serve the phone app and the emission page"),
+    "status": Command("linkid.commands.status", "whether SAMs and AC work, and why not"),
     "operator": Command("linkid.commands.operator", "make operators' keys; sign orders about the keys in a token"),
     "request": Command("linkid.commands.request", "order a certificate for a person"),
     "certificate": Command("linkid.commands.certificate", "list, show and revoke certificates"),

@@ -19,6 +19,7 @@ def sam_settings(settings: Settings, number: int) -> SamSettings:
         hsm=settings.hsm("sam"),
         hsm_spare=settings.sam_hsm_spare,
         house=places.house,
+        key_pool=settings.sam_key_pool,
         head_file=places.head(name),
         trust=places.trust,
         root_certificate=places.root_certificate,

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from typing import Final, TextIO
 
 from foundation.audit import AuditReport, Head, heads, line_hash, verify
@@ -29,6 +30,9 @@ queries = Queries.load("linkid")
 _MAX_LINE: Final = 8192
 _FOLLOWED: Final = ("request", "document", "activation", "binding", "emission")
 """Members whose id belongs to one credential's story alone; a phone or a computer may serve several."""
+_SLICES: Final = 50
+_FEW: Final = 30
+"""Up to so many ids are looked for in the bytes of each line; for more, parsing it once is faster."""
 _HOPS: Final = 4
 """A credential's request, its document, its activation, and what was signed under it."""
 
@@ -98,13 +102,20 @@ class Told:
     members: Mapping[str, JsonValue]
 
 
-async def about(database: Database, id_: str, since: datetime | None = None) -> list[Told]:
-    """Everything that names an id, and what follows from it: a credential's requests, decisions and signatures."""
+async def about(database: Database, id_: str, since: datetime | None = None, tell: Tell | None = None) -> list[Told]:
+    """Everything that names an id, and what follows from it: a credential's requests, decisions and signatures.
+
+    Reads every line since then, a few times: there is no index, which each append would pay for.
+    """
     wanted, found = {id_}, dict[tuple[str, int], Told]()
     fresh = wanted
-    for _ in range(_HOPS):
-        rows = await database.fetch(queries.lines_about, sorted(fresh), since or datetime.min.replace(tzinfo=UTC))
-        lines = [_told(row["chain"], row["seq"], row["at"], row["body"]) for row in rows]
+    slices = await _slices(database, since)
+    for hop in range(_HOPS):
+        lines: list[Told] = []
+        for number, (start, end) in enumerate(slices):
+            if tell is not None:
+                tell(f"reading, round {hop + 1}", number + 1, len(slices))
+            lines += await _naming(database, fresh, start, end)
         found |= {(line.chain, line.seq): line for line in lines}
         named = {str(line.members[name]) for line in lines for name in _FOLLOWED if name in line.members}
         fresh = named - wanted
@@ -112,6 +123,26 @@ async def about(database: Database, id_: str, since: datetime | None = None) -> 
             break
         wanted |= fresh
     return sorted(found.values(), key=lambda line: (line.at, line.chain, line.seq))
+
+
+async def _slices(database: Database, since: datetime | None) -> list[tuple[datetime, datetime]]:
+    """The time of all lines in equal parts, so that one can say how far one is. They touch: a line may be in two."""
+    row = await database.fetchrow(queries.span, since or datetime.min.replace(tzinfo=UTC))
+    if row is None or row["first"] is None:
+        return []
+    first, step = row["first"], (row["last"] - row["first"]) / _SLICES
+    bounds = [*(first + step * number for number in range(_SLICES)), row["last"]]
+    return list(pairwise(bounds))
+
+
+async def _naming(database: Database, ids: set[str], start: datetime, end: datetime) -> list[Told]:
+    """The lines of a span that have one of these ids as a member."""
+    if len(ids) <= _FEW:
+        rows = await database.fetch(queries.lines_with, [one.encode() for one in sorted(ids)], start, end)
+    else:
+        rows = await database.fetch(queries.lines_about, sorted(ids), start, end)
+    lines = [_told(row["chain"], row["seq"], row["at"], row["body"]) for row in rows]
+    return [line for line in lines if not ids.isdisjoint(str(value) for value in line.members.values())]
 
 
 def _told(chain: str, seq: int, at: datetime, body: bytes) -> Told:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from foundation.settings import PREFIX, read_value
+from linkid import profiling
 
 _FOR_ALL: Final = ("environment", "var", "sams", "app", "gateway", "pki", "health", "tls")
 """Addresses, ports, paths: every process says where the others are, and the file names of the public certificate."""
@@ -31,6 +32,8 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
 
 _BOOTSTRAP: Final = ("LINKID_VAR", "LINKID_SETTINGS")
 """Read before any settings are."""
+_PROFILED: Final = ("gateway", "sam")
+"""Those that write a profile when asked to (development)."""
 _HSM: Final = ("hsm-sam", "hsm-ac", "sam", "ac")
 """Those that load a PKCS#11 module, which may want variables of its vendor's (setting ``hsm_variables``)."""
 
@@ -48,6 +51,8 @@ def environment_of(process: str, environ: Mapping[str, str], hsm_variables: tupl
         if _is_in(key, wanted) and not _is_in(key, refused)
     }
     others = _BOOTSTRAP + (hsm_variables if process in _HSM else ())
+    if process in _PROFILED:
+        others += (profiling.VARIABLE,)
     return {**{name: environ[name] for name in others if name in environ}, **ours}
 
 

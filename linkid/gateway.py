@@ -37,6 +37,7 @@ from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.store import OAuthStore
 from issuance.store import forget_visits
 from linkid.running import in_background
+from linkid.sams import Sams
 from linkid.settings import Settings
 from linkid.slices import Ground, mount_slices
 from pairing.service.link_life import LinkLife
@@ -47,6 +48,8 @@ _PROOFS_SECONDS: Final = 60.0
 """Used proofs are worth remembering for two minutes, and every call of a phone leaves one."""
 _PROOFS_BITE: Final = 10_000
 _SWEEP_SECONDS: Final = 300.0
+_SAM_PATIENCE: Final = 5.0
+"""Seconds in which a call waits for a SAM: longer than the only one of a machine needs to make room for another."""
 _REMEMBERED: Final = timedelta(days=2)
 """Longer than any window that limits or codes look back at."""
 
@@ -67,7 +70,10 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
     """A serving gateway for as long as the block runs."""
     async with AsyncExitStack() as stack:
         ground = await _open_ground(settings, clock or SystemClock(), stack)
-        health = _health(ground)
+        private = settings.private_tls.files if settings.private_tls else None
+        sams = await stack.enter_async_context(Sams(settings.sam_targets(), private, ground.metrics.registry))
+        in_background(stack, sams.keep_looking())
+        health = _health(ground, sams)
         app = new_app(
             # the authorize page's own calls answer in our words: it shows them to people
             errors=ErrorTable(by_prefix={"/csc": CSC_ERRORS, **dict.fromkeys(OAUTH_PREFIXES, OAUTH_ERRORS)}),
@@ -84,9 +90,9 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         plain = new_app()
         plain.add_routes(mounted.pki.routes())
         await stack.enter_async_context(await serve(plain, settings.pki.host, settings.pki.port))
-        private = new_app()
-        private.add_routes([*health_routes(health), metrics_route(ground.metrics.registry)])
-        await stack.enter_async_context(await serve(private, settings.health.host, settings.health.port))
+        inside = new_app()
+        inside.add_routes([*health_routes(health), metrics_route(ground.metrics.registry)])
+        await stack.enter_async_context(await serve(inside, settings.health.host, settings.health.port))
         yield ground
 
 
@@ -100,7 +106,7 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         clock=clock,
         database=database,
         audit=AuditChain(database, name, clock),  # no head outside: the gateway is believed in nothing
-        sams=await stack.enter_async_context(PrivateClient(settings.sam_targets(), tls=tls)),
+        sams=await stack.enter_async_context(PrivateClient(settings.sam_targets(), tls=tls, patience=_SAM_PATIENCE)),
         ac=await stack.enter_async_context(PrivateClient(settings.ac_address, tls=tls)),
         replays=DatabaseReplayCache(database),
         metrics=HttpMetrics(),
@@ -110,10 +116,10 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     )
 
 
-def _health(ground: Ground) -> Health:
+def _health(ground: Ground, sams: Sams) -> Health:
     health = Health()
     health.add("database", ground.database.ping)
-    health.add("sam", lambda: ground.sams.call("status", {}))
+    health.add("sam", sams.demand_one_ready)
     health.add("ac", lambda: ground.ac.call("status", {}))
     return health
 

@@ -34,6 +34,15 @@ _KNOWN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         ),
     ),
     "softhsm2-util": ("softhsm2", ()),
+    "p11-kit-server": ("p11-kit", ("/usr/libexec/p11-kit/p11-kit-server", "/usr/lib/p11-kit/p11-kit-server")),
+    "p11-kit-client": (
+        "p11-kit-modules",
+        (
+            "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so",
+            "/usr/lib/aarch64-linux-gnu/pkcs11/p11-kit-client.so",
+            "/usr/lib64/pkcs11/p11-kit-client.so",
+        ),
+    ),
     "chromium": ("chromium", ("/usr/lib/chromium/chromium",)),
     "openssl": ("openssl", ()),
     "curl": ("curl", ()),

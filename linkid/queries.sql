@@ -1,12 +1,20 @@
 -- What an auditor reads, by the role linkid_auditor.
 
--- name: lines_about
--- Lines that name one of these ids in any member, oldest first. Reads every line: for people, not for processes.
+-- name: span
+-- When the first and the last line were written.
+SELECT min(at) AS first, max(at) AS last FROM audit.lines WHERE at >= $1;
+
+-- name: lines_with
+-- Lines of a span in which one of these few ids stands somewhere: bytes are searched, and nothing is parsed.
 SELECT chain, seq, at, body FROM audit.lines
-WHERE at >= $2 AND EXISTS (
+WHERE at >= $2 AND at <= $3 AND EXISTS (SELECT FROM unnest($1::bytea[]) AS id WHERE position(id IN body) > 0);
+
+-- name: lines_about
+-- The same for many ids: each line is parsed once, and its members looked up.
+SELECT chain, seq, at, body FROM audit.lines
+WHERE at >= $2 AND at <= $3 AND EXISTS (
     SELECT FROM jsonb_each_text(convert_from(body, 'UTF8')::jsonb) AS member WHERE member.value = ANY($1::text[])
-)
-ORDER BY at, chain, seq;
+);
 
 -- name: every_line
 -- All chains, whole, for an export.

@@ -14,14 +14,23 @@ import asyncio
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import aiohttp
 
 from foundation.channel import PrivateClient
+from foundation.exits import NEVER_AGAIN, RECYCLED, REPLACE_ME
 from linkid.environment import environment_of
 from linkid.places import Places
 from linkid.settings import Settings
-from linkid.supervisor import Child, Probe
+from linkid.supervisor import Child, Held, Probe
+
+_LEFT_ALONE: Final = frozenset(
+    {"draining", "hsm_unavailable", "hsm_token_changed", "hsm_login_refused", "database_unavailable"}
+)
+"""What a process says of others that it waits for: it goes on by itself, and killing it would only try a PIN again."""
+
+_PIN: Final = "the token refuses its PIN, and a token may lock itself after a few tries; see docs/faults.md"
 
 
 def children(
@@ -109,7 +118,10 @@ def _child(
     advice: str = "",
 ) -> Child:
     argv = (sys.executable, "-m", "linkid", *settings_arguments, *words)
-    return Child(name, argv, after, ready, environment=environment or {}, once=once, advice=advice)
+    return Child(
+        name, argv, after, ready, environment=environment or {}, once=once, advice=advice,
+        at_once=frozenset({REPLACE_ME, RECYCLED}), never_again={NEVER_AGAIN: _PIN},
+    )  # fmt: skip
 
 
 def _restored(process: str) -> str:
@@ -141,11 +153,16 @@ def _token(places: Places, process: str) -> dict[str, str]:
 
 
 def private_answers(address: str) -> Probe:
-    """Its `status` call says `ready`: the SAM's and the AC's look into the token and the database for that."""
+    """Its `status` call says `ready`: the SAM's and the AC's look into the token and the database for that.
+
+    Held: it says that it waits for these.
+    """
 
     async def probe() -> bool:
         async with PrivateClient(address) as client:
             answer = await client.call("status", {})
+        if answer.get("why") in _LEFT_ALONE:
+            raise Held(str(answer["why"]))
         return answer.get("ready") is True
 
     return probe

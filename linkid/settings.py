@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_vali
 
 from foundation.settings import Secret, Section, SettingsError, load
 from foundation.tls import TlsFiles
-from hsm_service.hsm.settings import HsmSettings
+from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
 from linkid.postgres import dsn
@@ -175,6 +175,7 @@ class Settings(Section):
     sam_hsm_spare: HsmSettings | None = None
     """A second token with the SAM's very keys (restored copy, other partition, other HSM), which two operators adopted:
     a SAM whose first does not open works with it."""
+    sam_key_pool: KeyPoolSettings = KeyPoolSettings()
     ac_hsm: HsmSettings | None = None
     """The AC's token; likewise."""
     hsm_variables: tuple[str, ...] = ()

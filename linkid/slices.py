@@ -47,6 +47,7 @@ from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
 from pairing.service.scans import ScanService
+from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
 from push.adapters.inbox import DevelopmentInbox
 from push.adapters.live_bells import LiveBells, LiveListener
@@ -196,6 +197,7 @@ def mount_pairing(
     life = LinkLife(database, clock, audit, code_key, sam)
     links = LinkService(database, clock, audit, life=life, holders=holders, letters=letters, app=ground.app)
     scans = ScanService(database, clock, audit, life=life, sam=sam, app=ground.app)
+    warnings = WarningService(database, clock, audit, doorbell=push.doorbell, letters=letters)
     decisions = DecisionService(
         database,
         clock,
@@ -206,10 +208,11 @@ def mount_pairing(
         callers=signing,
         letters=letters,
         scans=scans,
+        warnings=warnings,
     )
     computers = ComputerService(database, clock, audit, sam)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
-    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers))
+    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
     return Pairing(links, life, computers)
 

@@ -4,7 +4,9 @@ It knows nothing of Link ID: it is given a table of `Child`ren (linkid/serve.py)
 
 1. A child starts only when every child it stands on is ready.
 2. A child that ends, or stops answering its probe, is replaced, later and later while it keeps failing. One that never
-   once became ready ends everything instead: that is a mistake to be read, not a fault to sit out.
+   once became ready ends everything instead: that is a mistake to be read, not a fault to sit out. One that says by
+   its exit code that it should be replaced, is at once; one that says that trying again does harm, never is. One that
+   answers what it waits for (`Held`) is left alone.
 3. Ctrl-C or SIGTERM stops all, in the opposite order; a second one at once. Nothing is left behind, not even by
    `kill -9` of the supervisor (the kernel then ends its children).
 4. One supervisor per folder: a second one says so and leaves. Files of a dead one do not matter.
@@ -26,10 +28,14 @@ from typing import IO, Final, TextIO
 from linkid.processes import OsUser, die_with_parent, everybodys_environment
 
 Probe = Callable[[], Awaitable[bool]]
-"""Whether the child does its work now. May raise or hang: both count as no."""
+"""Whether the child does its work now. May raise or hang: both count as no, but for `Held`."""
 
 _LONGEST_LINE: Final = 64 * 1024
 _COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92)
+
+
+class Held(Exception):
+    """Raised by a probe: the child answers, and says why it does not work; killing it would help nobody."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,10 @@ class Child:
     run_as: Callable[[], OsUser | None] = lambda: None
     stop_with: signal.Signals = signal.SIGTERM
     once: bool = False
+    at_once: frozenset[int] = frozenset()
+    """Exit codes after which another is started without a pause, when this one had worked."""
+    never_again: Mapping[int, str] = field(default_factory=dict)
+    """Exit codes after which none is started, and why: trying again would do harm."""
     advice: str = ""
     """What to look at when it does not become ready; said after that."""
 
@@ -209,10 +219,20 @@ class Supervisor:
         failures, ever_ready, loop = 0, False, asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
-            was_ready, how = await self._live_once(child)
+            was_ready, how, code = await self._live_once(child)
             if self._stopping.is_set() or (child.once and was_ready):
                 return
             ever_ready = ever_ready or was_ready
+            if code is not None and code in child.never_again:
+                if not ever_ready:
+                    raise GaveUp(f"{child.name} must not be started again: {child.never_again[code]}")
+                self._say(child.name, f"{how}; not started again: {child.never_again[code]}")
+                await self._stopping.wait()
+                return
+            if code in child.at_once and was_ready:
+                failures = 0
+                self._say(child.name, f"{how}, as it should; starting another")
+                continue
             failures = 1 if loop.time() - began > self._patience.healthy else failures + 1
             if not ever_ready and failures >= self._patience.first_attempts:
                 raise GaveUp(f"{child.name} could not be started ({how}); its words are above{_after(child.advice)}")
@@ -221,14 +241,14 @@ class Supervisor:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _live_once(self, child: Child) -> tuple[bool, str]:
-        """One life from start to end: whether it became ready, and how it ended."""
+    async def _live_once(self, child: Child) -> tuple[bool, str, int | None]:
+        """One life from start to end: whether it became ready, how it ended, and with which code."""
         try:
             if child.prepare is not None:
                 await asyncio.to_thread(child.prepare)
             process = await self._spawn(child)
         except Exception as error:
-            return False, f"cannot start: {error}"
+            return False, f"cannot start: {error}", None
         self._processes[child.name] = process
         note = self._run_folder / f"{child.name}.pid"
         note.write_text(f"{process.pid}\n")
@@ -246,7 +266,8 @@ class Supervisor:
         was_ready = self._ready[child.name].is_set()
         if not child.once:
             self._ready[child.name].clear()
-        return was_ready, f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return was_ready, how, code
 
     async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
         user = child.run_as()
@@ -270,8 +291,10 @@ class Supervisor:
         if child.once:
             return
         loop = asyncio.get_running_loop()
-        until, pause = loop.time() + self._patience.first_ready, 0.02
-        while not await self._answers(child):
+        until, pause, held = loop.time() + self._patience.first_ready, 0.02, ""
+        while (answer := await self._answers(child)) is not True:
+            if isinstance(answer, str):
+                held, until = self._say_held(child, held, answer), loop.time() + self._patience.first_ready
             if loop.time() > until:
                 self._say(child.name, f"not ready after {self._patience.first_ready:g} s: killed{_after(child.advice)}")
                 process.kill()
@@ -282,15 +305,25 @@ class Supervisor:
         misses = 0
         while misses < self._patience.probe_misses:
             await asyncio.sleep(self._patience.probe_every)
-            misses = 0 if await self._answers(child) else misses + 1
+            answer = await self._answers(child)
+            held = self._say_held(child, held, answer if isinstance(answer, str) else "")
+            misses = misses + 1 if answer is False else 0
         self._say(child.name, "does not answer any more: killed")
         process.kill()
 
-    async def _answers(self, child: Child) -> bool:
+    def _say_held(self, child: Child, before: str, now: str) -> str:
+        if now != before:
+            self._say(child.name, f"does not work: {now}" if now else "works again")
+        return now
+
+    async def _answers(self, child: Child) -> bool | str:
+        """Yes, no, or what it is held by."""
         if child.ready is None:
             return True
         try:
             return await asyncio.wait_for(child.ready(), self._patience.probe_answer)
+        except Held as held:
+            return str(held)
         except Exception:
             return False
 

@@ -165,6 +165,14 @@ class DeviceUnknown(NotAuthenticated):
 # ---- What waits on the phone: documents of the SAM -------------------------------------------------------------------
 
 
+class SessionNotFound(NotFound):
+    """No such session, or not of a credential of this phone."""
+
+    code = "session_not_found"
+    summary = "There is no such session for this phone."
+    message = "Esta sessão não existe mais ou não é deste celular."
+
+
 class NothingToDecide(NotFound):
     """No such document, or not one this device may decide."""
 

@@ -33,7 +33,7 @@ class WaitingDocument:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``, ``activation`` for ``sign``."""
+    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``, ``activation`` for requests."""
 
     state: Literal["approved", "refused"]
     type: str
@@ -48,6 +48,24 @@ class Binding:
     binding: str
     credential: str
     state: str
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session that a holder allowed, as the SAM has it: of whom, for what, until when, how far it has gone."""
+
+    activation: str
+    request: str
+    credential: str
+    caller_kind: str
+    caller_name: str
+    purpose: str
+    until: datetime
+    maximum: int
+    used: int
+    created: datetime
+    last_used: datetime | None
+    with_key: bool
 
 
 @dataclass(frozen=True)
@@ -121,6 +139,14 @@ class Sam(Protocol):
 
     async def end_bindings(self, device: str) -> None:
         """``bindings/end``: all of a device. It only ever takes rights away."""
+        ...
+
+    async def sessions(self, device: str) -> Sequence[OpenSession]:
+        """``sessions/list``."""
+        ...
+
+    async def end_session(self, activation: str, device: str) -> None:
+        """``sessions/end``: it only ever takes rights away. Raises NotFound unless it is of this device's holder."""
         ...
 
     async def end_association(self, computer: str, device: str | None) -> None:

@@ -279,6 +279,26 @@ SELECT at FROM pairing.uses WHERE scope = $1 AND subject = $2 AND at > $3 ORDER 
 -- Somebody used something that is limited.
 INSERT INTO pairing.uses (scope, subject, at) VALUES ($1, $2, $3);
 
+-- ---- Warnings --------------------------------------------------------------------------------------------------------
+
+-- name: add_warning
+-- A phone is told of an event; once, however often the event is reported.
+INSERT INTO pairing.warnings (id, device, credential, kind, phone, since, until, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (device, credential, kind, since) DO NOTHING
+RETURNING id;
+
+-- name: warnings
+-- What a phone has to show, with the nickname of the phone that it came from.
+SELECT warning.id, warning.kind, warning.credential, warning.phone, source.nickname, warning.since, warning.until
+FROM pairing.warnings AS warning LEFT JOIN pairing.devices AS source ON source.id = warning.phone
+WHERE warning.device = $1 AND warning.dismissed_at IS NULL ORDER BY warning.since DESC, warning.id LIMIT 20;
+
+-- name: dismiss_warning
+-- The holder read it on this phone.
+UPDATE pairing.warnings SET dismissed_at = $3 WHERE id = $1 AND device = $2 AND dismissed_at IS NULL
+RETURNING id;
+
 -- ---- Forgetting ------------------------------------------------------------------------------------------------------
 
 -- name: forget_uses
@@ -292,3 +312,7 @@ DELETE FROM pairing.pairings WHERE created_at < $1;
 -- name: forget_links
 -- Names and addresses of links that are over and old.
 DELETE FROM pairing.links WHERE created_at < $1;
+
+-- name: forget_warnings
+-- Whoever did not open the app for so long has the e-mail.
+DELETE FROM pairing.warnings WHERE created_at < $1;

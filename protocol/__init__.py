@@ -10,7 +10,8 @@ whoever edits it:
 ``keys`` P-256 keys as JWK · ``statements`` root-signed objects · ``documents`` approval documents · ``decisions`` the
 holder's signed answer · ``passwords`` stretching · ``proofs`` the password on its way · ``custody`` the password
 around a key · ``activation`` an approval sealed to its caller · ``asks`` what a caller signs when it asks ·
-``orders`` what an operator signs · ``house`` what two of them sign about the keys in a token, and what a token must
-have · ``pins`` whose keys count · ``heads`` what a SAM signs for auditors · ``evidence`` a holder's · ``rowmac`` rows
-that vouch for themselves · ``links`` the QR frames · ``algorithms`` what may be signed, and how · ``errors``.
+``sessions`` their terms, and what a caller signs at each use · ``orders`` what an operator signs · ``house`` what two
+of them sign about the keys in a token, and what a token must have · ``pins`` whose keys count · ``heads`` what a SAM
+signs for auditors · ``evidence`` a holder's · ``rowmac`` rows that vouch for themselves · ``links`` the QR frames ·
+``algorithms`` what may be signed, and how · ``errors``.
 """

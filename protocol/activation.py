@@ -41,6 +41,31 @@ def additional_data(
     )
 
 
+def session_data(
+    activation: str,
+    request: str,
+    credential: str,
+    *,
+    until: int,
+    maximum: int,
+    sign_algorithm: str,
+    session_key: Sequence[str],
+) -> bytes:
+    """What a session's seal is tied to: its end (seconds since 1970), how many signatures, and whose keys sign uses."""
+    return canonical_json(
+        {
+            "v": 1,
+            "activation": activation,
+            "request": request,
+            "credential": credential,
+            "until": until,
+            "maximum": maximum,
+            "sign_algorithm": sign_algorithm,
+            "session_key": list(session_key),
+        }
+    )
+
+
 def seal(wrapped: bytes, key: bytes, aad: bytes, *, ephemeral: bytes) -> bytes:
     """``e_public || ciphertext``; ``key`` is the activation key, ``ephemeral`` 32 fresh random bytes.
 

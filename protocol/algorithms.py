@@ -110,8 +110,8 @@ weakest part, so P-384 takes none."""
 KEY_ALGORITHMS: Final[tuple[KeyAlgorithm, ...]] = tuple(kind.name for kind in KEY_KINDS.values())
 
 
-def agree(key_algorithm: str, sign_algorithm: str, hash_algorithm: str, digests: Sequence[bytes]) -> SignAlgorithm:
-    """The algorithm, when key, hash and lengths agree. Raises AlgorithmRefused saying which does not."""
+def fitting(key_algorithm: str, sign_algorithm: str, hash_algorithm: str) -> SignAlgorithm:
+    """The algorithm, when key and hash agree. Raises AlgorithmRefused saying which does not."""
     algorithm = SIGN_ALGORITHMS.get(sign_algorithm)
     if algorithm is None:
         raise AlgorithmRefused(f"sign_algorithm is one of {', '.join(SIGN_ALGORITHMS)}")
@@ -120,6 +120,12 @@ def agree(key_algorithm: str, sign_algorithm: str, hash_algorithm: str, digests:
     kind = KEY_KINDS.get(key_algorithm)
     if kind is None or not kind.signs(algorithm):
         raise AlgorithmRefused(f"a key {key_algorithm} cannot make {sign_algorithm}")
+    return algorithm
+
+
+def agree(key_algorithm: str, sign_algorithm: str, hash_algorithm: str, digests: Sequence[bytes]) -> SignAlgorithm:
+    """The algorithm, when key, hash and lengths agree. Raises AlgorithmRefused saying which does not."""
+    algorithm = fitting(key_algorithm, sign_algorithm, hash_algorithm)
     if not 1 <= len(digests) <= MAX_HASHES:
         raise AlgorithmRefused(f"1 to {MAX_HASHES} hashes")
     for index, digest in enumerate(digests):

@@ -14,9 +14,13 @@ from foundation.encoding import BadEncoding, JsonObject, b64u, canonical_json, u
 from foundation.ids import is_id
 from protocol.errors import AskInvalid, SignatureInvalid
 from protocol.keys import SIGNATURE_BYTES, P256Key
+from protocol.sessions import Terms
 
 SEPARATOR: Final = b"linkid-ask-v1\x00"
 """Domain separator: nothing else that such a key signs (all of it JWS) begins with these bytes."""
+
+SESSION_SEPARATOR: Final = b"linkid-session-ask-v1\x00"
+"""Of an ask for a session: so that no ask for hashes passes as one, nor the other way."""
 
 NONCE_BYTES: Final = 16
 FRESH: Final = timedelta(seconds=120)
@@ -62,9 +66,19 @@ class SignedAsk:
 
         ``documents``: the member of the approval document. Raises AskInvalid.
         """
+        signed = message(caller, credential, hash_algorithm, documents, nonce=self.nonce, created=self.created)
+        self._demand(signed, keys, now)
+
+    def verify_session(
+        self, *, caller: str, credential: str, terms: Terms, keys: Sequence[P256Key], now: datetime
+    ) -> None:
+        """The same for a session of exactly these terms. Raises AskInvalid."""
+        signed = session_message(caller, credential, terms, nonce=self.nonce, created=self.created)
+        self._demand(signed, keys, now)
+
+    def _demand(self, signed: bytes, keys: Sequence[P256Key], now: datetime) -> None:
         if abs(now.timestamp() - self.created) > FRESH.total_seconds():
             raise AskInvalid("not fresh, or the caller's clock is wrong", data={"why": "not_fresh"})
-        signed = message(caller, credential, hash_algorithm, documents, nonce=self.nonce, created=self.created)
         for key in keys:
             try:
                 key.verify(self.signature, signed)
@@ -87,7 +101,7 @@ def message(
     content = canonical_json(
         {
             "v": 1,
-            "integrator" if is_id(caller, "cli") else "computer": caller,
+            _kind(caller): caller,
             "credential": credential,
             "hash_algorithm": hash_algorithm,
             "documents": [{name: one[name] for name in ("label", "size", "hash")} for one in documents],
@@ -96,6 +110,29 @@ def message(
         }
     )
     return SEPARATOR + hashlib.sha256(content).digest()
+
+
+def session_message(caller: str, credential: str, terms: Terms, *, nonce: bytes, created: int) -> bytes:
+    """The bytes that ``caller`` signs when it asks for a session; the purpose as the document shows it."""
+    content = canonical_json(
+        {
+            "v": 1,
+            _kind(caller): caller,
+            "credential": credential,
+            "hash_algorithm": terms.hash_algorithm,
+            "sign_algorithm": terms.sign_algorithm,
+            "until": terms.until,
+            "maximum": terms.maximum,
+            "purpose": terms.purpose,
+            "nonce": b64u(nonce),
+            "created": created,
+        }
+    )
+    return SESSION_SEPARATOR + hashlib.sha256(content).digest()
+
+
+def _kind(caller: str) -> str:
+    return "integrator" if is_id(caller, "cli") else "computer"
 
 
 def _malformed(detail: str) -> AskInvalid:

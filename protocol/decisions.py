@@ -9,7 +9,9 @@ from protocol.documents import Document
 from protocol.errors import DecisionInvalid, SignatureInvalid
 from protocol.keys import SIGNATURE_BYTES, P256Key
 
-DecisionWord: TypeAlias = Literal["approve", "refuse:changed-mind", "refuse:wrong-content", "refuse:not-me"]
+DecisionWord: TypeAlias = Literal[
+    "approve", "approve:without-key", "refuse:changed-mind", "refuse:wrong-content", "refuse:not-me"
+]
 WORDS: Final[tuple[DecisionWord, ...]] = get_args(DecisionWord)
 SEPARATOR: Final = b"linkid-decision-v1\x00"
 """Domain separator: nothing else that a device key signs (DPoP proofs are JWS) begins with these bytes."""
@@ -45,7 +47,7 @@ class Decision:
     @property
     def approves(self) -> bool:
         """Whether it is a yes."""
-        return self.word == "approve"
+        return approves(self.word)
 
     @property
     def reason(self) -> str | None:
@@ -53,11 +55,32 @@ class Decision:
         return None if self.approves else self.word.removeprefix("refuse:")
 
     def verify(self, document: Document, key: P256Key) -> None:
-        """By this key, over these bytes, this word and this proof. Raises DecisionInvalid."""
+        """By this key, over these bytes, this word and this proof; and a yes is the yes of such a document.
+
+        Raises DecisionInvalid.
+        """
         try:
             key.verify(self.signature, message(document.digest, self.word, self.proof))
         except SignatureInvalid as cause:
             raise DecisionInvalid(cause.detail) from cause
+        if self.approves and self.word != yes_to(document):
+            raise DecisionInvalid("another word of approval than this document takes")
+
+
+def approves(word: str) -> bool:
+    """Whether a word is a yes, of whichever kind."""
+    return word in ("approve", "approve:without-key")
+
+
+def yes_to(document: Document) -> DecisionWord:
+    """The one word that approves a document.
+
+    A session that no key of the caller guards (whoever holds its bearer secret can use it) is approved by a word of its
+    own: so nobody says yes to that who meant the other thing, and no screen that does not know the difference can.
+    """
+    if document.type == "session" and not document.texts("session_key"):
+        return "approve:without-key"
+    return "approve"
 
 
 def proof_hash(proof: str | None) -> bytes:

@@ -11,8 +11,12 @@ from typing import Final, Literal, TypeAlias
 from foundation.encoding import BadEncoding, JsonObject, JsonValue, b64u, canonical_json, strict_json, unb64u
 
 DocumentType: TypeAlias = Literal[
-    "pair", "test", "associate", "identify", "sign", "emission-identify", "emission-term", "emission-key"
+    "pair", "test", "associate", "identify", "sign", "session", "emission-identify", "emission-term", "emission-key"
 ]
+
+REQUESTS: Final[frozenset[DocumentType]] = frozenset({"sign", "session"})
+"""What a caller asks of a credential, and any phone actively bound to it may decide with the usage password: these
+count as pending, show a verification code, can be called "not me", and leave an activation."""
 
 _COMMON: Final = frozenset({"v", "type", "id", "created", "expires", "nonce"})
 _DEVICE: Final = frozenset({"device", "device_key"})
@@ -25,6 +29,10 @@ MEMBERS: Final[Mapping[DocumentType, frozenset[str]]] = {
         {"credential", "certificate", "subject", "caller", "scope", "count", "documents"}
         | {"hash_algorithm", "sign_algorithm", "verification_code", "activation_key"}
     ),
+    "session": frozenset(
+        {"credential", "certificate", "subject", "caller", "purpose", "until", "maximum", "session_key"}
+        | {"hash_algorithm", "sign_algorithm", "verification_code", "activation_key"}
+    ),
     "emission-identify": frozenset({"protocol", "key"}),
     "emission-term": frozenset(
         {"emission", "protocol", "key", "name", "cpf", "email", "phone", "product", "valid_days", "term"}
@@ -34,7 +42,7 @@ MEMBERS: Final[Mapping[DocumentType, frozenset[str]]] = {
 """Members of each type beside the common ones: exactly these."""
 
 LIFE: Final[Mapping[DocumentType, timedelta]] = {
-    type_: timedelta(seconds=180 if type_ == "sign" else 300) for type_ in MEMBERS
+    type_: timedelta(seconds=180 if type_ in REQUESTS else 300) for type_ in MEMBERS
 }
 """Section 15: a person with the phone in another room."""
 
@@ -123,6 +131,11 @@ class Document:
         return self.members["type"]  # type: ignore[return-value]
 
     @property
+    def is_request(self) -> bool:
+        """Whether a caller asked for it."""
+        return self.type in REQUESTS
+
+    @property
     def id(self) -> str:
         """Its id."""
         return self.text("id")
@@ -169,6 +182,13 @@ class Document:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise BadDocument(f"{name} is a list of objects")
         return list(value)
+
+    def texts(self, name: str) -> list[str]:
+        """A member that is a list of texts. Raises BadDocument."""
+        value = self.members[name]
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise BadDocument(f"{name} is a list of texts")
+        return [str(item) for item in value]
 
     def digests(self) -> list[bytes]:
         """The hashes of a ``sign`` document, in its order."""

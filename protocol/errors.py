@@ -57,7 +57,10 @@ class ProofInvalid(NotPermitted):
 
 
 class PasswordWrong(NotPermitted):
-    """The password does not open the key. ``data``: ``tries_left`` before the next lock."""
+    """The password does not open the key. ``data``: ``tries_left`` before the next lock; ``lock`` when this closed it.
+
+    ``lock``: {``credential``, ``since``, ``until``}, seconds since 1970; ``until`` null: for ever.
+    """
 
     code = "password_wrong"
     summary = "The password is wrong."
@@ -66,7 +69,10 @@ class PasswordWrong(NotPermitted):
 
 
 class CredentialLocked(Locked):
-    """Too many wrong passwords. ``retry_after`` says until when; none means until a new emission."""
+    """Too many wrong passwords. ``retry_after`` says until when; none means until a new emission.
+
+    ``data``: ``lock``, as in PasswordWrong, for a phone that answered for its holder.
+    """
 
     code = "credential_locked"
     summary = "Locked after too many wrong passwords."
@@ -119,6 +125,23 @@ class AlgorithmRefused(BadInput):
     code = "algorithm_refused"
     summary = "The algorithm does not fit the key or the hashes."
     message = "O algoritmo não serve para este certificado ou para estes resumos."
+
+
+class SessionRefused(BadInput):
+    """Terms of a session that nobody may ask for. ``data.why``: ``too_short``, ``too_long``, ``after_certificate``,
+    ``too_many`` (more signatures than a session may have, or none)."""
+
+    code = "session_refused"
+    summary = "A session ends in one minute to seven days, within its certificate, and has 1 to 100000 signatures."
+    message = "A sessão pedida é curta, longa ou grande demais."
+
+
+class UseInvalid(NotPermitted):
+    """The use of a session is not signed by one of its keys, not for exactly this; or signed where no key is known."""
+
+    code = "use_invalid"
+    summary = "The signature over this use of the session is missing or wrong."
+    message = "Este uso da sessão não traz a assinatura de quem a pediu."
 
 
 class SealBroken(NotPermitted):

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from foundation.encoding import JsonObject, JsonValue, b64u, strict_json, unb64u
 from foundation.errors import LinkIdError
 from protocol import algorithms
-from protocol.decisions import WORDS, message_from_hashes
+from protocol.decisions import WORDS, approves, message_from_hashes, yes_to
 from protocol.documents import Document
 from protocol.errors import SignatureInvalid
 from protocol.keys import P256Key
@@ -79,12 +79,14 @@ class Evidence:
 
     def verify(self) -> None:
         """All that needs no root: decision, signatures, lines. Raises SignatureInvalid, AlgorithmRefused."""
+        if approves(self.word) and self.word != yes_to(self.document):
+            raise SignatureInvalid("another word of approval than this document takes")
         self.device_key.verify(self.signature, message_from_hashes(self.document.digest, self.word, self.proof_hash))
         for line in self.lines:
             line.verify()
         if not self.signatures:
             return
-        if self.word != "approve" or b64u(hashlib.sha256(self.chain[0]).digest()) != self.document.text("certificate"):
+        if not approves(self.word) or b64u(hashlib.sha256(self.chain[0]).digest()) != self.document.text("certificate"):
             raise SignatureInvalid("signatures without an approval, or by another certificate than the approved one")
         public = x509.load_der_x509_certificate(self.chain[0]).public_key()
         if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):

@@ -47,6 +47,10 @@ def describe(statement: Statement) -> str:
     for member in ("subject", "nickname", "verification_code", "caller", "computer", "integrator"):
         if member in statement.content:
             lines.append(f"  {member}: {statement.content[member]}")
+    if statement.type == "session":
+        content = statement.content
+        lines.append(f"  up to {content['maximum']} signatures until {content['until']}: {content['purpose']}")
+        lines.append("  each use is signed by the caller's key" if content["session_key"] else "  WITHOUT A KEY")
     for item in statement.content.get("documents", []):
         lines.append(f"  {item['label']} ({item['size']} bytes) {item['hash']}")
     return "\n".join(lines)
@@ -77,12 +81,13 @@ async def wait(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
                 continue
             shown.add(statement.id)
             say(describe(statement))
-            if arguments.approve:
-                await decide(phone, statement)
+            if arguments.approve and (arguments.without_key or not statement.without_key):
+                await decide(phone, statement, arguments.without_key)
 
 
-async def decide(phone: SandboxPhone, statement: Statement) -> None:
-    answer = await phone.approve(statement, password() if statement.proof else None)
+async def decide(phone: SandboxPhone, statement: Statement, without_key: bool = False) -> None:
+    express = without_key and statement.without_key
+    answer = await phone.approve(statement, password() if statement.proof else None, without_key=express)
     say(f"{statement.id}: {answer['state']}")
     if check := answer.get("next", {}).get("check_code"):
         say(f"Type this on the computer: {check}")
@@ -91,7 +96,7 @@ async def decide(phone: SandboxPhone, statement: Statement) -> None:
 async def approve(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
     statement = await phone.fetch(arguments.document)
     say(describe(statement))
-    await decide(phone, statement)
+    await decide(phone, statement, arguments.without_key)
 
 
 async def refuse(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
@@ -113,11 +118,19 @@ async def show(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
         say(f"  {binding['subject']}  {binding['credential']}  {binding['state']}")
     for computer in about["computers"]:
         say(f"  computer {computer['name']}  {computer['id']}  since {computer['since']}")
+    for session in await phone.sessions():
+        told = f"{session['used']} of {session['maximum']} until {session['until']}"
+        say(f"  session {session['caller']['name']}  {session['activation']}  {told}")
 
 
 async def remove(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
     await phone.remove_computer(arguments.computer)
     say(f"{arguments.computer}: ended")
+
+
+async def end(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
+    await phone.end_session(arguments.session)
+    say(f"{arguments.session}: ended")
 
 
 async def unpair(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
@@ -150,7 +163,10 @@ def build_parser() -> argparse.ArgumentParser:
     pairing.add_argument("--nickname", default="Celular de teste")
     waiting = add("wait", wait, f"show what arrives ({', '.join(PHONE_TYPES)})")
     waiting.add_argument("--approve", action="store_true", help="approve whatever arrives")
-    add("approve", approve, "approve a document").add_argument("document")
+    approving = add("approve", approve, "approve a document")
+    approving.add_argument("document")
+    for command in (waiting, approving):
+        command.add_argument("--without-key", action="store_true", help="sessions of callers without a key too")
     refusing = add("refuse", refuse, "refuse a document")
     refusing.add_argument("document")
     refusing.add_argument("reason", nargs="?", default="changed-mind", choices=[r.partition(":")[2] for r in REFUSALS])
@@ -159,6 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
     scanning.add_argument("--approve", action="store_true")
     add("show", show, "what this phone is bound to")
     add("remove", remove, "end the association of a computer").add_argument("computer")
+    add("end", end, "end a session").add_argument("session")
     add("unpair", unpair, "unpair and forget")
     return parser
 

@@ -36,13 +36,19 @@ class SandboxEmission:
     """One visit to the emission page, with a key of its own that lives as long as the visit."""
 
     def __init__(
-        self, trust: Trust, *, tls: ssl.SSLContext | None = None, clock: Callable[[], int] = wall_clock
+        self,
+        trust: Trust,
+        *,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], int] = wall_clock,
+        source: str | None = None,
     ) -> None:
+        """``source``: the address of this machine to call from; the gateway limits visits by address."""
         self._trust = trust
         self._clock = clock
         self._key = keys.new_key()
         self.jkt = keys.thumbprint(keys.public_jwk(self._key))
-        self._gateway = Gateway(trust.gateway, self._key, tls=tls, clock=clock)
+        self._gateway = Gateway(trust.gateway, self._key, tls=tls, clock=clock, source=source)
         self._emission: str | None = None
         self._about = About()
 

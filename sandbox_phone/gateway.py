@@ -74,8 +74,10 @@ class Gateway:
         *,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], int] = wall_clock,
+        source: str | None = None,
     ) -> None:
         self._url = require_safe(url)
+        self._source = source
         self._key = key
         self._tls: ssl.SSLContext | bool = tls or True
         self._clock = clock
@@ -130,7 +132,9 @@ class Gateway:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=connector(), timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), middlewares=(self._prove,)
+                connector=connector(self._source),
+                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS),
+                middlewares=(self._prove,),
             )
         return self._session
 

@@ -31,6 +31,6 @@ class LocalResolver(aiohttp.ThreadedResolver):
         ]
 
 
-def connector() -> aiohttp.TCPConnector:
-    """For one session, which closes it."""
-    return aiohttp.TCPConnector(resolver=LocalResolver())
+def connector(source: str | None = None) -> aiohttp.TCPConnector:
+    """For one session, which closes it. ``source``: the address to call from, where this machine has several."""
+    return aiohttp.TCPConnector(resolver=LocalResolver(), local_addr=None if source is None else (source, 0))

@@ -28,7 +28,7 @@ from sandbox_phone.errors import Expired, GatewayRefused, GatewayUnreachable, No
 from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
 from sandbox_phone.storage import MemoryStorage, Storage
 
-PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "sign")
+PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "sign", "session")
 REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
 _FRAME_KEY: Final = re.compile(r"/l#1\.[^.]+\.[^.]+\.[^.]+\.([A-Za-z0-9_-]{43})\Z")
@@ -192,21 +192,26 @@ class SandboxPhone:
             except GatewayUnreachable:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def approve(self, statement: Statement, password: str | None = None) -> dict[str, Any]:
+    async def approve(
+        self, statement: Statement, password: str | None = None, *, without_key: bool = False
+    ) -> dict[str, Any]:
         """Sign the yes. Answers {``state``, ``next``?}.
+
+        ``without_key``: the express yes that a session without keys needs, and nothing else takes.
 
         When the transport key retired meanwhile, the statement is fetched again, must be about the very same bytes, and
         the approval is repeated once. Raises GatewayRefused, Untrusted, BadPassword.
         """
+        word = decisions.APPROVE_WITHOUT_KEY if without_key else decisions.APPROVE
         try:
-            return await self._decide(statement, decisions.APPROVE, password)
+            return await self._decide(statement, word, password)
         except GatewayRefused as refused:
             if refused.reason != "transport_key_retired":
                 raise
         fresh = await self.fetch(statement.id)
         if fresh.document != statement.document:
             raise Untrusted("the document changed after it was shown")
-        return await self._decide(fresh, decisions.APPROVE, password)
+        return await self._decide(fresh, word, password)
 
     async def refuse(self, statement: Statement, reason: str = "refuse:changed-mind") -> dict[str, Any]:
         """Sign the no. ``reason``: one of the protocol's three, with or without ``refuse:``."""
@@ -222,7 +227,7 @@ class SandboxPhone:
         answer = await self._gateway.call("POST", "/phone/v1/scan", {"text": text})
         _, of_request, request = text.strip().rpartition(REQUEST_QR)
         if of_request:
-            return self.read(answer["statement"], "sign", id=request)
+            return self.read(answer["statement"], "sign", "session", id=request)
         statement = self.read(answer["statement"], "associate", "identify")
         key = _FRAME_KEY.search(text.strip())
         if key and (statement.content.get("computer") or {}).get("key") != key[1]:
@@ -247,6 +252,16 @@ class SandboxPhone:
     async def remove_computer(self, computer: str) -> None:
         """End an association."""
         await self._gateway.call("DELETE", f"/phone/v1/computers/{computer}")
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        """Open sessions of this phone's certificates, as the gateway lists them."""
+        answer = await self._gateway.call("GET", "/phone/v1/sessions")
+        sessions: list[dict[str, Any]] = answer["sessions"]
+        return sessions
+
+    async def end_session(self, activation: str) -> None:
+        """End one, at once."""
+        await self._gateway.call("POST", f"/phone/v1/sessions/{activation}/end", {})
 
     async def unpair(self) -> None:
         """Unpair this phone and forget its key."""

@@ -47,6 +47,19 @@ SOFTHSM = (
 FOR_TESTS = (
     Program("openssl", "openssl", ("usr/bin/openssl",), ("version",)),
     Program("curl", "curl", ("usr/bin/curl",), ("--version",)),
+    Program(  # SoftHSM in a process of its own that can be killed: the tests' stand-in for an HSM on the network
+        "p11-kit-server",
+        "p11-kit",
+        ("usr/libexec/p11-kit/p11-kit-server", "usr/lib/p11-kit/p11-kit-server"),
+        ("--help",),
+        private='export P11_KIT_PRIVATEDIR="{tree}/usr/libexec/p11-kit"\n',  # where it looks for p11-kit-remote
+    ),
+    Program(
+        "p11-kit-client",
+        "p11-kit-modules",
+        ("usr/lib*/*/pkcs11/p11-kit-client.so", "usr/lib*/pkcs11/p11-kit-client.so"),
+        None,
+    ),
     Program("pdfsig", "poppler-utils", ("usr/bin/pdfsig",), ("-v",)),
     Program("pdftoppm", "poppler-utils", ("usr/bin/pdftoppm",), ("-v",)),
     Program("certutil", "libnss3-tools", ("usr/bin/certutil",), None),

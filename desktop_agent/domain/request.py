@@ -45,6 +45,28 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What a session shall allow: ``until`` in seconds since 1970, a clean ``purpose``, our names of algorithms."""
+
+    until: int
+    maximum: int
+    purpose: str
+    sign_algorithm: str
+    hash_algorithm: str = "SHA-256"
+
+
+@dataclass(frozen=True)
+class AskedSession:
+    """One session, as this computer means it. ``key``: the thumbprint of the key that will sign its uses."""
+
+    computer: str
+    credential: str
+    certificate: Certificate
+    key: str
+    terms: Terms
+
+
+@dataclass(frozen=True)
 class Confirmed:
     """What the SAM fixed and the phone will show. ``expires`` in seconds since 1970."""
 
@@ -74,6 +96,27 @@ def confirm(document: Mapping[str, Any], asked: Asked, *, now: int) -> Confirmed
     of its key; 4. exactly our hashes, in our order, with our labels and sizes, and no more; 5. a code and an expiry
     that can be shown.
     """
+    _same_asker(document, asked)  # 1 to 3
+    _same_documents(document, asked.documents)  # 4
+    return _shown(document, asked, now)  # 5
+
+
+def confirm_session(document: Mapping[str, Any], asked: AskedSession, *, now: int) -> Confirmed:
+    """The same for a session. Raises UntrustedServer at the first difference.
+
+    1 to 3 and 5 as in :func:`confirm`; 4. exactly our end, maximum and purpose, and our key alone signs its uses.
+    """
+    _same_asker(document, asked)  # 1 to 3
+    terms = asked.terms
+    said = integer(document.get("until")), integer(document.get("maximum")), document.get("purpose")
+    if said != (terms.until, terms.maximum, terms.purpose):  # 4
+        raise _differs("o que a sessão permite")
+    if document.get("session_key") != [asked.key]:
+        raise _differs("a chave da sessão")
+    return _shown(document, asked, now)  # 5
+
+
+def _same_asker(document: Mapping[str, Any], asked: Asked | AskedSession) -> None:
     caller = document.get("caller")
     if not isinstance(caller, dict) or (caller.get("kind"), caller.get("id")) != ("computer", asked.computer):  # 1
         raise _differs("quem pede")
@@ -84,7 +127,9 @@ def confirm(document: Mapping[str, Any], asked: Asked, *, now: int) -> Confirmed
     algorithms = document.get("hash_algorithm"), document.get("sign_algorithm")
     if algorithms != ("SHA-256", asked.certificate.algorithm.name):  # 3
         raise _differs("o algoritmo")
-    _same_documents(document, asked.documents)  # 4
+
+
+def _shown(document: Mapping[str, Any], asked: Asked | AskedSession, now: int) -> Confirmed:
     request, code, expires = document.get("id"), document.get("verification_code"), integer(document.get("expires"))
     if not isinstance(request, str) or not _REQUEST_ID.match(request):  # 5
         raise _differs("o número do pedido")

@@ -15,9 +15,20 @@ from foundation.errors import JsonObject, JsonValue
 class PrivateCalls(Protocol):
     """``PrivateClient``, as far as adapters use it."""
 
-    async def call(self, name: str, body: JsonObject | None = None, *, deadline: float = DEADLINE) -> JsonObject:
-        """Post and return."""
+    async def call(
+        self, name: str, body: JsonObject | None = None, *, deadline: float = DEADLINE, near: str | None = None
+    ) -> JsonObject:
+        """Ask and return."""
         ...
+
+
+def near(body: JsonObject) -> str | None:
+    """The id that a call is about: an activation, its document and its credential end alike (``foundation.ids``)."""
+    for name in ("activation", "document", "credential"):
+        value = body.get(name)
+        if isinstance(value, str):
+            return value
+    return None
 
 
 class Answer:
@@ -48,6 +59,13 @@ class Answer:
         value = self._body.get(name)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.bad(f"no whole number in {name}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._body.get(name)
+        if not isinstance(value, bool):
+            raise self.bad(f"neither true nor false in {name}")
         return value
 
     def instant(self, name: str) -> datetime:

@@ -3,22 +3,26 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
-import aiohttp
 import structlog
 
+from foundation.channel.frames import ANSWERED, FAILED, NOT_TAKEN, NUMBERS, PREFACE, Frames, Wire, frame
+from foundation.channel.waiting import pauses
 from foundation.channel.wire import (
     MAX_MESSAGE,
     AnswerLost,
     BadAnswer,
+    Draining,
     ErrorRegistry,
     NotDelivered,
     TlsAddress,
     UnixAddress,
     parse_address,
+    plain,
 )
 from foundation.encoding import strict_json
 from foundation.errors import Internal, JsonObject, LinkIdError
@@ -27,6 +31,103 @@ from foundation.tls import TlsFiles, private_client_context
 DEADLINE: Final = 10.0
 """Seconds that a call may take where its caller names no other limit."""
 CONNECT_SECONDS: Final = 2.0
+
+
+class _Connection(Wire):
+    """To one target: the calls that wait for their answers, by number."""
+
+    def __init__(self, target: str, max_message: int) -> None:
+        super().__init__(Frames(max_message, preface=False))
+        self._target = target
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._numbers = itertools.count()
+        self.gone = False
+        self._foreign = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.send(PREFACE)
+
+    def lost(self) -> None:
+        """Whatever waits was sent, and may have happened."""
+        self.gone = True
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(
+                    BadAnswer(f"{self._target}: not our protocol")
+                    if self._foreign
+                    else AnswerLost(f"{self._target}: the connection broke")
+                )
+
+    def foreign(self) -> None:
+        self._foreign = True
+
+    def received(self, number: int, content: bytes) -> None:
+        future = self._waiting.pop(number, None)
+        if future is not None and not future.done():  # nobody waits for an answer that came too late
+            future.set_result(content)
+
+    async def ask(self, *parts: bytes) -> bytes:
+        """The content of the answer. Raises NotDelivered when nothing was sent, AnswerLost, BadAnswer."""
+        if self.gone or self.transport is None or self.transport.is_closing():
+            raise NotDelivered(f"{self._target}: the connection is closed")
+        number = next(self._numbers) % NUMBERS
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        self.send(frame(number, *parts))
+        try:
+            return await future
+        finally:
+            self._waiting.pop(number, None)
+
+
+class _Target:
+    """An address, and the one connection to it, made when it is needed."""
+
+    def __init__(self, text: str, tls: TlsFiles | None, max_message: int) -> None:
+        self._text, self._address = text, parse_address(text)
+        self._tls, self._max_message = tls, max_message
+        self._connection: _Connection | None = None
+        self._context: ssl.SSLContext | None = None
+        self._connecting = asyncio.Lock()
+
+    async def connection(self) -> _Connection:
+        """Raises NotDelivered; ValueError for TLS without files."""
+        found = self._connection
+        if found is not None and not found.gone:
+            return found
+        async with self._connecting:
+            if self._connection is None or self._connection.gone:
+                try:
+                    async with asyncio.timeout(CONNECT_SECONDS):
+                        self._connection = await self._connect(self._address)
+                except (OSError, ssl.SSLError, TimeoutError) as cause:
+                    raise NotDelivered(f"{self._text}: {type(cause).__name__}") from cause
+            return self._connection
+
+    async def _connect(self, address: UnixAddress | TlsAddress) -> _Connection:
+        loop = asyncio.get_running_loop()
+        if isinstance(address, UnixAddress):
+            _, made = await loop.create_unix_connection(self._make, str(address.path))
+            return made
+        if self._tls is None:
+            raise ValueError("a tls: address needs certificate, key and authorities")
+        if self._context is None:
+            self._context = private_client_context(self._tls)
+        _, made = await loop.create_connection(
+            self._make, address.host, address.port, ssl=self._context, server_hostname=address.host
+        )
+        return made
+
+    def _make(self) -> _Connection:
+        return _Connection(self._text, self._max_message)
+
+    async def close(self) -> None:
+        """The connection, if there is one; whatever waits hears that its answer is lost."""
+        found, self._connection = self._connection, None
+        if found is not None:
+            await found.close()
 
 
 class PrivateClient:
@@ -42,91 +143,84 @@ class PrivateClient:
         tls: TlsFiles | None = None,
         registry: ErrorRegistry | None = None,
         max_message: int = MAX_MESSAGE,
+        patience: float = 0.0,
     ) -> None:
-        """Opens nothing yet. ``registry``: made at the first error when not given, so that all slices are imported."""
+        """Opens nothing yet. ``registry``: made at the first error when not given, so that all slices are imported.
+
+        ``patience``: seconds in which a call that no target takes is offered again (``waiting``): the only SAM of a
+        machine may be making room for its successor.
+        """
         addresses = [targets] if isinstance(targets, str) else list(targets)
         if not addresses:
             raise ValueError("a private client needs at least one target")
-        self._addresses = [(text, parse_address(text)) for text in addresses]
-        self._tls = tls
+        self._targets = [_Target(text, tls, max_message) for text in addresses]
         self._registry = registry
         self._max_message = max_message
-        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._patience = patience
         self._turn = itertools.count()
 
-    async def call(self, name: str, body: JsonObject | None = None, *, deadline: float = DEADLINE) -> JsonObject:
-        """Post ``body`` to ``/<name>`` and return the answer's object.
+    async def call(
+        self, name: str, body: JsonObject | None = None, *, deadline: float = DEADLINE, near: str | None = None
+    ) -> JsonObject:
+        """Ask for ``name`` with ``body``; the answer's object.
+
+        ``near``: an id; calls with ids that end alike go to the same target as long as it takes them, which then has
+        at hand what the last one was about. Without it targets take turns.
 
         Raises the error the other side raised; NotDelivered when no target took the call; AnswerLost when none answered
         within ``deadline`` seconds; BadAnswer for answers that are not ours.
         """
-        content = json.dumps(dict(body or {}), ensure_ascii=False, allow_nan=False, default=_plain).encode("utf-8")
+        content = json.dumps(body or {}, ensure_ascii=False, allow_nan=False, default=plain).encode("utf-8")
         if len(content) > self._max_message:
             raise Internal(f"{name}: a private message of {len(content)} bytes")
-        start = next(self._turn)
-        refusal = NotDelivered("no target")
-        async with _Deadline(deadline, name):
-            for offset in range(len(self._addresses)):
-                text, address = self._addresses[(start + offset) % len(self._addresses)]
+        head = f"{name}\n{_request_id()}\n".encode("ascii")
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._ask(self._first(near), name, head, content, deadline)
+        except TimeoutError as cause:
+            raise AnswerLost(f"{name}: no answer within {deadline} s") from cause
+
+    def _first(self, near: str | None) -> int:
+        if not near:
+            return next(self._turn)
+        return ord(near[-1])
+
+    async def _ask(self, first: int, name: str, head: bytes, content: bytes, deadline: float) -> JsonObject:
+        refusal: LinkIdError = NotDelivered("no target")
+        for pause in pauses(self._patience, deadline):
+            if pause:
+                await asyncio.sleep(pause)
+            for offset in range(len(self._targets)):
+                target = self._targets[(first + offset) % len(self._targets)]
                 try:
-                    return await self._post(text, address, name, content)
+                    answer = await (await target.connection()).ask(head, content)
                 except NotDelivered as error:
                     refusal = error
+                    continue
+                if answer[:1] == NOT_TAKEN:
+                    refusal = Draining(name)
+                    continue
+                return self._read(answer, name)
         raise refusal
 
-    async def _post(self, text: str, address: UnixAddress | TlsAddress, name: str, content: bytes) -> JsonObject:
-        headers = {"Content-Type": "application/json"}
-        identity = structlog.contextvars.get_contextvars().get("request_id")
-        if isinstance(identity, str) and identity:
-            headers["X-Request-Id"] = identity
-        base = "http://private" if isinstance(address, UnixAddress) else f"https://{_host(address)}"
-        try:
-            session = self._session(text, address)
-            async with session.post(f"{base}/{name}", data=content, headers=headers, allow_redirects=False) as response:
-                status, answer = response.status, await response.content.read(self._max_message + 1)
-                while len(answer) <= self._max_message and not response.content.at_eof():
-                    answer += await response.content.read(self._max_message + 1)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as cause:
-            raise NotDelivered(f"{text}: {type(cause).__name__}") from cause
-        except (aiohttp.ClientError, OSError) as cause:
-            raise AnswerLost(f"{text} {name}: {type(cause).__name__}") from cause
-        return self._answer(status, answer, name)
-
-    def _answer(self, status: int, content: bytes, name: str) -> JsonObject:
+    def _read(self, answer: bytes, name: str) -> JsonObject:
+        mark, content = answer[:1], answer[1:]
         try:
             body = strict_json(content, max_bytes=self._max_message)
         except LinkIdError as cause:
-            raise BadAnswer(f"{name}: the answer (status {status}) is not strict JSON: {cause.detail}") from cause
-        if not isinstance(body, dict):
-            raise BadAnswer(f"{name}: the answer (status {status}) is not an object")
-        if status == 200:
+            raise BadAnswer(f"{name}: the answer is not strict JSON: {cause.detail}") from cause
+        if not isinstance(body, dict) or mark not in (ANSWERED, FAILED):
+            raise BadAnswer(f"{name}: the answer is not an object")
+        if mark == ANSWERED:
             return body
         if self._registry is None:
             self._registry = ErrorRegistry(strict=False)  # in the middle of a call is no time to find a defect
-        raise self._registry.error(body.get("error"))
-
-    def _session(self, text: str, address: UnixAddress | TlsAddress) -> aiohttp.ClientSession:
-        session = self._sessions.get(text)
-        if session is None or session.closed:
-            connector: aiohttp.BaseConnector
-            if isinstance(address, UnixAddress):
-                connector = aiohttp.UnixConnector(str(address.path), limit=0)
-            elif self._tls is None:
-                raise ValueError("a tls: address needs certificate, key and authorities")
-            else:
-                connector = aiohttp.TCPConnector(ssl=private_client_context(self._tls), limit=0)
-            timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
-            session = aiohttp.ClientSession(
-                connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
-            )
-            self._sessions[text] = session
-        return session
+        raise self._registry.error(body)
 
     async def close(self) -> None:
         """Close every connection."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        for target in self._targets:
+            await target.close()
 
     async def __aenter__(self) -> "PrivateClient":
         """Itself."""
@@ -139,35 +233,6 @@ class PrivateClient:
         await self.close()
 
 
-class _Deadline:
-    """asyncio.timeout that ends in AnswerLost."""
-
-    def __init__(self, seconds: float, name: str) -> None:
-        self._timeout = asyncio.timeout(seconds)
-        self._name = name
-        self._seconds = seconds
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError as cause:
-            raise AnswerLost(f"{self._name}: no answer within {self._seconds} s") from cause
-
-
-def _host(address: TlsAddress) -> str:
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{host}:{address.port}"
-
-
-def _plain(value: object) -> Any:
-    """Mappings and sequences that are not dict and list."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return list(value)
-    raise TypeError(f"not JSON: {type(value).__name__}")
+def _request_id() -> str:
+    identity = structlog.contextvars.get_contextvars().get("request_id")
+    return identity if isinstance(identity, str) and identity.isascii() and "\n" not in identity else ""

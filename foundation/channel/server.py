@@ -1,17 +1,19 @@
-"""The server's end: an application with a POST route per call, listening at a private address."""
+"""The server's end: calls by name, listening at a private address."""
 
 import asyncio
+import json
 import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
-from aiohttp import web
 
+from foundation.channel.frames import ANSWERED, FAILED, NOT_TAKEN, Frames, Wire, frame
 from foundation.channel.wire import (
     MAX_MESSAGE,
     AlreadyServed,
@@ -20,88 +22,175 @@ from foundation.channel.wire import (
     UnixAddress,
     error_to_wire,
     parse_address,
+    plain,
 )
 from foundation.encoding import strict_json
 from foundation.errors import Internal, JsonObject, LinkIdError
 from foundation.logs import get_logger
 from foundation.tls import TlsFiles, private_server_context
-from foundation.web.bodies import read_body
-from foundation.web.caller import REQUEST_ID, Handler
-from foundation.web.errors import FAMILY_STATUS, BodyTooLarge, HeadersTooLarge
-from foundation.web.unparsed import SERVER_NAME, Runner
 
 Call: TypeAlias = Callable[[JsonObject], Awaitable[JsonObject]]
 """A call's implementation: the body's object in, the answer's object out, or an error of ours raised."""
 
+MOST_UNDER_WAY: Final = 1024
+"""Calls of one connection at once; what comes beyond waits unread."""
+LINGER_SECONDS: Final = 0.5
+"""How long, at least, a server that drains says so on connections that clients keep: a busy client has used each."""
+
+_QUEUE_SECONDS: Final = 0.05
+"""From taking the socket's name away to closing it: who is in the queue already is told, not cut off."""
+_ALWAYS: Final = "status"
+"""Answered also while draining: it says so."""
+_STATUS: Final = b"status\n"
+_EVERY_OTHER: Final = "*"
+_REQUEST_ID: Final = 64
+
 _log = get_logger(__name__)
 
 
-def private_app(calls: Mapping[str, Call], *, max_message: int = MAX_MESSAGE) -> web.Application:
-    """An application that answers ``POST /<name>`` for each call."""
-    app = web.Application(middlewares=[_private_errors], client_max_size=max_message)
-    app.on_response_prepare.append(_name_no_program)
-    for name, call in calls.items():
-        app.router.add_post(f"/{name}", _handler(call, max_message))
-    return app
+@dataclass(frozen=True)
+class PrivateApp:
+    """What a process answers: calls by name, and how long a message may be."""
+
+    calls: Mapping[str, Call]
+    max_message: int = MAX_MESSAGE
 
 
-def _handler(call: Call, max_message: int) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        body = strict_json(await read_body(request, max_bytes=max_message), max_bytes=max_message)
-        if not isinstance(body, dict):
-            raise NotAnObject
-        return web.json_response(await call(body))
-
-    return handle
+def private_app(calls: Mapping[str, Call], *, max_message: int = MAX_MESSAGE) -> PrivateApp:
+    """For ``serve_private``."""
+    return PrivateApp(dict(calls), max_message)
 
 
-@web.middleware
-async def _private_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Our errors travel whole: both ends are ours. Unknown exceptions say nothing, also here."""
-    # Private peers may name the request: so one id leads through the logs of all processes.
-    identity = request.headers.get("X-Request-Id", "")[:64]
-    request[REQUEST_ID] = identity
-    with structlog.contextvars.bound_contextvars(request_id=identity):
+def out_of_order(error: LinkIdError, also: JsonObject | None = None) -> Mapping[str, Call]:
+    """The calls of a process that stays up without doing its work: ``status`` says why, everything else raises it.
+
+    For what must not be tried again, as a token's PIN: whoever keeps processes up would start one that ends.
+    """
+
+    async def status(_body: JsonObject) -> JsonObject:
+        return {**(also or {}), "ready": False, "why": error.code}
+
+    async def refuse(_body: JsonObject) -> JsonObject:
+        raise error
+
+    return {_ALWAYS: status, _EVERY_OTHER: refuse}
+
+
+class _Connection(Wire):
+    """One caller. Each of its calls is a task of its own."""
+
+    def __init__(self, app: PrivateApp, server: "PrivateServer") -> None:
+        super().__init__(Frames(app.max_message, preface=True))
+        self._app, self._server = app, server
+        self._under_way = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._server.connections.add(self)
+
+    def lost(self) -> None:
+        self._server.connections.discard(self)
+
+    def foreign(self) -> None:
+        _log.info("not_our_protocol")
+
+    def received(self, number: int, content: bytes) -> None:
+        if self._server.closing and not content.startswith(_STATUS):
+            self.send(frame(number, NOT_TAKEN, b"{}"))
+            return
+        self._under_way += 1
+        if self._under_way == MOST_UNDER_WAY and self.transport is not None:
+            self.transport.pause_reading()
+        task = asyncio.get_running_loop().create_task(self._answer(number, content))
+        self._server.tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._server.tasks.discard(task)
+        self._under_way -= 1
+        if self._under_way == MOST_UNDER_WAY - 1 and self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    async def _answer(self, number: int, content: bytes) -> None:
+        """Our errors travel whole: both ends are ours. Unknown exceptions say nothing, also here."""
+        call, _, rest = content.partition(b"\n")
+        identity, _, body = rest.partition(b"\n")
+        name = call.decode("ascii", "replace")[:_REQUEST_ID]
+        # Private peers may name the request: so one id leads through the logs of all processes.
+        structlog.contextvars.bind_contextvars(request_id=identity.decode("ascii", "replace")[:_REQUEST_ID])
         try:
-            return await handler(request)
+            mark, answer = ANSWERED, await self._call(name, body)
         except LinkIdError as raised:
             error = raised
-        except web.HTTPException as raised:
-            error = NoSuchCall(f"{request.path[:64]}: {raised.reason}")
         except Exception:
-            _log.exception("unexpected_error", call=request.path)
+            _log.exception("unexpected_error", call=name)
             error = Internal()
-        _log.info("call_refused", call=request.path, error_code=error.code, detail=error.detail)
-        return _render(error, identity)
+        else:
+            self.send(frame(number, mark, _json(answer)))
+            return
+        _log.info("call_refused", call=name, error_code=error.code, detail=error.detail)
+        self.send(frame(number, FAILED, _json(error_to_wire(error))))
+
+    async def _call(self, name: str, data: bytes) -> JsonObject:
+        call = self._app.calls.get(name) or self._app.calls.get(_EVERY_OTHER)
+        if call is None:
+            raise NoSuchCall(name)
+        body = strict_json(data, max_bytes=self._app.max_message)
+        if not isinstance(body, dict):
+            raise NotAnObject
+        return await call(body)
 
 
-def _render(error: LinkIdError, _request_id: str) -> web.Response:
-    return web.json_response({"error": error_to_wire(error)}, status=_status(error))
-
-
-async def _name_no_program(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = SERVER_NAME
-
-
-def _status(error: LinkIdError) -> int:
-    if isinstance(error, BodyTooLarge | HeadersTooLarge):
-        return 413 if isinstance(error, BodyTooLarge) else 431
-    return next((FAMILY_STATUS[kind] for kind in type(error).__mro__ if kind in FAMILY_STATUS), 500)
+def _json(value: JsonObject) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain).encode("utf-8")
 
 
 class PrivateServer:
     """A listening private application. ``address`` is what clients are given."""
 
-    def __init__(self, runner: web.AppRunner, address: str, socket_file: Path | None) -> None:
+    def __init__(self, address: str, socket_file: Path | None, grace_seconds: float) -> None:
         """Use ``serve_private``."""
-        self._runner = runner
+        self.address = address
+        self.connections: set[_Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.closing = False
         self._socket_file = socket_file
         self._inode = socket_file.stat().st_ino if socket_file else None
-        self.address = address
+        self._grace_seconds = grace_seconds
+        self._listening: asyncio.Server | None = None
+
+    def listens(self, listening: asyncio.Server) -> None:
+        """From now on."""
+        self._listening = listening
+
+    async def drain(self) -> None:
+        """Take no more calls: new ones hear that they were not taken, and go elsewhere. Returns when those under way
+        have ended.
+
+        Then ``close``. Nobody's call is cut: what was taken is answered, what comes later was not delivered.
+        """
+        self.closing = True
+        await asyncio.sleep(LINGER_SECONDS)
+        while self.tasks:
+            await asyncio.wait(self.tasks)
+        self._remove_socket()  # who connects from now on finds nobody
+        await asyncio.sleep(_QUEUE_SECONDS)
 
     async def close(self) -> None:
-        """Let open calls end (briefly), close, and remove the socket if it is still ours."""
-        await self._runner.cleanup()
+        """Take no more calls (who calls hears that it was not taken, and goes elsewhere), let those under way end
+        (briefly), close, and remove the socket if it is still ours."""
+        self.closing = True
+        if self._listening is not None:
+            self._listening.close()
+        self._remove_socket()
+        if self.tasks:
+            _, late = await asyncio.wait(self.tasks, timeout=self._grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*(connection.close() for connection in list(self.connections)))
+
+    def _remove_socket(self) -> None:
         if self._socket_file is not None:
             try:
                 if self._socket_file.lstat().st_ino == self._inode:
@@ -121,7 +210,7 @@ class PrivateServer:
 
 
 async def serve_private(
-    app: web.Application,
+    app: PrivateApp,
     listen: str,
     *,
     tls: TlsFiles | None = None,
@@ -136,20 +225,21 @@ async def serve_private(
     OSError when something else stands there. TLS needs ``tls``; port 0 is any free one, see ``PrivateServer.address``.
     """
     address = parse_address(listen)
-    runner = Runner(app, render=_render, access_log=None, handle_signals=False, shutdown_timeout=grace_seconds)
-    await runner.setup()
-    try:
-        if isinstance(address, UnixAddress):
-            listening = await asyncio.to_thread(_bind_unix, address.path, mode, group)
-            await web.SockSite(runner, listening).start()
-            return PrivateServer(runner, listen, address.path)
-        if tls is None:
-            raise ValueError("a tls: address needs certificate, key and authorities")
-        await web.TCPSite(runner, address.host, address.port, ssl_context=private_server_context(tls)).start()
-        return PrivateServer(runner, f"tls:{address.host}:{runner.addresses[0][1]}", None)
-    except BaseException:
-        await runner.cleanup()
-        raise
+    loop = asyncio.get_running_loop()
+    if isinstance(address, UnixAddress):
+        listening = await asyncio.to_thread(_bind_unix, address.path, mode, group)
+        server = PrivateServer(listen, address.path, grace_seconds)
+        server.listens(await loop.create_unix_server(lambda: _Connection(app, server), sock=listening))
+        return server
+    if tls is None:
+        raise ValueError("a tls: address needs certificate, key and authorities")
+    server = PrivateServer(listen, None, grace_seconds)
+    bound = await loop.create_server(
+        lambda: _Connection(app, server), address.host, address.port, ssl=private_server_context(tls)
+    )
+    server.listens(bound)
+    server.address = f"tls:{address.host}:{bound.sockets[0].getsockname()[1]}"
+    return server
 
 
 def _bind_unix(path: Path, mode: int, group: int | None) -> socket.socket:

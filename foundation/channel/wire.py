@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from foundation.errors import (
     FAMILIES,
@@ -28,6 +28,12 @@ class NotDelivered(Unavailable):
     """No process answered at the address: the call did not happen, and may be made again."""
 
     code = "not_delivered"
+
+
+class Draining(NotDelivered):
+    """The process there is about to end, in order, and takes no more calls: this one did not happen."""
+
+    code = "draining"
 
 
 class AnswerLost(Unavailable):
@@ -101,6 +107,15 @@ def parse_address(text: str) -> UnixAddress | TlsAddress:
     if kind == "tls" and host and port.isascii() and port.isdigit() and int(port) < 65536:
         return TlsAddress(host.strip("[]"), int(port))
     raise ValueError(f"{text!r} is no private address; expected unix:/path/name.sock or tls:host:port")
+
+
+def plain(value: object) -> Any:
+    """For ``json``: mappings and sequences that are not dict and list. Raises TypeError."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return list(value)
+    raise TypeError(f"not JSON: {type(value).__name__}")
 
 
 def error_to_wire(error: LinkIdError) -> JsonObject:

@@ -13,7 +13,7 @@ from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.csc.errors import InvalidAuthenticationData, NotImplementedHere
 from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
 from hsm_service.signing import errors as signing
-from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked
+from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked, SessionRefused
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
@@ -51,6 +51,8 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         signing.SadExpired: (400, "invalid_request"),
         signing.BadSad: (400, "invalid_request"),
         signing.NotTheApprovedHashes: (400, "invalid_request"),
+        signing.SessionExhausted: (400, "invalid_request"),
+        signing.UseNotSigned: (400, "invalid_request"),
     }
 )
 
@@ -69,6 +71,10 @@ TEXTS: Final[Mapping[type[LinkIdError], str]] = MappingProxyType(
         signing.BadSad: "Invalid parameter SAD",
         signing.SadExpired: "SAD expired",
         signing.NotTheApprovedHashes: "Hash is not authorized by the SAD.",
+        signing.SessionExhausted: "Numbers of signatures is too high",
+        signing.CounterUsed: "Invalid parameter clientData",
+        signing.UseNotSigned: "Invalid parameter clientData",
+        SessionRefused: "Invalid parameter clientData",
         RouteNotFound: "The method is not implemented",
         MalformedAuthorization: "Malformed authorization header",
     }

@@ -92,18 +92,30 @@ class CscV2:
         """11.6: 202 with a handle; the phone is asked."""
         # 1. What is asked; 2. by whom.
         caller, body = await self._read(request)
-        wanted = dialect.read_authorize(body)
+        wanted = dialect.read_session(body) or dialect.read_authorize(body)
         _check_own(caller, wanted.credential)
         credential = await self._credentials.info(wanted.credential)
         algorithm = wanted.algorithm_for(credential.key_algorithm)
-        ask = signing_request.Ask(
-            credential=wanted.credential,
-            hashes=wanted.hashes,
-            hash_algorithm=wanted.hash_name,
-            sign_algorithm=algorithm.name,
-            labels=labels_for(len(wanted.hashes), wanted.labels, wanted.description),
-            signed=wanted.signed,
-        )
+        ask: signing_request.Ask | signing_request.SessionAsk
+        if isinstance(wanted, dialect.SessionRequest):
+            ask = signing_request.SessionAsk(
+                credential=wanted.credential,
+                until=wanted.until_from(int(self._clock.now().timestamp())),
+                maximum=wanted.maximum,
+                purpose=wanted.purpose,
+                hash_algorithm=wanted.hash_name,
+                sign_algorithm=algorithm.name,
+                signed=wanted.signed,
+            )
+        else:
+            ask = signing_request.Ask(
+                credential=wanted.credential,
+                hashes=wanted.hashes,
+                hash_algorithm=wanted.hash_name,
+                sign_algorithm=algorithm.name,
+                labels=labels_for(len(wanted.hashes), wanted.labels, wanted.description),
+                signed=wanted.signed,
+            )
         # 3 to 5 are signing's.
         try:
             asked = await self._signing.ask(_signing_caller(caller), ask)
@@ -129,15 +141,16 @@ class CscV2:
         handle = dialect.read_handle(body)
         state = await self._signing.check(_signing_caller(caller), handle, wait=preferred_wait(request))
         if isinstance(state, Approved):
-            return answer({"SAD": state.sad, "expiresIn": state.expires_in})
+            told = {"linkid": {"activation": state.session}} if state.session is not None else {}
+            return answer({"SAD": state.sad, "expiresIn": state.expires_in, **told})
         waiting = answer({"handle": state.handle, "linkid": {"expires_in": state.expires_in}}, status=202)
         waiting.headers["Retry-After"] = str(POLL_SECONDS)
         return waiting
 
     async def sign_hash(self, request: web.Request) -> web.Response:
-        """11.10: steps 8 to 10."""
+        """11.10: steps 8 to 10; of a session, U1 to U10."""
         caller, body = await self._read(request)
-        wanted = dialect.read_sign_hash(body)
+        wanted = dialect.read_sign_hash(body, request.headers.get("Idempotency-Key"))
         _check_own(caller, wanted.credential)
         if any(len(digest) != wanted.algorithm.digest_bytes for digest in wanted.hashes):
             raise InvalidRequest("Invalid digest value length")
@@ -148,6 +161,7 @@ class CscV2:
             hashes=wanted.hashes,
             hash_algorithm=wanted.algorithm.hash_name,
             sign_algorithm=wanted.algorithm.name,
+            said=wanted.use,
         )
         return answer(dialect.signed(signatures))
 

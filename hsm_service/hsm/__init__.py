@@ -2,7 +2,8 @@
 
 * ``module``: the library in this process, initialised with locking, and its epoch.
 * ``token``: one token, logged in once, a session for each thread, objects found once for each epoch.
-* ``faults``: what went wrong, in three kinds, and what to do about each.
+* ``faults``: what went wrong, in three kinds, and what to do about each (docs/faults.md). ``canary``: by what a token
+  is known again. ``circuit``: when callers are refused at once.
 * ``slots``: the objects of the SAM's and the AC's slot (docs/protocol.md section 7), made once.
 * ``house``: their further versions, by two operators' order; check values; whether another token could take its place.
 * ``quiet``: nobody is inside while a token object is made. ``vendors``: what differs between HSMs.

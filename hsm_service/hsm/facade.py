@@ -1,18 +1,24 @@
 """The token for asyncio: every call in a thread of its own executor, with a deadline.
 
 A thread that hangs inside the library cannot be ended. It is counted; when all hang, ``broken`` is set, and the process
-must be replaced by its supervisor: other processes go on meanwhile.
+must be replaced by its supervisor: other processes go on meanwhile. So it is when the module does not come back after
+several renewals. ``worn`` is set when the library has kept so much of what was made and destroyed in it that this
+process should make room for another, in its own time.
+
+What nobody waits for (``generate_ahead``) has a thread of its own beside them, so that it takes none of theirs.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from foundation.errors import LinkIdError
 from foundation.logs import get_logger
 from hsm_service.hsm import operations, slots
-from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.hsm.faults import HsmLoginRefused, HsmUnavailable
 from hsm_service.hsm.keys import TransportKey, WrappedKey
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Room, Token
@@ -20,6 +26,9 @@ from protocol.algorithms import KeyAlgorithm, SignAlgorithm
 from protocol.keys import P256Key
 
 T = TypeVar("T")
+
+GENERATION_SECONDS: Final = 30.0
+"""RSA keys are found by luck: seconds with 4096 bits, and more on a machine that is busy."""
 
 _log = get_logger(__name__)
 
@@ -31,10 +40,19 @@ class Hsm:
         """Loads the module; nothing is opened yet."""
         self.token = Token(settings)
         self.broken = asyncio.Event()
+        self.worn = asyncio.Event()
+        self.session_objects = 0
+        """How many keys were made in sessions and destroyed: SoftHSM 2.6 keeps 250 bytes of each until it ends."""
+        self._worn_at = 0
         self._deadline = settings.deadline_seconds
         self._threads = settings.threads
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="hsm")
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="hsm-ahead")
         self._hanging = 0
+        self.begun = 0
+        """Calls ever asked for, those of ``generate_ahead`` left out: unchanged between two looks, nobody needed us."""
+        self.at_work = 0
+        """Calls that wait or run now; likewise."""
 
     @property
     def epoch(self) -> int:
@@ -48,25 +66,71 @@ class Hsm:
     async def close(self) -> None:
         """Take no more calls. Sessions end with the process: closing the module under load would crash it."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._aside.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def stopped_by(self) -> LinkIdError | None:
+        """Why no call succeeds now; None when nothing is known to be wrong."""
+        if self.broken.is_set():
+            return HsmUnavailable("this process is being replaced", retry_after=5)
+        return self.token.stopped_by
+
+    def seconds_until_try(self) -> float | None:
+        """How soon an open circuit may be tried; None when it is closed, or only an operator can help."""
+        if isinstance(self.token.stopped_by, HsmLoginRefused) or not self.token.circuit.refusing:
+            return None
+        return max(0.05, self.token.circuit.wait(time.monotonic()))
+
+    def report(self) -> dict[str, int]:
+        """Numbers of this process for ``status``."""
+        return {**vars(self.token.tally), "session_objects": self.session_objects}
+
+    def wear_out_at(self, session_objects: int) -> None:
+        """Set ``worn`` after so many; 0: never."""
+        self._worn_at = session_objects
+
+    def _wear(self, made: int) -> None:
+        self.session_objects += made
+        if self._worn_at and self.session_objects >= self._worn_at:
+            self.worn.set()
 
     async def run(self, work: Callable[[], T], *, deadline: float | None = None) -> T:
         """Run a blocking function in a thread of the pool, for whatever signs by ``x509_keys``."""
         seconds = deadline or self._deadline
         if self.broken.is_set():
             raise HsmUnavailable("every thread hangs in the module", retry_after=5)
+        self.token.demand_possible()  # an open circuit answers at once, whether or not a thread is free
         call = self._pool.submit(work)
         waiting = asyncio.wrap_future(call)
+        self.begun += 1
+        self.at_work += 1
+        waiting.add_done_callback(self._one_ended)
+        return await self._within(seconds, call, waiting, self._count_hanging)
+
+    def _one_ended(self, _waiting: object) -> None:
+        self.at_work -= 1
+
+    async def _within(
+        self,
+        seconds: float,
+        call: "Future[T]",
+        waiting: "asyncio.Future[T]",
+        hangs: "Callable[[Future[T]], None]",
+    ) -> T:
         done, _ = await asyncio.wait({waiting}, timeout=seconds)
         if done:
+            if waiting.exception() is not None and self.token.circuit.exhausted(time.monotonic()):
+                self.broken.set()
             return waiting.result()
         waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
         if call.cancel():
             raise HsmUnavailable(f"no thread was free within {seconds} s", retry_after=2)
-        self._count_hanging(call)
+        hangs(call)
         raise HsmUnavailable(f"the HSM did not answer within {seconds} s", retry_after=5)
 
     def _count_hanging(self, call: "Future[T]") -> None:
         self._hanging += 1
+        self.token.tally.hanging += 1
         loop = asyncio.get_running_loop()
 
         def came_back(_call: "Future[T]") -> None:
@@ -113,6 +177,7 @@ class Hsm:
 
     async def derive(self, version: int, peer: P256Key) -> bytes:
         """ECDH with ``transport.<version>``: Z, 32 bytes."""
+        self._wear(1)
         return await self.in_room(lambda room: operations.derive(room, f"transport.{version}", peer))
 
     async def transport_keys(self) -> list[TransportKey]:
@@ -125,18 +190,42 @@ class Hsm:
 
     async def generate_wrapped(self, algorithm: KeyAlgorithm, kek: int) -> WrappedKey:
         """A holder's new key, wrapped; nothing of it stays in the token."""
-        return await self.in_room(lambda room: operations.generate_wrapped(room, algorithm, kek), deadline=30.0)
+        self._wear(2)
+        return await self.in_room(
+            lambda room: operations.generate_wrapped(room, algorithm, kek), deadline=GENERATION_SECONDS
+        )
 
     async def generate_with_request(self, algorithm: KeyAlgorithm, kek: int, name: str) -> tuple[WrappedKey, bytes]:
         """The same, with a certification request signed by it (PKCS#10 DER)."""
+        self._wear(2)
         return await self.in_room(
-            lambda room: operations.generate_with_request(room, algorithm, kek, name), deadline=30.0
+            lambda room: operations.generate_with_request(room, algorithm, kek, name), deadline=GENERATION_SECONDS
         )
+
+    async def generate_ahead(self, algorithm: KeyAlgorithm, kek: int) -> WrappedKey:
+        """A key that nobody waits for, in a thread of its own. It cannot be broken off once it began.
+
+        A call that hangs here is no signer's: it breaks nothing, and the next one finds no thread free.
+        """
+        self._wear(2)
+        call = self._aside.submit(
+            lambda: self.token.run(lambda room: operations.generate_wrapped(room, algorithm, kek))
+        )
+        return await self._within(GENERATION_SECONDS, call, asyncio.wrap_future(call), self._tell_hanging_aside)
+
+    def _tell_hanging_aside(self, _call: object) -> None:
+        _log.error("hsm_generation_hangs")
+
+    async def request_by(self, key: WrappedKey, algorithm: KeyAlgorithm, name: str) -> bytes:
+        """A certification request (PKCS#10 DER) by a key that was made ahead, verified. Raises HsmRequestFault."""
+        self._wear(1)
+        return await self.in_room(lambda room: operations.request_by(room, key, algorithm, name))
 
     async def sign_wrapped(
         self, key: WrappedKey, key_algorithm: KeyAlgorithm, algorithm: SignAlgorithm, digests: Sequence[bytes]
     ) -> list[bytes]:
         """Unwrap, sign each, destroy. To be verified by the caller before anybody sees a signature."""
+        self._wear(1)
         return await self.in_room(
             lambda room: operations.sign_wrapped(room, key, key_algorithm, algorithm, digests),
             deadline=self._deadline + len(digests) * 0.05,

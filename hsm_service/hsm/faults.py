@@ -4,8 +4,11 @@
 (b) A *suspect* may be an outage, a lost login, a stale handle. Run the canary: when it sings, try once more with
     everything fresh, and a second failure is a request fault; when it is silent, initialise the module anew.
 (c) A *login fault* stops everything: trying a PIN again may lock or wipe a real HSM.
+
+What callers see of each, and what recovers: docs/faults.md.
 """
 
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -23,12 +26,24 @@ class HsmUnavailable(Unavailable):
     message = "O cofre de chaves não responde. Tente de novo em instantes."
 
 
+class TokenBusy(HsmUnavailable):
+    """Somebody changes the token, alone in it (``quiet``), for longer than a call waits. Nothing is wrong with it."""
+
+
 class HsmLoginRefused(Unavailable):
     """The token refuses our PIN. Not tried again in this process: an operator must act."""
 
     code = "hsm_login_refused"
     summary = "The key store refuses to open. An operator has to look at it."
     message = "O cofre de chaves não abre. Um operador precisa verificar."
+
+
+class TokenChanged(Unavailable):
+    """Another token, or other keys, under the name of ours. Nothing is done with it until it is what it was."""
+
+    code = "hsm_token_changed"
+    summary = "The key store is not the one it was. An operator has to look at it."
+    message = "O cofre de chaves não é mais o mesmo. Um operador precisa verificar."
 
 
 class HsmRequestFault(Internal):
@@ -92,6 +107,19 @@ _REQUEST: Final = (
     p11.WrappedKeyInvalid,
     p11.WrappedKeyLenRange,
 )
+
+
+@dataclass
+class Tally:
+    """What went wrong since this process began, for ``status``. Counted without a lock: near enough for a picture."""
+
+    request: int = 0
+    suspect: int = 0
+    login: int = 0
+    hanging: int = 0
+    renewals: int = 0
+    """The module initialised anew, and the token found as it was."""
+    renewals_failed: int = 0
 
 
 def kind_of(error: pkcs11.PKCS11Error) -> Kind:

@@ -10,11 +10,11 @@ from typing import Any, TypeAlias, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.oid import NameOID
 from pkcs11 import KDF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PKCS11Error
 
-from hsm_service.hsm.faults import HsmRequestFault, SlotDamaged
+from hsm_service.hsm.faults import HsmRequestFault, HsmUnavailable, SlotDamaged
 from hsm_service.hsm.keys import TransportKey, WrappedKey
 from hsm_service.hsm.slots import made_at
 from hsm_service.hsm.templates import NEWBORN, UNWRAPPED
@@ -82,6 +82,22 @@ def _request(private: Any, key: PublicKey, name: str) -> bytes:
     return request.public_bytes(Encoding.DER)
 
 
+def request_by(room: Room, key: WrappedKey, algorithm: KeyAlgorithm, name: str) -> bytes:
+    """A certification request (PKCS#10 DER) by a wrapped key: unwrap, sign, destroy.
+
+    Raises HsmRequestFault for a blob that is not that of its public half: the key was not made in this very call.
+    """
+    public = load_der_public_key(key.spki)
+    assert isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey), "KEY_KINDS has no other"
+    private = _unwrapped(room, key, KEY_KINDS[algorithm])
+    try:
+        return _request(private, public, name)
+    except HsmUnavailable as unverified:  # by ``x509_keys``, which looks at what it signed
+        raise HsmRequestFault("the blob is not that of its public key") from unverified
+    finally:
+        private.destroy()
+
+
 def sign_wrapped(
     room: Room, key: WrappedKey, key_algorithm: KeyAlgorithm, algorithm: SignAlgorithm, digests: Sequence[bytes]
 ) -> list[bytes]:
@@ -90,7 +106,16 @@ def sign_wrapped(
     Not verified here: the caller verifies each one with the certificate before anybody sees it.
     """
     kind = KEY_KINDS[key_algorithm]
-    private = room.secret(f"kek.{key.kek}").unwrap_key(
+    private = _unwrapped(room, key, kind)
+    try:
+        return [_sign(private, kind, algorithm, digest) for digest in digests]
+    finally:
+        private.destroy()
+
+
+def _unwrapped(room: Room, key: WrappedKey, kind: KeyKind) -> Any:
+    """The private half as a session object, to be destroyed by the caller."""
+    return room.secret(f"kek.{key.kek}").unwrap_key(
         ObjectClass.PRIVATE_KEY,
         KeyType.RSA if kind.curve is None else KeyType.EC,
         key.blob,
@@ -98,10 +123,6 @@ def sign_wrapped(
         capabilities=MechanismFlag.SIGN,
         template=UNWRAPPED,
     )
-    try:
-        return [_sign(private, kind, algorithm, digest) for digest in digests]
-    finally:
-        private.destroy()
 
 
 def _sign(private: Any, kind: KeyKind, algorithm: SignAlgorithm, digest: bytes) -> bytes:

@@ -17,14 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.hsm.faults import HsmUnavailable, TokenBusy
 
 ALONE_SECONDS: Final = 30.0
 """How long whoever makes an object tries to be alone. Who still is inside then hangs, and no object is made."""
 TURN_SECONDS: Final = 2.0
 """How long it keeps others out while it waits; then it lets them pass (somebody may be generating an RSA-4096 key)."""
-VISIT_SECONDS: Final = 8.0
-"""How long a visitor waits: below the deadline of a call, so that it does not count as one that hangs in the module."""
+VISIT_SECONDS: Final = 3.5
+"""How long a visitor waits for each of the two locks: together less than the deadline of a call, so that it does not
+count as one that hangs in the module."""
 _LOOK_SECONDS: Final = 0.002
 
 
@@ -43,7 +44,7 @@ class Quiet:
 
     @contextmanager
     def visit(self) -> Iterator[None]:
-        """Be in the token beside others. Raises HsmUnavailable when somebody changes it for longer than we wait."""
+        """Be in the token beside others. Raises TokenBusy when somebody changes it for longer than we wait."""
         if self._file is None or getattr(self._local, "inside", False):
             yield
             return
@@ -62,7 +63,7 @@ class Quiet:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """K6: be the only one, of all processes. Not from within ``visit``. Raises HsmUnavailable."""
+        """K6: be the only one, of all processes. Not from within ``visit``. Raises TokenBusy."""
         if self._file is None:
             yield
             return
@@ -105,13 +106,13 @@ class _Files:
 
 
 def _clear(turnstile: int, room: int) -> None:
-    """Both locks, exclusively; in turns, so that nobody outside waits for long. Raises HsmUnavailable."""
+    """Both locks, exclusively; in turns, so that nobody outside waits for long. Raises TokenBusy."""
     until = time.monotonic() + ALONE_SECONDS
     while True:
         _take(turnstile, fcntl.LOCK_EX, ALONE_SECONDS)
         try:
             return _take(room, fcntl.LOCK_EX, TURN_SECONDS)
-        except HsmUnavailable:
+        except TokenBusy:
             fcntl.flock(turnstile, fcntl.LOCK_UN)
             if time.monotonic() > until:
                 raise
@@ -126,7 +127,7 @@ def _take(file: int, how: int, seconds: float) -> None:
             fcntl.flock(file, how | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > until:
-                raise HsmUnavailable("the token is being changed, or somebody hangs in it", retry_after=5) from None
+                raise TokenBusy("the token is being changed, or somebody hangs in it", retry_after=5) from None
             time.sleep(_LOOK_SECONDS)
         else:
             return

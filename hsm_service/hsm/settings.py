@@ -1,4 +1,4 @@
-"""How a process reaches its token."""
+"""How a process reaches its token, and what a SAM makes in it ahead of time."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from foundation.settings import Secret, Section
 from hsm_service.hsm.vendors import PROFILES, Initialise, Vendor
+from protocol.algorithms import KeyAlgorithm
 
 
 class HsmSettings(Section):
@@ -45,8 +46,13 @@ class HsmSettings(Section):
     search, so all visit under this lock, and keys are made alone. Whoever can lock it can stop the SAMs. Not given:
     stop them before keys are made (SoftHSM under var has one by itself)."""
 
-    deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
-    """A call that takes longer is given up; when every thread hangs, the process must be replaced."""
+    deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 8.0
+    """A call that takes longer is given up; when every thread hangs, the process must be replaced. Less than the ten
+    seconds that a gateway waits, so that its caller hears why."""
+
+    recycle_unwraps: Annotated[int, Field(ge=0)] = 200_000
+    """A SAM that unwrapped so many keys makes room for a new process, one SAM after the other: SoftHSM 2.6 keeps 250
+    bytes of each. 0: never, for libraries that keep nothing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -61,3 +67,24 @@ class HsmSettings(Section):
             raise ValueError("wrap_mechanism: this vendor's number is in no table of ours; its header file has it")
         table = {"wrap_mechanism": profile.wrap_mechanism, "initialise": profile.initialise}
         return {**table, "copyable": profile.copyable, **given}
+
+
+_Ahead = Annotated[int, Field(ge=0, le=100)]
+
+
+class KeyPoolSettings(Section):
+    """Keys that a SAM makes ahead, while its HSM is idle, so that an emission does not wait for one.
+
+    They are in the memory of that process only and are made anew after each start. 0: none of that kind.
+    """
+
+    rsa_2048: _Ahead = 8
+    """A tenth of a second each, with SoftHSM on one core."""
+    rsa_3072: _Ahead = 2
+    """Half a second each."""
+    rsa_4096: _Ahead = 1
+    """A second each."""
+
+    def wanted(self) -> dict[KeyAlgorithm, int]:
+        """By algorithm. Keys on curves take no time, and are not made ahead."""
+        return {"RSA-2048": self.rsa_2048, "RSA-3072": self.rsa_3072, "RSA-4096": self.rsa_4096}

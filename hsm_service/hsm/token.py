@@ -5,8 +5,10 @@ leaks a session. So one *root* session per epoch logs in and stays open; threads
 """
 
 import hashlib
+import random
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -15,28 +17,30 @@ import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.util.ec import encode_named_curve_parameters
 
+from foundation.errors import LinkIdError
 from foundation.logs import get_logger
+from hsm_service.hsm.canary import Marks
+from hsm_service.hsm.circuit import Circuit
 from hsm_service.hsm.faults import (
     HsmKeyMissing,
     HsmLoginRefused,
     HsmRequestFault,
     HsmUnavailable,
     Kind,
-    SlotDamaged,
     StaleHandle,
+    Tally,
+    TokenBusy,
+    TokenChanged,
     kind_of,
 )
 from hsm_service.hsm.module import Module
 from hsm_service.hsm.quiet import Quiet
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.templates import Mapper, mechanism
-from protocol.errors import SignatureInvalid
 from protocol.keys import P256Key
 
 T = TypeVar("T")
 
-_CANARY: Final = b"linkid-canary"
-_BACK_OFF_SECONDS: Final = 5
 _VERSIONED: Final = re.compile(r"([a-z-]+)\.([1-9][0-9]{0,3})")
 
 _log = get_logger(__name__)
@@ -123,59 +127,87 @@ class Token:
         self.settings = settings
         self.module = Module.load(settings.module, settings.initialise)
         self.quiet = Quiet(settings.quiet_lock)
+        self.circuit = Circuit()
+        self.tally = Tally()
         self._mapper = Mapper()
         self._root: tuple[int, Any, Any] | None = None
         self._opening = threading.Lock()
+        self._renewing = threading.Lock()
         self._local = threading.local()
         self._login_refused: HsmLoginRefused | None = None
-        self._identity: tuple[str, P256Key | None] | None = None
+        self._marks: Marks | None = None
 
     @property
     def epoch(self) -> int:
         """The epoch that holds now."""
         return self.module.epoch
 
+    @property
+    def stopped_by(self) -> LinkIdError | None:
+        """Why nothing works now: a refused login, or what opened the circuit; None when all is well."""
+        return self._login_refused or (self.circuit.why if self.circuit.refusing else None)
+
     def open(self) -> None:
         """Log in. Raises HsmUnavailable, HsmLoginRefused."""
         self.run(lambda room: None)
+
+    def demand_possible(self) -> None:
+        """Raise at once what a call would end in: a refused login, or an open circuit that nobody may try yet."""
+        if self._login_refused is not None:
+            raise self._login_refused
+        if self.circuit.refusing and self.circuit.refuses(time.monotonic()):
+            raise self._unavailable()
 
     def run(self, work: Callable[[Room], T]) -> T:
         """Do something with the token in this thread; a suspect failure is examined and the work tried once more.
 
         ``work`` must be safe to repeat: nothing it made may have left it. Raises HsmUnavailable (try later),
-        HsmLoginRefused (do not), HsmRequestFault and HsmKeyMissing (the HSM is well and says no).
+        TokenChanged and HsmLoginRefused (an operator must act), HsmRequestFault and HsmKeyMissing (the HSM is well and
+        says no).
         """
+        if self.circuit.refusing:
+            self._try_to_heal()
         seen, first = self._attempt(work)
         if not isinstance(first, _Suspect):
             return first
+        self.tally.suspect += 1
         _log.warning("hsm_suspect", fault=type(first.error).__name__, epoch=seen)
         if not self._canary_sings():
             self._renew(seen)
         self._forget_room()
-        _, second = self._attempt(work)
+        again, second = self._attempt(work)
         if not isinstance(second, _Suspect):
             return second
         if not self._canary_sings():
-            raise HsmUnavailable(type(second.error).__name__, retry_after=_BACK_OFF_SECONDS) from second.error
+            self._renew(again)
+            raise HsmUnavailable(type(second.error).__name__, retry_after=1) from second.error
         if isinstance(second.error, pkcs11.NoSuchKey):
             raise HsmKeyMissing("a key is not in the token") from second.error
+        self.tally.request += 1
         raise HsmRequestFault(type(second.error).__name__) from second.error
 
     def check(self) -> None:
-        """The canary, for health: raises HsmUnavailable when it is silent."""
+        """The canary, for health; a silent one is followed by a renewal. Raises as ``run`` does."""
+        if self.circuit.refusing:
+            self._try_to_heal()
+        seen = self.epoch
         if not self._canary_sings():
-            raise HsmUnavailable("the canary is silent", retry_after=_BACK_OFF_SECONDS)
+            self._renew(seen)
 
     def _attempt(self, work: Callable[[Room], T]) -> "tuple[int, T | _Suspect]":
         if self._login_refused is not None:
             raise self._login_refused
-        with self.quiet.visit(), self.module.entered() as epoch:
-            try:
-                return epoch, work(self._room(epoch))
-            except pkcs11.PKCS11Error as error:
-                if kind_of(error) is Kind.SUSPECT:
-                    return epoch, _Suspect(error)
-                raise HsmRequestFault(type(error).__name__) from error
+        try:
+            with self.quiet.visit(), self.module.entered() as epoch:
+                try:
+                    return epoch, work(self._room(epoch))
+                except pkcs11.PKCS11Error as error:
+                    if kind_of(error) is Kind.SUSPECT:
+                        return epoch, _Suspect(error)
+                    self.tally.request += 1
+                    raise HsmRequestFault(type(error).__name__) from error
+        except TokenChanged as error:
+            raise (self._unavailable() if self.circuit.refusing else self._failed(error)) from error
 
     def _room(self, epoch: int) -> Room:
         room: Room | None = getattr(self._local, "room", None)
@@ -193,6 +225,8 @@ class Token:
             except pkcs11.PKCS11Error:
                 _log.info("hsm_session_lost", epoch=room.epoch)
 
+    # --- login -------------------------------------------------------------------------------------------------------
+
     def _open_session(self, epoch: int) -> Any:
         """A session for this thread, after the one login of the epoch."""
         with self._opening:
@@ -202,7 +236,11 @@ class Token:
             return token.open(rw=True, attribute_mapper=self._mapper)
 
     def _login(self, epoch: int) -> tuple[Any, Any]:
+        if self._login_refused is not None:  # whoever asks, the canary included
+            raise self._login_refused
         token = self.module.library.get_token(token_label=self.settings.token_label)
+        if self._marks is not None:  # before our PIN is tried on somebody else's token
+            self._marks.demand_serial(token)
         try:
             session = token.open(rw=True, user_pin=self.settings.pin.get_secret_value(), attribute_mapper=self._mapper)
         except pkcs11.UserAlreadyLoggedIn:  # another Token of this process did it
@@ -211,58 +249,104 @@ class Token:
             if kind_of(error) is not Kind.LOGIN:
                 raise
             # (c) one try and no other: a real HSM locks or wipes itself after a few.
+            self.tally.login += 1
             self._login_refused = HsmLoginRefused(type(error).__name__)
             _log.error("hsm_login_refused", fault=type(error).__name__)
             raise self._login_refused from error
-        self._recognise(token, session)
+        try:
+            self._recognise(token, session, epoch)
+        except Exception:
+            session.close()
+            raise
         _log.info("hsm_open", epoch=epoch, token=self.settings.token_label)
         return token, session
 
-    def _recognise(self, token: Any, session: Any) -> None:
-        """After the first login: the same token with the same root key, or none."""
-        room = Room(session, self.module.epoch, self.module, self.settings.wrap_mechanism)
-        root = room.p256_public("root.1") if room.exists("root.1", ObjectClass.PUBLIC_KEY) else None
-        serial = bytes(token.serial).decode("ascii", "replace")
-        if self._identity is None or self._identity == (serial, None):
-            self._identity = (serial, root)
-        if self._identity != (serial, root):
-            session.close()
-            raise SlotDamaged("another token, or another root key, under the same label")
+    def _recognise(self, token: Any, session: Any, epoch: int) -> None:
+        """The first login learns the token's marks; later ones demand them."""
+        room = Room(session, epoch, self.module, self.settings.wrap_mechanism)
+        if self._marks is None or self._marks.empty:
+            self._marks = Marks.of(token, room)
+            return
+        try:
+            self._marks.demand(room)
+        except pkcs11.NoSuchKey as error:  # the token is there and open: this is a loss, no outage
+            raise TokenChanged("a key of ours is gone") from error
+
+    # --- the canary and the renewal ----------------------------------------------------------------------------------
 
     def _canary_sings(self) -> bool:
-        """Whether the token does what it did: a signature by ``root.1`` that verifies with the key seen at first."""
-        root = self._identity[1] if self._identity else None
-        if root is None:
-            return self._identity is not None and self._finds_token()
+        """Whether the token does what it did when it was first opened."""
         try:
-            with self.quiet.visit(), self.module.entered() as epoch:
-                session = self._open_session(epoch)
-                try:
-                    room = Room(session, epoch, self.module, self.settings.wrap_mechanism)
-                    root.verify(room.sign_p256("root.1", _CANARY), _CANARY)
-                finally:
-                    session.close()
-        except (pkcs11.PKCS11Error, HsmUnavailable, SlotDamaged, SignatureInvalid) as error:
+            with self.quiet.visit():
+                self._sing()
+        except TokenBusy:
+            raise
+        except (pkcs11.PKCS11Error, HsmUnavailable, TokenChanged) as error:
             _log.warning("hsm_canary_silent", fault=type(error).__name__)
             return False
         return True
 
-    def _finds_token(self) -> bool:
-        """For a token that is still empty: it is there."""
-        try:
-            with self.quiet.visit(), self.module.entered():
-                self.module.library.get_token(token_label=self.settings.token_label)
-        except pkcs11.PKCS11Error:
-            return False
-        return True
+    def _sing(self) -> None:
+        """Within a visit."""
+        with self.module.entered() as epoch:
+            session = self._open_session(epoch)
+            try:
+                room = Room(session, epoch, self.module, self.settings.wrap_mechanism)
+                if self._marks is None or self._marks.empty:  # it may have got its keys meanwhile, from us
+                    assert self._root is not None
+                    self._marks = Marks.of(self._root[1], room)
+                else:
+                    self._marks.demand(room)
+                    self._marks = self._marks.grown(room)  # newer versions, before the older ones are retired
+            finally:
+                session.close()
 
-    def _renew(self, seen: int) -> None:
+    def _try_to_heal(self) -> None:
+        """The circuit is open: one caller renews when the pause is over, all others are refused at once."""
+        if self._login_refused is not None:
+            raise self._login_refused
+        if not self.circuit.may_try(time.monotonic()):
+            raise self._unavailable()
         try:
-            with self.quiet.visit():
-                epoch = self.module.renew(seen)
-        except pkcs11.PKCS11Error as error:
-            raise HsmUnavailable(str(error), retry_after=_BACK_OFF_SECONDS) from error
-        _log.warning("hsm_initialised_anew", epoch=epoch)
+            self._renew(self.epoch, our_turn=True)
+        finally:
+            self.circuit.given_up()
+
+    def _renew(self, seen: int, *, our_turn: bool = False) -> None:
+        """Drain, a new epoch, C_Finalize and C_Initialize, login, and the canary; closes the circuit or opens it.
+
+        Many callers who saw the same fault renew once: when that was in vain, only who has the turn goes on. That the
+        token is being changed (``quiet``) is no failure: the caller hears TokenBusy, and the circuit stays as it is.
+        Raises HsmUnavailable, TokenChanged, HsmLoginRefused.
+        """
+        with self._renewing, self.quiet.visit():
+            if self.circuit.refusing and not our_turn:
+                raise self._unavailable()
+            try:
+                if self.epoch == seen or not self._canary_sings():
+                    self.module.renew(self.epoch)
+                    self._sing()
+            except HsmLoginRefused:
+                self.circuit.healed()  # it is the login that stops us from now on
+                raise
+            except (pkcs11.PKCS11Error, HsmUnavailable, TokenChanged) as error:
+                raise self._failed(error) from error
+            self.tally.renewals += 1
+            self.circuit.healed()
+            _log.warning("hsm_initialised_anew", epoch=self.epoch)
+
+    def _failed(self, error: Exception) -> LinkIdError:
+        """Open the circuit; what the caller is told."""
+        self.tally.renewals_failed += 1
+        why = error if isinstance(error, LinkIdError) else HsmUnavailable(f"{type(error).__name__} {error}".strip())
+        self.circuit.failed(why, time.monotonic(), random.random())  # noqa: S311 - jitter, not a secret
+        _log.error("hsm_circuit_open", error_code=why.code, detail=why.detail, failures=self.circuit.failures)
+        return self._unavailable()
+
+    def _unavailable(self) -> LinkIdError:
+        why, wait = self.circuit.why, self.circuit.retry_after(time.monotonic())
+        kind = TokenChanged if isinstance(why, TokenChanged) else HsmUnavailable
+        return kind(why.detail if why is not None else "the circuit is open", retry_after=wait)
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,6 @@ INSERT INTO oauth.allowed (client, credential, since) VALUES ($1, $2, $3) ON CON
 -- And may no longer.
 DELETE FROM oauth.allowed WHERE client = $1 AND credential = $2 RETURNING credential;
 
--- name: allowed
--- What a client may ask for by itself.
-SELECT credential FROM oauth.allowed WHERE client = $1;
-
 -- name: add_page
 -- Somebody arrived at the authorize page.
 INSERT INTO oauth.pages (id, secret_digest, client, redirect, redirect_given, scope, state_param, challenge, link, state,
@@ -71,10 +67,12 @@ RETURNING id;
 INSERT INTO oauth.tokens (id, secret_digest, client_kind, client, scope, jkt, credentials, code, issued_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
--- name: token
--- A token that is good now.
-SELECT id, client_kind, client, scope, jkt, credentials, expires_at FROM oauth.tokens
-WHERE id = $1 AND secret_digest = $2 AND revoked_at IS NULL AND expires_at > $3;
+-- name: bearer
+-- A token that is good now, and its integrator as it is now: known, not shut out, and what an operator allowed it.
+SELECT t.id, t.client_kind, t.client, t.scope, t.jkt, t.credentials, t.expires_at, c.name AS client_name,
+       ARRAY(SELECT a.credential FROM oauth.allowed a WHERE a.client = c.id AND t.credentials IS NULL) AS allowed
+FROM oauth.tokens t LEFT JOIN oauth.clients c ON c.id = t.client AND c.disabled_at IS NULL
+WHERE t.id = $1 AND t.secret_digest = $2 AND t.revoked_at IS NULL AND t.expires_at > $3;
 
 -- name: revoke_token
 -- The client gives its own token back.

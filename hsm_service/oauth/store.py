@@ -31,6 +31,16 @@ class ClientSummary:
     disabled: datetime | None
 
 
+@dataclass(frozen=True)
+class Bearer:
+    """Who brings an access token. ``client_name``: of an integrator that is not shut out, else None; ``allowed``: what
+    it may ask for by itself, when the token names no credentials."""
+
+    token: AccessToken
+    client_name: str | None
+    allowed: Sequence[str]
+
+
 class OAuthStore:
     """Reads by itself; what belongs to a larger step writes in the transaction it is given."""
 
@@ -102,10 +112,6 @@ class OAuthStore:
     async def disallow(self, client_id: str, credential: str) -> bool:
         """And no longer. False when it could not before."""
         return await self._database.fetchval(QUERIES.disallow, client_id, credential) is not None
-
-    async def allowed(self, client_id: str) -> list[str]:
-        """What it may ask for by itself."""
-        return [row["credential"] for row in await self._database.fetch(QUERIES.allowed, client_id)]
 
     async def add_page(
         self, token: Token, request: AuthorizeRequest, link: str, *, now: datetime, until: datetime
@@ -203,13 +209,13 @@ class OAuthStore:
             stored.expires,
         )
 
-    async def token(self, token_id: str, secret: str, now: datetime) -> AccessToken | None:
-        """A token that is good now."""
-        row = await self._database.fetchrow(QUERIES.token, token_id, secret_digest(secret), now)
+    async def bearer(self, token_id: str, secret: str, now: datetime) -> Bearer | None:
+        """A token that is good now, and its client as it is now: one look, on every call of the API."""
+        row = await self._database.fetchrow(QUERIES.bearer, token_id, secret_digest(secret), now)
         if row is None:
             return None
         credentials = row["credentials"]
-        return AccessToken(
+        token = AccessToken(
             row["id"],
             row["client_kind"],
             row["client"],
@@ -218,6 +224,7 @@ class OAuthStore:
             None if credentials is None else tuple(credentials),
             row["expires_at"],
         )
+        return Bearer(token, row["client_name"], tuple(row["allowed"]))
 
     async def revoke_token(self, token_id: str, secret: str, client_id: str, now: datetime) -> bool:
         """The client's own token; False when there was nothing to revoke."""

@@ -1,5 +1,6 @@
 """The private calls of docs/protocol.md section 10: read the body, ask the room, answer. No decisions are made here."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -15,15 +16,20 @@ from hsm_service.sam.clients.service import Clients
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.decisions.service import Decisions
 from hsm_service.sam.decisions.state import Outcomes
-from hsm_service.sam.documents.service import Computer, Documents, SignAsk
+from hsm_service.sam.documents.requests import Requests, SignAsk
+from hsm_service.sam.documents.service import Computer, Documents
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.errors import BadCall, WorkRefused
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fields import Fields
+from hsm_service.sam.sessions.asking import SessionAsk, SessionAsks
+from hsm_service.sam.sessions.domain import UseCall
+from hsm_service.sam.sessions.service import Sessions
 from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.watch import Watch
 from protocol.algorithms import KEY_ALGORITHMS
 from protocol.decisions import Decision
+from protocol.sessions import MAX_COUNTER, Use
 
 VERSION: Final = 1
 _KINDS: Final = {"computer": "cmp", "integrator": "cli"}
@@ -38,10 +44,13 @@ class Rooms:
     emission: Emission
     credentials: Credentials
     documents: Documents
+    requests: Requests
     decisions: Decisions
     outcomes: Outcomes
     evidence: EvidenceRoom
     signatures: Signatures
+    session_asks: SessionAsks
+    sessions: Sessions
     bindings: Bindings
     associations: Associations
     clients: Clients
@@ -66,6 +75,7 @@ class Api:
             "documents/associate": self.documents_associate,
             "documents/identify": self.documents_identify,
             "documents/sign": self.documents_sign,
+            "documents/session": self.documents_session,
             "documents/statement": self.documents_statement,
             "documents/waiting": self.documents_waiting,
             "documents/decide": self.documents_decide,
@@ -73,6 +83,9 @@ class Api:
             "documents/withdraw": self.documents_withdraw,
             "documents/evidence": self.documents_evidence,
             "signatures/sign": self.signatures_sign,
+            "signatures/use": self.signatures_use,
+            "sessions/list": self.sessions_list,
+            "sessions/end": self.sessions_end,
             "bindings/list": self.bindings_list,
             "bindings/end": self.bindings_end,
             "associations/list": self.associations_list,
@@ -94,8 +107,12 @@ class Api:
         return guarded
 
     async def status(self, _body: JsonObject) -> JsonObject:
-        """Always answers."""
-        return {"epoch": self._hsm.epoch, "ready": self._watch.ready, "version": VERSION}
+        """Always answers; ``why`` is the code of what is wrong."""
+        why = await self._watch.why_not_ready()
+        return {
+            "epoch": self._hsm.epoch, "ready": why is None, "version": VERSION, "why": why, "process": os.getpid(),
+            "hsm": self._hsm.report(),
+        }  # fmt: skip
 
     async def emission_prepare(self, body: Fields) -> JsonObject:
         """{emission, key: jkt, key_algorithm}."""
@@ -177,7 +194,25 @@ class Api:
             activation_key=body.data("activation_key", size=32),
             signed=body.raw("ask"),
         )
-        stated = await self._rooms.documents.sign(ask)
+        stated = await self._rooms.requests.sign(ask)
+        return {**stated.answer(), "verification_code": stated.fixed.document.text("verification_code")}
+
+    async def documents_session(self, body: Fields) -> JsonObject:
+        """{credential, caller, until, maximum, purpose, …, activation_key, ask?}: step 4, of a session."""
+        kind, id_ = _caller(body)
+        ask = SessionAsk(
+            credential=body.id("credential", "cred"),
+            caller_kind=kind,
+            caller_id=id_,
+            until=body.number("until"),
+            maximum=body.number("maximum"),
+            purpose=body.text("purpose", max_characters=4096),
+            hash_algorithm=body.text("hash_algorithm"),
+            sign_algorithm=body.text("sign_algorithm"),
+            activation_key=body.data("activation_key", size=32),
+            signed=body.raw("ask"),
+        )
+        stated = await self._rooms.session_asks.ask(ask)
         return {**stated.answer(), "verification_code": stated.fixed.document.text("verification_code")}
 
     async def documents_statement(self, body: Fields) -> JsonObject:
@@ -222,6 +257,32 @@ class Api:
             caller_id=id_,
         )
         return {"signatures": [b64u(one) for one in await self._rooms.signatures.sign(call)]}
+
+    async def signatures_use(self, body: Fields) -> JsonObject:
+        """{activation, secret, counter, hashes, hash_algorithm, sign_algorithm, caller, use} (steps U1 to U10)."""
+        kind, id_ = _caller(body)
+        counter = body.number("counter")
+        if not 1 <= counter <= MAX_COUNTER:
+            raise BadCall(f"counter: 1 to {MAX_COUNTER}")
+        use = Use(
+            activation=body.id("activation", "act"),
+            counter=counter,
+            hash_algorithm=body.text("hash_algorithm"),
+            sign_algorithm=body.text("sign_algorithm"),
+            digests=body.datas("hashes", max_bytes=64),
+        )
+        signature = body.object("use").raw("signature") if body.has("use") else None
+        call = UseCall(use, body.data("secret", size=32), signature, kind, id_)
+        return {"signatures": [b64u(one) for one in await self._rooms.sessions.use(call)]}
+
+    async def sessions_list(self, body: Fields) -> JsonObject:
+        """{device}."""
+        return await self._rooms.sessions.list(body.id("device", "dev"))
+
+    async def sessions_end(self, body: Fields) -> JsonObject:
+        """{activation, device}."""
+        await self._rooms.sessions.end(body.id("activation", "act"), body.id("device", "dev"))
+        return {}
 
     async def bindings_list(self, body: Fields) -> JsonObject:
         """{device}."""

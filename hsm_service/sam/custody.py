@@ -1,7 +1,7 @@
 """The password and the HSM around a key (docs/protocol.md section 7): bind when it is born, unbind in step 7e.
 
 When a newer pepper exists, the right password is also the only moment to bind the key by that one: ``rebind``. The KEK
-inside cannot be renewed so (docs/decisions/0015): a key that was unwrapped cannot be wrapped again.
+inside cannot be renewed so (docs/decisions/0018): a key that was unwrapped cannot be wrapped again.
 """
 
 import hmac

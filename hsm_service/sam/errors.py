@@ -124,6 +124,21 @@ class HashesNotApproved(NotPermitted):
     message = "Estes não são os resumos aprovados."
 
 
+class SessionExhausted(NotPermitted):
+    """More signatures than the session has left."""
+
+    code = "session_exhausted"
+    summary = "The session has not so many signatures left."
+    message = "A sessão não tem mais assinaturas."
+
+
+class CounterUsed(Conflict):
+    """Another use of the session had this counter."""
+
+    code = "counter_used"
+    summary = "This counter served another use of the session. Use the next one."
+
+
 class SignatureNotReleased(Unavailable):
     """A signature did not verify with the certificate: it stays here, and an operator should look."""
 

@@ -98,6 +98,13 @@ class Fields:
             raise BadCall(f"{name}: a whole number of bytes")
         return value
 
+    def number(self, name: str) -> int:
+        """A whole number from 0 on, below 2^53."""
+        found = self.size_or_none(name)
+        if found is None:
+            raise BadCall(f"{name}: a whole number")
+        return found
+
     def raw(self, name: str) -> JsonValue:
         """Whatever it is: the reader of ``protocol`` that takes it checks the form."""
         return self._body.get(name)

@@ -25,7 +25,7 @@ from foundation.errors import Conflict, LinkIdError
 from foundation.logs import get_logger
 from hsm_service.hsm import house as token_house
 from hsm_service.hsm.facade import Hsm
-from hsm_service.hsm.faults import SlotDamaged
+from hsm_service.hsm.faults import HsmLoginRefused, SlotDamaged
 from hsm_service.hsm.house import Found, HousePermit, OrderDoesNotFit
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.sam.credentials.store import CredentialStore, Uses
@@ -285,7 +285,9 @@ def serial_digest(serial: str) -> str:
 async def open_token(settings: SamSettings, clock: Clock) -> Hsm:
     """K12: the SAM's token, opened; when it does not open, or is not ours, its spare. Each only as the statement says.
 
-    Where there is no statement yet (a slot of an earlier version) the first is taken as before, and no spare.
+    Where there is no statement yet (a slot of an earlier version) the first is taken as before, and no spare. Nor where
+    the first refuses its PIN: a process that worked with the spare ends one day, and its successor would try that PIN
+    again, until the token locks or wipes itself. That one waits for an operator (docs/faults.md).
 
     Raises HsmUnavailable, HsmLoginRefused, NotOurToken: of the first when there is no spare, else of the spare.
     """
@@ -294,6 +296,8 @@ async def open_token(settings: SamSettings, clock: Clock) -> Hsm:
         house = pinned_house(settings.house, settings.trust, clock).read()
     try:
         return await _open(settings.hsm, house)
+    except HsmLoginRefused:
+        raise
     except LinkIdError as error:
         if settings.hsm_spare is None or house is None:
             raise

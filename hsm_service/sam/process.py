@@ -2,33 +2,41 @@
 
 ``build_sam`` is for tests and for ``run_sam``; ``run_sam`` is what ``linkid sam`` runs. The order of opening matters:
 the HSM first (nothing works without it), then the database, then the comparison with the audit head kept outside; only
-then does anything listen.
+then does anything listen. How it ends says what should come next (``foundation.exits``).
 """
 
 import asyncio
+import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from cryptography import x509
 
 from foundation.audit import AuditChain, DatabaseRolledBack
-from foundation.channel import PrivateServer, private_app, serve_private
+from foundation.channel import PrivateServer, out_of_order, private_app, serve_private
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database, open_pool
+from foundation.errors import JsonObject, LinkIdError
+from foundation.exits import RECYCLED, REPLACE_ME
+from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
 from foundation.tls import TlsFiles
 from foundation.watched_file import WatchedFile
 from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.faults import HsmLoginRefused, TokenChanged
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.activations.service import Activations
 from hsm_service.sam.activations.store import ActivationStore
-from hsm_service.sam.api import Api, Rooms
+from hsm_service.sam.api import VERSION, Api, Rooms
 from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.associations.store import AssociationStore
+from hsm_service.sam.attempts.domain import Highest
 from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.bindings.store import BindingStore
@@ -37,20 +45,29 @@ from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
+from hsm_service.sam.decisions.approval import Approval
 from hsm_service.sam.decisions.effects import Effects
+from hsm_service.sam.decisions.look import Look
 from hsm_service.sam.decisions.service import Decisions
 from hsm_service.sam.decisions.state import Outcomes
+from hsm_service.sam.documents.requests import Requests
 from hsm_service.sam.documents.service import Documents
+from hsm_service.sam.documents.stating import Stating
 from hsm_service.sam.documents.store import DocumentStore
+from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.house import open_token
-from hsm_service.sam.housekeeping import keep_house
+from hsm_service.sam.housekeeping import keep_house, watch_hsm
 from hsm_service.sam.memory import Memory
-from hsm_service.sam.recall import recall
+from hsm_service.sam.recall import Mind, Recollection
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys
 from hsm_service.sam.rows import Alarm, RowSeals
+from hsm_service.sam.sessions.asking import SessionAsks
+from hsm_service.sam.sessions.opening import Opening
+from hsm_service.sam.sessions.service import Sessions
+from hsm_service.sam.sessions.store import UseStore
 from hsm_service.sam.settings import SamSettings
 from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.signatures.signer import Signer
@@ -58,12 +75,14 @@ from hsm_service.sam.signed_heads import HeadSigner
 from hsm_service.sam.versions import KeyVersions
 from hsm_service.sam.watch import Watch
 from protocol import pins
+from protocol.algorithms import KeyAlgorithm
 from protocol.keys import P256Key
 
 Random = Callable[[int], bytes]
 
-REPLACE_ME: Final = 70
-"""Exit code by which the supervisor starts another process at once (EX_SOFTWARE)."""
+_HURRY_SECONDS: Final = 1.0
+_STAGGER: Final = 0.2
+"""By how much, at most, one SAM works longer than another before it makes room for a new process."""
 
 _log = get_logger(__name__)
 
@@ -76,6 +95,8 @@ class Pins:
     ac_roots: Mapping[str, P256Key]
     operators: Operators
     """Asked at every order: they come and go while we run."""
+    sam_roots: Mapping[str, P256Key] = field(default_factory=dict)
+    """The SAM roots that clients trust; with any, a token with another root is not ours."""
 
     @classmethod
     def read(cls, trust: Path, root_certificate: Path, operators: Path) -> "Pins":
@@ -84,6 +105,7 @@ class Pins:
             x509.load_pem_x509_certificate(root_certificate.read_bytes()),
             pins.roots(trust.read_bytes(), "ac"),
             WatchedFile(operators, pins.operators),
+            pins.roots(trust.read_bytes(), "sam"),
         )
 
 
@@ -98,6 +120,7 @@ class Sam:
     watch: Watch
     rooms: Rooms
     roots: Roots
+    pool: KeyPool
     versions: KeyVersions
     on_spare: bool = False
     """Whether it works with the second token."""
@@ -112,41 +135,64 @@ async def build_sam(
     clock: Clock,
     faults: FaultPoints | None = None,
     random: Random = secrets.token_bytes,
+    ahead: Mapping[KeyAlgorithm, int] = MappingProxyType({}),
 ) -> Sam:
     """Put a SAM together over an opened HSM and database; ``watch.look()`` is still to be called.
 
-    Raises SlotDamaged for a token weaker than ours, HsmUnavailable.
+    ``ahead``: how many keys of which kind its pool is to hold; ``pool.keep_filled()`` is the caller's to run.
+    Raises SlotDamaged for a token weaker than ours, TokenChanged for one that no client trusts, HsmUnavailable.
     """
+    root = await hsm.root()
+    if pinned.sam_roots and root.jkt not in pinned.sam_roots:
+        raise TokenChanged("the token's root key is not one of those in trust.json")
     versions = KeyVersions(hsm)
+    newest = await versions.newest()
     alarm = Alarm(database, audit)
-    seals = RowSeals(hsm, alarm, (await versions.newest()).rowmac)
-    roots = Roots(hsm, await hsm.root())
+    seals = RowSeals(hsm, alarm, newest.rowmac)
+    roots = Roots(hsm, root)
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
-    watch = Watch(audit, hsm, clock, lambda now: recall(database, memory, seals, audit, now))
+    highest = Highest()
+    recollection = Recollection(database, Mind(memory, seals, highest), audit)
+    endings = Endings(audit, clock, memory.sessions)
+    watch = Watch(audit, hsm, clock, recollection.begin, database.ping)
+    pool = KeyPool(hsm, ahead, newest.kek, lambda: watch.quiet_work_allowed, versions.newest_kek)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
-    activation_store = ActivationStore(seals, documents_store, alarm)
-    attempts = Attempts(database, audit, seals, alarm, clock)
-    custody = Custody(hsm, random)
+    activation_store = ActivationStore(database, seals, documents_store, alarm)
+    commits = GroupCommit(database)
+    attempts = Attempts(database, audit, seals, alarm, clock, commits=commits, highest=highest)
+    custody, signer = Custody(hsm, random), Signer(hsm)
+    stating = Stating(database, credentials, roots, proofs)
     documents = Documents(
         database=database, audit=audit, clock=clock, store=documents_store, credentials=credentials,
-        bindings=bindings, associations=associations, clients=clients, attempts=attempts, roots=roots, proofs=proofs,
+        bindings=bindings, clients=clients, attempts=attempts, stating=stating, random=random,
+    )  # fmt: skip
+    requests = Requests(
+        database=database, audit=audit, clock=clock, seals=seals, store=documents_store, credentials=credentials,
+        associations=associations, clients=clients, attempts=attempts, stating=stating, commits=commits,
         random=random,
     )  # fmt: skip
     rooms = Rooms(
         emission=Emission(
             database=database, audit=audit, clock=clock, hsm=hsm, documents=documents, store=documents_store,
-            credentials=credentials, custody=custody, proofs=proofs, roots=roots, versions=versions,
+            credentials=credentials, custody=custody, proofs=proofs, roots=roots, pool=pool, versions=versions,
             random=random,
         ),
-        credentials=Credentials(database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots),
+        credentials=Credentials(
+            database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots, endings
+        ),
         documents=documents,
+        requests=requests,
         decisions=Decisions(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
             credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
-            versions=versions, effects=Effects(clock, bindings, associations, activation_store, random), faults=faults,
+            versions=versions,
+            effects=Effects(clock, bindings, associations, activation_store, endings, random), endings=endings,
+            look=Look(database, seals, alarm, documents_store, bindings, credentials),
+            approval=Approval(commits, seals, audit, clock, attempts, documents_store, credentials, faults),
+            faults=faults,
         ),
         evidence=EvidenceRoom(
             database=database, clock=clock, documents=documents_store, credentials=credentials, bindings=bindings,
@@ -156,13 +202,23 @@ async def build_sam(
         signatures=Signatures(
             database=database, audit=audit, clock=clock,
             activations=Activations(clock, hsm, activation_store, credentials, associations, clients),
-            store=activation_store, signer=Signer(hsm), memory=memory, alarm=alarm, faults=faults,
+            store=activation_store, signer=signer, memory=memory, alarm=alarm, faults=faults, commits=commits,
         ),
-        bindings=Bindings(database, audit, bindings),
-        associations=Associations(database, audit, associations, bindings),
-        clients=Clients(database, audit, clock, clients, pinned.operators),
+        session_asks=SessionAsks(clock, requests),
+        sessions=Sessions(
+            database=database, audit=audit, clock=clock,
+            opening=Opening(
+                clock=clock, hsm=hsm, activations=activation_store, credentials=credentials, bindings=bindings,
+                associations=associations, clients=clients, memory=memory.sessions, alarm=alarm,
+            ),
+            store=UseStore(seals), activations=activation_store, bindings=bindings, endings=endings, signer=signer,
+            memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
+        ),
+        bindings=Bindings(database, audit, bindings, endings),
+        associations=Associations(database, audit, associations, bindings, endings),
+        clients=Clients(database, audit, clock, clients, pinned.operators, endings),
     )  # fmt: skip
-    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots, versions)
+    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots, pool, versions)
 
 
 @asynccontextmanager
@@ -181,7 +237,8 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
         try:
             audit = AuditChain(database, settings.name, clock, settings.head_file)
             faults = FaultPoints(settings.fault_points)
-            sam = await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults)
+            wanted = settings.key_pool.wanted()
+            sam = await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted)
             yield replace(sam, on_spare=hsm.token.settings == settings.hsm_spare)
         finally:
             await database.close()
@@ -202,23 +259,68 @@ async def serve_sam(sam: Sam, listen: str, tls: TlsFiles | None = None) -> Priva
 
 
 async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
-    """Run until SIGTERM or SIGINT (0), or until the HSM library hangs, or the HSM is not well for a minute and there is
-    a spare (REPLACE_ME: start another process)."""
+    """Run until something ends it; the exit code.
+
+    0 after SIGTERM or SIGINT; REPLACE_ME when the HSM library hangs or does not come back, or the HSM is silent for a
+    minute and there is a spare; RECYCLED when it has kept too much. A refused PIN ends nothing: whoever keeps us up
+    would start us again, and the PIN would be tried again.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_sam(settings) as sam:
-        server = await serve_sam(sam, settings.listen, tls)
-        _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
-        heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
-        given_up = asyncio.Event()
-        spare = None if settings.hsm_spare is None else given_up
-        house = asyncio.create_task(keep_house(sam.database, sam.hsm, sam.watch, SystemClock(), heads, spare))
-        waits = [asyncio.create_task(one.wait()) for one in (stop, sam.hsm.broken, given_up)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        broken = sam.hsm.broken.is_set() or given_up.is_set()
-        for one in (*waits, house):
-            one.cancel()
+    try:
+        async with open_sam(settings) as sam:
+            return await _work(sam, settings, tls, stop)
+    except HsmLoginRefused as error:
+        await _say_why(error, settings, tls, stop)
+        return 0
+
+
+async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asyncio.Event) -> int:
+    sam.hsm.wear_out_at(worn_at(settings))
+    server = await serve_sam(sam, settings.listen, tls)
+    _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
+    heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
+    given_up = asyncio.Event()
+    chores = [
+        asyncio.create_task(keep_house(sam.database, SystemClock(), heads)),
+        asyncio.create_task(watch_hsm(sam.hsm, given_up if settings.hsm_spare else None)),
+        asyncio.create_task(sam.pool.keep_filled()),
+    ]
+    ends = (stop, sam.hsm.broken, given_up, sam.hsm.worn)
+    waits = [asyncio.create_task(event.wait()) for event in ends]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    silent = sam.hsm.broken.is_set() or given_up.is_set()
+    code = 0 if stop.is_set() else REPLACE_ME if silent else RECYCLED
+    if code == RECYCLED:
+        _log.info("sam_worn", name=settings.name, session_objects=sam.hsm.session_objects)
+        sam.watch.drain()
+        draining = asyncio.create_task(server.drain())
+        # a second word ends even this: a library that hangs now, or an operator
+        await asyncio.wait({draining, *waits[:3]}, return_when=asyncio.FIRST_COMPLETED)
+        draining.cancel()
+    for one in (*waits, *chores):
+        one.cancel()
+    sam.pool.forget()
+    if code == REPLACE_ME:  # nobody inside gets an answer any more, and others wait for our successor
+        with suppress(TimeoutError):
+            await asyncio.wait_for(server.close(), _HURRY_SECONDS)
+        sam.database.pool.terminate()
+    else:
         await server.close()
-    return REPLACE_ME if broken else 0
+    return code
+
+
+async def _say_why(error: LinkIdError, settings: SamSettings, tls: TlsFiles | None, stop: asyncio.Event) -> None:
+    """Stay up, not ready, until told to stop."""
+    _log.error("sam_out_of_order", error_code=error.code, detail=error.detail)
+    status: JsonObject = {"epoch": 0, "version": VERSION, "process": os.getpid(), "hsm": {}}
+    async with await serve_private(private_app(out_of_order(error, status)), settings.listen, tls=tls):
+        await stop.wait()
+
+
+def worn_at(settings: SamSettings) -> int:
+    """After how many session objects this SAM makes room: later by its number, so that no two do it together."""
+    share = int(settings.name.removeprefix("sam-")) * 0.618 % 1  # the golden section: neighbours come to lie far apart
+    return int(settings.hsm.recycle_unwraps * (1 + _STAGGER * share))

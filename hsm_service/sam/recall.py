@@ -1,7 +1,8 @@
 """What a SAM that starts learns again from the audit: the last minutes, which its memory would hold had it gone on.
 
 A row turned back while no SAM ran would otherwise be believed. Documents and activations live minutes, so minutes are
-enough for them: 15 of them cover a document's life and its activation's.
+enough for them: 15 of them cover a document's life and its activation's. Of ladders it learns where they stood after
+the last tries: what is longer ago may be turned back while no SAM runs.
 
 Each chain is walked from its end backwards, each line held to the hash that the next one names. From the head kept
 outside the database on, every line is therefore the one that we wrote, and its own words say when: only such a line
@@ -11,9 +12,11 @@ integrators, credentials and certificates that ended longer ago; lines hidden in
 kept elsewhere (docs/threats.md).
 """
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -23,6 +26,7 @@ from foundation.encoding import JsonValue, strict_json
 from foundation.queries import Queries
 from hsm_service.sam.associations.domain import State as AssociationState
 from hsm_service.sam.associations.store import TABLE as ASSOCIATIONS
+from hsm_service.sam.attempts.domain import Highest, Ladder
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import TABLE as BINDINGS
 from hsm_service.sam.clients.store import TABLE as CLIENTS
@@ -39,19 +43,64 @@ WINDOW: Final = timedelta(minutes=15)
 _MAX_LINE: Final = 8192
 
 
-async def recall(database: Database, memory: Memory, seals: RowSeals, audit: AuditChain, now: datetime) -> int:
-    """Fill memory and ranks from the chains of all SAMs. Returns how many lines were learnt.
+AHEAD: Final = timedelta(minutes=5)
+"""How far the clocks of two SAMs may lie apart: so much earlier than a session's beginning its lines are looked for."""
 
-    Raises DatabaseRolledBack when the lines do not link up: somebody took lines out or changed them.
+
+@dataclass(frozen=True)
+class Mind:
+    """What a SAM remembers, in its three places."""
+
+    memory: Memory
+    seals: RowSeals
+    highest: Highest
+
+
+class Recollection:
+    """The last minutes when a process starts; further back when a session from before is used for the first time.
+
+    Step U1 of a session's use: sessions live days, and how far one has gone is in no MAC. So a SAM believes the count
+    of a session only after it read all lines since that session's document was fixed, a time that a MAC holds.
+    """
+
+    def __init__(self, database: Database, mind: Mind, audit: AuditChain) -> None:
+        self._database, self._mind, self._audit = database, mind, audit
+        self._turn = asyncio.Lock()
+
+    async def begin(self, now: datetime) -> int:
+        """When the process starts."""
+        return await self._read(now - WINDOW, _learn)
+
+    async def back_to(self, began: datetime) -> None:
+        """All that was said since then, if it is not known yet. Raises DatabaseRolledBack."""
+        async with self._turn:
+            known = self._mind.memory.sessions.since
+            if known is None or began - AHEAD < known:
+                await self._read(began - AHEAD, _learn_sessions)
+
+    async def _read(self, since: datetime, learn: "Learn") -> int:
+        return await recall(self._database, self._mind, self._audit, since, learn)
+
+
+Learn = Callable[[Mind, dict[str, JsonValue]], None]
+
+
+async def recall(database: Database, mind: Mind, audit: AuditChain, since: datetime, learn: Learn | None = None) -> int:
+    """Fill memory, ranks and ladders from the chains of all SAMs, back to ``since``. Returns how many lines were read.
+
+    ``learn``: what is taken from a line; all of it by default. Raises DatabaseRolledBack when the lines do not link up:
+    somebody took lines out or changed them.
     """
     kept = await audit.kept_head()
     learnt = 0
     async with database.transaction(isolation="repeatable_read", readonly=True) as connection:
         for row in await connection.fetch(queries.sam_chains):
             chain = str(row["chain"])
-            async for said in _backwards(connection, chain, kept if chain == audit.chain else None, now - WINDOW):
-                _learn(memory, seals, said)
+            async for said in _backwards(connection, chain, kept if chain == audit.chain else None, since):
+                (learn or _learn)(mind, said)
                 learnt += 1
+    known = mind.memory.sessions.since
+    mind.memory.sessions.since = since if known is None else min(known, since)
     return learnt
 
 
@@ -91,12 +140,28 @@ def _seconds(instant: str) -> int:
         return 0  # not a line of ours: it teaches nothing
 
 
+def _number(value: JsonValue) -> int:
+    return value if isinstance(value, int) else 0  # not a line of ours: it teaches nothing
+
+
 def _prev(said: dict[str, JsonValue]) -> bytes:
     value = said.get("prev")
     return bytes.fromhex(value) if isinstance(value, str) else b""
 
 
-def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
+def _learn_sessions(mind: Mind, said: dict[str, JsonValue]) -> None:
+    """All that is taken from lines of days ago: the rest lives minutes, and would drive out what is newer."""
+    activation = str(said.get("activation", ""))
+    if said.get("event") == "session.used":
+        mind.memory.sessions.use(activation, _number(said.get("used")))
+        mind.memory.sessions.recall_release(activation, _number(said.get("counter")), str(said.get("signatures", "")))
+    elif said.get("event") == "session.ended":
+        mind.memory.sessions.ended(activation)
+
+
+def _learn(mind: Mind, said: dict[str, JsonValue]) -> None:
+    memory, seals = mind.memory, mind.seals
+
     def text(name: str) -> str:
         return str(said.get(name, ""))
 
@@ -105,6 +170,8 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(DOCUMENTS, text("document"), 1)
         case "signatures.made":
             memory.release(text("activation"), text("signatures"))
+        case "session.used" | "session.ended":
+            _learn_sessions(mind, said)
         case "binding.ended":
             seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
         case "association.ended":
@@ -115,5 +182,15 @@ def _learn(memory: Memory, seals: RowSeals, said: dict[str, JsonValue]) -> None:
             seals.remember(CREDENTIALS, text("credential"), len(CredentialState) - 1)
         case "certificate.revoked":
             seals.remember(REVOCATIONS, text("certificate"), 1)
+        case "attempt.reserved":
+            _learn_ladder(mind.highest, said)
         case _:
             pass
+
+
+def _learn_ladder(highest: Highest, said: dict[str, JsonValue]) -> None:
+    """Where the ladder stood after that try. Whether its password was right says the row, when it is as new as this."""
+    purpose, total, count = said.get("purpose"), said.get("total"), said.get("count")
+    if purpose not in ("sign", "pair") or not isinstance(total, int) or not isinstance(count, int):
+        return  # a line of before ladders were told whole
+    highest.see(Ladder(str(said.get("credential")), purpose, total, total - count, _at(said)))

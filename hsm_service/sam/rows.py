@@ -4,13 +4,18 @@ The MAC says that the HSM of this SAM once agreed to exactly this meaning. It do
 one with a MAC. So each row has a *rank* that only grows (active, then revoked), and this process remembers the highest
 rank it has seen or written: a row of a lower one was turned back, and does not exist either. Across restarts only the
 audit remembers (``recall``).
+
+The HSM is asked about a row once: what it agreed to (``_agreed``: this MAC over this message) it would agree to again,
+and a record that is equal, column by column, to one that held (``_read_before``) means the same again. Both memories
+are bounded; what fell out of them is asked again. A forged row is in neither.
 """
 
+import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, cast
 
 from foundation.audit import AuditChain
 from foundation.database import Connection, Database, Record
@@ -23,6 +28,10 @@ from protocol import rowmac
 MAC_BYTES: Final = 33
 _REMEMBERED: Final = 200_000
 """Entries of some 200 bytes: the rows of the busiest days, not all that there are."""
+_AGREED: Final = 50_000
+"""MACs whose message is known, 200 bytes each: the documents, ladders and activations of some minutes."""
+_READ_BEFORE: Final = 2_048
+"""Whole records with what was read in them; a credential with its chain takes 6 kB, so 12 MB at most."""
 
 _log = get_logger(__name__)
 
@@ -99,15 +108,21 @@ class RowSeals:
         self._hsm, self._alarm, self._version = hsm, alarm, version
         self._ranks: OrderedDict[tuple[str, str], _Rank] = OrderedDict()
         self._raises = 0
+        self._agreed: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
+        self._read_before: OrderedDict[tuple[str, bytes], tuple[Record, Row]] = OrderedDict()
 
     async def seal(self, table: str, meaning: JsonObject) -> bytes:
         """The MAC to be stored with a row of this meaning."""
-        return (await self.seals(table, [meaning]))[0]
+        return (await self.seal_all([(table, meaning)]))[0]
 
-    async def seals(self, table: str, meanings: Sequence[JsonObject]) -> list[bytes]:
-        """Several at once."""
-        macs = await self._macs(self._version, table, meanings)
-        return [bytes([self._version]) + mac for mac in macs]
+    async def seal_all(self, rows: Sequence[tuple[str, JsonObject]]) -> list[bytes]:
+        """Several rows, each of its table, at once."""
+        messages = [rowmac.message(table, meaning) for table, meaning in rows]
+        version = self._version
+        made = [bytes([version]) + mac for mac in await self._hsm.hmacs(f"rowmac.{version}", messages)]
+        for (table, _), mac, message in zip(rows, made, messages, strict=True):
+            self._agree(table, mac, message)
+        return made
 
     async def fetch(
         self, table: str, read: "Callable[[Record], R | None]", reader: Reader, query: str, *args: object
@@ -119,12 +134,35 @@ class RowSeals:
         since = self._raises  # before the statement: what was committed by now, it must see
         good: list[R] = []
         for record in await reader.fetch(query, *args):
-            row = _read_or_none(read, record)
-            if row is None:
-                await self._alarm.raise_("row.forged", table, str(record.get("id", "unreadable")))
-            elif await self._believe(table, row, since):
+            row = await self.believed(table, read, record, since)
+            if row is not None:
                 good.append(row)
         return good
+
+    def now(self) -> int:
+        """A mark to be taken before a statement, for ``believed``: what was committed by now, it must see."""
+        return self._raises
+
+    async def believed(self, table: str, read: "Callable[[Record], R | None]", record: Record, since: int) -> R | None:
+        """The row that a record means, unless its MAC does not hold or it was turned back: then it does not exist.
+
+        ``since``: ``now()`` from before the statement that fetched it.
+        """
+        key = (table, bytes(record["mac"]))
+        known = self._read_before.get(key)
+        if known is not None and known[0] == record:
+            row = cast("R", known[1])
+            return row if await self._newest(table, row, since) else None
+        found = _read_or_none(read, record)
+        if found is None:
+            await self._alarm.raise_("row.forged", table, str(record.get("id", "unreadable")))
+            return None
+        if not await self.genuine(table, found) or not await self._newest(table, found, since):
+            return None
+        self._read_before[key] = (record, found)
+        if len(self._read_before) > _READ_BEFORE:
+            self._read_before.popitem(last=False)
+        return found
 
     async def fetch_one(
         self, table: str, read: "Callable[[Record], R | None]", reader: Reader, query: str, *args: object
@@ -139,9 +177,7 @@ class RowSeals:
         await self._alarm.raise_("row.forged", table, row.id)
         return False
 
-    async def _believe(self, table: str, row: Row, since: int) -> bool:
-        if not await self.genuine(table, row):
-            return False
+    async def _newest(self, table: str, row: Row, since: int) -> bool:
         known = self._ranks.get((table, row.id))
         if known is not None and row.rank < known.rank and known.raised <= since:
             await self._alarm.raise_("row.turned_back", table, row.id)
@@ -190,12 +226,19 @@ class RowSeals:
     async def _holds(self, table: str, row: Row) -> bool:
         if len(row.mac) != MAC_BYTES or not 1 <= row.mac[0] <= self._version:
             return False
-        wanted = (await self._macs(row.mac[0], table, [row.meaning()]))[0]
-        return hmac.compare_digest(row.mac[1:], wanted)
+        message = rowmac.message(table, row.meaning())
+        if self._agreed.get((table, row.mac)) == hashlib.sha256(message).digest():
+            return True
+        wanted = (await self._hsm.hmacs(f"rowmac.{row.mac[0]}", [message]))[0]
+        if not hmac.compare_digest(row.mac[1:], wanted):
+            return False
+        self._agree(table, row.mac, message)
+        return True
 
-    async def _macs(self, version: int, table: str, meanings: Sequence[JsonObject]) -> list[bytes]:
-        messages = [rowmac.message(table, meaning) for meaning in meanings]
-        return await self._hsm.hmacs(f"rowmac.{version}", messages)
+    def _agree(self, table: str, mac: bytes, message: bytes) -> None:
+        self._agreed[table, mac] = hashlib.sha256(message).digest()
+        if len(self._agreed) > _AGREED:
+            self._agreed.popitem(last=False)
 
 
 def _read_or_none(read: "Callable[[Record], R | None]", record: Record) -> R | None:

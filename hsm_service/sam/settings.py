@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from foundation.settings import Secret, Section
-from hsm_service.hsm.settings import HsmSettings
+from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
 
 FaultPoint = Literal[
     "7d",
@@ -46,6 +46,7 @@ class SamSettings(Section):
     house: Path | None = None
     """The house statement: which keys the SAM's token must have, signed by its root. Whoever can write it can stop
     SAMs; what it says counts only under that signature."""
+    key_pool: KeyPoolSettings = KeyPoolSettings()
 
     head_file: Path
     """Where the last audit head is kept, outside the database. Whoever can write database *and* this file can turn both

@@ -51,6 +51,10 @@ class KeyVersions:
             self._newest = found
         return self._newest
 
+    async def newest_kek(self) -> int:
+        """The same, of the KEK alone."""
+        return (await self.newest()).kek
+
     def forget(self) -> None:
         """Look again at the next question."""
         self._looked = float("-inf")

@@ -1,11 +1,16 @@
-"""When the SAM refuses all work: the database is behind what this process knows outside it, or the HSM is not ready."""
+"""When the SAM refuses all work: the database is behind what this process knows outside it, or the HSM is not ready.
 
+And what it says about that: ``status`` names what is wrong by a code (docs/faults.md).
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Final
 
 from foundation.audit import AuditChain, DatabaseRolledBack
 from foundation.clock import Clock
-from foundation.errors import LinkIdError
+from foundation.errors import LinkIdError, Unavailable
 from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.errors import WorkRefused
@@ -13,16 +18,27 @@ from hsm_service.sam.errors import WorkRefused
 Learn = Callable[[datetime], Awaitable[object]]
 """Learns the last minutes from the audit; see ``recall``."""
 
+DATABASE_AWAY: Final = "database_unavailable"
+"""What ``status`` says when the database does not answer."""
+
+DRAINING: Final = "draining"
+"""What it says while it takes no more calls and finishes those it has."""
+
+_PING_SECONDS: Final = 1.5
+"""A database that takes longer is busy, not away: calls find out for themselves."""
+
 _log = get_logger(__name__)
 
 
 class Watch:
     """Asked before every call that acts. Closed until ``look`` found everything in order once."""
 
-    def __init__(self, audit: AuditChain, hsm: Hsm, clock: Clock, learn: Learn) -> None:
-        self._audit, self._hsm, self._clock, self._learn = audit, hsm, clock, learn
+    def __init__(
+        self, audit: AuditChain, hsm: Hsm, clock: Clock, learn: Learn, ping: Callable[[], Awaitable[object]]
+    ) -> None:
+        self._audit, self._hsm, self._clock, self._learn, self._ping = audit, hsm, clock, learn, ping
         self._stopped: LinkIdError | None = WorkRefused("not looked yet")
-        self._hsm_well = True
+        self._draining = False
 
     async def look(self) -> None:
         """Compare the database with the audit head kept outside, and learn the last minutes from the audit.
@@ -49,11 +65,27 @@ class Watch:
         """Refuse everything from now on (an append found the chain shortened under us)."""
         self._stopped = reason
 
-    def heard_hsm(self, *, well: bool) -> None:
-        """What the HSM's canary said last. Calls are still tried: they may well succeed, and heal it."""
-        self._hsm_well = well
+    def drain(self) -> None:
+        """This process is about to make room for another."""
+        self._draining = True
 
     @property
-    def ready(self) -> bool:
-        """For ``status`` and health."""
-        return self._stopped is None and self._hsm_well and not self._hsm.broken.is_set()
+    def quiet_work_allowed(self) -> bool:
+        """Whether what nobody waits for (keys made ahead) may be done now."""
+        return not self._draining and self._stopped is None and self._hsm.stopped_by is None
+
+    async def why_not_ready(self) -> str | None:
+        """The code of what is wrong, for ``status``; None when calls are answered. Never raises."""
+        if self._draining:
+            return DRAINING
+        wrong = self._stopped or self._hsm.stopped_by
+        if wrong is not None:
+            return wrong.code
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                await self._ping()
+        except TimeoutError:
+            return None
+        except Unavailable:
+            return DATABASE_AWAY
+        return None

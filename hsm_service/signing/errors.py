@@ -135,6 +135,30 @@ class SadExpired(Gone):
     summary = "The signature activation data has expired."
 
 
+class SessionExhausted(NotPermitted):
+    """More signatures than the session has left. ``data``: ``why`` is ``session_exhausted``."""
+
+    code = "signing_session_exhausted"
+    summary = "The session has not so many signatures left."
+    may_disclose = True
+
+
+class CounterUsed(Conflict):
+    """Another use of the session had this counter. ``data``: ``why`` is ``counter_used``."""
+
+    code = "signing_counter_used"
+    summary = "This counter served another use of the session."
+    may_disclose = True
+
+
+class UseNotSigned(NotPermitted):
+    """A use of a session without the signature that the session demands. ``data``: ``why`` is ``use_invalid``."""
+
+    code = "signing_use_not_signed"
+    summary = "The signature over this use of the session is missing or wrong."
+    may_disclose = True
+
+
 class NotTheApprovedHashes(NotPermitted):
     """Hashes, algorithms or their number differ from what the holder approved, or were signed already."""
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from foundation.database import Connection
-from hsm_service.signing.domain.request import Ask, Caller
+from hsm_service.signing.domain.request import Ask, Caller, SessionAsk
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,10 @@ class Sam(Protocol):
         """Step 4. Raises signing errors for what the SAM refuses, Unavailable when it does not answer."""
         ...
 
+    async def fix_session_document(self, caller: Caller, ask: SessionAsk, activation_key: bytes) -> FixedDocument:
+        """Step 4, for a session."""
+        ...
+
     async def verdict(self, document: str) -> Verdict:
         """What became of a document."""
         ...
@@ -68,6 +72,21 @@ class Sam(Protocol):
         sign_algorithm: str,
     ) -> list[bytes]:
         """Steps 8 to 10: signatures in the order of ``hashes``; RSA as is, ECDSA as DER ``SEQUENCE {r, s}``."""
+        ...
+
+    async def use(
+        self,
+        caller: Caller,
+        *,
+        activation: str,
+        secret: bytes,
+        counter: int,
+        signature: str | None,
+        hashes: Sequence[bytes],
+        hash_algorithm: str,
+        sign_algorithm: str,
+    ) -> list[bytes]:
+        """Steps U1 to U10 of a session: signatures in the order of ``hashes``."""
         ...
 
 

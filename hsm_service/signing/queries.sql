@@ -3,8 +3,8 @@
 -- name: add
 -- Write down that a caller asks, before the SAM hears of it. The index one_pending_request refuses a second.
 INSERT INTO signing.requests (name, secret_digest, caller_kind, caller, caller_name, credential, count, hash_algorithm,
-                              sign_algorithm, state, asked_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'asked', $10, $11);
+                              sign_algorithm, state, asked_at, expires_at, kind)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'asked', $10, $11, $12);
 
 -- name: by_name
 -- One request, by the public part of its handle or SAD.

@@ -18,7 +18,8 @@ from foundation.database import Database
 from foundation.errors import LinkIdError
 from foundation.ids import BadToken, Random
 from hsm_service.signing.domain import policy, secret
-from hsm_service.signing.domain.request import PENDING, USABLE, Ask, Caller, Event, Request, State
+from hsm_service.signing.domain.request import PENDING, USABLE, Ask, Caller, Event, Kind, Request, SessionAsk, State
+from hsm_service.signing.domain.uses import SaidUse
 from hsm_service.signing.errors import (
     BadSad,
     NotTheApprovedHashes,
@@ -39,6 +40,7 @@ ACTIVATION: Final = timedelta(seconds=300)
 """docs/protocol.md section 15; used only where the SAM does not say itself until when."""
 MAX_WAIT: Final = 25.0
 """Seconds a poll may be kept waiting: below the 30 s after which common proxies give up."""
+NOTHING_SAID: Final = SaidUse()
 LOOK_AGAIN: Final = 5.0
 """Seconds after which a waiting poll asks the SAM although no bell rang: bells may be lost."""
 
@@ -68,6 +70,8 @@ class Approved:
 
     sad: str = field(repr=False)
     expires_in: int
+    session: str | None = None
+    """The activation of a session: what its caller signs at each use names it."""
 
 
 class SigningService:
@@ -96,8 +100,8 @@ class SigningService:
         self._wakeups = wakeups
         self._random = random
 
-    async def ask(self, caller: Caller, ask: Ask) -> Asked:
-        """Ask a holder to approve signatures. The caller must be one that may use this credential.
+    async def ask(self, caller: Caller, ask: Ask | SessionAsk) -> Asked:
+        """Ask a holder to approve signatures, or a session. The caller must be one that may use this credential.
 
         Raises the errors of ``domain/policy.py``, UnknownCredential, RequestPending, or what the SAM refuses.
         """
@@ -106,14 +110,21 @@ class SigningService:
         if credential is None:
             raise UnknownCredential(ask.credential[:40])
         await self._settle_pending(caller, ask.credential)
-        policy.admit(ask, await self._situation(caller, ask.credential, credential))
+        situation = await self._situation(caller, ask.credential, credential)
+        if isinstance(ask, SessionAsk):
+            policy.admit_session(ask, situation)
+        else:
+            policy.admit(ask, situation)
         name, activation_secret = secret.new_request_name(self._random), secret.new_secret(self._random)
         now = self._clock.now()
         async with self._database.transaction() as connection:
             await self._store.add(connection, name, activation_secret.digest, caller, ask, now=now, until=now + FIXING)
         # 4. The SAM fixes, stores and signs the document.
         try:
-            fixed = await self._sam.fix_sign_document(caller, ask, activation_secret.public_key)
+            if isinstance(ask, SessionAsk):
+                fixed = await self._sam.fix_session_document(caller, ask, activation_secret.public_key)
+            else:
+                fixed = await self._sam.fix_sign_document(caller, ask, activation_secret.public_key)
         except LinkIdError:
             await self._give_up(name)
             raise
@@ -155,10 +166,12 @@ class SigningService:
         hashes: Sequence[bytes],
         hash_algorithm: str,
         sign_algorithm: str,
+        said: SaidUse = NOTHING_SAID,
     ) -> list[bytes]:
-        """Steps 8 to 10: signatures in the order of ``hashes``. Repeating a call gives the same signatures.
+        """Steps 8 to 10, or U1 to U10 of a session: signatures in the order of ``hashes``.
 
-        Raises BadSad, SadExpired, NotTheApprovedHashes, Unavailable.
+        Repeating a call gives the same signatures. ``said``: the caller's words about its use of a session. Raises
+        BadSad, SadExpired, NotTheApprovedHashes, Unavailable; SessionExhausted, CounterUsed, UseNotSigned.
         """
         request, activation_secret = await self._redeemable(caller, sad, credential)
         # Cheap refusals; that these are the approved hashes is the SAM's to check, which alone knows them.
@@ -168,18 +181,31 @@ class SigningService:
             raise NotTheApprovedHashes("another algorithm than the approved one")
         assert request.activation is not None, "the table's CHECK: an approved request has its activation"
         # 8 and 9 happen in the SAM: it opens the sealed blob with the secret, reserves, signs, verifies, writes down.
-        signatures = await self._sam.sign(
-            caller,
-            activation=request.activation,
-            secret=activation_secret.value,
-            hashes=hashes,
-            hash_algorithm=hash_algorithm,
-            sign_algorithm=sign_algorithm,
-        )
-        # 10. Returned in input order. Our own note of it may fail without harm: the SAM knows.
-        whole = len(hashes) == request.count
+        if request.kind is Kind.SESSION:
+            signatures = await self._sam.use(
+                caller,
+                activation=request.activation,
+                secret=activation_secret.value,
+                counter=said.counter_for(hashes, hash_algorithm, sign_algorithm),
+                signature=said.signature,
+                hashes=hashes,
+                hash_algorithm=hash_algorithm,
+                sign_algorithm=sign_algorithm,
+            )
+        else:
+            signatures = await self._sam.sign(
+                caller,
+                activation=request.activation,
+                secret=activation_secret.value,
+                hashes=hashes,
+                hash_algorithm=hash_algorithm,
+                sign_algorithm=sign_algorithm,
+            )
+        # 10. Returned in input order. Our own note of it may fail without harm: the SAM knows. A session goes on.
+        whole = request.kind is Kind.LISTED and len(hashes) == request.count
         async with self._database.transaction() as connection:
-            await self._store.moved(connection, request, Event.ALL_SIGNED if whole else Event.SOME_SIGNED)
+            if request.kind is Kind.LISTED or request.state is State.APPROVED:
+                await self._store.moved(connection, request, Event.ALL_SIGNED if whole else Event.SOME_SIGNED)
             self._audit.note(
                 connection, "signing.returned", request=request.document, caller=caller.id, count=len(hashes)
             )
@@ -221,7 +247,7 @@ class SigningService:
             retry = min(self._seconds_until(pending.expires), policy.PENDING_RETRY_SECONDS)
             raise RequestPending(retry_after=max(1, retry), data={"why": "pending"})
 
-    async def _now_waiting(self, name: str, caller: Caller, ask: Ask, fixed: FixedDocument) -> None:
+    async def _now_waiting(self, name: str, caller: Caller, ask: Ask | SessionAsk, fixed: FixedDocument) -> None:
         async with self._database.transaction() as connection:
             waiting = await self._store.fixed(
                 connection,
@@ -239,7 +265,7 @@ class SigningService:
                 request=fixed.document,
                 credential=ask.credential,
                 caller=caller.id,
-                count=len(ask.hashes),
+                count=ask.count,
             )
 
     async def _give_up(self, name: str) -> None:
@@ -341,7 +367,8 @@ class SigningService:
                 return StillWaiting(handle, self._seconds_until(request.expires))
             case State.APPROVED | State.REDEEMED | State.SIGNED:
                 sad = secret.sad_text(request.name, activation_secret)
-                return Approved(sad, self._seconds_until(request.expires))
+                session = request.activation if request.kind is Kind.SESSION else None
+                return Approved(sad, self._seconds_until(request.expires), session)
             case State.REFUSED:
                 raise RequestRefused(data={"reason": request.reason})
             case State.LAPSED:

@@ -14,14 +14,14 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from foundation.audit import AuditChain
-from foundation.channel import PrivateServer, serve_private
+from foundation.channel import PrivateServer, out_of_order, private_app, serve_private
 from foundation.clock import Clock, SystemClock
 from foundation.database import Database, open_pool
 from foundation.errors import LinkIdError
 from foundation.ids import Random
 from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
-from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.hsm.faults import HsmLoginRefused, HsmUnavailable
 from issuance.ac.adapters.hsm import HsmAuthorityKeys
 from issuance.ac.adapters.pins import FilePins
 from issuance.ac.service.emission import EmissionService
@@ -71,10 +71,21 @@ async def accept_restored_database(settings: AcSettings, *, operator: str, clock
 
 
 async def run_ac(settings: AcSettings, clock: Clock | None = None) -> None:
-    """Serve until cancelled. Raises HsmUnavailable when every HSM thread hangs: the supervisor starts another."""
-    async with serving_ac(settings, clock) as running:
-        await running.hsm.broken.wait()
-        raise HsmUnavailable("every thread hangs in the module: this process must be replaced")
+    """Serve until cancelled. Raises HsmUnavailable when every HSM thread hangs: the supervisor starts another.
+
+    A refused PIN ends nothing: whoever keeps us up would start us again, and the PIN would be tried again.
+    """
+    try:
+        async with serving_ac(settings, clock) as running:
+            await running.hsm.broken.wait()
+            raise HsmUnavailable("every thread hangs in the module: this process must be replaced")
+    except HsmLoginRefused as error:
+        _log.error("ac_out_of_order", error_code=error.code, detail=error.detail)
+        app = private_app(out_of_order(error))
+        async with await serve_private(
+            app, settings.listen, tls=settings.listen_tls, mode=settings.listen_mode, group=settings.listen_group
+        ):
+            await asyncio.Event().wait()
 
 
 class RunningAc:

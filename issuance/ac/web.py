@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Final, TypeVar
 
-from aiohttp import web
 from pydantic import Field, ValidationError
 
-from foundation.channel import Call, private_app
+from foundation.channel import Call, PrivateApp, private_app
 from foundation.clock import Clock
 from foundation.encoding import b64u, unb64u
 from foundation.errors import BadInput, JsonObject
@@ -106,7 +105,7 @@ class AcCalls:
             "pki/ocsp": self._ocsp,
         }
 
-    def app(self) -> web.Application:
+    def app(self) -> PrivateApp:
         """For ``serve_private``."""
         return private_app(self.table())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from foundation.exits import leave
 from linkid.authority import ac_settings
 from linkid.running import run_process
 from linkid.settings import Settings
@@ -20,4 +21,4 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
 
     # SoftHSM finds its configuration by the environment, before the module is loaded
     os.environ.setdefault("SOFTHSM2_CONF", str(settings.places.tokens / "ac" / "softhsm2.conf"))
-    return run_process(settings, "ac", lambda: run_ac(ac_settings(settings)))
+    leave(run_process(settings, "ac", lambda: run_ac(ac_settings(settings))))

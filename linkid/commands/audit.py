@@ -31,7 +31,7 @@ before. SAMs sign where all chains end, once a minute, by their root key. These 
 _EXAMPLES = """\
 examples:
   linkid audit verify                       walk every chain; the first bad line is named; exit code 1 if there is one
-  linkid audit show cred_…                  the story of a credential: requests, decisions, signatures
+  linkid audit show --credential cred_…     the story of a credential: requests, decisions, signatures
   linkid audit show req_… --json            of one request, for programs
   linkid audit export audit.jsonl           a copy; examples/verify_audit.py checks it with nothing but Python
 """
@@ -46,7 +46,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check = actions.add_parser("verify", help="walk every chain from its first line")
     check.add_argument("--chain", metavar="NAME", help="only this one, such as sam-0")
     show = actions.add_parser("show", help="what the chains say about an id")
-    show.add_argument("id", metavar="ID", help="cred_…, req_…, doc_…, dev_…, cmp_…, cli_…, act_…")
+    whom = show.add_mutually_exclusive_group(required=True)
+    whom.add_argument("id", metavar="ID", nargs="?", help="cred_…, req_…, doc_…, dev_…, cmp_…, cli_…, act_…")
+    whom.add_argument("--credential", metavar="ID", help="the same, of a credential")
     show.add_argument("--since", metavar="DATE", type=_date, help="as 2026-11-23: only lines from that day on (UTC)")
     show.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
     copy = actions.add_parser("export", help="a copy that an outsider can verify")
@@ -99,11 +101,13 @@ async def _verify(settings: Settings, database: Database, chain: str | None) -> 
 
 
 async def _show(database: Database, given: argparse.Namespace) -> int:
-    lines = await about(database, given.id, given.since)
+    id_ = given.id or given.credential
+    lines = await about(database, id_, given.since, _tell_part)
+    _wipe()
     for line in lines:
         print(_json(line) if given.json else _words(line))
     if not lines:
-        print(f"linkid audit: no line names {given.id}", file=sys.stderr)
+        print(f"linkid audit: no line names {id_}", file=sys.stderr)
     return 0 if lines else 1
 
 
@@ -132,6 +136,11 @@ def _only(kept: dict[str, Head], chain: str) -> dict[str, Head]:
 def _tell(chain: str, seq: int, end: int) -> None:
     if sys.stderr.isatty():
         print(f"\r{chain}: line {seq:,} of {end:,}".ljust(_TTY_WIDTH), end="", file=sys.stderr, flush=True)
+
+
+def _tell_part(what: str, part: int, parts: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{what}: part {part} of {parts}".ljust(_TTY_WIDTH), end="", file=sys.stderr, flush=True)
 
 
 def _wipe() -> None:

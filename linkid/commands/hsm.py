@@ -21,6 +21,7 @@ from linkid.house import Process, SlotReport
 from linkid.platform import ProgramMissing
 from linkid.postgres import PostgresFailed
 from linkid.processes import NoWayIn
+from linkid.running import code_for
 from linkid.settings import Settings
 from protocol.house import Act, version_of
 from softhsm_config.tokens import TokenFailed
@@ -38,12 +39,13 @@ exit codes:
   1  refused, or it failed; the line says what and why, and what is to be done
   2  the command line or the settings are wrong
   3  it was looked at and is not good: a weak, missing, different or unordered key; a backup that cannot do the work
+  77 the token refused the PIN; it is not to be tried again before somebody put it right
 """
 _ROTATE: Final = {
     "kek": (
         "make the next KEK: new credentials are wrapped under it",
         "Credentials that exist stay under the KEK they were born with: their keys unwrap as not extractable, so that\n"
-        "nobody can wrap them again, we included (docs/decisions/0015-old-keks-end-by-emission.md). An old KEK is\n"
+        "nobody can wrap them again, we included (docs/decisions/0018-old-keks-end-by-emission.md). An old KEK is\n"
         "retired when the last certificate under it has ended. In an emergency: revoke, and issue again.",
     ),
     "pepper": (
@@ -127,6 +129,7 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
         return acts[given.action](settings, given)
     except LinkIdError as error:
         _complain(given, f"{error.detail or error.summary} ({error.code})")
+        return code_for(error)
     except (*_TOLD, asyncpg.PostgresError) as error:
         _complain(given, str(error))
     return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from foundation.exits import leave
 from linkid.activation import sam_settings
 from linkid.running import run_process
 from linkid.settings import Settings
@@ -23,4 +24,4 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
     os.environ.setdefault("SOFTHSM2_CONF", str(settings.places.tokens / "sam" / "softhsm2.conf"))
     tls = settings.private_tls.files if settings.private_tls else None
     of_this = sam_settings(settings, given.number)
-    return run_process(settings, of_this.name, lambda: run_sam(of_this, tls=tls))
+    leave(run_process(settings, of_this.name, lambda: run_sam(of_this, tls=tls)))

@@ -8,15 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, cast, get_args
 
-from foundation.channel import Answer, PrivateCalls
+from foundation.channel import Answer, PrivateCalls, near
 from foundation.errors import JsonObject, LinkIdError
-from pairing.errors import BindingNotActive, CertificateNotActive, CredentialNotOfPhone, NothingToDecide
+from pairing.errors import (
+    BindingNotActive,
+    CertificateNotActive,
+    CredentialNotOfPhone,
+    NothingToDecide,
+    SessionNotFound,
+)
 from pairing.ports import (
     AskingComputer,
     AskingIntegrator,
     Binding,
     DocumentState,
     FixedDocument,
+    OpenSession,
     Verdict,
     WaitingDocument,
 )
@@ -27,6 +34,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "credential_unknown": CredentialNotOfPhone,
         "credential_not_active": CertificateNotActive,
         "binding_unknown": BindingNotActive,
+        "activation_unknown": SessionNotFound,
     }
 )
 """By the SAM's code. One that is not here passes unchanged, and its family decides."""
@@ -115,6 +123,29 @@ class SamOverChannel:
     async def end_bindings(self, device: str) -> None:
         await self._call("bindings/end", {"device": device})
 
+    async def sessions(self, device: str) -> list[OpenSession]:
+        answer = await self._call("sessions/list", {"device": device})
+        return [
+            OpenSession(
+                activation=item.text("activation"),
+                request=item.text("request"),
+                credential=item.text("credential"),
+                caller_kind=item.object("caller").text("kind"),
+                caller_name=item.object("caller").text("name"),
+                purpose=item.text("purpose"),
+                until=item.instant("until"),
+                maximum=item.number("maximum"),
+                used=item.number("used"),
+                created=item.instant("created"),
+                last_used=item.instant_or_none("last_used"),
+                with_key=item.flag("with_key"),
+            )
+            for item in answer.objects("sessions")
+        ]
+
+    async def end_session(self, activation: str, device: str) -> None:
+        await self._call("sessions/end", {"activation": activation, "device": device})
+
     async def end_association(self, computer: str, device: str | None) -> None:
         body = {"computer": computer} if device is None else {"computer": computer, "device": device}
         await self._call("associations/end", body)
@@ -125,7 +156,7 @@ class SamOverChannel:
 
     async def _call(self, name: str, body: JsonObject) -> Answer:
         try:
-            return Answer(name, await self._client.call(name, body))
+            return Answer(name, await self._client.call(name, body, near=near(body)))
         except LinkIdError as error:
             ours = _ERRORS.get(error.code)
             if ours is None:

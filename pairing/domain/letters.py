@@ -47,10 +47,39 @@ def computer_associated(name: str, at: datetime) -> Letter:
     )
 
 
-def _letter(subject: str, fact: str, at: datetime, otherwise: str) -> Letter:
-    moment = at.astimezone(_BRASILIA).strftime("%d/%m/%Y às %H:%M")
+def credential_locked(nickname: str | None, since: datetime, until: datetime | None) -> Letter:
+    """Wrong usage passwords locked the certificate. ``nickname``: of the phone they were typed on, None: unknown."""
+    phone = "em um dos celulares vinculados" if nickname is None else f"no celular “{nickname}”"
+    if until is None:
+        end = "para sempre"
+        mine = "Peça um novo certificado a quem o emitiu: este não assina mais nada."
+    else:
+        end = f"até {_moment(until)}"
+        mine = "Espere até lá e use a senha certa: depois de outras três erradas seguidas o bloqueio é mais longo."
+    fact = (
+        f"O seu certificado foi bloqueado {end} porque a senha de uso foi digitada errada várias vezes seguidas "
+        f"{phone}, a última"
+    )
+    return _letter(
+        "Seu certificado em nuvem foi bloqueado por senhas erradas",
+        fact,
+        since,
+        "Alguém está com esse celular e tenta adivinhar a sua senha. Nada foi assinado, e sem a senha nada será. Não "
+        "diga a senha a ninguém e, se o celular não está com você, peça agora a revogação do certificado a quem o "
+        "emitiu.",
+        mine,
+    )
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(_BRASILIA).strftime("%d/%m/%Y às %H:%M")
+
+
+def _letter(
+    subject: str, fact: str, at: datetime, otherwise: str, mine: str = "Então não precisa fazer nada."
+) -> Letter:
     return Letter(
         f"Link ID: {subject[0].lower()}{subject[1:]}",
-        f"Olá,\n\n{fact} em {moment} (horário de Brasília).\n\nFoi você? Então não precisa fazer nada.\n\n"
+        f"Olá,\n\n{fact} em {_moment(at)} (horário de Brasília).\n\nFoi você? {mine}\n\n"
         f"Não foi você? {otherwise}\n\nLink ID\n",
     )

@@ -6,6 +6,7 @@
   the phone; ``link_life``: what they share.
 * ``computers``: computers as OAuth clients, and how they go.
 * ``bells``: which phones to ring for a credential.
+* ``warnings``: what holders are told on every phone.
 * ``meter``: limits.
 
 A service holds no state; every gateway has its own and they agree through the database.

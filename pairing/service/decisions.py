@@ -9,6 +9,7 @@ test       the round trip worked: the device is active, and is rung from now on
 associate  the link is approved: the check code is shown (``scans.py``)
 identify   the same, for an authorize page
 sign       whoever waits for the signature is woken
+session    the same
 =========  ==============================================================================
 
 Every reaction may be repeated: between the SAM's commit and ours this process may die, and a phone that did not hear
@@ -26,10 +27,20 @@ from foundation.errors import NotFound
 from foundation.ids import is_id
 from pairing.domain.ceremony import NUMBER_PROOF_LIFE, Device, DeviceEvent
 from pairing.domain.letters import phone_bound
-from pairing.errors import BindingNotActive, CredentialNotOfPhone, NicknameNeeded, NothingToDecide, NumberProofOld
-from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Letters, Sam, Verdict, WaitingDocument
+from pairing.errors import (
+    BindingNotActive,
+    CredentialNotOfPhone,
+    NicknameNeeded,
+    NothingToDecide,
+    NumberProofOld,
+    SessionNotFound,
+)
+from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Letters, OpenSession, Sam, Verdict, WaitingDocument
 from pairing.service.scans import ScanService
+from pairing.service.warnings import WarningService
 from pairing.store import DeviceRow, DeviceStore
+from protocol.documents import REQUESTS
+from protocol.errors import CredentialLocked, PasswordWrong
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,7 @@ class DecisionService:
         callers: Callers,
         letters: Letters,
         scans: ScanService,
+        warnings: WarningService,
     ) -> None:
         """The roof brings the partners together."""
         self._database = database
@@ -70,6 +82,7 @@ class DecisionService:
         self._callers = callers
         self._letters = letters
         self._scans = scans
+        self._warnings = warnings
         self._devices = DeviceStore(database)
 
     async def bind(self, device: DeviceRow, credential: str) -> FixedDocument:
@@ -121,7 +134,7 @@ class DecisionService:
     async def decide(
         self, device: DeviceRow, document: str, *, decision: str, proof: str | None, signature: str
     ) -> Decided:
-        """Carry a decision to the SAM and react to its verdict.
+        """Carry a decision to the SAM and react to its verdict, or to the lock that a wrong password brought on.
 
         Raises NothingToDecide and the errors of ``protocol.errors`` about decisions, proofs and passwords.
         """
@@ -131,6 +144,9 @@ class DecisionService:
             verdict = await self._sam.decide(document, device.id, decision=decision, proof=proof, signature=signature)
         except NotFound as cause:
             raise NothingToDecide(document) from cause
+        except (PasswordWrong, CredentialLocked) as answer:
+            await self._warnings.heard(device, answer)
+            raise
         async with self._database.transaction() as connection:
             await self._doorbell.settle(connection, document)
             self._audit.note(
@@ -143,6 +159,18 @@ class DecisionService:
             )
         react = self._REACTIONS.get(verdict.type, DecisionService._nothing)
         return await react(self, device, document, verdict)
+
+    async def sessions(self, device: DeviceRow) -> Sequence[OpenSession]:
+        """The open sessions of the credentials that this device may decide for."""
+        return await self._sam.sessions(device.id)
+
+    async def end_session(self, device: DeviceRow, activation: str) -> None:
+        """The holder has enough of it. Again is the same. Raises SessionNotFound."""
+        if not is_id(activation, "act"):
+            raise SessionNotFound("not a session's id")
+        await self._sam.end_session(activation, device.id)
+        async with self._database.transaction() as connection:
+            self._audit.note(connection, "session.end_carried", activation=activation, device=device.id)
 
     async def _pair(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         # pairing, step 7: the SAM judged; what follows is step 8
@@ -174,7 +202,7 @@ class DecisionService:
         await self._scans.refuse(document)
         return Decided(verdict.state)
 
-    async def _sign(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+    async def _request(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         await self._callers.decided(document)
         return Decided(verdict.state)
 
@@ -193,5 +221,5 @@ class DecisionService:
         "test": _test,
         "associate": _link,
         "identify": _link,
-        "sign": _sign,
+        **dict.fromkeys(REQUESTS, _request),
     }

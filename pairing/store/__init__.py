@@ -1,6 +1,6 @@
 """Every row of this slice, and rows as objects. The SQL is in ``pairing/queries.sql``.
 
-``phones``, ``links``, ``computers``, ``uses`` (what limits count), over ``statements``.
+``phones``, ``links``, ``computers``, ``uses`` (what limits count), ``warnings``, over ``statements``.
 
 A store asks and tells, and decides nothing: what may follow what is in ``domain``, whose tables it hands to the
 statements. Methods that take a ``connection`` are part of the caller's transaction; the others are their own.
@@ -11,6 +11,7 @@ from pairing.store.links import LinkRow, LinkStore
 from pairing.store.phones import DeviceRow, DeviceStore, PairingRow, PairingStore
 from pairing.store.statements import forget
 from pairing.store.uses import UseStore
+from pairing.store.warnings import WarningRow, WarningStore
 
 __all__ = [
     "AssociatedRow",
@@ -23,5 +24,7 @@ __all__ = [
     "PairingRow",
     "PairingStore",
     "UseStore",
+    "WarningRow",
+    "WarningStore",
     "forget",
 ]

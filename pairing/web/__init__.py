@@ -1,6 +1,6 @@
 """HTTP of this slice: ``/phone/v1`` (docs/protocol.md 9.2) and ``/links/v1`` (9.3).
 
-    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers)
+    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers, warnings)
 
 ``phone`` and ``links`` are the routes, ``doorkeeper`` says who calls. ``GET /phone/v1/live`` is push's; it finds out
 who is calling by ``Doorkeeper.device`` as well.
@@ -13,6 +13,7 @@ from pairing.service.decisions import DecisionService
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
 from pairing.service.scans import ScanService
+from pairing.service.warnings import WarningService
 from pairing.web.doorkeeper import Doorkeeper
 from pairing.web.links import LinkRoutes
 from pairing.web.phone import PhoneRoutes
@@ -27,9 +28,10 @@ def pairing_routes(
     links: LinkService,
     scans: ScanService,
     computers: ComputerService,
+    warnings: WarningService,
 ) -> list[web.RouteDef]:
     """Everything, ready for ``app.add_routes``."""
     return [
-        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers).routes(),
+        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings).routes(),
         *LinkRoutes(doorkeeper, links, computers).routes(),
     ]

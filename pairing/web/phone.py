@@ -8,11 +8,13 @@ from pydantic import Field
 
 from foundation.encoding import JsonObject
 from foundation.web import WireModel, answer, read_json
-from pairing.ports import CredentialFacts
+from pairing.ports import CredentialFacts, OpenSession
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
 from pairing.service.scans import ScanService
+from pairing.service.warnings import WarningService
+from pairing.store import WarningRow
 from pairing.web.doorkeeper import Doorkeeper
 from protocol.decisions import MAX_PROOF_CHARACTERS
 
@@ -70,6 +72,7 @@ class PhoneRoutes:
         decisions: DecisionService,
         scans: ScanService,
         computers: ComputerService,
+        warnings: WarningService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -77,6 +80,7 @@ class PhoneRoutes:
         self._decisions = decisions
         self._scans = scans
         self._computers = computers
+        self._warnings = warnings
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -93,6 +97,10 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/documents/{{document}}", self.document),
             web.post(f"{_PREFIX}/documents/{{document}}/decision", self.decide),
             web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
+            web.get(f"{_PREFIX}/sessions", self.sessions),
+            web.post(f"{_PREFIX}/sessions/{{activation}}/end", self.end_session),
+            web.get(f"{_PREFIX}/warnings", self.warnings),
+            web.delete(f"{_PREFIX}/warnings/{{warning}}", self.dismiss),
             web.post(f"{_PREFIX}/scan", self.scan),
         ]
 
@@ -184,6 +192,25 @@ class PhoneRoutes:
         device = await self._doorkeeper.device(request)
         return answer({"evidence": await self._decisions.evidence(device, request.match_info["document"])})
 
+    async def sessions(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        found = await self._decisions.sessions(device)
+        return answer({"sessions": [_session(one) for one in found]})
+
+    async def end_session(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._decisions.end_session(device, request.match_info["activation"])
+        return web.Response(status=204)
+
+    async def warnings(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        return answer({"items": [_warning(one, device.id) for one in await self._warnings.of(device)]})
+
+    async def dismiss(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._warnings.dismiss(device, request.match_info["warning"])
+        return web.Response(status=204)
+
     async def scan(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         body = await read_json(request, ScanBody)
@@ -214,6 +241,34 @@ def _on_its_way(sent: CodeOnItsWay) -> JsonObject:
         "expires_in": sent.expires_in,
         "resend_in": sent.resend_in,
         "sends_left": sent.sends_left,
+    }
+
+
+def _session(session: OpenSession) -> JsonObject:
+    return {
+        "activation": session.activation,
+        "request": session.request,
+        "credential": session.credential,
+        "caller": {"kind": session.caller_kind, "name": session.caller_name},
+        "purpose": session.purpose,
+        "until": instant(session.until),
+        "maximum": session.maximum,
+        "used": session.used,
+        "created": instant(session.created),
+        "last_used": None if session.last_used is None else instant(session.last_used),
+        "with_key": session.with_key,
+    }
+
+
+def _warning(warning: WarningRow, device: str) -> JsonObject:
+    return {
+        "id": warning.id,
+        "kind": warning.kind,
+        "credential": warning.credential,
+        "phone": warning.nickname,
+        "here": warning.phone == device,
+        "since": instant(warning.since),
+        "until": None if warning.until is None else instant(warning.until),
     }
 
 

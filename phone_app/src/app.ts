@@ -8,6 +8,7 @@ import type { Keystore, Profile } from "./keystore";
 import { Live, type LiveState } from "./live";
 import { Inbox } from "./inbox";
 import type { Trust } from "./trust";
+import { Warnings } from "./warnings";
 import type { Screen, Shell } from "./ui/shell";
 
 /** How long a link lives, and so what a scan leads to (docs/protocol.md section 9.3). */
@@ -25,6 +26,7 @@ export class App {
   readonly ceremony: Ceremony;
   readonly live: Live;
   readonly inbox: Inbox;
+  readonly warnings: Warnings;
   readonly history: Decided[] = [];
   liveState: LiveState = "closed";
   /** Called when the live channel's state changes; the home screen sets it. */
@@ -42,10 +44,17 @@ export class App {
     this.gateway = new Gateway(trust.gateway, key, () => this.profile.token);
     this.ceremony = new Ceremony(this.gateway, trust, key, () => this.profile);
     this.inbox = new Inbox(this.gateway, this.ceremony, (document) => this.hasScanned(document));
-    this.live = new Live(this.gateway, () => void this.inbox.refresh(), (state) => {
+    this.warnings = new Warnings(this.gateway, (credential) => this.profile.bound.some((one) => one.id === credential));
+    this.live = new Live(this.gateway, () => this.refresh(), (state) => {
       this.liveState = state;
       this.onLiveState();
     });
+  }
+
+  /** Asks what waits, and what there is to tell. */
+  refresh(): void {
+    void this.inbox.refresh();
+    void this.warnings.refresh();
   }
 
   get isPaired(): boolean {

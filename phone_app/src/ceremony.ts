@@ -5,8 +5,8 @@
  */
 
 import { ApiError, type Gateway } from "./api";
-import { decide, type Choice } from "./decision";
-import type { AnyDocument, DocumentType, PhoneDocument } from "./documents";
+import { approves, decide, yesTo, type Choice } from "./decision";
+import { isRequest, type AnyDocument, type DocumentType, type PhoneDocument } from "./documents";
 import { sameBytes, type Bytes, type Json, type JsonObject } from "./encoding";
 import type { SigningKey } from "./keys";
 import type { Profile } from "./keystore";
@@ -59,7 +59,8 @@ export class Ceremony {
 
   /** Sends the holder's decision. Throws ApiError; after `password_wrong` the same statement may be answered again. */
   async answer(statement: Statement<PhoneDocument>, choice: Choice, password: string | null, tell: (stage: Stage) => void): Promise<Outcome> {
-    const stretched = choice === "approve" && statement.proof ? await this.stretched(statement, password, tell) : null;
+    if (approves(choice) && choice !== yesTo(statement.document)) throw new Error("another yes than this document takes");
+    const stretched = approves(choice) && statement.proof ? await this.stretched(statement, password, tell) : null;
     tell("sending");
     const id = statement.document.id;
     try {
@@ -88,7 +89,7 @@ export class Ceremony {
   }
 
   private demandOurs(document: PhoneDocument): void {
-    if (document.type === "sign") {
+    if (isRequest(document)) {
       if (!this.profile().bound.some((one) => one.id === document.credential)) throw new NotForThisDevice(document.credential);
     } else if (document.device_key !== this.key.jkt) throw new NotForThisDevice(document.device_key);
   }

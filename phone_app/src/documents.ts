@@ -62,6 +62,28 @@ export interface SignDocument extends Common {
   verification_code: string;
 }
 
+export interface SessionDocument extends Common {
+  type: "session";
+  credential: string;
+  certificate: string;
+  subject: string;
+  caller: SignDocument["caller"];
+  /** What the caller says it is for; may be empty. */
+  purpose: string;
+  /** Seconds since 1970. */
+  until: number;
+  /** At most so many signatures. */
+  maximum: number;
+  /** Thumbprints of the keys that sign each use; none: whoever holds the bearer secret signs in the holder's name. */
+  session_key: string[];
+  hash_algorithm: string;
+  sign_algorithm: string;
+  verification_code: string;
+}
+
+/** What a caller asked of a credential: any phone bound to it may decide, with the usage password. */
+export type RequestDocument = SignDocument | SessionDocument;
+
 export interface EmissionIdentifyDocument extends Common {
   type: "emission-identify";
   protocol: string;
@@ -90,7 +112,7 @@ export interface EmissionKeyDocument extends Common {
   key_algorithm: string;
 }
 
-export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | SignDocument;
+export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | RequestDocument;
 export type EmissionDocument = EmissionIdentifyDocument | EmissionTermDocument | EmissionKeyDocument;
 export type AnyDocument = PhoneDocument | EmissionDocument;
 export type DocumentType = AnyDocument["type"];
@@ -110,6 +132,14 @@ export interface SignedFile {
 const DIGEST: Record<string, number> = { "SHA-256": 32, "SHA-384": 48, "SHA-512": 64 };
 const SIGN_ALGORITHM = /^(RSA-PKCS1|RSA-PSS|ECDSA)-(SHA256|SHA384|SHA512)$/;
 const MAX_FILES = 100;
+/** Of a session (docs/protocol.md section 15). */
+const MAX_SIGNATURES = 100_000;
+const LONGEST_SESSION = 7 * 86_400;
+const THUMBPRINT = /^[\w-]{43}$/;
+
+export function isRequest(document: AnyDocument): document is RequestDocument {
+  return document.type === "sign" || document.type === "session";
+}
 
 /** The document that `bytes` spell. Throws BadEncoding when it is of another version or shape. */
 export function readDocument(bytes: Bytes): AnyDocument {
@@ -133,6 +163,7 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
     address: text(from, "address"),
   }),
   sign: readSign,
+  session: readSession,
   "emission-identify": (from) => ({ type: "emission-identify", protocol: text(from, "protocol"), key: text(from, "key") }),
   "emission-term": readTerm,
   "emission-key": (from) => ({
@@ -144,33 +175,48 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
   }),
 };
 
-function readSign(from: JsonObject): object {
+/** What every request says: who asks, of which certificate, by which algorithm, under which code. */
+function readRequest(from: JsonObject): Omit<SignDocument, keyof Common | "type" | "scope" | "count" | "documents"> {
   const caller = asObject(from.caller);
   const kind = caller.kind;
   if (kind !== "computer" && kind !== "integrator") throw new BadEncoding("an unknown kind of caller");
   const hashAlgorithm = text(from, "hash_algorithm");
   const signAlgorithm = SIGN_ALGORITHM.exec(text(from, "sign_algorithm"));
-  const length = DIGEST[hashAlgorithm];
-  if (length === undefined || signAlgorithm?.[2] !== hashAlgorithm.replace("-", "")) throw new BadEncoding("algorithms that do not agree");
-  const documents = list(from, "documents", MAX_FILES).map((file) => readFile(file, length));
-  // A session (many signatures under one approval) is reserved: this app cannot show its limits yet, so it does not accept one.
-  const scope = from.scope;
-  if (scope !== "single" && scope !== "multi") throw new BadEncoding("a scope this app cannot show");
-  const count = whole(from, "count");
-  if (count !== documents.length || count < 1 || (scope === "single" && count !== 1)) throw new BadEncoding("a count that is not that of the documents");
+  if (DIGEST[hashAlgorithm] === undefined || signAlgorithm?.[2] !== hashAlgorithm.replace("-", "")) throw new BadEncoding("algorithms that do not agree");
   unb64u(from.activation_key, 32);
   return {
-    type: "sign",
     ...credential(from),
     certificate: text(from, "certificate"),
     caller: { kind, id: text(caller, "id"), name: text(caller, "name") },
-    scope,
-    count,
-    documents,
     hash_algorithm: hashAlgorithm,
     sign_algorithm: signAlgorithm[0],
     verification_code: text(from, "verification_code"),
   };
+}
+
+/** A session whose limits this app can show: within those of section 15, and not over before it is decided. */
+function readSession(from: JsonObject): object {
+  const [until, maximum] = [whole(from, "until"), whole(from, "maximum")];
+  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("a session of impossibly many signatures");
+  if (until < whole(from, "expires") || until > whole(from, "created") + LONGEST_SESSION) throw new BadEncoding("a session that ends too early or too late");
+  const keys = list(from, "session_key", 5).map((key) => {
+    if (typeof key !== "string" || !THUMBPRINT.test(key)) throw new BadEncoding("a key without a name");
+    return key;
+  });
+  const request = readRequest(from);
+  if (request.caller.kind === "computer" && keys.length !== 1) throw new BadEncoding("a computer without its key");
+  return { type: "session", ...request, purpose: text(from, "purpose"), until, maximum, session_key: keys };
+}
+
+function readSign(from: JsonObject): object {
+  const request = readRequest(from);
+  const length = DIGEST[request.hash_algorithm] as number;
+  const documents = list(from, "documents", MAX_FILES).map((file) => readFile(file, length));
+  const scope = from.scope;
+  if (scope !== "single" && scope !== "multi") throw new BadEncoding("a scope this app cannot show");
+  const count = whole(from, "count");
+  if (count !== documents.length || count < 1 || (scope === "single" && count !== 1)) throw new BadEncoding("a count that is not that of the documents");
+  return { type: "sign", ...request, scope, count, documents };
 }
 
 function readFile(value: unknown, digest: number): SignedFile {

@@ -7,7 +7,7 @@ import { asObject } from "./encoding";
 import { Expired } from "./trust";
 
 /** What may come by itself. `pair` is answered where it was asked for. */
-const TYPES: readonly PhoneType[] = ["sign", "test", "associate", "identify"];
+const TYPES: readonly PhoneType[] = ["sign", "session", "test", "associate", "identify"];
 /** What waits only because this phone read a code lately; its answer may have been lost. Anything else nobody asked for. */
 const INVITED: readonly PhoneType[] = ["associate", "identify"];
 

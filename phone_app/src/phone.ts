@@ -30,7 +30,7 @@ async function start(root: HTMLElement): Promise<void> {
   app.setHome(() => showFirst(app));
   app.inbox.listen((arrived) => arrive(app, arrived));
   stayAwake(app);
-  navigator.serviceWorker?.addEventListener("message", () => void app.inbox.refresh()); // a push reached the service worker
+  navigator.serviceWorker?.addEventListener("message", () => app.refresh()); // a push reached the service worker
   keepUpdated(app.shell, () => app.shell.name === "home" || app.shell.name === "welcome");
   showFirst(app);
 }
@@ -57,7 +57,7 @@ function stayAwake(app: App): void {
     if (document.visibilityState === "hidden") hiddenAt = Date.now();
     else if (app.profile.token !== undefined) {
       if (Date.now() - hiddenAt > SLEPT_MS) app.live.restart();
-      void app.inbox.refresh();
+      app.refresh();
     }
   });
   window.addEventListener("online", () => app.live.restart());

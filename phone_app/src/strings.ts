@@ -6,6 +6,8 @@
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
+const COUNT = new Intl.NumberFormat("pt-BR");
+
 const pt = {
   lang: "pt-BR",
   product: "Link ID",
@@ -13,7 +15,7 @@ const pt = {
   promise: {
     title: "Nada é assinado sem você.",
     points: [
-      "Cada assinatura mostra aqui quem pede e quais documentos.",
+      "Cada pedido mostra aqui quem pede, e quais documentos ou até quando.",
       "Só vale com a sua senha de uso, que não sai deste aparelho.",
       "Se não foi você, recuse: o pedido acaba na hora.",
     ],
@@ -156,7 +158,7 @@ const pt = {
     addCertificate: "Vincular outro certificado",
     computers: "Computadores",
     computersCount: (count: number) => (count === 0 ? "Nenhum associado" : plural(count, "associado", "associados")),
-    history: "Nesta sessão",
+    history: "Desde que o aplicativo abriu",
     noHistory: "O que você aprovar ou recusar aparece aqui até fechar o aplicativo.",
     device: "Este celular",
     live: { connected: "Conectado", polling: "Conexão instável", closed: "Sem conexão" },
@@ -173,11 +175,32 @@ const pt = {
     } as Record<string, string>,
     kinds: {
       sign: "Assinatura",
+      session: "Sessão de assinaturas",
       associate: "Associar computador",
       identify: "Identificação",
       test: "Teste deste celular",
       pair: "Vincular certificado",
     },
+  },
+  warning: {
+    title: "Alertas",
+    locked: "Certificado bloqueado",
+    lockedForEver: "Certificado bloqueado para sempre",
+    typed: (moment: string) => `A senha de uso foi digitada errada várias vezes seguidas, a última ${moment}, `,
+    onThisPhone: "neste celular.",
+    onSomePhone: "em um dos celulares vinculados.",
+    onPhone: "no celular ",
+    until: (moment: string) => `Nada pode ser assinado com ele até ${moment}.`,
+    over: (moment: string) => `O bloqueio terminou ${moment}.`,
+    forEver: "Nada mais pode ser assinado com ele.",
+    wasYou: "Foi você?",
+    wasYouWhat: "Espere e use a senha certa: depois de outras três erradas seguidas o bloqueio é mais longo.",
+    wasYouForEver: "Peça um novo certificado a quem o emitiu.",
+    notYou: "Não foi você?",
+    notYouHere: "Alguém usou este celular e tentou adivinhar a sua senha. Nada foi assinado. Troque o bloqueio de tela e não diga a senha a ninguém.",
+    notYouElsewhere:
+      "Alguém está com um celular seu e tenta adivinhar a sua senha. Nada foi assinado. Não diga a senha a ninguém e, se ele não está com você, peça a revogação do certificado a quem o emitiu.",
+    understood: "Entendi",
   },
   approval: {
     title: "Aprovar assinatura?",
@@ -197,6 +220,38 @@ const pt = {
     fixed: "Você vê exatamente o que será assinado: este pedido foi conferido neste celular.",
     approved: "Assinatura aprovada",
     approvedWhat: "Pode voltar ao lugar de onde veio o pedido. A assinatura continua por lá.",
+  },
+  session: {
+    title: "Abrir sessão de assinaturas?",
+    allows: "O que você permite",
+    howMany: "Quantas",
+    upTo: (count: number) => `até ${plural(count, "assinatura", "assinaturas")}`.replace(String(count), COUNT.format(count)),
+    until: "Até",
+    purpose: "Para quê, segundo quem pede",
+    noPurpose: "(não informado)",
+    unseen: "Dentro desta sessão, os documentos não aparecem aqui um por um. Você pode encerrá-la a qualquer momento.",
+    fixed: "Você vê exatamente o que permite: este pedido foi conferido neste celular.",
+    key: "Chave que assina cada uso",
+    withoutKey:
+      "Este sistema não tem chave própria. Durante a sessão, quem obtiver o acesso dele (por exemplo, em um vazamento) poderá assinar em seu nome, sem que o Link ID consiga perceber a diferença.",
+    withoutKeyTick: "Entendi o risco e confio neste sistema para assinar em meu nome durante a sessão.",
+    withoutKeyMissing: "Marque que você entendeu, ou recuse.",
+    approved: "Sessão aberta",
+    approvedWhat: "As assinaturas seguem por lá, sem avisar aqui a cada uma. Para encerrar antes do fim, abra “Sessões abertas” no início.",
+  },
+  sessions: {
+    title: "Sessões abertas",
+    count: (count: number) => plural(count, "aberta", "abertas"),
+    lead: "Quem está aqui assina em seu nome, dentro destes limites, sem perguntar de novo.",
+    none: "Nenhuma sessão aberta",
+    noneWhat: "Toda assinatura depende de uma aprovação sua.",
+    used: (used: number, of: number) => `${COUNT.format(used)} de ${COUNT.format(of)} ${of === 1 ? "assinatura usada" : "assinaturas usadas"}`,
+    until: (when: string, left: string) => `Até ${when} (${left})`,
+    withoutKey: "Sistema sem chave própria",
+    end: "Encerrar",
+    endTitle: "Encerrar esta sessão?",
+    endLead: "Nenhuma assinatura sai mais por ela, a partir de agora. O que já foi assinado continua valendo.",
+    ended: "Sessão encerrada.",
   },
   association: {
     title: "Associar este computador?",
@@ -340,6 +395,7 @@ const pt = {
       number_proof_old: "Faz tempo que você confirmou seu número. Comece de novo e confirme-o por SMS.",
       credential_not_of_phone: "Não encontramos este certificado para o seu número.",
       certificate_not_active: "Este certificado venceu ou foi revogado. Para usar o Link ID, emita outro.",
+      session_not_found: "Esta sessão já acabou, ou não é deste celular.",
       document_not_found: "Este pedido não existe mais ou não é para este celular.",
       binding_not_active: "Este celular ainda não está pronto. Termine antes de vincular o certificado.",
       too_many_guesses: "Muitos códigos errados. Aguarde alguns minutos e tente de novo.",
@@ -356,13 +412,18 @@ const pt = {
       captcha_invalid: "A verificação “Não sou um robô” não valeu. Marque de novo.",
     } as Record<string, string>,
     triesLeft: (left: number) => (left === 1 ? "Resta 1 tentativa." : `Restam ${left} tentativas.`),
-    lockedUntil: (time: string) => `Muitas senhas erradas: bloqueado por segurança. Tente de novo ${time}.`,
+    lockedUntil: (moment: string) => `Muitas senhas erradas: bloqueado por segurança até ${moment}.`,
     lockedForever: "Muitas senhas erradas: este certificado foi bloqueado para sempre. É preciso emitir um novo certificado.",
     waitFor: (time: string) => `Muitas tentativas em pouco tempo. Tente de novo ${time}.`,
   },
   time: {
+    today: (time: string) => `hoje às ${time}`,
+    tomorrow: (time: string) => `amanhã às ${time}`,
+    yesterday: (time: string) => `ontem às ${time}`,
+    onDay: (day: string, time: string) => `${day}, às ${time}`,
     inSeconds: (count: number) => `em ${plural(count, "segundo", "segundos")}`,
     inMinutes: (count: number) => `em ${plural(count, "minuto", "minutos")}`,
+    lessThanAMinute: "menos de um minuto",
     inHours: (count: number) => `em ${plural(count, "hora", "horas")}`,
   },
   emission: {
@@ -475,6 +536,7 @@ export const t = pt;
 
 const DATE = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short" });
 const DATE_TIME = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short", timeStyle: "short" });
+const DAY = new Intl.DateTimeFormat(pt.lang, { weekday: "long", day: "numeric", month: "long" });
 const TIME = new Intl.DateTimeFormat(pt.lang, { timeStyle: "short" });
 const NUMBER = new Intl.NumberFormat(pt.lang, { maximumFractionDigits: 1 });
 
@@ -492,6 +554,31 @@ export function product(kind: string): string {
 export function dateTime(text: string): string {
   const time = Date.parse(text);
   return Number.isNaN(time) ? text : DATE_TIME.format(time);
+}
+
+/** How long that is, as people say it: no more than two units, never more than there is. */
+export function span(seconds: number): string {
+  const minutes = Math.max(0, Math.floor(seconds / 60));
+  const [days, hours, rest] = [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60), minutes % 60];
+  const parts = [
+    days > 0 && plural(days, "dia", "dias"),
+    hours > 0 && plural(hours, "hora", "horas"),
+    days === 0 && rest > 0 && plural(rest, "minuto", "minutos"),
+  ].filter(Boolean);
+  return parts.length === 0 ? t.time.lessThanAMinute : parts.join(" e ");
+}
+
+/** A time (seconds since 1970) in words, by this phone's clock: `hoje às 17:05`, `terça-feira, 1 de dezembro, às 14:05`. */
+export function moment(seconds: number, now: number = Date.now() / 1000): string {
+  const at = new Date(seconds * 1000);
+  const time = TIME.format(at);
+  const near = [-1, 0, 1].find((days) => {
+    const day = new Date(now * 1000);
+    day.setDate(day.getDate() + days);
+    return day.toDateString() === at.toDateString();
+  });
+  if (near === undefined) return t.time.onDay(DAY.format(at), time);
+  return [t.time.yesterday, t.time.today, t.time.tomorrow][near + 1]!(time);
 }
 
 export function clockTime(ms: number): string {

@@ -41,6 +41,11 @@ export function signDocument(change: JsonObject = {}): JsonObject {
   };
 }
 
+export function sessionDocument(change: JsonObject = {}): JsonObject {
+  const { scope: _scope, count: _count, documents: _documents, ...request } = signDocument();
+  return { ...request, type: "session", purpose: "Prontuários do plantão", until: NOW + 3600, maximum: 200, session_key: [hash32], ...change };
+}
+
 export async function proofRequest(change: JsonObject = {}): Promise<JsonObject> {
   const { jwk } = await signingKey("transport");
   return { purpose: "sign", salt: nonce, argon2: { m: 19456, t: 2, p: 1 }, transport_key: { ...jwk }, ...change };

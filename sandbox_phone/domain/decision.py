@@ -11,6 +11,9 @@ from sandbox_phone.domain.statement import Statement
 from sandbox_phone.errors import Untrusted
 
 APPROVE: Final = "approve"
+APPROVE_WITHOUT_KEY: Final = "approve:without-key"
+"""The one yes to a session without keys; no other document takes it."""
+APPROVALS: Final = (APPROVE, APPROVE_WITHOUT_KEY)
 REFUSALS: Final = ("refuse:changed-mind", "refuse:wrong-content", "refuse:not-me")
 SEPARATOR: Final = b"linkid-decision-v1\x00"
 
@@ -33,10 +36,12 @@ def decide(
     ``extra``: members the proof has besides the common ones (``cpf`` in emission). Slow: it runs Argon2id.
     Raises BadPassword, Untrusted.
     """
-    if decision != APPROVE and decision not in REFUSALS:
+    if decision not in APPROVALS and decision not in REFUSALS:
         raise ValueError(f"{decision!r} is no decision")
+    if decision in APPROVALS and (decision == APPROVE_WITHOUT_KEY) is not statement.without_key:
+        raise Untrusted("another yes than this document takes")
     jwe: str | None = None
-    if decision == APPROVE and statement.proof is not None:
+    if decision in APPROVALS and statement.proof is not None:
         if password is None:
             raise Untrusted("this document wants the password, and none was given")
         device = keys.thumbprint(keys.public_jwk(key))

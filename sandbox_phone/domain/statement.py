@@ -36,6 +36,7 @@ RULES: Final[dict[str, Rule]] = {
     "associate": Rule("sam", "doc_", None, "device_key"),
     "identify": Rule("sam", "doc_", None, "device_key"),
     "sign": Rule("sam", "req_", "sign", None),
+    "session": Rule("sam", "req_", "sign", None),
     "emission-identify": Rule("ac", "ems_", "install", "key"),
     "emission-term": Rule("ac", "doc_", None, "key"),
     "emission-key": Rule("sam", "doc_", "emit", "key"),
@@ -72,6 +73,11 @@ class Statement:
     content: dict[str, Any]
     expires: int
     proof: ProofWanted | None
+
+    @property
+    def without_key(self) -> bool:
+        """A session in which no key signs each use: whoever holds its bearer secret signs in the holder's name."""
+        return self.type == "session" and self.content.get("session_key") == []
 
     @property
     def hash(self) -> str:

@@ -1,5 +1,6 @@
 """The rules without input or output."""
 
+import hashlib
 import json
 import unicodedata
 from datetime import UTC, datetime, timedelta
@@ -8,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc.jwk import ECKey
 
 from desktop_agent.domain.ask import message as ask_message
+from desktop_agent.domain.ask import session_message, signed_session, signed_use, use_message
 from desktop_agent.domain.certificate import read_chain
 from desktop_agent.domain.encoding import b64u, strict_object, unb64u
 from desktop_agent.domain.link import NEXT, LinkState, read_computer, read_link
-from desktop_agent.domain.request import MAX_LABEL, Document, clean_label
+from desktop_agent.domain.request import MAX_LABEL, AskedSession, Document, Terms, clean_label, confirm_session
 from desktop_agent.domain.session import TABLE, Event, Impossible, Session, advance
 from desktop_agent.domain.trust import is_safe, open_statement, read_key, read_trust
 from desktop_agent.errors import INTERRUPTED, AgentError, ServiceRefused, UntrustedServer, every_family
@@ -315,3 +321,70 @@ def test_the_message_of_an_ask_is_the_contracts(case: dict[str, Any]) -> None:
     nonce, created = unb64u(case["ask"]["nonce"]), case["ask"]["created"]
     made = ask_message(ASKS["computer"], ASKS["credential"], documents, nonce=nonce, created=created)
     assert made == unb64u(case["message"])
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+SESSION = vectors("session")
+
+
+def test_shared_session_ask() -> None:
+    """The bytes that this computer signs when it asks for a session are those that server and phone mean."""
+    (case,) = [one for one in SESSION["asks"] if one["kind"] == "computer"]
+    terms = Terms(**case["terms"])
+    nonce, created = unb64u(case["ask"]["nonce"]), case["ask"]["created"]
+    made = session_message(case["caller"], SESSION["credential"], terms, nonce=nonce, created=created)
+    assert made == unb64u(case["message"])
+    key = ECKey.import_key(SESSION["key"]["private"])
+    said = signed_session(key, case["caller"], SESSION["credential"], terms, nonce=nonce, created=created)
+    assert set(said) == {"nonce", "created", "signature"}
+    verify_raw(key, made, said["signature"])
+
+
+@pytest.mark.parametrize("case", SESSION["uses"], ids=lambda case: str(case["counter"]))
+def test_shared_uses(case: dict[str, Any]) -> None:
+    """And those of each use: counter and hashes in their order."""
+    terms = Terms(0, 0, "", case["sign_algorithm"])
+    digests = [unb64u(one) for one in case["hashes"]]
+    made = use_message(case["activation"], case["counter"], terms, digests)
+    assert made == unb64u(case["message"])
+    key = ECKey.import_key(SESSION["key"]["private"])
+    said = signed_use(key, case["activation"], case["counter"], terms, digests)
+    assert said["counter"] == case["counter"]
+    verify_raw(key, made, said["signature"])
+
+
+SESSION_LIES: list[dict[str, Any]] = [
+    {"caller": {"kind": "computer", "id": "cmp_00000000000000000000000000", "name": "x"}}, {"caller": None},
+    {"credential": "cred_00000000000000000000000000"}, {"certificate": "A" * 43}, {"sign_algorithm": "RSA-PSS-SHA256"},
+    {"hash_algorithm": "SHA-512"}, {"until": 1_790_028_801}, {"until": None}, {"maximum": 201}, {"maximum": True},
+    {"purpose": "outra"}, {"session_key": []}, {"session_key": ["B" * 43]}, {"session_key": ["A" * 43, "B" * 43]},
+    {"id": "act_x"}, {"verification_code": "\x1b[2J"}, {"expires": 4_000_000_000},
+]  # fmt: skip
+
+
+def test_a_session_that_is_not_ours_is_not_shown() -> None:
+    """What the SAM fixed is compared member by member: caller, certificate, algorithm, end, maximum, purpose, key."""
+    certificate = read_chain(Holder(Authority()).chain)
+    terms = Terms(1_790_028_800, 200, "Prontuários", certificate.algorithm.name)
+    asked = AskedSession("cmp_0123456789abcdefghjkmnpqrs", "cred_x", certificate, "A" * 43, terms)
+    document: dict[str, Any] = {
+        "id": "req_0123456789abcdefghjkmnpqrs", "caller": {"kind": "computer", "id": asked.computer, "name": "N"},
+        "credential": "cred_x", "certificate": b64u(hashlib.sha256(certificate.der).digest()),
+        "hash_algorithm": "SHA-256", "sign_algorithm": certificate.algorithm.name, "until": terms.until,
+        "maximum": 200, "purpose": "Prontuários", "session_key": ["A" * 43], "verification_code": "27",
+        "expires": 1_790_000_180,
+    }  # fmt: skip
+    assert confirm_session(document, asked, now=1_790_000_000).verification_code == "27"
+    for lie in SESSION_LIES:
+        with pytest.raises(UntrustedServer):
+            confirm_session({**document, **lie}, asked, now=1_790_000_000)
+
+
+def verify_raw(key: ECKey, message: bytes, signature: str) -> None:
+    """r || s by the key's public half. Raises InvalidSignature."""
+    raw = unb64u(signature)
+    der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+    public = key.public_key
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    public.verify(der, message, ec.ECDSA(hashes.SHA256()))

@@ -19,8 +19,10 @@ from foundation.encoding import b64u
 from foundation.errors import LinkIdError
 from foundation.ids import new_id
 from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.recall import WINDOW
 from hsm_service.sam.restore import accept_restore
 from protocol.activation import activation_key
+from protocol.errors import PasswordWrong
 from tests.attacks.test_database_writer import ECDSA, EVIL, Scene, scene
 from tests.sam.world import Authority, World, open_world
 from tests.support.postgres import TestDatabase
@@ -174,8 +176,9 @@ def again(world: World, scene: Scene) -> dict[str, Any]:
 
 
 async def test_guesses_after_a_restart(scene: Scene, hsm: Hsm, authority: Authority) -> None:
-    """Whoever turns the counter back *and* has the SAM restarted gets three more: no more, by a bound phone's key only,
-    and each an audit line. This is what docs/threats.md says is left."""
+    """Whoever turns the counter back and has the SAM restarted gets none: it learns the tries from the audit. Only when
+    the last of them is a quarter of an hour ago, three more: no more, by a bound phone's key only, and each an audit
+    line. This is what docs/threats.md says is left."""
     world, phone = scene.world, scene.phone
     await world.sql("CREATE TABLE public.saved AS SELECT * FROM sam.attempts")
 
@@ -196,18 +199,43 @@ async def test_guesses_after_a_restart(scene: Scene, hsm: Hsm, authority: Author
         with suppress(LinkIdError):
             codes.append(await guess(world, number))
     assert codes == ["password_wrong"] * 3
-    await turn_back()
+    for wait, tried in ((timedelta(0), 3), (WINDOW, 3), (WINDOW + timedelta(seconds=2), 6)):
+        await turn_back()
+        fresh = await open_world(hsm, world.database, world.head, FixedClock(world.clock.now() + wait), authority)
+        try:
+            await fresh.sam.watch.look()
+            for number in range(10, 14):
+                await turn_back()
+                with suppress(LinkIdError):
+                    codes.append(await guess(fresh, number))
+        finally:
+            await fresh.close()
+        assert codes == ["password_wrong"] * tried
+    assert (await world.events()).count("attempt.failed") == 6
+    assert "attempts.turned_back" in await world.events()
+
+
+async def test_a_right_password_stands_after_a_restart(scene: Scene, hsm: Hsm, authority: Authority) -> None:
+    """What a SAM learns of tries when it starts holds nothing against a holder whose password was right since."""
+    world, phone = scene.world, scene.phone
+    for right in (False, False, True):
+        request = await world.ask(scene.credential, caller={**world.integrator, "id": new_id("cli")}, **ECDSA)
+        if right:
+            await world.approve(phone, request)
+        else:
+            with suppress(LinkIdError):
+                await world.approve(phone, request, "Errada999")
+            await world.call("documents/withdraw", document=request.id)
     fresh = await open_world(hsm, world.database, world.head, FixedClock(world.clock.now()), authority)
     try:
         await fresh.sam.watch.look()
-        for number in range(10, 14):
-            await turn_back()
-            with suppress(LinkIdError):
-                codes.append(await guess(fresh, number))
+        request = await fresh.ask(scene.credential, caller={**world.integrator, "id": new_id("cli")}, **ECDSA)
+        with pytest.raises(PasswordWrong) as caught:
+            await fresh.approve(phone, request, "Errada999")
+        assert caught.value.data["tries_left"] == 2
+        assert "attempts.turned_back" not in await world.events()
     finally:
         await fresh.close()
-    assert codes == ["password_wrong"] * 6
-    assert (await world.events()).count("attempt.failed") == 6
 
 
 async def test_two_sams_remember_each_for_itself(scene: Scene, hsm: Hsm, authority: Authority, tmp_path: Path) -> None:

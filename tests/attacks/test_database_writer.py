@@ -58,7 +58,7 @@ def other(kind: str, value: Any) -> list[Any]:
         return ["ARRAY[set_byte(%[1], 0, 0)] || %[2:]", "%[2:] || %[1:1]"]
     if kind.startswith("timestamp"):
         return ["% + interval '10 years'", "% - interval '10 years'"]
-    if kind in ("integer", "smallint"):
+    if kind in ("integer", "smallint", "bigint"):
         return ["% + 1", "0"]
     if kind == "boolean":
         return ["NOT %"]

@@ -1,7 +1,7 @@
 """The private channel: both ends joined, and each way it can break."""
 
 import asyncio
-import io
+import contextlib
 import os
 import socket
 import stat
@@ -12,16 +12,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 import structlog
-from aiohttp import web
+import uvloop
 
 from foundation.channel import (
     AlreadyServed,
     AnswerLost,
     BadAnswer,
+    Call,
     ErrorRegistry,
     NotDelivered,
     PrivateClient,
@@ -33,6 +33,9 @@ from foundation.channel import (
     private_app,
     serve_private,
 )
+from foundation.channel.frames import PREFACE, Frames, frame
+from foundation.channel.server import LINGER_SECONDS, MOST_UNDER_WAY
+from foundation.channel.waiting import pauses
 from foundation.encoding import strict_json
 from foundation.errors import BadInput, Gone, Internal, JsonObject, Locked, Unavailable
 from foundation.tls import DevelopmentAuthority, TlsFiles
@@ -73,6 +76,12 @@ CALLS = {"documents/echo": _echo, "locked": _locked, "broken": _broken, "slow": 
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A socket's path; short, for a socket's address has little room."""
     return tmp_path_factory.mktemp("c") / "sam.sock"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> DevelopmentAuthority:
+    """The private authority of this installation."""
+    return DevelopmentAuthority(tmp_path / "private", datetime.now(UTC))
 
 
 @pytest_asyncio.fixture
@@ -259,20 +268,24 @@ async def test_a_server_that_dies_under_a_call_is_answer_lost(path: Path) -> Non
 @pytest.mark.parametrize(
     "answer",
     [
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
-        b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"a":1,"a":2}',
-        b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}",
-        b'HTTP/1.1 500 Oops\r\nContent-Length: 13\r\n\r\n{"error":"x"}',
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b" " * 3_000_000,
-        b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 2\r\n\r\n{}",
+        frame(0, b".hello"),
+        frame(0, b".[]"),
+        frame(0, b'.{"a":1,"a":2}'),
+        frame(0, b"?{}"),
+        frame(0, b"{}"),
+        frame(0),
+        frame(0, b"!{}"),
+        frame(0, b'!{"code":"Bad Code"}'),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        (3_000_000).to_bytes(4, "big") + b" " * 3_000_000,
+        bytes(64),
     ],
 )
 async def test_an_answer_that_is_not_ours(path: Path, answer: bytes) -> None:
     """Something else listens there, or the other side is broken: never taken for an answer."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(len(PREFACE) + 8)
         writer.write(answer)
         writer.close()
 
@@ -280,6 +293,107 @@ async def test_an_answer_that_is_not_ours(path: Path, answer: bytes) -> None:
         async with PrivateClient(f"unix:{path}") as client:
             with pytest.raises(BadAnswer):
                 await client.call("x")
+
+
+async def test_an_answer_to_nobody_is_passed_over(path: Path) -> None:
+    """A number that no call has, or one whose caller gave up: the next answer still finds its call."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(PREFACE) + 8)
+        writer.write(frame(77, b".{}") + frame(0, b'.{"good":true}') + frame(0, b'.{"good":false}'))
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(speak, path):
+        async with PrivateClient(f"unix:{path}") as client:
+            assert await client.call("x") == {"good": True}
+
+
+async def test_answers_come_as_they_are_ready(client: PrivateClient) -> None:
+    """A slow call holds nobody up, on the same connection; each caller gets its own answer."""
+    slow = asyncio.create_task(client.call("slow"))
+    answers = await asyncio.gather(*(client.call("documents/echo", {"n": n}) for n in range(200)))
+
+    assert [answer["said"] for answer in answers] == [{"n": n} for n in range(200)]
+    assert not slow.done()
+    slow.cancel()
+
+
+async def test_more_calls_than_may_be_under_way_wait(path: Path) -> None:
+    """A caller without measure is read more slowly; nothing is lost."""
+    open_now, most = 0, 0
+
+    async def count(_body: JsonObject) -> JsonObject:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        await asyncio.sleep(0.05)
+        open_now -= 1
+        return {}
+
+    async with await serve_private(private_app({"count": count}), f"unix:{path}") as server:
+        async with PrivateClient(server.address) as client:
+            body: JsonObject = {"filling": "x" * 5_000}  # so that the calls do not come in one piece
+            await asyncio.gather(*(client.call("count", body) for _ in range(3 * MOST_UNDER_WAY)))
+
+    assert most < 2 * MOST_UNDER_WAY
+
+
+async def test_ids_that_end_alike_go_to_one_target(tmp_path: Path) -> None:
+    """As long as it is there; then to the next."""
+    seen: list[str] = []
+
+    def named(name: str) -> Call:
+        async def note(_body: JsonObject) -> JsonObject:
+            seen.append(name)
+            return {}
+
+        return note
+
+    addresses = [f"unix:{tmp_path}/{name}.s" for name in "abc"]
+    servers = [
+        await serve_private(private_app({"x": named(name)}), address)
+        for name, address in zip("abc", addresses, strict=True)
+    ]
+    async with PrivateClient(addresses) as client:
+        for number in range(6):
+            await client.call("x", near=f"cred_{number}k")
+        first = set(seen)
+        assert len(first) == 1
+        await servers["abc".index(seen[0])].close()
+        seen.clear()
+        await client.call("x", near="req_k")
+        assert not first & set(seen)
+    for server in servers:
+        await server.close()
+
+
+async def test_a_server_that_closes_lets_calls_end_and_takes_no_more(path: Path) -> None:
+    """What runs is answered; what comes meanwhile goes to another target, and never was done here."""
+    release, done = asyncio.Event(), []
+
+    async def wait(_body: JsonObject) -> JsonObject:
+        await release.wait()
+        done.append("first")
+        return {"from": "first"}
+
+    async def other(_body: JsonObject) -> JsonObject:
+        return {"from": "second"}
+
+    first = await serve_private(private_app({"x": wait}), f"unix:{path}")
+    async with await serve_private(private_app({"x": other}), f"unix:{path}2") as second:
+        async with PrivateClient([first.address, second.address]) as client:
+            running = asyncio.create_task(client.call("x"))
+            await asyncio.sleep(0.05)
+            closing = asyncio.create_task(first.close())
+            await asyncio.sleep(0.05)
+            answers = [await client.call("x") for _ in range(4)]
+            release.set()
+            assert await running == {"from": "first"}
+            await closing
+
+    assert answers == [{"from": "second"}] * 4
+    assert done == ["first"]
 
 
 async def test_another_target_takes_over(tmp_path: Path, path: Path) -> None:
@@ -313,6 +427,31 @@ async def test_a_restarted_server_is_found_again(path: Path) -> None:
                 await client.call("documents/echo")
             with pytest.raises(Unavailable):
                 await client.call("documents/echo")
+
+
+def test_both_ends_work_on_uvloop(path: Path, authority: DevelopmentAuthority) -> None:
+    """Serving processes run on it: calls, errors, what is not ours, a close under way, a death, and TLS."""
+
+    async def story() -> None:
+        sam, gateway = authority.peer(["127.0.0.1"], "sam"), authority.peer(["gateway"], "gateway")
+        for listen, tls in ((f"unix:{path}", None), ("tls:127.0.0.1:0", sam)):
+            server = await serve_private(private_app(CALLS), listen, tls=tls, grace_seconds=0.1)
+            async with PrivateClient(server.address, tls=tls and gateway) as client:
+                answers = await asyncio.gather(*(client.call("documents/echo", {"n": n}) for n in range(50)))
+                assert [answer["said"] for answer in answers] == [{"n": n} for n in range(50)]
+                with pytest.raises(CredentialLocked):
+                    await client.call("locked")
+                if tls is None:
+                    assert await _say(path, b"GET / HTTP/1.1\r\n\r\n") == b""
+                slow = asyncio.create_task(client.call("slow"))
+                await asyncio.sleep(0.05)
+                await server.close()
+                with pytest.raises(AnswerLost):
+                    await slow
+                with pytest.raises(NotDelivered):
+                    await client.call("documents/echo")
+
+    uvloop.run(story())
 
 
 # --- the socket --------------------------------------------------------------------------------------------------
@@ -401,32 +540,89 @@ async def test_a_successors_socket_is_left_alone(path: Path) -> None:
 # --- hostile peers -----------------------------------------------------------------------------------------------
 
 
+async def _say(path: Path, data: bytes) -> bytes:
+    """What the server answers to these bytes, until it hangs up or falls silent."""
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(data)
+    answer = b""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(0.3):
+            while more := await reader.read(65536):
+                answer += more
+    writer.close()
+    return answer
+
+
 @pytest.mark.parametrize(
-    ("body", "status"),
-    [(b"[]", 400), (b"", 400), (b'{"a":1,"a":2}', 400), (b"\xff", 400), (b'{"a":"' + b"x" * 2_000_000 + b'"}', 413)],
+    ("body", "code"),
+    [
+        (b"[]", "not_an_object"),
+        (b"", "bad_encoding"),
+        (b'{"a":1,"a":2}', "bad_encoding"),
+        (b"\xff", "bad_encoding"),
+        (b"[" * 100_000, "bad_encoding"),
+    ],
 )
-async def test_a_body_that_is_not_ours(path: Path, body: bytes, status: int) -> None:
+async def test_a_body_that_is_not_ours(path: Path, body: bytes, code: str) -> None:
     """Refused with an error in our form, whoever is connected."""
     async with await serve_private(private_app(CALLS), f"unix:{path}"):
-        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session:
-            async with session.post("http://private/documents/echo", data=io.BytesIO(body)) as response:
-                answer = await response.json()
+        answer = await _say(path, PREFACE + frame(7, b"documents/echo\n\n", body))
 
-    assert response.status == status
-    assert set(answer["error"]) == set(error_to_wire(Gone()))
+    (found,) = Frames(10_000, preface=False).take(answer)
+    assert found[0] == 7
+    assert found[1][:1] == b"!"
+    error = strict_json(found[1][1:], max_bytes=10_000)
+    assert isinstance(error, dict)
+    assert set(error) == set(error_to_wire(Gone()))
+    assert error["code"] == code
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"LINKID2\n",
+        bytes(100),
+        PREFACE + b"\xff" * 8,
+        PREFACE + (2**32 - 1).to_bytes(4, "big"),
+        PREFACE + (2_000_000).to_bytes(4, "big") + b"x" * 100,
+        PREFACE + bytes(8),
+    ],
+)
+async def test_what_is_not_our_protocol_is_hung_up_on(path: Path, data: bytes) -> None:
+    """Without a word, and without waiting for the rest of a frame that would be too long; others are served on."""
+    async with await serve_private(private_app(CALLS), f"unix:{path}") as server:
+        assert await _say(path, data) == b""
+        async with PrivateClient(server.address) as client:
+            assert await client.call("documents/echo")
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 8, 9, 4096])
+async def test_frames_in_any_pieces(path: Path, size: int) -> None:
+    """However the bytes come: in pieces, several frames at once, or with a name that nobody knows."""
+    sent = PREFACE + b"".join(frame(number, b"documents/echo\n\n", b"{}") for number in range(3))
+    sent += frame(2**32 - 1, b"\xff" * 500 + b"\n\n{}")
+    whole = Frames(10_000, preface=True)
+    pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+
+    found = [taken for piece in pieces for taken in whole.take(piece)]
+
+    assert [number for number, _ in found] == [0, 1, 2, 2**32 - 1]
+    async with await serve_private(private_app(CALLS), f"unix:{path}"):
+        answers = list(Frames(10_000, preface=False).take(await _say(path, sent)))
+    assert sorted((number, content[:1]) for number, content in answers) == [
+        (0, b"."),
+        (1, b"."),
+        (2, b"."),
+        (2**32 - 1, b"!"),
+    ]
 
 
 # --- mutual TLS --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> DevelopmentAuthority:
-    """The private authority of this installation."""
-    return DevelopmentAuthority(tmp_path / "private", datetime.now(UTC))
-
-
 async def test_mutual_tls(authority: DevelopmentAuthority, tmp_path: Path) -> None:
-    """Peers of the private authority talk; strangers, and clients without certificate, do not get to HTTP."""
+    """Peers of the private authority talk; strangers, and clients without certificate, get no answer."""
     sam, gateway = authority.peer(["127.0.0.1"], "sam"), authority.peer(["gateway"], "gateway")
     stranger = DevelopmentAuthority(tmp_path / "other", datetime.now(UTC)).peer(["127.0.0.1"], "stranger")
     mixed = TlsFiles(stranger.certificate, stranger.key, authority.certificate_file)
@@ -437,10 +633,14 @@ async def test_mutual_tls(authority: DevelopmentAuthority, tmp_path: Path) -> No
             async with PrivateClient(server.address, tls=wrong) as client:
                 with pytest.raises(Unavailable):
                     await client.call("documents/echo")
-        naked = aiohttp.TCPConnector(ssl=False)
-        async with aiohttp.ClientSession(connector=naked) as session:
-            with pytest.raises(aiohttp.ClientError):
-                await session.post(server.address.replace("tls:", "https://") + "/documents/echo", data=b"{}")
+        host, _, port = server.address.removeprefix("tls:").rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(PREFACE + frame(0, b"documents/echo\n\n{}"))
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            answer = await reader.read()
+        assert b"said" not in answer
+        writer.close()
 
 
 async def test_a_server_with_another_name_is_refused(authority: DevelopmentAuthority) -> None:
@@ -455,7 +655,7 @@ async def test_a_server_with_another_name_is_refused(authority: DevelopmentAutho
 async def test_tls_needs_its_files() -> None:
     """Said before anything listens or connects."""
     with pytest.raises(ValueError, match="needs certificate"):
-        await serve_private(web.Application(), "tls:127.0.0.1:0")
+        await serve_private(private_app({}), "tls:127.0.0.1:0")
     async with PrivateClient("tls:127.0.0.1:1") as client:
         with pytest.raises(ValueError, match="needs certificate"):
             await client.call("x")
@@ -481,3 +681,72 @@ def test_what_is_no_address(text: str) -> None:
     """Everything else is refused, naming the two forms."""
     with pytest.raises(ValueError, match="expected unix:"):
         parse_address(text)
+
+
+# --- making room -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_drains_cuts_nobody(path: Path) -> None:
+    """What it took is answered; what comes later was not delivered, on old and on new connections; `status` answers."""
+    go, inside = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_body: JsonObject) -> JsonObject:
+        inside.set()
+        await go.wait()
+        return {"done": True}
+
+    async def status(_body: JsonObject) -> JsonObject:
+        return {"ready": False}
+
+    calls = {"slowly": slowly, "status": status, "documents/echo": _echo}
+    server = await serve_private(private_app(calls), f"unix:{path}")
+    async with PrivateClient(server.address) as old, PrivateClient(server.address) as new:
+        await old.call("documents/echo")
+        taken = asyncio.create_task(old.call("slowly"))
+        await inside.wait()
+        draining = asyncio.create_task(server.drain())
+        await asyncio.sleep(0)
+        for client in (old, old, new):
+            with pytest.raises(NotDelivered):
+                await client.call("documents/echo")
+        assert await new.call("status") == {"ready": False}
+        await asyncio.sleep(LINGER_SECONDS * 1.2)
+        assert not draining.done()
+        go.set()
+        assert await taken == {"done": True}
+        await draining
+        await server.close()
+        with pytest.raises(NotDelivered):
+            await new.call("status")
+
+
+async def test_a_call_that_drains_away_reaches_another(path: Path) -> None:
+    """Another target takes it; with none, a patient client offers it again until one listens."""
+    first = await serve_private(private_app(CALLS), f"unix:{path}")
+    second = await serve_private(private_app(CALLS), f"unix:{path}2")
+    async with PrivateClient([first.address, second.address]) as client:
+        await client.call("documents/echo")
+        draining = asyncio.create_task(first.drain())
+        await asyncio.gather(*(client.call("documents/echo") for _ in range(20)))
+        await draining
+        await first.close()
+        await asyncio.gather(*(client.call("documents/echo") for _ in range(20)))
+    await second.close()
+    async with PrivateClient(first.address, patience=10.0) as patient:
+        offered = asyncio.create_task(patient.call("documents/echo", {"x": 1}))
+        await asyncio.sleep(0.3)
+        again = await serve_private(private_app(CALLS), f"unix:{path}")
+        assert (await offered)["said"] == {"x": 1}
+        await again.close()
+        with pytest.raises(NotDelivered):
+            async with asyncio.timeout(2.0):
+                await patient.call("documents/echo", deadline=0.5)
+
+
+def test_pauses_between_offers() -> None:
+    """None without patience; else short ones first, never beyond the patience nor most of the call's own time."""
+    assert list(pauses(0.0, 10.0)) == [0.0]
+    assert list(pauses(5.0, 10.0))[:4] == [0.0, 0.02, 0.04, 0.08]
+    assert sum(pauses(5.0, 10.0)) == pytest.approx(5.0)
+    assert sum(pauses(5.0, 1.0)) == pytest.approx(0.9)
+    assert max(pauses(5.0, 10.0)) <= 0.25

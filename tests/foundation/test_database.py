@@ -403,3 +403,17 @@ async def test_pool_exhausted_is_unavailable(
 
     await database.ping()
     await database.close()
+
+
+async def test_a_connection_ended_between_two_statements(opened: Database) -> None:
+    """The server ends it under an open transaction: Unavailable, for that statement and for whatever still comes."""
+    with pytest.raises(Unavailable):
+        async with opened.transaction() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            await opened.fetchval("SELECT pg_terminate_backend($1)", pid)
+            for _ in range(3):
+                with pytest.raises(Unavailable):
+                    await connection.fetchval("SELECT 1")
+                await asyncio.sleep(0.05)
+            await connection.fetchval("SELECT 1")
+    assert await count(opened) == 0

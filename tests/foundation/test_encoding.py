@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,12 @@ _json = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
 )
+
+
+@given(_json)
+def test_both_serialisers_write_the_same_bytes(value: Any) -> None:
+    """What Python's serialiser is trusted with has the very bytes that the library of RFC 8785 gives it."""
+    assert canonical_json(value) == rfc8785.dumps(value)
 
 
 @given(st.binary(max_size=80))

@@ -136,3 +136,12 @@ def test_same_compares_text_and_bytes() -> None:
     assert same("ção", "ção")
     assert same(b"x", "x")
     assert not same("x", "xy")
+
+
+def test_an_id_may_end_like_another() -> None:
+    """And is as good an id as any, of its own kind."""
+    near = new_id("cred")
+    made = {new_id("req", near=near) for _ in range(50)}
+
+    assert len(made) == 50
+    assert all(is_id(one, "req") and one[-1] == near[-1] for one in made)

@@ -5,15 +5,12 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from foundation.channel import private_app, serve_private
-from foundation.encoding import JsonObject
 from foundation.ids import is_id
 from foundation.web import WireModel, answer, new_app, read_json, serve
 
@@ -49,17 +46,9 @@ async def _echo(request: web.Request) -> web.Response:
     return answer({})
 
 
-async def _call(_body: JsonObject) -> JsonObject:
-    return {}
-
-
-@pytest_asyncio.fixture(params=["public", "private"])
-async def address(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """Where the listener is: host:port, or the path of a socket."""
-    if request.param == "private":
-        async with await serve_private(private_app({"echo": _call}), f"unix:{tmp_path}/x.sock"):
-            yield f"{tmp_path}/x.sock"
-        return
+@pytest_asyncio.fixture
+async def address() -> AsyncIterator[str]:
+    """Where the listener is: host:port."""
     app = new_app()
     app.add_routes([web.post("/echo", _echo)])
     async with await serve(app, "127.0.0.1", 0, grace_seconds=0.5) as server:
@@ -78,8 +67,6 @@ async def throw(address: str, sent: bytes) -> tuple[int, dict[str, str], Any]:
 
 async def connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A raw connection."""
-    if address.startswith("/"):
-        return await asyncio.open_unix_connection(address)
     host, _, port = address.partition(":")
     return await asyncio.open_connection(host, int(port))
 
@@ -112,14 +99,12 @@ async def test_what_is_no_http_is_refused_in_our_words(
     assert headers["server"] == "Link ID"
     assert not re.search(r"aiohttp|python|\d\.\d", json.dumps([headers["server"], body]), re.IGNORECASE)
     assert SECRET.decode() not in json.dumps(body) + json.dumps(headers)
-    error = body["error"] if address.startswith("/") else body
-    assert error["code"] == ("headers_too_large" if wanted == 431 else "bad_request")
-    if not address.startswith("/"):
-        assert is_id(body["request_id"], "rq")
-        assert headers["x-request-id"] == body["request_id"]
-        assert headers["cache-control"] == "no-store"
-        assert headers["x-content-type-options"] == "nosniff"
-        assert body["request_id"] in caplog.text
+    assert body["code"] == ("headers_too_large" if wanted == 431 else "bad_request")
+    assert is_id(body["request_id"], "rq")
+    assert headers["x-request-id"] == body["request_id"]
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert body["request_id"] in caplog.text
     assert SECRET.decode() not in caplog.text
 
 

@@ -9,12 +9,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from linkid.processes import is_running
-from linkid.supervisor import AlreadyRunning, Child, GaveUp, Patience, Supervisor
+from linkid.supervisor import AlreadyRunning, Child, GaveUp, Held, Patience, Supervisor
 
 QUICK = Patience(
     first_ready=10,
@@ -106,6 +107,64 @@ async def test_a_child_that_hangs_is_replaced(tmp_path: Path) -> None:
         answers = True
         await until(lambda: supervisor.pid("sam") is not None)
     assert "sam | does not answer any more: killed" in words.getvalue()
+
+
+async def test_one_that_asks_to_be_replaced_is_at_once(tmp_path: Path) -> None:
+    """By its exit code, when it had worked: no pause, and not a failure. One that never worked waits as any other."""
+    words, patience = io.StringIO(), replace(QUICK, back_off=(60.0,))
+    text = "import time; time.sleep(0.3); raise SystemExit(75)"
+    child = Child("sam", python(text), at_once=frozenset({75}))
+    async with running(Supervisor([child], tmp_path, patience, words)):
+        await until(lambda: words.getvalue().count("starting another") >= 3)
+    assert "sam | ended with code 75, as it should; starting another" in words.getvalue()
+    never = Child("sam", python("raise SystemExit(75)"), ready=exists(tmp_path / "never"), at_once=frozenset({75}))
+    with pytest.raises(GaveUp):
+        async with asyncio.timeout(15):
+            await Supervisor([never], tmp_path, QUICK, words).run()
+
+
+async def test_one_that_must_never_be_started_again_is_not(tmp_path: Path) -> None:
+    """It had worked: the others go on without it, and the reason is said once."""
+    words, mark = io.StringIO(), tmp_path / "go"
+    text = f"import os, time\nwhile not os.path.exists({str(mark)!r}): time.sleep(0.01)\nraise SystemExit(77)"
+    children = [Child("ac", python(text), never_again={77: "the token refuses its PIN"}), Child("sam", python(LIVES))]
+    supervisor = Supervisor(children, tmp_path, QUICK, words)
+    async with running(supervisor):
+        mark.touch()
+        await until(
+            lambda: "ac  | ended with code 77; not started again: the token refuses its PIN" in words.getvalue()
+        )
+        await asyncio.sleep(0.2)
+        assert supervisor.pid("ac") is None
+        assert supervisor.pid("sam") is not None
+
+
+async def test_one_that_says_what_it_waits_for_is_left_alone(tmp_path: Path) -> None:
+    """Not killed for not being ready, nor later: its reason is said when it changes, and that it works again."""
+    words, reason = io.StringIO(), ["hsm_unavailable"]
+
+    async def probe() -> bool:
+        if reason:
+            raise Held(reason[0])
+        return True
+
+    hasty = replace(QUICK, first_ready=0.1)
+    supervisor = Supervisor([Child("sam", python(LIVES), ready=probe)], tmp_path, hasty, words)
+    task = asyncio.create_task(supervisor.run())
+    await until(lambda: supervisor.pid("sam") is not None)
+    first = supervisor.pid("sam")
+    await asyncio.sleep(0.5)
+    reason.clear()
+    await asyncio.sleep(0.3)
+    reason.append("database_unavailable")
+    await until(lambda: "sam | does not work: database_unavailable" in words.getvalue())
+    await asyncio.sleep(0.5)
+    reason.clear()
+    await until(lambda: "sam | works again" in words.getvalue())
+    assert supervisor.pid("sam") == first
+    assert words.getvalue().count("does not work") == 2
+    supervisor.stop()
+    await task
 
 
 async def test_a_probe_that_raises_or_hangs_means_not_ready(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "walkthroughs"
-_STEP = re.compile(r"[IK]?[0-9]*[a-z]?")
+_STEP = re.compile(r"[IKU]?[0-9]*[a-z]?")
 _PLACE = re.compile(r"`([^`]+)`(?:: ((?:`[^`]+`(?:, )?)+))?")
 
 
@@ -125,6 +125,7 @@ def test_there_are_walkthroughs() -> None:
         "one-association",
         "one-emission",
         "one-pairing",
+        "one-session",
         "one-signature",
     }
     assert [step for walkthrough, step, _ in rows() if walkthrough == "one-signature"] == (

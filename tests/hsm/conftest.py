@@ -1,6 +1,7 @@
 """Tokens for the tests of PKCS#11: the SAM's and the AC's, initialised, in this process's SoftHSM."""
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +13,30 @@ from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.slots import initialise_ac_slot, initialise_sam_slot
 from hsm_service.hsm.token import Token
 from softhsm_config.tokens import Token as TokenFiles
+from tests.hsm.fault_token import Lab
 from tests.support.softhsm import add_token
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def lab(sam_token: TokenFiles, hsm_module: Path, tmp_path: Path) -> Iterator[Lab]:
+    """A SAM's token of its own for one test of faults; its files are gone after it."""
+    slot, label = sam_token.conf.parent / "slot", f"faults-{next(_numbers)}"
+    before = set(slot.iterdir())
+    add_token(label, hsm_module)
+    (files,) = set(slot.iterdir()) - before
+    settings = HsmSettings(module=hsm_module, token_label=label, pin=SecretStr("1234"))
+    initialise_sam_slot(Token(settings), NOW)
+    made = Token(settings)
+    made.open()
+    yield Lab(made, files, settings)
+    for folder in set(slot.iterdir()) - before:
+        folder.rename(tmp_path / folder.name)
+    made.module.renew(made.epoch)
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,12 @@ import pkcs11
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
-from hsm_service.hsm import house, operations
-from hsm_service.hsm.faults import HsmUnavailable, SlotDamaged
+from hsm_service.hsm import house, operations, quiet
+from hsm_service.hsm.faults import HsmUnavailable, SlotDamaged, TokenBusy, TokenChanged
 from hsm_service.hsm.house import HousePermit, OrderDoesNotFit
 from hsm_service.hsm.quiet import Quiet
 from hsm_service.hsm.settings import HsmSettings
-from hsm_service.hsm.slots import initialise_sam_slot
+from hsm_service.hsm.slots import initialise_sam_slot, make_hmac_key
 from hsm_service.hsm.templates import FOR_EVER, FORCED, UNWRAPPED
 from hsm_service.hsm.token import Room, Token
 from tests.hsm.conftest import NOW
@@ -136,7 +136,55 @@ def test_a_weak_version_is_found(fresh: Token) -> None:
         fresh.run(lambda room: house.demand_strong_version(room, "kek.2"))
 
 
-# --- why a KEK is not renewed under a living credential (docs/decisions/0015) -----------------------------------------
+def test_a_retired_version_is_not_missed(fresh: Token) -> None:
+    """Who had opened the token before the rotation goes on when an old version is destroyed, as long as one canary came
+    between; an old one that is another key now is told, and so is the newest one that goes."""
+    used = Token(fresh.settings)
+    used.open()
+    for name in ("pepper", "kek"):
+        rotate(fresh, name, 2)
+    used.check()
+    order = agreed("retire-kek", house.serial_of(fresh), NOW, 1)
+    house.destroy_version(fresh, house.permit(fresh, order, "retire-kek", "sam", ()))
+    used.check()
+    assert used.tally.renewals == 0
+    fresh.run(lambda room: room.secret("pepper.1").destroy())
+    fresh.run(lambda room: make_hmac_key(room, "pepper.1", NOW, FOR_EVER))
+    with pytest.raises(TokenChanged, match=r"pepper\.1 is another key"):
+        used.check()
+    Token(fresh.settings).run(lambda room: room.secret("pepper.1").destroy())
+    used.circuit.healed()
+    used.check()
+    Token(fresh.settings).run(lambda room: room.secret("pepper.2").destroy())
+    with pytest.raises(TokenChanged, match="gone"):
+        used.check()
+
+
+def test_a_token_that_is_being_changed_is_no_fault(fresh: Token, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls and canary hear in time that it is busy; the circuit stays closed, and the next call works."""
+    monkeypatch.setattr(quiet, "VISIT_SECONDS", 0.1)
+    other, entered, over = Token(fresh.settings), threading.Event(), threading.Event()
+
+    def change() -> None:
+        with other.quiet.alone():
+            entered.set()
+            over.wait(20)
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    assert entered.wait(20)
+    try:
+        for call in (fresh.check, fresh.open):
+            with pytest.raises(TokenBusy):
+                call()
+        assert not fresh.circuit.refusing
+    finally:
+        over.set()
+        changing.join()
+    fresh.check()
+
+
+# --- why a KEK is not renewed under a living credential (docs/decisions/0018) -----------------------------------------
 
 
 def unwrapped(room: Room, blob: bytes, **changes: Any) -> Any:

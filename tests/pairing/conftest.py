@@ -21,6 +21,7 @@ from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
 from pairing.service.scans import ScanService
+from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
 from tests.pairing.people import APP, CREDENTIALS, ORIGIN, Computer, Phone, TownOfHolders
 from tests.pairing.recorders import RecordingCallers, RecordingDoorbell, RecordingLetters, RecordingSms
@@ -106,6 +107,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         life = LinkLife(gateway_database, clock, audit, key, sam)
         links = LinkService(gateway_database, clock, audit, life=life, holders=holders, letters=letters, app=APP)
         scans = ScanService(gateway_database, clock, audit, life=life, sam=sam, app=APP)
+        warnings = WarningService(gateway_database, clock, audit, doorbell=doorbell, letters=letters)
         decisions = DecisionService(
             gateway_database,
             clock,
@@ -116,11 +118,12 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             callers=callers,
             letters=letters,
             scans=scans,
+            warnings=warnings,
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
         doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
         app = new_app()
-        app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers))
+        app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
         client = TestClient(TestServer(app))
         await client.start_server()
         clients.append(client)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,15 @@ from foundation.encoding import JsonObject, b64u
 from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
 from pairing.adapters.sam_channel import SamOverChannel
-from pairing.errors import BindingNotActive, CertificateNotActive, CredentialNotOfPhone, NothingToDecide
-from pairing.ports import AskingComputer, AskingIntegrator, FixedDocument, Sam
+from pairing.domain.warnings import Lock, read_lock
+from pairing.errors import (
+    BindingNotActive,
+    CertificateNotActive,
+    CredentialNotOfPhone,
+    NothingToDecide,
+    SessionNotFound,
+)
+from pairing.ports import AskingComputer, AskingIntegrator, FixedDocument, OpenSession, Sam
 from protocol.decisions import message
 from protocol.errors import CredentialLocked, DocumentDecided, PasswordWrong
 from protocol.keys import sign_raw
@@ -23,6 +31,13 @@ from tests.support.callers import Caller
 from tests.support.sam_double import RIGHT_PROOF, SamDouble
 
 DEVICE = "dev_" + "0" * 26
+
+
+class ActivationUnknown(NotFound):
+    """Under the code of the SAM's own class."""
+
+
+ActivationUnknown.code = "activation_unknown"
 
 
 def fixed_body(fixed: FixedDocument) -> JsonObject:
@@ -84,7 +99,26 @@ def calls(sam: SamDouble) -> dict[str, Call]:
         await sam.end_association(body["computer"], body.get("device"))
         return {}
 
+    async def sessions(body: Any) -> JsonObject:
+        def seconds(moment: Any) -> int | None:
+            return None if moment is None else int(moment.timestamp())
+
+        told = []
+        for one in await sam.sessions(**body):
+            caller = {"kind": one.caller_kind, "id": new_id("cmp"), "name": one.caller_name}
+            times = {name: seconds(getattr(one, name)) for name in ("until", "created", "last_used")}
+            told.append({**asdict(one), **times, "caller": caller})
+        return {"sessions": told}
+
+    async def end_session(body: Any) -> JsonObject:
+        if not await sam.sessions(body["device"]):
+            raise ActivationUnknown
+        await sam.end_session(**body)
+        return {}
+
     return {
+        "sessions/list": sessions,
+        "sessions/end": end_session,
         "documents/pair": pair,
         "documents/test": test,
         "documents/associate": associate,
@@ -183,6 +217,23 @@ async def test_errors_of_the_contract_keep_their_class_and_data(sam: Sam, phone:
     assert caught.value.data["tries_left"] == 2
 
 
+async def test_a_lock_travels_whole(sam: Sam, double: SamDouble, phone: Caller) -> None:
+    """With its numbers and its null: the gateway tells every phone by it."""
+    asked = await sam.fix_pair(DEVICE, phone.key.jwk, "Celular", MARIAS)
+    lock: JsonObject = {"credential": MARIAS, "since": 1_763_899_200, "until": None}
+    for wrong in (PasswordWrong(data={"tries_left": 0, "lock": lock}), CredentialLocked(data={"lock": lock})):
+        double.wrong = wrong
+        with pytest.raises(type(wrong)) as caught:
+            await sam.decide(
+                asked.document,
+                DEVICE,
+                decision="approve",
+                proof="wrong",
+                signature=signed(phone, asked.statement, "approve", "wrong"),
+            )
+        assert read_lock(caught.value.data) == Lock(MARIAS, datetime(2025, 11, 23, 12, tzinfo=UTC), None)
+
+
 async def test_what_the_sam_does_not_find_is_not_found(sam: Sam) -> None:
     """Under whatever name: the families are enough."""
     with pytest.raises(NotFound):
@@ -203,7 +254,9 @@ class Lying:
     def __init__(self, answer: JsonObject | LinkIdError) -> None:
         self._answer = answer
 
-    async def call(self, name: str, body: JsonObject | None = None, *, deadline: float = 10.0) -> JsonObject:
+    async def call(
+        self, name: str, body: JsonObject | None = None, *, deadline: float = 10.0, near: str | None = None
+    ) -> JsonObject:
         if isinstance(self._answer, LinkIdError):
             raise self._answer
         return self._answer
@@ -266,3 +319,21 @@ async def test_an_answer_of_another_form_is_a_fault_of_ours(ask: Ask, answer: Js
     """Versions that do not fit are found at the first call, not in somebody's approval."""
     with pytest.raises(BadAnswer):
         await ask(SamOverChannel(Lying(answer)))
+
+
+async def test_sessions_come_over_the_channel(sam: Sam, double: SamDouble, clock: FixedClock) -> None:
+    """Each member as it was; an end is carried; what the SAM does not know is no session of this phone's."""
+    with pytest.raises(SessionNotFound):
+        await sam.end_session(new_id("act"), DEVICE)
+    await sam.fix_pair(DEVICE, Caller(None, clock, "").key.jwk, "Celular", MARIAS)  # type: ignore[arg-type]
+    next(iter(double._bound.values())).state = "active"
+    for last_used, with_key in ((None, True), (clock.now(), False)):
+        session = OpenSession(
+            activation=new_id("act"), request=new_id("req"), credential=MARIAS, caller_kind="computer",
+            caller_name="Notebook", purpose="Notas", until=clock.now(), maximum=9, used=3, created=clock.now(),
+            last_used=last_used, with_key=with_key,
+        )  # fmt: skip
+        double.open_sessions = {session.activation: session}
+        assert await sam.sessions(DEVICE) == [session]
+    await sam.end_session(session.activation, DEVICE)
+    assert double.open_sessions == {}

@@ -12,6 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import rfc8785
@@ -32,6 +33,11 @@ CALLER = web.RequestKey("caller", ECKey)
 _HEADERS = "authorization, content-type, dpop"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def rfc3339(seconds: int) -> str:
+    """As section 9 has times."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Refusal(Exception):
@@ -76,11 +82,14 @@ class GatewayDouble:
         self.seen_jti: set[str] = set()
         self.listeners: set[asyncio.Queue[str]] = set()
         self.computers: list[dict[str, Any]] = []
+        self.sessions: list[dict[str, Any]] = []
         self.code_tries = 5
         self.password_tries = 3
         self.scans: dict[str, str] = {}
         self.scanned: list[str] = []
         self.scan_errors: list[Refusal] = []
+        self.locked: Refusal | None = None
+        self.warnings: list[dict[str, Any]] = []
         self.live_fails = False
         self.rogue: dict[str, Any] | None = None
         self.retire_once = False
@@ -100,9 +109,13 @@ class GatewayDouble:
         app.router.add_delete(phone + "/computers/{cmp}", self.delete_computer)
         app.router.add_post(f"{phone}/bindings", self.bind)
         app.router.add_get(f"{phone}/waiting", self.waiting)
+        app.router.add_get(f"{phone}/sessions", self.get_sessions)
+        app.router.add_post(phone + "/sessions/{act}/end", self.end_session)
         app.router.add_get(phone + "/documents/{id}", self.get_document)
         app.router.add_post(phone + "/documents/{id}/decision", self.decide)
         app.router.add_post(f"{phone}/scan", self.scan)
+        app.router.add_get(f"{phone}/warnings", self.get_warnings)
+        app.router.add_delete(phone + "/warnings/{wrn}", self.dismiss)
         app.router.add_get(f"{phone}/live", self.live)
         return app
 
@@ -199,6 +212,25 @@ class GatewayDouble:
         self.computers = [one for one in self.computers if one["id"] != request.match_info["cmp"]]
         return web.Response(status=204)
 
+    def warn(self, *, hours: int | None = 3, phone: str | None = "Celular antigo", here: bool = False) -> str:
+        """Wrong passwords locked the certificate just now, and the doorbell rings."""
+        now = int(time.time())
+        until = None if hours is None else rfc3339(now + hours * 3600)
+        made = {
+            "id": new_id("wrn"), "kind": "credential_locked", "credential": self.credentials[0]["id"],
+            "phone": phone, "here": here, "since": rfc3339(now), "until": until,
+        }  # fmt: skip
+        self.warnings.insert(0, made)
+        self.ring()
+        return str(made["id"])
+
+    async def get_warnings(self, _request: web.Request) -> web.Response:
+        return web.json_response({"items": self.warnings})
+
+    async def dismiss(self, request: web.Request) -> web.Response:
+        self.warnings = [one for one in self.warnings if one["id"] != request.match_info["wrn"]]
+        return web.Response(status=204)
+
     async def bind(self, request: web.Request) -> web.Response:
         id = (await request.json())["credential"]
         subject = next(one["subject"] for one in self.credentials if one["id"] == id)
@@ -209,7 +241,11 @@ class GatewayDouble:
 
     def add(self, kind: str, *, proof: str | None = None, **members: Any) -> str:
         """A document for this phone; its id."""
-        bound = {} if kind == "sign" else {"device": self.device, "device_key": jkt(self.key or ECKey.generate_key())}
+        bound = (
+            {}
+            if kind in ("sign", "session")
+            else {"device": self.device, "device_key": jkt(self.key or ECKey.generate_key())}
+        )
         document = self.roots.document(kind, now=int(time.time()), **(bound | members))
         self.documents[document["id"]] = Wanted(rfc8785.dumps(document), self.roots.proof(proof) if proof else None)
         return str(document["id"])
@@ -236,6 +272,54 @@ class GatewayDouble:
         made = self.add("sign", proof="sign", **(common | members))
         self.ring()
         return made
+
+    def ask_session(self, **members: Any) -> str:
+        """A request for a session waits, and the doorbell rings."""
+        common = {
+            "credential": self.credentials[0]["id"],
+            "certificate": b64u(bytes(32)),
+            "subject": SUBJECT,
+            "caller": {"kind": "computer", "id": new_id("cmp"), "name": "Notebook da Maria"},
+            "purpose": "Prontuários do plantão",
+            "until": int(time.time()) + 8 * 3600 + 30,
+            "maximum": 2500,
+            "session_key": [jkt(ECKey.generate_key("P-256"))],
+            "hash_algorithm": "SHA-256",
+            "sign_algorithm": "RSA-PKCS1-SHA256",
+            "verification_code": "27",
+            "activation_key": b64u(secrets.token_bytes(32)),
+        }
+        made = self.add("session", proof="sign", **(common | members))
+        self.ring()
+        return made
+
+    def open_session(self, name: str = "Notebook da Maria", **members: Any) -> dict[str, Any]:
+        """One that is open already."""
+        now = time.time()
+        times = {"until": now + 3 * 3600 + 30, "created": now - 3600, "last_used": now - 60}
+        made = {
+            "activation": new_id("act"),
+            "request": new_id("req"),
+            "credential": self.credentials[0]["id"],
+            "caller": {"kind": "computer", "name": name},
+            "purpose": "Prontuários do plantão",
+            "maximum": 2500,
+            "used": 17,
+            "with_key": True,
+            **{one: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for one, at in times.items()},
+            **members,
+        }
+        self.sessions.append(made)
+        return made
+
+    async def get_sessions(self, _request: web.Request) -> web.Response:
+        return web.json_response({"sessions": self.sessions})
+
+    async def end_session(self, request: web.Request) -> web.Response:
+        if all(one["activation"] != request.match_info["act"] for one in self.sessions):
+            raise Refusal(404, "session_not_found")
+        self.sessions = [one for one in self.sessions if one["activation"] != request.match_info["act"]]
+        return web.Response(status=204)
 
     def show_link(self, text: str, kind: str = "associate", **members: Any) -> str:
         """Text that, scanned or typed, asks for an association (or an identification)."""
@@ -276,7 +360,9 @@ class GatewayDouble:
                 "expires": "2029-01-01T00:00:00Z",
             }
             for id, one in self.documents.items()
-            if one.decision is None and one.document["type"] in ("sign", "test") and id not in self.scans.values()
+            if one.decision is None
+            and one.document["type"] in ("sign", "session", "test")
+            and id not in self.scans.values()
         ]
         return web.json_response({"items": items})
 
@@ -301,7 +387,10 @@ class GatewayDouble:
         demand_decision(self.key, wanted.data, body)
         if wanted.decision is not None:
             raise Refusal(409, "document_decided")
-        if wanted.proof is not None and body["decision"] == "approve":
+        without_key = wanted.document.get("session_key") == []
+        if body["decision"].startswith("approve"):
+            assert body["decision"] == ("approve:without-key" if without_key else "approve")
+        if wanted.proof is not None and body["decision"].startswith("approve"):
             if self.retire_once:
                 self.retire_once = False
                 self.roots.sam_transport = ECKey.generate_key("P-256")
@@ -316,14 +405,18 @@ class GatewayDouble:
     def _demand_password(self, wanted: Wanted, proof: str) -> None:
         assert self.key is not None
         plain = open_proof(proof, self.roots.sam_transport, wanted, jkt(self.key))
+        if self.locked is not None:
+            raise self.locked
         if plain != stretch(PASSWORD, wanted.proof or {}):
             self.password_tries -= 1
             if self.password_tries == 0:
-                raise Refusal(423, "credential_locked", retry_after=10_800)
+                now = int(time.time())
+                lock = {"credential": wanted.document["credential"], "since": now, "until": now + 10_800}
+                raise Refusal(403, "password_wrong", tries_left=0, lock=lock)
             raise Refusal(403, "password_wrong", tries_left=self.password_tries)
 
     def _effect(self, document: dict[str, Any], decision: str) -> dict[str, Any]:
-        if decision != "approve":
+        if not decision.startswith("approve"):
             return {"state": "refused"}
         if document["type"] == "pair":
             self.bindings[document["credential"]] = "trial"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -48,16 +49,36 @@ async def test_a_refusal_is_signed_with_its_reason(world: World, words: str, rea
 
 async def test_a_wrong_password_may_be_corrected_until_it_locks(world: World) -> None:
     """Tries left are told; a locked credential says until when; nothing is approved."""
-    world.chromium.expect_trouble("403", "423")
+    world.chromium.expect_trouble("403")
     phone = await world.paired()
     asked = world.gateway.ask_signature()
     await phone.open_waiting()
-    for words in ("Restam 2 tentativas", "Resta 1 tentativa", "Tente de novo em 3 horas"):
+    for words in ("Restam 2 tentativas", "Resta 1 tentativa", "Senha incorreta. Muitas senhas erradas: bloqueado"):
         await phone.fill("Senha de uso", "Errada999")
         await phone.press("Aprovar")
         await phone.expect_text(words)
-    assert await phone.page.get_by_label("Senha de uso").input_value() == ""
-    assert world.gateway.documents[asked].decision is None
+    told = await phone.page.get_by_text("bloqueado por segurança até").text_content()
+    assert re.search(r"até (hoje|amanhã) às \d\d:\d\d\.$", told or "")
+    assert await phone.page.get_by_label("Senha de uso").count() == 0
+    assert await phone.button("Aprovar").count() == 0
+    await phone.refuse()  # which needs no password
+    assert world.gateway.documents[asked].decision == "refuse:changed-mind"
+
+
+@pytest.mark.parametrize(("after", "words"), [(10_700, r"até (hoje|amanhã) às \d\d:\d\d"), (None, "para sempre")])
+async def test_a_certificate_that_is_locked_says_until_when(world: World, after: int | None, words: str) -> None:
+    """It was locked before: by another phone, perhaps."""
+    world.chromium.expect_trouble("423")
+    phone = await world.paired()
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    world.gateway.locked = Refusal(423, "credential_locked", **({} if after is None else {"retry_after": after}))
+    await phone.fill("Senha de uso", PASSWORD)
+    await phone.press("Aprovar")
+    told = phone.page.locator(".notice.danger")
+    await expect(told).to_contain_text("Muitas senhas erradas")
+    assert re.search(words, await told.text_content() or "")
+    assert await phone.button("Aprovar").count() == 0
 
 
 async def test_a_password_that_is_none_is_not_even_tried(world: World) -> None:

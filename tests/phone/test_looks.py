@@ -12,7 +12,7 @@ from playwright.async_api import Page
 
 from tests.phone.conftest import World
 from tests.phone.emission_double import CPF, INSTALL_PASSWORD, PROTOCOL
-from tests.phone.gateway_double import PASSWORD, SMS_CODE
+from tests.phone.gateway_double import PASSWORD, SMS_CODE, Refusal
 from tests.sandbox_phone.roots import new_id
 from tests.support.emission_screens import EmissionScreens
 from tests.support.phone_screens import PhoneScreens
@@ -61,7 +61,7 @@ class Looks:
 @pytest.mark.parametrize(("width", "height", "scheme"), [(360, 780, "light"), (1280, 800, "light"), (360, 780, "dark")])
 async def test_every_screen_of_the_phone(world: World, width: int, height: int, scheme: str) -> None:
     """The life of a phone, looked at screen by screen."""
-    world.chromium.expect_trouble("403")
+    world.chromium.expect_trouble("403", "423")
     world.gateway.credentials.append(
         {**world.gateway.credentials[0], "id": new_id("cred"), "subject": "ACME COMÉRCIO LTDA:12345678000190"}
     )
@@ -136,6 +136,30 @@ async def _deciding(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.approve(PASSWORD)
     await look.at("approved")
     await phone.finish()
+    caller = {"kind": "integrator", "id": new_id("cli"), "name": "Hospital Exemplo"}
+    world.gateway.ask_session(caller=caller, session_key=[])
+    await phone.open_waiting()
+    await look.at("session")
+    await phone.fill("Senha de uso", PASSWORD)
+    await phone.press("Aprovar")
+    await phone.expect_text("Marque que você entendeu")
+    await look.at("session-unticked")
+    await phone.page.get_by_role("checkbox").check()
+    await phone.approve(PASSWORD)
+    await look.at("session-approved")
+    world.gateway.open_session()
+    world.gateway.open_session("Hospital Exemplo", caller=caller, with_key=False)
+    await phone.finish()
+    await phone.page.get_by_role("button", name="Sessões abertas").click()
+    await phone.at("sessions")
+    await phone.expect_text("Sistema sem chave própria")
+    await look.at("sessions")
+    await phone.press("Encerrar: Notebook da Maria")
+    await phone.at("end-session")
+    await look.at("end-session")
+    world.gateway.sessions.clear()
+    await phone.page.go_back()
+    await phone.at("home")
     world.gateway.show_link("K7M2P-9XQ4T")
     await phone.press("Digitar código")
     await look.at("by-hand")
@@ -157,6 +181,25 @@ async def _deciding(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.at("home")
     await phone.expect_text("Esperando por você")
     await look.at("home-waiting")
+    world.gateway.documents.clear()
+    world.gateway.warn()
+    world.gateway.warn(hours=None, phone=None)
+    await phone.expect_text("Certificado bloqueado para sempre")
+    await look.at("home-warned")
+    for _ in range(2):
+        await phone.page.get_by_role("button", name="Entendi").first.click()
+    await phone.page.locator(".warning").first.wait_for(state="detached")
+    world.gateway.locked = Refusal(423, "credential_locked", retry_after=10_700)
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.fill("Senha de uso", PASSWORD)
+    await phone.press("Aprovar")
+    await phone.expect_text("bloqueado por segurança até")
+    await look.at("approval-locked")
+    world.gateway.locked = None
+    await phone.page.go_back()
+    await phone.at("home")
+    world.gateway.documents.clear()
 
 
 async def _keeping(world: World, phone: PhoneScreens, look: Looks) -> None:

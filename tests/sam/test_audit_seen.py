@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from foundation.audit import AuditChain, HeadNotKept
 from foundation.database import Database, open_pool
 from hsm_service.sam.signed_heads import ChainRewritten, HeadSigner
-from linkid.auditing import check_signed
+from linkid.auditing import about, check_signed
 from linkid.platform import ROOT
 from protocol import statements
 from protocol.heads import SignedHeads, digest, open_heads
@@ -243,6 +243,9 @@ async def test_show_tells_the_story_of_one_credential(world: World, linkid: Call
     credential, request = await signed_once(world)
     other, _ = await signed_once(world)
     shown = linkid("show", credential, "--json")
+    assert linkid("show", "--credential", credential, "--json").stdout == shown.stdout
+    for wrong in ((), (credential, "--credential", other)):
+        assert linkid("show", *wrong).returncode == 2
     assert shown.returncode == 0, shown.stderr
     lines = [json.loads(line) for line in shown.stdout.splitlines()]
     events = [line["event"] for line in lines]
@@ -254,6 +257,23 @@ async def test_show_tells_the_story_of_one_credential(world: World, linkid: Call
     assert linkid("show", credential, "--since", later).returncode == 1
     nothing = linkid("show", "cred_" + "0" * 26)
     assert (nothing.returncode, nothing.stdout) == (1, "")
+
+
+async def test_show_takes_an_id_for_what_it_is(world: World) -> None:
+    """A part of an id is none; one that stands in another member's middle neither; few and many are found alike."""
+    credential, request = await signed_once(world)
+    database, heard = world.sam.database, list[tuple[int, int]]()
+    whole = await about(database, credential, tell=lambda _what, part, parts: heard.append((part, parts)))
+    assert request in {line.members.get("document") for line in whole}
+    assert heard[0] == (1, heard[0][1])
+    assert heard[-1] == (heard[-1][1],) * 2
+    for part in (credential[:-1], "credential", "sam-0"):
+        assert await about(database, part) == []
+    for few in (0, 1000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("linkid.auditing._FEW", few)
+            assert await about(database, credential) == whole
+    assert len({(line.chain, line.seq) for line in whole}) == len(whole)
 
 
 # --- a copy for somebody outside --------------------------------------------------------------------------------------

@@ -204,7 +204,7 @@ async def test_transport_keys(scene: Scene) -> None:
     body = scene.phone.decision(scene.request.statement, transport_key=stranger)
     assert await scene.refused(body) == "transport_key_retired"
     add_transport_key(scene.world.sam.hsm.token, scene.world.clock.now())
-    scene.world.sam.rooms.documents._proofs._transport._looked = float("-inf")  # a minute passes
+    scene.world.sam.rooms.documents._stating._proofs._transport._looked = float("-inf")  # a minute passes
     fresh = await scene.world.call("documents/statement", document=scene.request.id, device=scene.phone.id)
     new = scene.world.open(fresh["statement"])
     assert new.proof is not None

@@ -20,7 +20,7 @@ from foundation.audit import AuditChain
 from foundation.errors import LinkIdError
 from hsm_service.hsm import house as token_house
 from hsm_service.hsm.facade import Hsm
-from hsm_service.hsm.faults import HsmUnavailable
+from hsm_service.hsm.faults import HsmLoginRefused, HsmUnavailable
 from hsm_service.hsm.module import Module
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.slots import initialise_sam_slot
@@ -29,7 +29,6 @@ from hsm_service.hsm.token import Token
 from hsm_service.sam import commands, house, housekeeping
 from hsm_service.sam.house import HouseFile, HouseRoom, NotOurToken, StillNeeded, note, open_token
 from hsm_service.sam.settings import SamSettings
-from hsm_service.sam.signed_heads import HeadSigner
 from protocol.errors import OrderInvalid
 from softhsm_config.tokens import Token as TokenFiles
 from tests.sam.world import START, Signer, World
@@ -365,6 +364,17 @@ def settings(own: World, room: HouseRoom, house_settings: HsmSettings, pins: Pat
     })  # fmt: skip
 
 
+async def adopt(own: World, room: HouseRoom, second: HsmSettings) -> None:
+    """By an order of both that names it; one that names the first does not do."""
+    backup = Hsm(second)
+    await backup.open()
+    adopting = HouseRoom(backup, own.sam.database, room._audit, own.clock, room._file, room._operators)
+    with pytest.raises(LinkIdError, match="house_order_does_not_fit"):
+        await adopting.adopt(await signed(room, "adopt-backup"))
+    await adopting.adopt(await signed(adopting, "adopt-backup"))
+    await backup.close()
+
+
 async def test_a_spare_is_used_when_two_adopted_it(
     own: World, settings: SamSettings, spare: tuple[HsmSettings, str], room: HouseRoom
 ) -> None:
@@ -375,13 +385,7 @@ async def test_a_spare_is_used_when_two_adopted_it(
     with pytest.raises(NotOurToken, match="never adopted"):
         await open_token(broken, own.clock)
     assert (await commands.run_backup_check(second, room._file.path, settings.trust)) == (serial, [])
-    backup = Hsm(second)
-    await backup.open()
-    adopting = HouseRoom(backup, own.sam.database, room._audit, own.clock, room._file, room._operators)
-    with pytest.raises(LinkIdError, match="house_order_does_not_fit"):
-        await adopting.adopt(await signed(room, "adopt-backup"))  # names the first
-    await adopting.adopt(await signed(adopting, "adopt-backup"))
-    await backup.close()
+    await adopt(own, room, second)
     used = await open_token(broken, own.clock)
     assert used.token.settings == second
     await used.close()
@@ -473,27 +477,59 @@ async def test_a_restored_copy_does_the_work(
     assert json.loads(done.stdout.splitlines()[-1]) == [await room.serial(), []]
 
 
-async def test_a_silent_hsm_makes_room_for_the_spare(own: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four silent looks in a row, not three and a good one: the process gives up, for one that opens the spare."""
-    looks = iter([False] * 3 + [True] + [False] * 4)
-    given_up, heads = asyncio.Event(), HeadSigner(own.sam.database, own.sam.roots, own.clock, "sam-0", own.head)
+class Sick:
+    """An HSM whose canary is as ``looks`` say, one after the other, each at its second."""
 
-    class Sick:
-        seen = 0
+    def __init__(self, looks: list[tuple[float, LinkIdError | None]]) -> None:
+        self.looks, self.now, self.done = iter(looks), 0.0, asyncio.Event()
 
-        async def check(self) -> None:
-            assert not given_up.is_set()
-            self.seen += 1
-            if not next(looks):
-                raise HsmUnavailable("gone")
+    async def check(self) -> None:
+        try:
+            self.now, error = next(self.looks)
+        except StopIteration:
+            self.done.set()
+            await asyncio.Event().wait()
+        if error is not None:
+            raise error
 
-    sick = Sick()
-    monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.0)
-    keeping = housekeeping.keep_house(own.sam.database, sick, own.sam.watch, own.clock, heads, given_up)  # type: ignore[arg-type]
-    task = asyncio.create_task(keeping)
-    await asyncio.wait_for(given_up.wait(), 20)
+    def seconds_until_try(self) -> float:
+        return 0.001
+
+
+async def watched(looks: list[tuple[float, LinkIdError | None]]) -> bool:
+    """Whether the process gave up after the last of these."""
+    sick, given_up = Sick(looks), asyncio.Event()
+    task = asyncio.create_task(housekeeping.watch_hsm(sick, given_up, lambda: sick.now))  # type: ignore[arg-type]
+    await asyncio.wait_for(sick.done.wait(), 20)
     task.cancel()
-    assert sick.seen == 8
+    return given_up.is_set()
+
+
+async def test_a_silent_hsm_makes_room_for_the_spare() -> None:
+    """A minute without one good canary, however often it was asked: the process gives up, for one that opens the spare.
+    Not after less, nor when a good one came between."""
+    gone, often = HsmUnavailable("gone"), [(second / 2, HsmUnavailable("gone")) for second in range(2, 119)]
+    assert not await watched([(0.0, None), *often])
+    assert await watched([(0.0, None), *often, (60.0, gone)])
+    assert not await watched([(0.0, None), (45.0, gone), (59.0, None), (61.0, gone), (118.0, gone)])
+
+
+async def test_a_refused_pin_makes_no_room() -> None:
+    """However long: the successor would try the same PIN again."""
+    assert not await watched([(float(second), HsmLoginRefused("PinIncorrect")) for second in range(0, 600, 15)])
+
+
+async def test_a_first_token_that_refuses_its_pin_is_not_passed_by(
+    own: World, settings: SamSettings, spare: tuple[HsmSettings, str], room: HouseRoom, hsm_module: Path
+) -> None:
+    """A good, adopted spare beside it: it is not taken, nothing is tried twice, and an operator must act."""
+    second, _ = spare
+    await adopt(own, room, second)
+    label = f"{settings.hsm.token_label}-pin"
+    add_token(label, hsm_module)  # nobody is logged in there
+    wrong = settings.hsm.model_copy(update={"token_label": label, "pin": SecretStr("4321")})
+    with pytest.raises(HsmLoginRefused):
+        await open_token(settings.model_copy(update={"hsm": wrong, "hsm_spare": second}), own.clock)
 
 
 async def test_a_new_transport_key_is_noted(

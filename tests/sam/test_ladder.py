@@ -171,23 +171,6 @@ async def test_the_ninth_is_for_ever(world: World) -> None:
         await world.ask(credential, algorithm="ECDSA-SHA256")
 
 
-async def test_fifty_parallel_guesses_get_three_tries(world: World) -> None:
-    """Counted before they are tried: of fifty guesses at the same moment three are tried, the rest never."""
-    credential = await world.credential("P-256")
-    phone = await world.phone(credential)
-    request = await world.ask(credential, algorithm="ECDSA-SHA256")
-    bodies = [phone.decision(request.statement, WRONG) for _ in range(50)]
-
-    async def guess(body: dict[str, object]) -> str:
-        return await world.refused("documents/decide", document=request.id, device=phone.id, **body)
-
-    codes = await asyncio.gather(*(guess(body) for body in bodies))
-    assert sorted(set(codes)) == ["credential_locked", "password_wrong"]
-    assert codes.count("password_wrong") == 3
-    rows = await world.sql("SELECT total, forgiven FROM sam.attempts WHERE purpose = 'sign'")
-    assert [tuple(row) for row in rows] == [(3, 0)]
-
-
 async def test_a_rival_guess_stays_counted(world: World) -> None:
     """A right password forgives what was reserved up to itself, not a guess that came later on another phone."""
     credential = await world.credential("P-256")

@@ -2,111 +2,31 @@
 
 import asyncio
 import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import ValidationError
 
-from foundation.channel import PrivateClient
-from foundation.clock import FixedClock, SystemClock
+from foundation.clock import SystemClock
 from foundation.errors import LinkIdError
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.house import add_version, permit, serial_of
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.sam import commands
+from hsm_service.sam.emission.pool import LOOK_SECONDS
 from hsm_service.sam.house import HouseFile, note
 from hsm_service.sam.settings import SamSettings
-from softhsm_config.tokens import Token as TokenFiles
-from tests.sam.world import Authority, World, open_world
+from tests.sam.children import START_SECONDS, Child, over
+from tests.sam.world import Authority
 from tests.support.house import agreed
 from tests.support.postgres import TestDatabase
-
-START_SECONDS = 60.0
-
-
-class Child:
-    """One process, and a client to it."""
-
-    def __init__(self, settings: dict[str, Any], folder: Path, conf: Path) -> None:
-        self.settings, self.file, self.conf = settings, folder / f"{settings['name']}.json", conf
-        self.file.write_text(json.dumps(settings), encoding="utf-8")
-        self.log = self.file.with_suffix(".log")
-        self.client = PrivateClient(settings["listen"])
-        self.process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        environment = {**os.environ, "SOFTHSM2_CONF": str(self.conf)}
-        with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.sam.child", str(self.file), env=environment, stdout=log, stderr=log
-            )
-        async with asyncio.timeout(START_SECONDS):
-            while True:
-                try:
-                    await self.client.call("status")
-                except LinkIdError:
-                    assert self.process.returncode is None, "the SAM ended"
-                    await asyncio.sleep(0.1)
-                else:
-                    return
-
-    async def end(self, how: signal.Signals) -> int:
-        assert self.process is not None
-        self.process.send_signal(how)
-        return await self.process.wait()
 
 
 @pytest.fixture
 def authority() -> Authority:
     """Of today: these processes have the real clock."""
     return Authority(SystemClock().now())
-
-
-@pytest.fixture
-async def children(
-    database: TestDatabase, authority: Authority, hsm_settings: HsmSettings, sam_token: TokenFiles, tmp_path: Path
-) -> AsyncIterator[list[Child]]:
-    """Two SAMs, not started, on one database and one token."""
-    (tmp_path / "trust.json").write_text(json.dumps({"v": 1, "sam": [], "ac": [authority.public.jwk]}))
-    operators = {"v": 1, "operators": [{"name": "Ana", "key": authority.operator.public.jwk}]}
-    (tmp_path / "operators.json").write_text(json.dumps(operators))
-    (tmp_path / "root.pem").write_bytes(authority.root.public_bytes(Encoding.PEM))
-    made = []
-    for name in ("sam-0", "sam-1"):
-        settings = {
-            "name": name, "environment": "development", "listen": f"unix:{tmp_path}/{name}.sock",
-            "database": database.dsn("linkid_sam"), "head_file": str(tmp_path / f"{name}.head"),
-            "trust": str(tmp_path / "trust.json"), "root_certificate": str(tmp_path / "root.pem"),
-            "operators": str(tmp_path / "operators.json"),
-            "hsm": {"module": str(hsm_settings.module), "token_label": hsm_settings.token_label,
-                    "pin": hsm_settings.pin.get_secret_value()},
-        }  # fmt: skip
-        made.append(Child(settings, tmp_path, sam_token.conf))
-    yield made
-    for child in made:
-        if child.process is not None and child.process.returncode is None:
-            child.process.kill()
-            await child.process.wait()
-        await child.client.close()
-        if child.log.exists():
-            print(child.log.read_text(encoding="utf-8"))  # shown when the test fails
-
-
-async def over(child: Child, hsm: Hsm, database: TestDatabase, authority: Authority, head: Path) -> World:
-    """A world that speaks to the child instead of a SAM of its own."""
-    world = await open_world(hsm, database, head, FixedClock(SystemClock().now()), authority)
-
-    async def call(name: str, **body: Any) -> dict[str, Any]:
-        return dict(await child.client.call(name, body))
-
-    world.call = call  # type: ignore[method-assign]
-    return world
 
 
 async def test_a_process_lives_and_ends(
@@ -131,6 +51,20 @@ async def test_a_process_lives_and_ends(
         assert not (tmp_path / "sam-0.sock").exists()
     finally:
         await world.close()
+
+
+async def test_a_process_makes_keys_ahead(children: list[Child]) -> None:
+    """What its settings want, while nobody needs it, and no more."""
+    first, _ = children
+    first.settings["key_pool"] = {"rsa_2048": 2, "rsa_3072": 0, "rsa_4096": 0}
+    await first.start()
+    async with asyncio.timeout(START_SECONDS):
+        while first.log.read_text().count("key_made_ahead") < 2:
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(2 * LOOK_SECONDS)
+    assert await first.end(signal.SIGTERM) == 0
+    made = [json.loads(line) for line in first.log.read_text().splitlines() if "key_made_ahead" in line]
+    assert [(one["algorithm"], one["waiting"]) for one in made] == [("RSA-2048", 1), ("RSA-2048", 2)]
 
 
 async def test_two_sams_sign_once(

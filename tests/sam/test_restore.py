@@ -8,8 +8,9 @@ import pytest
 from foundation.clock import FixedClock
 from foundation.errors import LinkIdError
 from hsm_service.hsm.facade import Hsm
+from hsm_service.sam.attempts.domain import Highest
 from hsm_service.sam.memory import Memory
-from hsm_service.sam.recall import recall
+from hsm_service.sam.recall import WINDOW, Mind, recall
 from hsm_service.sam.restore import accept_restore
 from tests.sam.world import Authority, World, open_world
 
@@ -89,7 +90,7 @@ async def test_old_lines_are_not_recalled(world: World, hsm: Hsm, authority: Aut
     world.clock.advance(timedelta(days=30))
     fresh = await open_world(hsm, world.database, world.head, FixedClock(world.clock.now()), authority)
     try:
-        seals = fresh.sam.rooms.documents._store._seals
-        assert await recall(fresh.sam.database, Memory(), seals, fresh.sam.audit, world.clock.now()) == 0
+        mind = Mind(Memory(), fresh.sam.rooms.documents._store._seals, Highest())
+        assert await recall(fresh.sam.database, mind, fresh.sam.audit, world.clock.now() - WINDOW) == 0
     finally:
         await fresh.close()

@@ -20,7 +20,7 @@ from hsm_service.sam import versions
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.fault_points import FaultPoints
 from protocol import custody
-from tests.sam.world import PASSWORD, START, Authority, Signer, World, open_world, stretched
+from tests.sam.world import PASSWORD, START, Authority, Signer, World, digest, open_world, stretched
 from tests.support.house import agreed
 from tests.support.postgres import TestDatabase
 
@@ -65,6 +65,60 @@ async def test_the_next_password_binds_by_the_new_pepper(own: World, house_setti
     body = phone.decision((request := await own.ask(credential, algorithm=ECDSA)).statement, "Errada123")
     assert await own.refused("documents/decide", document=request.id, device=phone.id, **body) == "password_wrong"
     assert (await rows(own, credential)) == after
+
+
+async def test_the_yes_to_a_session_binds_by_it_as_well(own: World, house_settings: HsmSettings) -> None:
+    """A session's approval moves the credential, once; a session that was open before goes on under the new binding."""
+    credential = await own.credential("P-256")
+    phone = await own.phone(credential)
+    before = await own.session(credential, phone)
+    assert len(await own.use(before, 1, [digest("a")])) == 1
+    rotate(house_settings, "pepper", 2)
+    own.sam.versions.forget()
+    after = await own.session(credential, phone, caller=await own.register())
+    assert (await rows(own, credential))["pepper"] == 2
+    for session in (before, after):
+        assert len(await own.use(session, 2, [digest("b")])) == 1
+    events = await own.events()
+    assert events.count("credential.rebound") == 1
+    assert events.index("credential.rebound") < len(events) - 1 - events[::-1].index("document.approved")
+    assert not {"row.forged", "row.turned_back"} & set(events)
+
+
+async def test_a_decision_that_comes_too_late_leaves_no_half(own: World, house_settings: HsmSettings) -> None:
+    """Many decisions share a transaction; one whose document was decided meanwhile undoes it, and all begin again: each
+    credential is bound anew with one audit line, or not at all."""
+    holders = []
+    for _ in range(4):
+        credential = await own.credential("P-256")
+        holders.append((credential, await own.phone(credential), await own.register()))
+    rotate(house_settings, "pepper", 2)
+    own.sam.versions.forget()
+    assert (await own.sam.versions.newest()).pepper == 2
+    requests = [await own.ask(one, algorithm=ECDSA, caller=caller) for one, _, caller in holders]
+    bodies = [
+        {"document": request.id, "device": phone.id, **phone.decision(request.statement)}
+        for (_, phone, _), request in zip(holders, requests, strict=True)
+    ]
+    approval, gate, waiting = own.sam.rooms.decisions._approval, asyncio.Event(), asyncio.Semaphore(0)
+    written = approval.write
+
+    async def together(approved: Any) -> Any:
+        waiting.release()
+        await gate.wait()
+        return await written(approved)
+
+    approval.write = together  # type: ignore[method-assign]
+    deciding = [asyncio.create_task(own.call("documents/decide", **body)) for body in bodies]
+    for _ in bodies:
+        await waiting.acquire()
+    await own.sql("UPDATE sam.documents SET state = 'refused' WHERE id = $1", requests[0].id)
+    gate.set()
+    answers = await asyncio.gather(*deciding, return_exceptions=True)
+    assert [isinstance(one, LinkIdError) for one in answers] == [True, False, False, False]
+    found = [(await rows(own, credential))["pepper"] for credential, _, _ in holders]
+    assert found == [1, 2, 2, 2]
+    assert (await own.events()).count("credential.rebound") == 3
 
 
 async def test_new_credentials_are_made_with_the_newest(own: World, house_settings: HsmSettings) -> None:
@@ -197,10 +251,11 @@ async def test_a_crash_between_loses_no_key(own: World, house_settings: HsmSetti
             if name == point:
                 raise _Dies
 
-    alive, own.sam.rooms.decisions._faults = own.sam.rooms.decisions._faults, Dies()
+    decisions = own.sam.rooms.decisions
+    alive, decisions._faults, decisions._approval._faults = decisions._faults, Dies(), Dies()
     with pytest.raises(_Dies):
         await own.call("documents/decide", **body)
-    own.sam.rooms.decisions._faults = alive
+    decisions._faults = decisions._approval._faults = alive
     after = await rows(own, credential)
     assert (after == before) is (point != "7f-after-commit")
     answer = await own.call("documents/decide", **body)

@@ -89,15 +89,15 @@ async def test_another_certificate_than_the_one_approved(approved: Approved, mon
     request = await world.ask(approved.credential, algorithm="ECDSA-SHA256")
     body = approved.phone.decision(request.statement)
     other = await world.certificate(await world.credential("P-256"))
-    original = CredentialStore.get
+    original = CredentialStore.read
 
-    async def exchanged(self: CredentialStore, reader: Any, id_: str) -> Any:
-        found = await original(self, reader, id_)
+    async def exchanged(self: CredentialStore, record: Any, id_: str, since: int) -> Any:
+        found = await original(self, record, id_, since)
         assert found.certificate is not None
         return replace(found, certificate=replace(found.certificate, chain=[other.public_bytes(Encoding.DER)]))
 
     with monkeypatch.context() as patch:
-        patch.setattr(CredentialStore, "get", exchanged)
+        patch.setattr(CredentialStore, "read", exchanged)
         assert await approved.refused() == "hashes_not_approved"
         code = await world.refused("documents/decide", document=request.id, device=approved.phone.id, **body)
         assert code == "decision_invalid"
@@ -157,14 +157,14 @@ async def test_the_signer_takes_permits_only(world: World) -> None:
 
 
 def test_only_step_8_mints() -> None:
-    """Nobody but activations.service names the mint, and nobody but signatures.service asks the signer."""
+    """Nobody but steps 8 and U8 names the mint, and nobody but the signer asks the HSM."""
     from pathlib import Path
 
     import hsm_service.sam as package
 
     folder = Path(package.__file__).parent
     users = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if "MINT" in path.read_text("utf-8")}
-    assert users == {"activations/domain.py", "activations/service.py"}
+    assert users == {"activations/domain.py", "activations/service.py", "sessions/opening.py"}
     callers = {
         str(path.relative_to(folder)) for path in folder.rglob("*.py") if "sign_wrapped" in path.read_text("utf-8")
     }

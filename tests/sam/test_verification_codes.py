@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hsm_service.sam.documents import service
-from hsm_service.sam.documents.service import CODE_REST
+from hsm_service.sam.documents import requests
+from hsm_service.sam.documents.requests import CODE_REST
 from tests.sam.world import Request, World, digest
 
 ASK: dict[str, Any] = {"algorithm": "ECDSA-SHA256"}
@@ -41,19 +41,17 @@ async def test_requests_at_the_same_moment_have_codes_of_their_own(
 ) -> None:
     """Two callers whose requests are fixed at once, though both chose the same code first."""
     credential = await world.credential("P-256")
-    documents: Any = world.sam.rooms.documents
-    choose, chosen = documents._code, list[str]()
+    integrators = [await world.register() for _ in range(2)]
+    draws: list[int] = []
+    await asyncio.gather(*(world.sam.database.fetchval("SELECT pg_sleep(0.1)") for _ in range(3)))  # connected
 
-    async def alike(of: str) -> str:
-        if len(chosen) < 2:
-            chosen.append("27")
-            return "27"
-        return str(await choose(of))
+    def alike(count: int, _random: Any) -> str:
+        draws.append(count)
+        return "27" if count == 2 else str(10 ** (count - 1) + len(draws))
 
-    monkeypatch.setattr(documents, "_code", alike)
-    other = {"kind": "integrator", "id": "cli_0123456789abcdefghjkmnpqrs", "name": "x"}
-    one, two = await asyncio.gather(world.ask(credential, **ASK), world.ask(credential, caller=other, **ASK))
-    assert chosen == ["27", "27"]
+    monkeypatch.setattr(requests, "_digits", alike)
+    one, two = await asyncio.gather(*(world.ask(credential, **ASK, caller=caller) for caller in integrators))
+    assert draws.count(6) == 3 * 2  # two chose, and the second again
     assert code_of(one) != code_of(two)
     assert "27" in (code_of(one), code_of(two))
 
@@ -61,7 +59,7 @@ async def test_requests_at_the_same_moment_have_codes_of_their_own(
 async def test_a_code_comes_back_when_it_has_rested(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its rest a code is free again; another credential's codes were never in the way."""
     mine, other = await world.credential("P-256"), await world.credential("P-256")
-    monkeypatch.setattr(service, "_digits", lambda count, random: str(10 ** (count - 1)))  # always the least number
+    monkeypatch.setattr(requests, "_digits", lambda count, random: str(10 ** (count - 1)))  # always the least number
     assert [await ask_and_withdraw(world, mine) for _ in range(5)] == ["10", "100", "1000", "10000", "100000"]
     with pytest.raises(Exception, match="too_many_pending"):
         await world.ask(mine, **ASK)

@@ -4,6 +4,7 @@ The SAM is the product's, on a real PostgreSQL and a real SoftHSM. What stands a
 docs/protocol.md with `protocol` for the bytes (which tests/protocol holds against independent implementations).
 """
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -27,7 +28,7 @@ from foundation.errors import LinkIdError
 from foundation.ids import is_id, new_id
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.process import Pins, Sam, build_sam
-from protocol import activation, asks, decisions, orders, passwords, proofs, statements
+from protocol import activation, asks, decisions, orders, passwords, proofs, sessions, statements
 from protocol.algorithms import SIGN_ALGORITHMS
 from protocol.documents import Document
 from protocol.keys import P256Key, sign_raw
@@ -132,7 +133,7 @@ class Signer:
         """What a client sends. ``lies``: ``purpose``, ``document``, ``device``, ``transport_key`` of the proof."""
         document = statement.document
         proof = None
-        if word == "approve" and statement.proof is not None and password is not None:
+        if decisions.approves(word) and statement.proof is not None and password is not None:
             claims = proofs.claims_members(
                 lies.get("purpose", statement.proof.purpose),
                 lies.get("document", document),
@@ -172,6 +173,47 @@ class Request:
         }
 
 
+@dataclass
+class Session:
+    """A session that was asked for; its caller makes uses of it."""
+
+    id: str
+    statement: statements.Statement
+    secret: bytes
+    algorithm: str
+    caller: dict[str, str]
+    key: Signer | None
+    activation: str = ""
+
+    @property
+    def hash_algorithm(self) -> str:
+        return SIGN_ALGORITHMS[self.algorithm].hash_name
+
+    @property
+    def word(self) -> str:
+        """The yes that its document takes."""
+        return decisions.yes_to(self.statement.document)
+
+    def body(self, counter: int, digests: list[bytes], **changes: Any) -> dict[str, Any]:
+        """The body of signatures/use. ``key``: who signs it; ``said``: what is signed instead; the rest is changed."""
+        key, said = changes.pop("key", self.key), changes.pop("said", {})
+        use = sessions.Use(**{
+            "activation": self.activation, "counter": counter, "hash_algorithm": self.hash_algorithm,
+            "sign_algorithm": self.algorithm, "digests": digests, **said,
+        })  # fmt: skip
+        return {
+            "activation": self.activation,
+            "secret": b64u(self.secret),
+            "counter": counter,
+            "hashes": [b64u(digest) for digest in digests],
+            "hash_algorithm": self.hash_algorithm,
+            "sign_algorithm": self.algorithm,
+            "caller": {name: self.caller[name] for name in ("kind", "id")},
+            "use": None if key is None else {"signature": b64u(sign_raw(key.key, use.message))},
+            **changes,
+        }
+
+
 class World:
     """One SAM, one authority, one database."""
 
@@ -181,6 +223,7 @@ class World:
         self.signers: dict[str, Signer] = {}
         """Keys of those that sign what they ask: associated computers, integrators registered with one."""
         self._attacker: asyncpg.Connection[Any] | None = None
+        self._attacking = asyncio.Lock()
         self.integrator = {"kind": "integrator", "id": new_id("cli")}
         """Registered when it first asks."""
         self._registered: set[str] = set()
@@ -281,6 +324,57 @@ class World:
         made = await self.call("documents/sign", **body)
         return Request(made["document"], self.open(made["statement"]), secret, digests, algorithm, caller)
 
+    async def ask_session(self, credential: str, algorithm: str = "ECDSA-SHA256", **changes: Any) -> Session:
+        """A caller asks for a session of an hour and ten signatures (step 4)."""
+        secret, caller = secrets.token_bytes(32), changes.pop("caller", self.integrator)
+        if is_id(caller.get("id"), "cli") and caller["id"] not in self._registered:
+            await self.register(caller["id"])
+        body = {
+            "credential": credential,
+            "caller": caller,
+            "until": int(self.clock.now().timestamp()) + 3600,
+            "maximum": 10,
+            "purpose": "Prontuários do plantão",
+            "hash_algorithm": SIGN_ALGORITHMS[algorithm].hash_name,
+            "sign_algorithm": algorithm,
+            "activation_key": b64u(activation.activation_key(secret)),
+            **changes,
+        }
+        if caller.get("id") in self.signers and "ask" not in body:
+            body["ask"] = self.signed_session_ask(body)
+        made = await self.call("documents/session", **body)
+        key = self.signers.get(caller["id"])
+        return Session(made["document"], self.open(made["statement"]), secret, algorithm, caller, key)
+
+    def signed_session_ask(self, body: dict[str, Any], key: Signer | None = None, **lies: Any) -> dict[str, Any]:
+        """As the caller that `body` names signs it (section 9.5). `lies`: what it signed instead."""
+        said = {name: body[name] for name in ("until", "maximum", "purpose", "hash_algorithm", "sign_algorithm")}
+        caller, credential = lies.pop("caller", body["caller"]["id"]), lies.pop("credential", body["credential"])
+        nonce, created = secrets.token_bytes(asks.NONCE_BYTES), int(self.clock.now().timestamp())
+        terms = sessions.Terms(**{**said, **lies})
+        signer = key or self.signers.get(caller) or Signer()
+        signature = sign_raw(signer.key, asks.session_message(caller, credential, terms, nonce=nonce, created=created))
+        return asks.SignedAsk(nonce, created, signature).members()
+
+    async def session(self, credential: str, phone: Signer, algorithm: str = "ECDSA-SHA256", **asked: Any) -> Session:
+        """Asked for by a computer (or ``caller``) and approved."""
+        if "caller" not in asked:
+            asked["caller"] = await self.computer(credential, phone)
+        session = await self.ask_session(credential, algorithm, **asked)
+        body = phone.decision(session.statement, word=session.word)
+        decided = await self.call("documents/decide", document=session.id, device=phone.id, **body)
+        session.activation = decided["activation"]
+        return session
+
+    async def use(self, session: Session, counter: int, digests: list[bytes], **changes: Any) -> list[bytes]:
+        """Steps U1 to U10; what comes out verifies."""
+        answer = await self.call("signatures/use", **session.body(counter, digests, **changes))
+        made = [raw(one) for one in answer["signatures"]]
+        certificate = await self.certificate(session.statement.document.text("credential"))
+        for one, signature in zip(digests, made, strict=True):
+            SIGN_ALGORITHMS[session.algorithm].verify(certificate.public_key(), signature, one)  # type: ignore[arg-type]
+        return made
+
     def signed_ask(self, body: dict[str, Any], key: Signer | None = None, **lies: Any) -> dict[str, Any]:
         """As the computer that `body` names signs it (section 9.5). `lies`: what it signed instead."""
         said = {
@@ -318,11 +412,12 @@ class World:
 
     async def sql(self, statement: str, *args: Any) -> list[Any]:
         """As the superuser: no grant and no trigger stops it."""
-        if self._attacker is None:
-            self._attacker = await asyncpg.connect(self.database.dsn())
-            await self._attacker.execute("SET session_replication_role = replica")
-        rows: list[Any] = await self._attacker.fetch(statement, *args)
-        return rows
+        async with self._attacking:
+            if self._attacker is None:
+                self._attacker = await asyncpg.connect(self.database.dsn())
+                await self._attacker.execute("SET session_replication_role = replica")
+            rows: list[Any] = await self._attacker.fetch(statement, *args)
+            return rows
 
     async def close(self) -> None:
         """Everything that was opened."""

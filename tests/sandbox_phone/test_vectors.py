@@ -127,3 +127,22 @@ def test_the_proof_says_what_the_vector_says() -> None:
     assert json.loads(ours.plaintext or b"") == case["plaintext"]
     assert set(ours.headers()) == set(theirs.headers()) == {"alg", "enc", "epk", "kid"}
     assert b64u(sha256(document)) == case["plaintext"]["hash"]
+
+
+SESSION = vectors("session")
+
+
+@pytest.mark.parametrize("case", SESSION["documents"], ids=lambda case: case["name"])
+def test_a_session_takes_its_own_yes(case: dict[str, Any]) -> None:
+    """Statement, word and bytes of the yes as everybody means them; the other yes is never signed."""
+    statement = opened(case["jws"])
+    assert statement.content == case["document"]
+    assert statement.without_key is (case["name"] == "without_key")
+    message = decision.message(unb64u(case["document_bytes"]), case["decision"], case["proof"])
+    assert b64u(message) == case["message"]
+    keys.verify(keys.read_jwk(KEYS["device"]["public"]), message, unb64u(case["signature"]))
+    device = keys.new_key()
+    said = decision.decide(device, statement, case["decision"], password="Senha1234")
+    assert said["decision"] == case["decision"]
+    with pytest.raises(Untrusted):
+        decision.decide(device, statement, case["bad"]["decision"], password="Senha1234")

@@ -23,7 +23,9 @@ class Answers:
     def __init__(self, answer: JsonObject | LinkIdError) -> None:
         self._answer = answer
 
-    async def call(self, name: str, body: JsonObject | None = None, *, deadline: float = 10.0) -> JsonObject:
+    async def call(
+        self, name: str, body: JsonObject | None = None, *, deadline: float = 10.0, near: str | None = None
+    ) -> JsonObject:
         if isinstance(self._answer, LinkIdError):
             raise self._answer
         return self._answer

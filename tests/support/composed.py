@@ -184,7 +184,7 @@ class Composed:
                 start_new_session=True,
                 preexec_fn=die_with_parent(signal.SIGKILL),
             )
-        if told["restart"] == "on-failure":  # one that ends
+        if told["restart"] in ("on-failure", "no"):  # one that ends
             assert process.wait(seconds) == 0, self.said(service)
             self._keep_root_volume(service)
         else:

@@ -14,19 +14,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.clock import Clock
 from foundation.encoding import JsonObject, JsonValue
-from foundation.errors import NotFound, Unavailable
+from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
+from pairing.errors import SessionNotFound
 from pairing.ports import (
     AskingComputer,
     AskingIntegrator,
     Binding,
     DocumentState,
     FixedDocument,
+    OpenSession,
     Verdict,
     WaitingDocument,
 )
 from protocol.decisions import Decision
-from protocol.documents import Document, DocumentType
+from protocol.documents import REQUESTS, Document, DocumentType
 from protocol.errors import DocumentDecided, DocumentExpired, PasswordWrong
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
@@ -70,7 +72,10 @@ class SamDouble:
         self._held: dict[str, _Held] = {}
         self._bound: dict[str, _Bound] = {}
         self.associations: set[tuple[str, str, str]] = set()
+        self.open_sessions: dict[str, OpenSession] = {}
         self.away = False
+        self.wrong: LinkIdError | None = None
+        """What a wrong password leads to, if not to two tries left."""
         self.refuses: set[str] = set()
         self.calls: list[str] = []
 
@@ -124,13 +129,30 @@ class SamDouble:
         }
         return self._fix("sign", members, None, prefix="req")
 
+    def fix_session(self, credential: str, *, with_key: bool = True) -> FixedDocument:
+        """What a caller's `documents/session` leads to."""
+        members: dict[str, JsonValue] = {
+            **self._named(credential),
+            "certificate": "c",
+            "caller": {"kind": "computer", "id": new_id("cmp"), "name": "Notebook"},
+            "purpose": "Notas fiscais",
+            "until": int(self._clock.now().timestamp()) + 3600,
+            "maximum": 20,
+            "session_key": ["k"] if with_key else [],
+            "hash_algorithm": "SHA-256",
+            "sign_algorithm": "RSA-PKCS1-SHA256",
+            "verification_code": "27",
+            "activation_key": "k",
+        }
+        return self._fix("session", members, None, prefix="req")
+
     def _fix(self, type_: DocumentType, members: JsonObject, device: str | None, prefix: str = "doc") -> FixedDocument:
         document = Document.fix(type_, new_id(prefix), members, now=self._clock.now(), nonce=secrets.token_bytes(16))
         self._held[document.id] = _Held(document, device)
         return self._fixed(document)
 
     def _fixed(self, document: Document) -> FixedDocument:
-        wants_proof = {"pair": "pair", "sign": "sign"}.get(document.type)
+        wants_proof = {"pair": "pair", **dict.fromkeys(REQUESTS, "sign")}.get(document.type)
         proof = None
         if wants_proof is not None:
             proof = ProofWanted(wants_proof, bytes(16), Argon2(19456, 2, 1), self.root)
@@ -168,11 +190,11 @@ class SamDouble:
             raise DocumentExpired()
         if held.state != "waiting":
             raise DocumentDecided()
-        if decided.approves and held.document.type in ("pair", "sign") and proof != RIGHT_PROOF:
-            raise PasswordWrong(data={"tries_left": 2})
+        if decided.approves and (held.document.is_request or held.document.type == "pair") and proof != RIGHT_PROOF:
+            raise self.wrong or PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
         binding = self._effect(held, device) if decided.approves else None
-        activation = new_id("act") if decided.approves and held.document.type == "sign" else None
+        activation = new_id("act") if decided.approves and held.document.is_request else None
         verdict = Verdict("approved" if decided.approves else "refused", held.document.type, binding, activation)
         held.decided = (decided.word, proof, verdict)
         return verdict
@@ -229,6 +251,19 @@ class SamDouble:
         self.associations = {
             one for one in self.associations if one[0] != computer or (device is not None and one[1] != device)
         }
+
+    # ---- sessions ----
+
+    async def sessions(self, device: str) -> list[OpenSession]:
+        self._called("sessions/list")
+        mine = {one.credential for one in self._active(device)}
+        return [one for one in self.open_sessions.values() if one.credential in mine]
+
+    async def end_session(self, activation: str, device: str) -> None:
+        self._called("sessions/end")
+        if all(one.activation != activation for one in await self.sessions(device)):
+            raise SessionNotFound()
+        del self.open_sessions[activation]
 
     # ---- inside ----
 

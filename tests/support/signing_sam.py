@@ -18,15 +18,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from foundation.channel import Call, private_app
 from foundation.clock import Clock
 from foundation.encoding import JsonObject, b64u, unb64u
-from foundation.errors import Gone, LinkIdError, NotFound, NotPermitted
+from foundation.errors import Conflict, Gone, LinkIdError, NotFound, NotPermitted
 from foundation.ids import new_id
 from protocol.activation import activation_key
-from protocol.algorithms import SIGN_ALGORITHMS, agree
+from protocol.algorithms import SIGN_ALGORITHMS, agree, fitting
 from protocol.asks import SignedAsk
-from protocol.documents import Document, clean
+from protocol.documents import Document, DocumentType, clean
 from protocol.errors import AskInvalid, CallerUnknown, SealBroken
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
+from protocol.sessions import Terms, Use
 from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -63,6 +64,9 @@ class Held:
     until: int = 0
     left: Counter[bytes] = field(default_factory=Counter)
     answers: dict[bytes, list[bytes]] = field(default_factory=dict)
+    counters: dict[int, bytes] = field(default_factory=dict)
+    """Of a session: which use each served."""
+    used: int = 0
 
 
 class SigningSam:
@@ -88,6 +92,8 @@ class SigningSam:
             "documents/state": self._state,
             "documents/withdraw": self._withdraw,
             "signatures/sign": self._sign,
+            "documents/session": self._fix_session,
+            "signatures/use": self._use,
         }
         return private_app(calls)
 
@@ -106,6 +112,8 @@ class SigningSam:
         held = self._waiting(document)
         held.state, held.activation = "approved", new_id("act")
         held.until = int(self._clock.now().timestamp()) + ACTIVATION_SECONDS
+        if held.document.type == "session":
+            held.until = held.document.number("until")
         held.left = Counter(held.hashes)
         return held.activation
 
@@ -160,7 +168,51 @@ class SigningSam:
             "verification_code": f"{secrets.randbelow(90) + 10}",
             "activation_key": body["activation_key"],
         }
-        document = Document.fix("sign", new_id("req"), members, now=self._clock.now(), nonce=secrets.token_bytes(16))
+        return self._state_of("sign", members, caller, hashes)
+
+    async def _fix_session(self, body: JsonObject) -> JsonObject:
+        self._members(
+            "documents/session",
+            body,
+            {"credential", "caller", "until", "maximum", "purpose", "hash_algorithm", "sign_algorithm"}
+            | {"activation_key", "ask"},
+        )
+        credential = self.credentials.get(str(body["credential"]))
+        if credential is None:
+            raise says("credential_unknown")
+        caller: Any = body["caller"]
+        until, maximum = body["until"], body["maximum"]
+        assert isinstance(until, int)
+        assert isinstance(maximum, int)
+        hash_algorithm, sign_algorithm = str(body["hash_algorithm"]), str(body["sign_algorithm"])
+        fitting(credential.key_algorithm, sign_algorithm, hash_algorithm)
+        terms = Terms(until, maximum, clean(str(body["purpose"])), hash_algorithm, sign_algorithm)
+        if caller["kind"] == "integrator" and caller["id"] not in self.integrators:
+            raise CallerUnknown()
+        key = self.signers.get(caller["id"])
+        if key is not None:
+            ask = SignedAsk.parse(body["ask"])
+            ask.verify_session(
+                caller=caller["id"], credential=str(body["credential"]), terms=terms, keys=[key], now=self._clock.now()
+            )
+        members: dict[str, Any] = {
+            "credential": body["credential"],
+            "certificate": b64u(hashlib.sha256(credential.certificate).digest()),
+            "subject": credential.subject,
+            "caller": {**caller, "name": self.integrators.get(caller["id"], "Notebook da Maria")},
+            "purpose": terms.purpose,
+            "until": until,
+            "maximum": maximum,
+            "session_key": [] if key is None else [key.jkt],
+            "hash_algorithm": hash_algorithm,
+            "sign_algorithm": sign_algorithm,
+            "verification_code": f"{secrets.randbelow(90) + 10}",
+            "activation_key": body["activation_key"],
+        }
+        return self._state_of("session", members, caller, [])
+
+    def _state_of(self, type_: DocumentType, members: dict[str, Any], caller: Any, hashes: list[bytes]) -> JsonObject:
+        document = Document.fix(type_, new_id("req"), members, now=self._clock.now(), nonce=secrets.token_bytes(16))
         self.held[document.id] = Held(document, caller, hashes)
         signed = signing_input(
             statement_payload(document, ProofWanted("sign", bytes(16), Argon2(19456, 2, 1), self.root)),
@@ -218,6 +270,36 @@ class SigningSam:
             credential = self.credentials[held.document.text("credential")]
             held.answers[name] = [make_signature(credential.key, str(body["sign_algorithm"]), one) for one in hashes]
         return {"signatures": [b64u(one) for one in held.answers[name]]}
+
+    async def _use(self, body: JsonObject) -> JsonObject:
+        self._members(
+            "signatures/use",
+            body,
+            {"activation", "secret", "hashes", "hash_algorithm", "sign_algorithm", "caller", "counter", "use"},
+        )
+        held = next((one for one in self.held.values() if one.activation == body["activation"]), None)
+        caller: Any = body["caller"]
+        if held is None or (caller["kind"], caller["id"]) != (held.caller["kind"], held.caller["id"]):
+            raise says("activation_unknown")
+        if b64u(activation_key(unb64u(str(body["secret"]), max_len=32))) != held.document.text("activation_key"):
+            raise SealBroken()
+        if self._clock.now().timestamp() >= held.until:
+            raise says("activation_expired", Gone)
+        hashes, counter, said = _digests(body["hashes"]), body["counter"], body["use"]
+        assert isinstance(counter, int)
+        use = Use(held.activation or "", counter, str(body["hash_algorithm"]), str(body["sign_algorithm"]), hashes)
+        key = self.signers.get(caller["id"])
+        use.verify(said.get("signature") if isinstance(said, dict) else None, [] if key is None else [key])
+        if counter not in held.counters:
+            if held.used + len(hashes) > held.document.number("maximum"):
+                raise says("session_exhausted", NotPermitted)
+            held.used += len(hashes)
+            held.counters[counter] = use.digest
+            key_ = self.credentials[held.document.text("credential")].key
+            held.answers[use.digest] = [make_signature(key_, use.sign_algorithm, one) for one in hashes]
+        if held.counters[counter] != use.digest:
+            raise says("counter_used", Conflict)
+        return {"signatures": [b64u(one) for one in held.answers[use.digest]]}
 
     # ---- inside ----
 

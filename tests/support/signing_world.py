@@ -60,8 +60,9 @@ from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
 from protocol.algorithms import KEY_KINDS
-from protocol.asks import NONCE_BYTES, SignedAsk, message
+from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
+from protocol.sessions import Terms, Use
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
@@ -224,6 +225,8 @@ class Computer(Caller):
     def signed_ask(self, body: dict[str, Any]) -> str:
         """`clientData` of an ask, with this computer's signature (docs/protocol.md section 9.5)."""
         said: dict[str, Any] = json.loads(body.get("clientData", "{}"))
+        if "session" in said:
+            return self._signed_session(body, said)
         found = [base64.b64decode(one) for one in body["hashes"]]
         said.setdefault("documents", [{"label": f"Documento {number}"} for number, _ in enumerate(found, start=1)])
         listed = [
@@ -234,6 +237,22 @@ class Computer(Caller):
         signed = message(self.id, body["credentialID"], "SHA-256", listed, nonce=nonce, created=created)
         said.setdefault("ask", SignedAsk(nonce, created, sign_raw(self.private, signed)).members())
         return json.dumps(said)
+
+    def _signed_session(self, body: dict[str, Any], said: dict[str, Any]) -> str:
+        """The same for a session; P-256 keys and RSA ones are told apart by `signAlgo`."""
+        nonce, created = secrets.token_bytes(NONCE_BYTES), int(self._clock.now().timestamp())
+        asked = said["session"]
+        until = asked.get("until", created + asked.get("seconds", 0))
+        algorithm = "ECDSA-SHA256" if body.get("signAlgo") == "1.2.840.10045.4.3.2" else "RSA-PKCS1-SHA256"
+        terms = Terms(until, body["numSignatures"], asked.get("purpose", ""), "SHA-256", algorithm)
+        signed = session_message(self.id, body["credentialID"], terms, nonce=nonce, created=created)
+        said.setdefault("ask", SignedAsk(nonce, created, sign_raw(self.private, signed)).members())
+        return json.dumps(said)
+
+    def use(self, activation: str, counter: int, hashes: Sequence[bytes], algorithm: str = "RSA-PKCS1-SHA256") -> str:
+        """`clientData` of one use of a session, signed by this computer."""
+        signature = sign_raw(self.private, Use(activation, counter, "SHA-256", algorithm, list(hashes)).message)
+        return json.dumps({"use": {"counter": counter, "signature": b64u(signature)}})
 
     def assertion(self, **changes: Any) -> str:
         """A `private_key_jwt`; `changes` replace claims."""

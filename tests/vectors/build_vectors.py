@@ -18,7 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.encoding import b64u, canonical_json
-from protocol import activation, asks, custody, decisions, passwords, proofs, rowmac, statements
+from protocol import activation, asks, custody, decisions, passwords, proofs, rowmac, sessions, statements
 from protocol.documents import Document
 from protocol.keys import P256Key, sign_raw
 from protocol.links import frame_mac
@@ -121,6 +121,8 @@ def decision() -> Any:
     document = sign_document()
     cases = []
     for word in decisions.WORDS:
+        if word == "approve:without-key":
+            continue  # not for such a document: session.json
         proof = proof_text(document) if word == "approve" else None
         message = decisions.message(document.digest, word, proof)
         cases.append(
@@ -324,6 +326,116 @@ def _asks(kind: str, caller: str, about: str) -> Any:
     }
 
 
+def session_document(session_key: list[str], nonce: str) -> Document:
+    """Of a computer, whose key signs each use; or of an integrator that has none."""
+    computer = {"kind": "computer", "id": "cmp_0123456789abcdefghjkmnpqrs", "name": "Notebook da Maria"}
+    integrator = {"kind": "integrator", "id": "cli_0123456789abcdefghjkmnpqrs", "name": "Hospital Exemplo"}
+    return Document.fix(
+        "session",
+        "req_0123456789abcdefghjkmnpqrs",
+        {
+            "credential": "cred_0123456789abcdefghjkmnpqrs",
+            "certificate": b64u(hashlib.sha256(b"certificate").digest()),
+            "subject": "MARIA DA SILVA",
+            "caller": computer if session_key else integrator,
+            "purpose": "Prontuários do plantão 😀",
+            "until": int(NOW.timestamp()) + 8 * 3600,
+            "maximum": 200,
+            "session_key": session_key,
+            "hash_algorithm": "SHA-256",
+            "sign_algorithm": "RSA-PKCS1-SHA256",
+            "verification_code": "27",
+            "activation_key": b64u(activation.activation_key(hashlib.sha256(b"activation secret").digest())),
+        },
+        now=NOW,
+        nonce=hashlib.sha256(nonce.encode()).digest()[:16],
+    )
+
+
+def session() -> Any:
+    wanted = statements.ProofWanted("sign", SALT, passwords.Argon2(), public("transport"))
+    documents = []
+    for name, keys_, word in (
+        ("with_key", [public("computer").jkt], "approve"),
+        ("without_key", [], "approve:without-key"),
+    ):
+        document = session_document(keys_, name)
+        proof = proof_text(document)
+        payload = statements.statement_payload(document, wanted)
+        signed = decisions.message(document.digest, word, proof)
+        other = decisions.message(document.digest, "approve" if keys_ == [] else "approve:without-key", proof)
+        documents.append(
+            {
+                "name": name,
+                "jws": root_signed(payload),
+                "document": json.loads(document.data),
+                "document_bytes": b64u(document.data),
+                "decision": word,
+                "proof": proof,
+                "message": b64u(signed),
+                "signature": b64u(sign_raw(private("device"), signed, deterministic=True)),
+                "bad": {
+                    "decision": "approve" if keys_ == [] else "approve:without-key",
+                    "signature": b64u(sign_raw(private("device"), other, deterministic=True)),
+                },
+            }
+        )
+    return {
+        "about": "sections 5, 6 and 9.5: a session's document and its yes (by `device`), ask and uses (by `computer`)",
+        "now": int(NOW.timestamp()),
+        "key": key_entry("computer"),
+        "credential": "cred_0123456789abcdefghjkmnpqrs",
+        "documents": documents,
+        "asks": [_session_ask(*caller) for caller in (("computer", "cmp"), ("integrator", "cli"))],
+        "uses": [_use(number, count) for number, count in ((1, 1), (2**53 - 1, 2))],
+        "aad": activation.session_data(
+            "act_0123456789abcdefghjkmnpqrs",
+            "req_0123456789abcdefghjkmnpqrs",
+            "cred_0123456789abcdefghjkmnpqrs",
+            until=int(NOW.timestamp()) + 8 * 3600,
+            maximum=200,
+            sign_algorithm="RSA-PKCS1-SHA256",
+            session_key=[public("computer").jkt],
+        ).decode(),
+    }
+
+
+def _session_ask(kind: str, prefix: str) -> Any:
+    caller, created = f"{prefix}_0123456789abcdefghjkmnpqrs", int(NOW.timestamp())
+    until = created + 8 * 3600
+    terms = sessions.Terms(until, 200, "Prontuários do plantão 😀", "SHA-256", "RSA-PKCS1-SHA256")
+    nonce = hashlib.sha256(f"session ask {kind}".encode()).digest()[:16]
+    message = asks.session_message(caller, "cred_0123456789abcdefghjkmnpqrs", terms, nonce=nonce, created=created)
+    signature = sign_raw(private("computer"), message, deterministic=True)
+    return {
+        "kind": kind,
+        "caller": caller,
+        "terms": {
+            "until": terms.until,
+            "maximum": terms.maximum,
+            "purpose": terms.purpose,
+            "hash_algorithm": terms.hash_algorithm,
+            "sign_algorithm": terms.sign_algorithm,
+        },
+        "message": b64u(message),
+        "ask": asks.SignedAsk(nonce, created, signature).members(),
+    }
+
+
+def _use(counter: int, count: int) -> Any:
+    digests = [hashlib.sha256(f"use {number}".encode()).digest() for number in range(count)]
+    use = sessions.Use("act_0123456789abcdefghjkmnpqrs", counter, "SHA-256", "RSA-PKCS1-SHA256", digests)
+    return {
+        "activation": use.activation,
+        "counter": counter,
+        "hash_algorithm": use.hash_algorithm,
+        "sign_algorithm": use.sign_algorithm,
+        "hashes": [b64u(digest) for digest in digests],
+        "message": b64u(use.message),
+        "signature": b64u(sign_raw(private("computer"), use.message, deterministic=True)),
+    }
+
+
 FILES = {
     "ask": ask,
     "integrator-ask": integrator_ask,
@@ -335,6 +447,7 @@ FILES = {
     "activation": activation_seal,
     "custody": custody_bind,
     "link": link,
+    "session": session,
 }
 
 

@@ -6,6 +6,7 @@ from hsm_service.csc.dialect.reading import (
     AuthorizeRequest,
     InfoRequest,
     ListRequest,
+    SessionRequest,
     SignRequest,
     Wanted,
     read_authorize,
@@ -14,6 +15,7 @@ from hsm_service.csc.dialect.reading import (
     read_info,
     read_list,
     read_object,
+    read_session,
     read_sign_hash,
 )
 
@@ -22,6 +24,7 @@ __all__ = [
     "AuthorizeRequest",
     "InfoRequest",
     "ListRequest",
+    "SessionRequest",
     "SignRequest",
     "Wanted",
     "credential_info",
@@ -33,6 +36,7 @@ __all__ = [
     "read_info",
     "read_list",
     "read_object",
+    "read_session",
     "read_sign_hash",
     "signed",
 ]

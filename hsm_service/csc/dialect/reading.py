@@ -8,7 +8,7 @@ sentences are the standard's, word for word.
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from foundation.encoding import strict_json
@@ -22,7 +22,9 @@ from hsm_service.csc.algorithms import (
 )
 from hsm_service.csc.errors import InvalidAuthenticationData, InvalidRequest, invalid, missing
 from hsm_service.signing.domain.request import Label
+from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS, SaidUse
 from protocol.algorithms import MAX_HASHES, HashName, SignAlgorithm
+from protocol.sessions import MAX_COUNTER, MOST
 
 PHONE: Final = "mobile"
 """The id of the one authentication object: approval on the phone."""
@@ -31,6 +33,7 @@ MAX_BODY: Final = 256 * 1024
 _MAX_DESCRIPTION: Final = 500
 _MAX_CLIENT_DATA: Final = 64 * 1024
 _MAX_SIZE: Final = 2**53
+_MAX_SIGNATURE: Final = 100
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,42 @@ class AuthorizeRequest:
 
 
 @dataclass(frozen=True)
+class SessionRequest:
+    """``credentials/authorize`` for a session (ours): no hashes, but how many and until when."""
+
+    credential: str
+    hash_name: HashName
+    algorithm: SignAlgorithm | None
+    maximum: int
+    until: int | None
+    """Seconds since 1970; or else"""
+    seconds: int | None
+    """from when the caller signed its ask, or from now."""
+    purpose: str
+    signed: JsonObject | None = None
+
+    def algorithm_for(self, key_algorithm: str) -> SignAlgorithm:
+        """The algorithm named, or the usual one of such a key with this hash."""
+        return self.algorithm or usual(key_algorithm, self.hash_name)
+
+    def until_from(self, now: int) -> int:
+        """The end, in seconds since 1970."""
+        if self.until is not None:
+            return self.until
+        began = None if self.signed is None else self.signed.get("created")
+        began = began if isinstance(began, int) and not isinstance(began, bool) else now
+        return began + (self.seconds or 0)
+
+
+@dataclass(frozen=True)
 class SignRequest:
-    """``signatures/signHash``."""
+    """``signatures/signHash``. ``use``: what the caller says about its use of a session."""
 
     credential: str
     sad: str
     hashes: Sequence[bytes]
     algorithm: SignAlgorithm
+    use: SaidUse = field(default_factory=SaidUse)
 
 
 def read_object(body: bytes) -> JsonObject:
@@ -122,31 +154,46 @@ def read_credential_info(body: JsonObject) -> InfoRequest:
 
 
 def read_authorize(body: JsonObject) -> AuthorizeRequest:
-    """Raises InvalidRequest, InvalidAuthenticationData."""
+    """Of listed hashes. Raises InvalidRequest, InvalidAuthenticationData."""
+    said = _said(body)
     credential = _text(body, "credentialID")
-    count = body.get("numSignatures")
-    if isinstance(count, bool) or not isinstance(count, int):
-        raise missing("integer", "numSignatures")
-    if count < 1:
-        raise InvalidRequest("Invalid value for parameter numSignatures")
-    if count > MAX_HASHES:
-        raise InvalidRequest("Numbers of signatures is too high")
+    count = _count(body, MAX_HASHES)
     hashes = _hashes(body)
     if len(hashes) != count:
         raise InvalidRequest("Invalid value for parameter numSignatures")
-    hash_name = _hash_name(body)
-    algorithm = None
-    if body.get("signAlgo") is not None:
-        algorithm = _algorithm(body, hash_name)
-        hash_name = algorithm.hash_name if hash_name is None else hash_name
-    if hash_name is None:
-        raise missing("string", "hashAlgorithmOID")
+    hash_name, algorithm = _algorithms(body)
     _check_auth_data(body)
     description = _optional_text(body, "description")
     if len(description) > _MAX_DESCRIPTION:
         raise invalid("description")
-    labels, signed = _labels(body, count)
-    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, description, signed)
+    labels = _labels(said, count)
+    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, description, _signed(said))
+
+
+def read_session(body: JsonObject) -> SessionRequest | None:
+    """``clientData`` names a session: numSignatures is its maximum, and nothing is hashed yet. None for other asks.
+
+    Raises InvalidRequest, InvalidAuthenticationData.
+    """
+    said = _said(body)
+    terms = said.get("session")
+    if terms is None:
+        return None
+    if not isinstance(terms, Mapping) or not set(terms) <= {"until", "seconds", "maximum", "purpose"}:
+        raise invalid("clientData")
+    credential = _text(body, "credentialID")
+    maximum = _count(body, MOST)
+    if _alias(body, "hashes", "hash") is not None:
+        raise invalid("hashes")  # who sends both means something else than we would do
+    if terms.get("maximum", maximum) != maximum or isinstance(terms.get("maximum"), bool):
+        raise InvalidRequest("Invalid value for parameter numSignatures")
+    until, seconds = _seconds(terms, "until"), _seconds(terms, "seconds")
+    purpose = terms.get("purpose", "")
+    if (until is None) == (seconds is None) or not isinstance(purpose, str) or len(purpose) > _MAX_DESCRIPTION:
+        raise invalid("clientData")
+    hash_name, algorithm = _algorithms(body)
+    _check_auth_data(body)
+    return SessionRequest(credential, hash_name, algorithm, maximum, until, seconds, purpose, _signed(said))
 
 
 def read_handle(body: JsonObject) -> str:
@@ -154,8 +201,8 @@ def read_handle(body: JsonObject) -> str:
     return _text(body, "handle")
 
 
-def read_sign_hash(body: JsonObject) -> SignRequest:
-    """Raises InvalidRequest."""
+def read_sign_hash(body: JsonObject, idempotency_key: str | None = None) -> SignRequest:
+    """``idempotency_key``: the header's, of callers that do not count. Raises InvalidRequest."""
     credential = _text(body, "credentialID")
     sad = _text(body, "SAD")
     hashes = _hashes(body)
@@ -163,11 +210,59 @@ def read_sign_hash(body: JsonObject) -> SignRequest:
     mode = body.get("operationMode")
     if mode is not None and mode != "S":
         raise invalid("operationMode")  # info says that we have no asynchronous mode
-    _check_client_data(body)
-    return SignRequest(credential, sad, hashes, algorithm)
+    return SignRequest(credential, sad, hashes, algorithm, _use(_said(body), idempotency_key))
+
+
+def _use(said: JsonObject, idempotency_key: str | None) -> SaidUse:
+    """``clientData`` {"use": {"counter", "signature"}}; the counter may be left out by whoever does not sign it."""
+    if idempotency_key is not None and not 1 <= len(idempotency_key) <= MAX_KEY_CHARACTERS:
+        raise InvalidRequest("Invalid header Idempotency-Key")
+    use = said.get("use")
+    if use is None:
+        return SaidUse(idempotency_key=idempotency_key)
+    if not isinstance(use, Mapping) or not set(use) <= {"counter", "signature"}:
+        raise invalid("clientData")
+    counter, signature = use.get("counter"), use.get("signature")
+    if isinstance(counter, bool) or not isinstance(counter, int | None):
+        raise invalid("clientData")
+    if (counter is not None and not 1 <= counter <= MAX_COUNTER) or not isinstance(signature, str | None):
+        raise invalid("clientData")
+    if signature is not None and (counter is None or len(signature) > _MAX_SIGNATURE):
+        raise invalid("clientData")
+    return SaidUse(counter, signature, idempotency_key)
 
 
 # --- members
+
+
+def _count(body: JsonObject, most: int) -> int:
+    count = body.get("numSignatures")
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise missing("integer", "numSignatures")
+    if count < 1:
+        raise InvalidRequest("Invalid value for parameter numSignatures")
+    if count > most:
+        raise InvalidRequest("Numbers of signatures is too high")
+    return count
+
+
+def _algorithms(body: JsonObject) -> tuple[HashName, SignAlgorithm | None]:
+    """The hash, and the signature algorithm if the caller names one (ours, beside the standard)."""
+    hash_name = _hash_name(body)
+    algorithm = None
+    if body.get("signAlgo") is not None:
+        algorithm = _algorithm(body, hash_name)
+        hash_name = algorithm.hash_name if hash_name is None else hash_name
+    if hash_name is None:
+        raise missing("string", "hashAlgorithmOID")
+    return hash_name, algorithm
+
+
+def _seconds(terms: JsonObject, name: str) -> int | None:
+    value = terms.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _MAX_SIZE):
+        raise invalid("clientData")
+    return value
 
 
 def _text(body: JsonObject, name: str) -> str:
@@ -289,30 +384,37 @@ def _check_client_data(body: JsonObject) -> str:
     return value
 
 
-def _labels(body: JsonObject, count: int) -> tuple[list[Label], JsonObject | None]:
-    """Labels in ``clientData`` (docs/protocol.md section 9.5), in the order of the hashes; none when it is opaque.
-
-    With them, the caller's signature of what it asks, if there is one.
-
-    A text that is meant to be ours and is malformed is refused: a holder should not see less than the caller thinks.
-    """
+def _said(body: JsonObject) -> JsonObject:
+    """``clientData`` when it is ours: a JSON object (docs/protocol.md section 9.5). {} when it is opaque."""
     text = _check_client_data(body)
     if not text.lstrip().startswith("{"):
-        return [], None
+        return {}
     try:
         value = strict_json(text.encode("utf-8", "surrogatepass"), max_bytes=4 * _MAX_CLIENT_DATA)
     except LinkIdError:
-        return [], None
-    if not isinstance(value, Mapping):
-        return [], None
-    documents, signed = value.get("documents"), value.get("ask")
+        return {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def _signed(said: JsonObject) -> JsonObject | None:
+    """The caller's signature of what it asks, if there is one."""
+    signed = said.get("ask")
     if signed is not None and not isinstance(signed, Mapping):
         raise invalid("clientData")
+    return signed
+
+
+def _labels(said: JsonObject, count: int) -> list[Label]:
+    """In the order of the hashes.
+
+    A text that is meant to be ours and is malformed is refused: a holder should not see less than the caller thinks.
+    """
+    documents = said.get("documents")
     if documents is None:
-        return [], signed
+        return []
     if not isinstance(documents, Sequence) or isinstance(documents, str) or len(documents) != count:
         raise invalid("clientData")
-    return [_label(document) for document in documents], signed
+    return [_label(document) for document in documents]
 
 
 def _label(document: JsonValue) -> Label:

@@ -8,10 +8,9 @@ from foundation.dpop import DpopVerifier
 from foundation.ids import BadToken, is_id, parse_token
 from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.domain.client import ClientKind
-from hsm_service.oauth.domain.grant import AccessToken
 from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
 from hsm_service.oauth.ports import Computers
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import Bearer, OAuthStore
 
 BEARER = "bearer"
 DPOP = "dpop"
@@ -38,9 +37,10 @@ class CallerService:
             token_id, secret = parse_token(text, "at")
         except BadToken as cause:
             raise TokenInvalid("not a token of ours") from cause
-        token = await self._store.token(token_id, secret, self._clock.now())
-        if token is None:
+        bearer = await self._store.bearer(token_id, secret, self._clock.now())
+        if bearer is None:
             raise TokenInvalid("unknown, expired or revoked")
+        token = bearer.token
         # 2b. Bound to a key: that key proves itself on this very call. Bound to none: nothing may pretend to be bound.
         if token.jkt is None:
             if scheme != BEARER:
@@ -52,9 +52,10 @@ class CallerService:
             if proof.jkt != token.jkt:
                 raise TokenInvalid("the proof is another key's")
         # 2c. The client as it is now, not as it was when the token was given.
-        return await self._caller(token)
+        return await self._caller(bearer)
 
-    async def _caller(self, token: AccessToken) -> Caller:
+    async def _caller(self, bearer: Bearer) -> Caller:
+        token = bearer.token
         if token.client_kind == ClientKind.COMPUTER:
             computer = await self._computers.find(token.client) if is_id(token.client, "cmp") else None
             if computer is None:
@@ -62,13 +63,13 @@ class CallerService:
             return Caller(
                 ClientKind.COMPUTER, computer.id, computer.name, frozenset(computer.credentials), for_holder=False
             )
-        client = await self._store.client(token.client)
-        if client is None:
+        if bearer.client_name is None:
             raise TokenInvalid("the integrator was shut out")
-        if token.credentials is not None:
-            return Caller(client.kind, client.id, client.name, frozenset(token.credentials), for_holder=True)
-        allowed = await self._store.allowed(client.id)
-        return Caller(client.kind, client.id, client.name, frozenset(allowed), for_holder=False)
+        for_holder = token.credentials is not None
+        credentials = bearer.allowed if token.credentials is None else token.credentials
+        return Caller(
+            ClientKind.INTEGRATOR, token.client, bearer.client_name, frozenset(credentials), for_holder=for_holder
+        )
 
 
 def read_authorization(values: Sequence[str]) -> tuple[str, str]:

@@ -18,7 +18,7 @@ LIFE: Final = timedelta(seconds=300)
 
 @dataclass(frozen=True)
 class Activation:
-    """One row of ``sam.activations``. ``digests`` are its document's, in its order."""
+    """One row of ``sam.activations``. ``digests`` are its document's, in its order; a session has none."""
 
     id: str
     document: str
@@ -28,6 +28,13 @@ class Activation:
     sealed: bytes = field(repr=False)
     until: datetime
     voided: bool = False
+    maximum: int | None = None
+    """Of a session: how many signatures at most."""
+    binding: str | None = None
+    """Of a session: of the phone that approved it; ends with it."""
+    used: int = 0
+    """Of a session: signatures reserved so far; only grows, and is not under the MAC (``memory.Sessions``)."""
+    last_used: datetime | None = None
     mac: bytes = field(default=b"", repr=False)
 
     @property
@@ -37,6 +44,7 @@ class Activation:
 
     def meaning(self) -> JsonObject:
         """Under the MAC. The document's hash brings caller, algorithm, hashes and activation key with it."""
+        session: JsonObject = {} if self.maximum is None else {"maximum": self.maximum, "binding": self.binding}
         return {
             "id": self.id,
             "document": self.document,
@@ -44,6 +52,7 @@ class Activation:
             "credential": self.credential,
             "sealed": b64u(hashlib.sha256(self.sealed).digest()),
             "until": int(self.until.timestamp()),
+            **session,
         }
 
     def demand_open(self, now: datetime) -> None:
@@ -75,14 +84,15 @@ def match(asked: Sequence[bytes], approved: Sequence[bytes]) -> list[int]:
 
 
 class _Mint:
-    """Holding it is what makes a permit genuine; ``activations.service`` alone holds it."""
+    """Holding it is what makes a permit genuine; ``activations.service`` and ``sessions.opening`` alone hold it."""
 
 
 @final
 class Permit:
     """The right to sign exactly these digests with this key, once, in this epoch of the HSM.
 
-    The signer takes nothing else. Only ``activations.service`` (step 8) makes one, after everything was checked.
+    The signer takes nothing else. Only ``activations.service`` (step 8) and ``sessions.opening`` (step U8, for one use
+    of a session) make one, after everything was checked.
     """
 
     __slots__ = ("algorithm", "credential", "digests", "epoch", "key", "key_algorithm", "spent")
@@ -100,7 +110,7 @@ class Permit:
     ) -> None:
         """Raises TypeError without the mint."""
         if not isinstance(mint, _Mint):
-            raise TypeError("permits are minted by step 8 only")
+            raise TypeError("permits are minted by steps 8 and U8 only")
         self.credential = credential
         self.key = key
         self.key_algorithm = key_algorithm

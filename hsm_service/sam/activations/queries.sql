@@ -1,25 +1,32 @@
 -- Consumed approvals and their occurrences.
 
--- name: add
--- A consumed approval.
-INSERT INTO sam.activations (id, document, credential, sealed, until, mac) VALUES ($1, $2, $3, $4, $5, $6);
+-- name: look
+-- An activation with all that using it is measured by, at one look: its document, credential and occurrences, and how
+-- its caller stands. A document that is named by nobody's column but the activation's own, which its MAC covers.
+SELECT a AS activation, d AS document, c AS credential, s AS association, i AS client,
+       ARRAY(SELECT o FROM sam.occurrences o WHERE o.activation = a.id ORDER BY o.ordinal) AS occurrences,
+       EXISTS (SELECT FROM sam.freezes f WHERE f.credential = a.credential AND f.caller = $2 AND f.lifted_at IS NULL)
+           AS frozen
+FROM sam.activations a
+LEFT JOIN sam.documents d ON d.id = a.document
+LEFT JOIN sam.credentials c ON c.id = a.credential
+LEFT JOIN sam.associations s ON s.computer = $3 AND s.credential = a.credential AND s.state = 'active'
+LEFT JOIN sam.clients i ON i.id = $3
+WHERE a.id = $1;
 
--- name: add_occurrences
--- One row for each hash, as often as it was approved.
-INSERT INTO sam.occurrences (activation, ordinal, hash)
-SELECT $1, one.ordinal, one.hash FROM unnest($2::smallint[], $3::bytea[]) AS one (ordinal, hash);
+-- name: add_session
+-- A session that was approved; what an approval of listed hashes leaves, ``decisions.approval`` writes.
+INSERT INTO sam.activations (id, document, credential, sealed, until, mac, maximum, binding, caller)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
--- name: document_of
--- Which document an activation came from, and whether what it sealed was forgotten since.
-SELECT document, sealed = '' AS forgotten FROM sam.activations WHERE id = $1;
+-- name: session
+-- A session and its document.
+SELECT a AS activation, d AS document FROM sam.activations a LEFT JOIN sam.documents d ON d.id = a.document
+WHERE a.id = $1;
 
 -- name: forget
 -- Take out what is sealed in activations that are over.
 UPDATE sam.activations SET sealed = '' WHERE until < $1 AND sealed <> '' RETURNING id;
-
--- name: by_id
--- One activation.
-SELECT id, document, credential, sealed, until, voided, mac FROM sam.activations WHERE id = $1;
 
 -- name: by_document
 -- What a document's approval left.
@@ -29,16 +36,35 @@ SELECT id, until, voided FROM sam.activations WHERE document = $1;
 -- Its occurrences, in the order of the document.
 SELECT ordinal, hash, state, signature FROM sam.occurrences WHERE activation = $1 ORDER BY ordinal;
 
--- name: reserve
--- Written before anything is signed: after a crash we know what may have been.
-UPDATE sam.occurrences SET state = 'reserved' WHERE activation = $1 AND state = 'approved';
-
 -- name: store_signatures
--- At most one signature is ever stored for an occurrence; whoever comes second changes nothing.
-UPDATE sam.occurrences o SET state = 'signed', signature = made.signature, signed_at = $4
-FROM unnest($2::smallint[], $3::bytea[]) AS made (ordinal, signature)
-WHERE o.activation = $1 AND o.ordinal = made.ordinal AND o.state = 'reserved' RETURNING o.ordinal;
+-- At most one signature is ever stored for an occurrence; whoever comes second changes nothing. What stands there now.
+UPDATE sam.occurrences o SET state = 'signed', signature = made.signature, signed_at = $3
+FROM unnest($2::bytea[]) WITH ORDINALITY AS made (signature, ordinal)
+WHERE o.activation = $1 AND o.ordinal = made.ordinal - 1 AND o.state <> 'signed'
+RETURNING o.ordinal, o.hash, o.signature;
 
 -- name: void_all
 -- After a restore no approval counts any more.
 UPDATE sam.activations SET voided = true WHERE NOT voided AND until > $1 RETURNING id;
+
+-- name: sessions_of
+-- The sessions of some credentials that are open still, the newest first.
+SELECT id FROM sam.activations
+WHERE credential = ANY($1::text[]) AND maximum IS NOT NULL AND NOT voided AND until > $2 AND sealed <> ''
+ORDER BY until DESC, id;
+
+-- name: session_of
+-- The credential of a session.
+SELECT credential FROM sam.activations WHERE id = $1 AND maximum IS NOT NULL;
+
+-- name: end_session
+-- One session is over: what it sealed goes with it.
+UPDATE sam.activations SET voided = true, sealed = '' WHERE id = $1 AND maximum IS NOT NULL AND NOT voided
+RETURNING id, credential;
+
+-- name: end_sessions
+-- The sessions of a credential (null: of all) of one caller, or that one phone's binding approved, or all (both null).
+UPDATE sam.activations SET voided = true, sealed = ''
+WHERE maximum IS NOT NULL AND NOT voided AND until > $4 AND ($1::text IS NULL OR credential = $1)
+  AND ($2::text IS NULL OR caller = $2) AND ($3::text IS NULL OR binding = $3)
+RETURNING id, credential;

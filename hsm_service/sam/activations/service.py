@@ -9,15 +9,13 @@ from foundation.ids import same
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.keys import WrappedKey
 from hsm_service.sam.activations.domain import MINT, Activation, Occurrence, Permit
-from hsm_service.sam.activations.store import ActivationStore
+from hsm_service.sam.activations.store import ActivationStore, Looked
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.documents.domain import Fixed, caller_name
-from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.errors import ActivationUnknown, CallerFrozen, CallerNotAssociated, HashesNotApproved
-from hsm_service.sam.rows import Reader
 from protocol import activation as sealing
 from protocol import algorithms
 
@@ -62,7 +60,7 @@ class Activations:
         self._clock, self._hsm, self._store = clock, hsm, store
         self._credentials, self._associations, self._clients = credentials, associations, clients
 
-    async def open(self, reader: Reader, call: SignCall) -> Opened:
+    async def open(self, call: SignCall) -> Opened:
         """Step 8: everything that must be so before a key is touched.
 
         Raises ActivationUnknown, CallerFrozen, CallerNotAssociated, CallerUnknown, ActivationExpired,
@@ -70,12 +68,13 @@ class Activations:
         """
         now = self._clock.now()
         # 8a. The activation's row and its document's hold (MACs); so hashes, algorithm and caller are those approved.
-        activation, fixed = await self._store.get(reader, call.activation)
+        looked = await self._store.look(call.activation, call.caller_kind, call.caller_id)
+        activation, fixed, around = looked.activation, looked.fixed, looked.around
         document = fixed.document
         # 8b. The caller is the one the holder saw. Somebody else's activation does not exist.
         if not same(fixed.caller or "", caller_name(call.caller_kind, call.caller_id)):
             raise ActivationUnknown(call.activation)
-        await self._demand_welcome(reader, call, activation.credential)
+        await self._demand_welcome(call, activation.credential, looked)
         # 8c. In time, and not voided.
         activation.demand_open(now)
         # 8d. Exactly the approved hashes, by exactly the approved algorithm.
@@ -85,7 +84,7 @@ class Activations:
         ):
             raise HashesNotApproved("another algorithm was approved")
         # 8e. The credential still may sign, with the certificate that the document names.
-        credential = await self._credentials.get(reader, activation.credential)
+        credential = await self._credentials.read(around["credential"], activation.credential, looked.since)
         certificate = credential.usable(now)
         if document.text("certificate") != b64u(certificate.hash):
             raise HashesNotApproved("another certificate was approved")
@@ -98,17 +97,18 @@ class Activations:
         )
         wrapped = sealing.open_sealed(call.secret, activation.sealed, aad)
         # 8g. The occurrences are those that 7f wrote.
-        occurrences = await self._store.occurrences(reader, activation)
+        occurrences = await self._store.read_occurrences(around["occurrences"], activation)
         return Opened(activation, fixed, credential, algorithm, occurrences, wrapped)
 
-    async def _demand_welcome(self, reader: Reader, call: SignCall, credential: str) -> None:
+    async def _demand_welcome(self, call: SignCall, credential: str, looked: Looked) -> None:
         """Nobody turned the caller away since: no "not me"; computers associated, integrators registered still."""
-        frozen = await reader.fetch(document_queries.frozen, credential, caller_name(call.caller_kind, call.caller_id))
-        if frozen[0]["exists"]:
+        if looked.around["frozen"]:
             raise CallerFrozen(call.caller_id)
         if call.caller_kind == "integrator":
-            await self._clients.get(reader, call.caller_id)
-        elif await self._associations.of(reader, call.caller_id, credential) is None:
+            await self._clients.read(looked.around["client"], call.caller_id, looked.since)
+            return
+        association = await self._associations.read(looked.around["association"], looked.since)
+        if association is None or (association.computer, association.credential) != (call.caller_id, credential):
             raise CallerNotAssociated(call.caller_id)
 
     def permit(self, opened: Opened) -> Permit:

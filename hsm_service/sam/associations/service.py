@@ -3,15 +3,25 @@
 from foundation.audit import AuditChain
 from foundation.database import Database
 from foundation.encoding import JsonValue
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.documents.domain import caller_name
 
 
 class Associations:
     """Lists and ends. Ending asks for no signature: it only takes rights away."""
 
-    def __init__(self, database: Database, audit: AuditChain, store: AssociationStore, bindings: BindingStore) -> None:
+    def __init__(
+        self,
+        database: Database,
+        audit: AuditChain,
+        store: AssociationStore,
+        bindings: BindingStore,
+        endings: Endings,
+    ) -> None:
         self._database, self._audit, self._store, self._bindings = database, audit, store, bindings
+        self._endings = endings
 
     async def list(self, computer: str) -> dict[str, JsonValue]:
         """Active ones of a computer."""
@@ -19,7 +29,7 @@ class Associations:
         return {"associations": [{"credential": one.credential, "name": one.name, "key": one.key.jwk} for one in found]}
 
     async def end(self, computer: str, device: str | None) -> None:
-        """All of a computer's; with ``device``, only those for credentials that this phone is bound to."""
+        """All of a computer's, and the sessions it has; with ``device``, only those of this phone's credentials."""
         allowed = None
         if device is not None:
             allowed = {one.credential for one in await self._bindings.of_device(self._database, device, active=False)}
@@ -30,4 +40,10 @@ class Associations:
                 if await self._store.end(connection, association):
                     self._audit.note(
                         connection, "association.ended", association=association.id, credential=association.credential
+                    )
+                    await self._endings.of(
+                        connection,
+                        "not_associated",
+                        credential=association.credential,
+                        caller=caller_name("computer", computer),
                     )

@@ -22,6 +22,10 @@ class AssociationStore:
             TABLE, _read, reader, queries.of_computer_and_credential, computer, credential
         )
 
+    async def read(self, record: Record | None, since: int) -> Association | None:
+        """Of a record that was fetched with more; ``since``: ``RowSeals.now()`` from before that."""
+        return None if record is None else await self._seals.believed(TABLE, _read, record, since)
+
     async def of_computer(self, reader: Reader, computer: str) -> list[Association]:
         """All active ones of a computer."""
         return await self._seals.fetch(TABLE, _read, reader, queries.of_computer, computer)

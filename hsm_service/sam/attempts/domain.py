@@ -30,9 +30,15 @@ PAIR_QUIET: Final = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Locked:
-    """Until when; None: for ever."""
+    """Since when, and until when; None: for ever."""
 
+    since: datetime
     until: datetime | None
+
+    def members(self, credential: str) -> JsonObject:
+        """For people who are to be told: whole seconds since 1970."""
+        until = None if self.until is None else int(self.until.timestamp())
+        return {"credential": credential, "since": int(self.since.timestamp()), "until": until}
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,12 @@ class Ladder:
             if rounds == 0 or rest != 0:
                 return None
             until = self.last + PAIR_WAITS[min(rounds, len(PAIR_WAITS)) - 1]
-            return Locked(until) if now < until else None
+            return Locked(self.last, until) if now < until else None
         for step, wait in reversed(SIGN_STEPS):
             if self.count == step or (step == SIGN_STEPS[-1][0] and self.count > step):
                 if wait is FOR_EVER:
-                    return Locked(None)
-                return Locked(self.last + wait) if now < self.last + wait else None
+                    return Locked(self.last, None)
+                return Locked(self.last, self.last + wait) if now < self.last + wait else None
         return None
 
     def reserve(self, now: datetime) -> "Ladder":

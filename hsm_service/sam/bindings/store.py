@@ -28,6 +28,10 @@ class BindingStore:
         """The binding of a phone to a credential."""
         return await self._seals.fetch_one(TABLE, _read, reader, queries.of_device_and_credential, device, credential)
 
+    async def read(self, record: Record | None, since: int) -> Binding | None:
+        """Of a record that was fetched with more; ``since``: ``RowSeals.now()`` from before that."""
+        return None if record is None else await self._seals.believed(TABLE, _read, record, since)
+
     async def of_device(self, reader: Reader, device: str, *, active: bool) -> list[Binding]:
         """All of a phone's; ``active``: only those that may decide."""
         good = await self._seals.fetch(TABLE, _read, reader, queries.of_device, device)

@@ -9,8 +9,10 @@ from foundation.audit.lines import instant_text
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.encoding import JsonObject, b64u
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.clients.domain import Client
 from hsm_service.sam.clients.store import ClientStore
+from hsm_service.sam.documents.domain import caller_name
 from hsm_service.sam.errors import OrderOutdated
 from protocol.errors import OrderInvalid
 from protocol.keys import P256Key
@@ -27,10 +29,16 @@ class Clients:
     """Takes orders."""
 
     def __init__(
-        self, database: Database, audit: AuditChain, clock: Clock, store: ClientStore, operators: Operators
+        self,
+        database: Database,
+        audit: AuditChain,
+        clock: Clock,
+        store: ClientStore,
+        operators: Operators,
+        endings: Endings,
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
-        self._store, self._operators = store, operators
+        self._store, self._operators, self._endings = store, operators, endings
 
     async def register(self, jws: str) -> JsonObject:
         """{``client``, ``state``}. The same order again changes nothing, and gets the same answer.
@@ -74,4 +82,6 @@ class Clients:
                 operator=wanted.operator,
                 ordered=instant_text(wanted.ordered),
             )
+            if not wanted.registered:
+                await self._endings.of(connection, "shut_out", caller=caller_name("integrator", wanted.id))
         return True

@@ -28,6 +28,13 @@ class ClientStore:
             raise CallerUnknown(id_)
         return found
 
+    async def read(self, record: Record | None, id_: str, since: int) -> Client:
+        """``get`` of a record that was fetched with more; ``since``: ``RowSeals.now()`` from before that."""
+        found = None if record is None else await self._seals.believed(TABLE, _read, record, since)
+        if found is None or not found.registered:
+            raise CallerUnknown(id_)
+        return found
+
     async def mac_of(self, reader: Reader, id_: str) -> bytes:
         """Of whatever stands there, believed or not; empty when nothing does. What ``put`` writes over."""
         rows = await reader.fetch(queries.mac_of, id_)

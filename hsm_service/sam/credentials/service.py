@@ -8,6 +8,7 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.encoding import JsonValue, b64u
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.credentials import chain
 from hsm_service.sam.credentials.domain import Certificate, Credential, State
 from hsm_service.sam.credentials.revocations import Revocation, Revocations
@@ -28,10 +29,11 @@ class Credentials:
         store: CredentialStore,
         root: x509.Certificate,
         ac_roots: Mapping[str, P256Key],
+        endings: Endings,
     ) -> None:
         """``root``: the AC's root certificate, ``ac_roots``: its statement keys; both pinned by files, not rows."""
         self._database, self._audit, self._clock, self._store = database, audit, clock, store
-        self._root, self._ac_roots = root, ac_roots
+        self._root, self._ac_roots, self._endings = root, ac_roots, endings
         self._revocations = Revocations(store.seals, ac_roots)
 
     async def activate(self, id_: str, certificates: Sequence[bytes]) -> dict[str, JsonValue]:
@@ -89,4 +91,5 @@ class Credentials:
             if not await self._store.change(connection, State.ACTIVE, credential.revoked()):
                 raise BadCall("the credential changed meanwhile; repeat")
             await connection.execute(document_queries.void_credential, credential.id)
+            await self._endings.of(connection, "revoked", credential=credential.id)
             self._audit.note(connection, "credential.revoked", credential=credential.id, reason=revocation.reason)

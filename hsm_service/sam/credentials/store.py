@@ -48,6 +48,13 @@ class CredentialStore:
             raise CredentialUnknown(id_)
         return found
 
+    async def read(self, record: Record | None, id_: str, since: int) -> Credential:
+        """The same of a record that was fetched with more; ``since``: ``RowSeals.now()`` from before that."""
+        found = None if record is None else await self.seals.believed(TABLE, _read, record, since)
+        if found is None:
+            raise CredentialUnknown(id_)
+        return found
+
     async def of_emission(self, reader: Reader, emission: str) -> Credential | None:
         """The credential that an emission began."""
         return await self._find(reader, queries.by_emission, emission)
@@ -80,10 +87,16 @@ class CredentialStore:
             self.seals.advanced(connection, TABLE, credential)
         return row is not None
 
+    async def sealed(self, credential: Credential) -> Credential:
+        """With the MAC of what it says now, for ``rebind``."""
+        return replace(credential, mac=await self.seals.seal(TABLE, credential.meaning()))
+
     async def rebind(self, connection: Connection, before: Credential, after: Credential) -> bool:
-        """Another binding around the same key; False when the row is not the one that was opened any more."""
-        mac = await self.seals.seal(TABLE, after.meaning())
-        row = await connection.fetchval(queries.rebind, before.id, before.mac, after.pepper, after.bound, mac)
+        """Another binding around the same key; False when the row is not the one that was opened any more.
+
+        ``after``: ``sealed``. The HSM is not asked, so that a transaction that many share does not wait for it.
+        """
+        row = await connection.fetchval(queries.rebind, before.id, before.mac, after.pepper, after.bound, after.mac)
         return row is not None
 
     async def every(self, connection: Connection) -> AsyncIterator[Credential]:

@@ -2,19 +2,21 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, unb64u
 from foundation.ids import new_id
 from hsm_service.sam.activations.domain import LIFE, Activation
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.associations.domain import Association
 from hsm_service.sam.associations.domain import State as AssociationState
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.bindings.domain import Binding, State
 from hsm_service.sam.bindings.store import BindingStore
-from hsm_service.sam.documents.domain import Fixed
+from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.errors import BindingUnknown
 from protocol import activation as sealing
 from protocol.errors import DecisionInvalid, DocumentDecided
@@ -33,15 +35,17 @@ class Effects:
         bindings: BindingStore,
         associations: AssociationStore,
         activations: ActivationStore,
+        endings: Endings,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._clock, self._bindings, self._associations = clock, bindings, associations
-        self._activations, self._random = activations, random
+        self._activations, self._endings, self._random = activations, endings, random
 
     async def make(
         self, connection: Connection, fixed: Fixed, binding: Binding | None, signer: P256Key, wrapped: bytes | None
     ) -> Answer:
-        """The effect of a yes. ``wrapped``: what the password opened, for those that asked for it."""
+        """The effect of a yes; of a request over listed hashes it is ``approval``'s. ``wrapped``: what the password
+        opened, for those that asked for it."""
         answer: Answer = {"state": "approved", "type": fixed.document.type}
         match fixed.document.type:
             case "pair":
@@ -52,8 +56,8 @@ class Effects:
                 await self._associate(connection, fixed, signer)
             case "identify":
                 pass  # the evidence is all: whoever continues the authorize page asks for the document's state
-            case "sign":
-                answer["activation"] = await self._activate(connection, fixed, wrapped)
+            case "session":
+                answer["activation"] = await self._begin_session(connection, fixed, binding, wrapped)
             case _:
                 raise DecisionInvalid(f"no phone decides {fixed.document.type}")
         return answer
@@ -68,7 +72,7 @@ class Effects:
             answer["binding"] = None if made is None else made.id
         elif fixed.document.type == "test":
             answer["binding"] = fixed.context.get("binding")
-        elif fixed.document.type == "sign":
+        elif fixed.document.is_request:
             found = await self._activations.of_document(database, fixed.id)
             answer["activation"] = None if found is None else found[0]
         return {name: value for name, value in answer.items() if value is not None}
@@ -79,6 +83,8 @@ class Effects:
         old = await self._bindings.of(connection, document.text("device"), document.text("credential"))
         if old is not None and not await self._bindings.change(connection, old, State.ENDED):
             raise DocumentDecided("two pairings of one phone at once")
+        if old is not None:
+            await self._endings.of(connection, "paired_anew", binding=old.id)
         made = Binding(
             id=new_id("bnd", self._random),
             credential=document.text("credential"),
@@ -115,6 +121,8 @@ class Effects:
             old = await self._associations.of(connection, str(computer["id"]), credential)
             if old is not None:
                 await self._associations.end(connection, old)
+                caller = caller_name("computer", old.computer)
+                await self._endings.of(connection, "associated_anew", credential=credential, caller=caller)
             await self._associations.add(
                 connection,
                 Association(
@@ -130,11 +138,11 @@ class Effects:
                 ),
             )
 
-    async def _activate(self, connection: Connection, fixed: Fixed, wrapped: bytes | None) -> str:
-        """7f: seal the opened blob to whoever asked, bound to hashes and algorithm; a row for each hash occurrence."""
-        if wrapped is None:
-            raise DecisionInvalid("nothing was opened")
-        document, id_ = fixed.document, new_id("act", self._random)
+    def activation(self, fixed: Fixed, wrapped: bytes) -> Activation:
+        """7f: the opened blob, sealed to whoever asked, bound to hashes and algorithm. Not yet written, not yet sealed
+        with a MAC."""
+        document = fixed.document
+        id_ = new_id("act", self._random, near=document.id)
         digests = document.digests()
         aad = sealing.additional_data(
             id_, document.id, document.text("credential"), digests, document.text("sign_algorithm")
@@ -142,6 +150,38 @@ class Effects:
         key = unb64u(document.text("activation_key"), max_len=sealing.KEY_BYTES)
         sealed = sealing.seal(wrapped, key, aad, ephemeral=self._random(32))
         until = self._clock.now().replace(microsecond=0) + LIFE
-        made = Activation(id_, document.id, document.hash, document.text("credential"), digests, sealed, until)
-        await self._activations.add(connection, made)
+        return Activation(id_, document.id, document.hash, document.text("credential"), digests, sealed, until)
+
+    async def _begin_session(
+        self, connection: Connection, fixed: Fixed, binding: Binding | None, wrapped: bytes | None
+    ) -> str:
+        """7f, of a session: the blob is sealed to whoever asked, bound to the session's end, maximum, algorithm and
+        keys; the row names the phone that approved, because the session ends with it."""
+        if wrapped is None or binding is None:
+            raise DecisionInvalid("nothing was opened")
+        document = fixed.document
+        id_ = new_id("act", self._random, near=document.id)
+        until, maximum = document.number("until"), document.number("maximum")
+        aad = sealing.session_data(
+            id_,
+            document.id,
+            document.text("credential"),
+            until=until,
+            maximum=maximum,
+            sign_algorithm=document.text("sign_algorithm"),
+            session_key=document.texts("session_key"),
+        )
+        key = unb64u(document.text("activation_key"), max_len=sealing.KEY_BYTES)
+        made = Activation(
+            id=id_,
+            document=document.id,
+            document_hash=document.hash,
+            credential=document.text("credential"),
+            digests=(),
+            sealed=sealing.seal(wrapped, key, aad, ephemeral=self._random(32)),
+            until=datetime.fromtimestamp(until, UTC),
+            maximum=maximum,
+            binding=binding.id,
+        )
+        await self._activations.add_session(connection, made, caller=fixed.caller)
         return id_

@@ -9,3 +9,40 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 -- The decision about a document.
 SELECT document, decision, signer, device, document_hash, proof_hash, signature, decided_at
 FROM sam.decisions WHERE document = $1;
+
+-- name: look
+-- A request for signatures with all that its decision is measured by, at one look: the phone's binding, the credential,
+-- the ladder, and the try that this very proof took before.
+SELECT d AS document, b AS binding, c AS credential, a AS ladder, t AS tried
+FROM sam.documents d
+LEFT JOIN sam.credentials c ON c.id = d.credential
+LEFT JOIN sam.bindings b ON b.credential = d.credential AND b.device = $2 AND b.state <> 'ended'
+LEFT JOIN sam.attempts a ON a.credential = d.credential AND a.purpose = 'sign'
+LEFT JOIN sam.tries t ON t.credential = d.credential AND t.purpose = 'sign' AND t.proof = $3
+WHERE d.id = $1;
+
+-- name: approve
+-- 7f for a request, whole or not at all: the ladder is forgiven over exactly the row that was read, the phone is bound
+-- still (and stays so until this is committed), the document waits still; only then the evidence, the activation, and
+-- its occurrences, reserved. Says which of the three held.
+WITH ladder AS (
+    UPDATE sam.attempts SET forgiven = $8, mac = $9 WHERE credential = $2 AND purpose = 'sign' AND mac = $10
+    RETURNING credential
+), binding AS (
+    SELECT id FROM sam.bindings WHERE id = $3 AND state = 'active' FOR SHARE
+), consumed AS (
+    UPDATE sam.documents SET state = 'approved'
+    WHERE id = $1 AND state = 'waiting' AND EXISTS (SELECT FROM ladder) AND EXISTS (SELECT FROM binding) RETURNING id
+), evidence AS (
+    INSERT INTO sam.decisions (document, decision, signer, device, document_hash, proof_hash, signature, decided_at)
+    SELECT id, 'approve', $4, $5, $6, $7, $11, $12 FROM consumed
+), activation AS (
+    INSERT INTO sam.activations (id, document, credential, sealed, until, mac)
+    SELECT $13, id, $2, $14, $15, $16 FROM consumed RETURNING id
+), occurrences AS (
+    INSERT INTO sam.occurrences (activation, ordinal, hash, state)
+    SELECT activation.id, one.ordinal - 1, one.hash, 'reserved'
+    FROM activation, unnest($17::bytea[]) WITH ORDINALITY AS one (hash, ordinal)
+)
+SELECT EXISTS (SELECT FROM ladder) AS ladder, EXISTS (SELECT FROM binding) AS bound,
+       EXISTS (SELECT FROM consumed) AS consumed;

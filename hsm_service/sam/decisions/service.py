@@ -16,6 +16,7 @@ from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, unb64u
 from foundation.errors import LinkIdError, Unavailable
 from foundation.logs import get_logger
+from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.attempts.domain import Purpose
 from hsm_service.sam.attempts.service import Attempt, Attempts
 from hsm_service.sam.bindings.domain import Binding
@@ -25,7 +26,10 @@ from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.decisions import store as evidence
+from hsm_service.sam.decisions.approval import Approval, Approved
 from hsm_service.sam.decisions.effects import Effects
+from hsm_service.sam.decisions.look import Case, Look
+from hsm_service.sam.decisions.renewal import Renewal, renew
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.service import Documents
 from hsm_service.sam.documents.store import DocumentStore
@@ -36,6 +40,7 @@ from hsm_service.sam.roots import Proofs
 from hsm_service.sam.versions import KeyVersions
 from protocol import custody
 from protocol.decisions import Decision, proof_hash
+from protocol.documents import REQUESTS
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
 from protocol.keys import P256Key
 
@@ -46,11 +51,10 @@ _log = get_logger(__name__)
 class Opened:
     """What the right password gave: the wrapped key, and the attempt to be forgiven."""
 
-    credential: Credential
     wrapped: bytes
     attempt: Attempt
-    renewed: Credential | None
-    """The credential bound by the newest pepper, when it was bound by an older one."""
+    renewal: Renewal | None
+    """When the credential was bound by an older pepper than the newest."""
 
 
 class Decisions:
@@ -71,12 +75,16 @@ class Decisions:
         custody: Custody,
         versions: KeyVersions,
         effects: Effects,
+        look: Look,
+        approval: Approval,
+        endings: Endings,
         faults: FaultPoints,
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
         self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
-        self._versions, self._effects, self._faults = versions, effects, faults
+        self._versions, self._effects, self._look, self._approval = versions, effects, look, approval
+        self._endings, self._faults = endings, faults
 
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
         """The holder's yes or no. Answers {state, type, binding?, activation?}; the same again for the same decision.
@@ -84,8 +92,9 @@ class Decisions:
         Raises DocumentUnknown, DocumentDecided, DocumentExpired, DecisionInvalid, ProofInvalid, TransportKeyRetired,
         CredentialLocked, PasswordWrong.
         """
-        fixed = await self._store.get(self._database, id_)  # 7a: its MAC holds, so the bytes are those we fixed
-        signer, binding = await self._signer(fixed, device)  # 7b
+        case = await self._look.at(id_, device, proof_hash(decision.proof))  # 7a: the bytes are those we fixed
+        fixed = case.fixed
+        signer, binding = await self._signer(case, device)  # 7b
         decision.verify(fixed.document, signer)  # 7c
         repeated = await self._repeated(fixed, signer, decision)
         if repeated is not None:
@@ -93,21 +102,21 @@ class Decisions:
         self._documents.demand_undecided(fixed)  # 7a
         if not decision.approves:
             return await self._refuse(fixed, device, signer, decision)
-        opened = await self._open(fixed, signer, decision)  # 7c (the proof) to 7e
+        opened = await self._open(case, device, signer, decision)  # 7c (the proof) to 7e
         return await self._approve(fixed, device, signer, binding, decision, opened)  # 7f
 
     # 7b -----------------------------------------------------------------------------------------------------------
 
-    async def _signer(self, fixed: Fixed, device: str) -> tuple[P256Key, Binding | None]:
+    async def _signer(self, case: Case, device: str) -> tuple[P256Key, Binding | None]:
         """The key that must have signed: that of an active binding, or of the phone that is being bound just now.
 
         Raises DocumentUnknown for every other phone: somebody else's document and one that does not exist get the same
         answer (docs/protocol.md section 12).
         """
-        document = fixed.document
+        fixed, document = case.fixed, case.fixed.document
         match document.type:
-            case "sign":
-                binding = await self._bindings.of(self._database, device, document.text("credential"))
+            case type_ if type_ in REQUESTS:
+                binding = case.binding
                 if binding is None or binding.state is not BindingState.ACTIVE:
                     raise DocumentUnknown("this phone is not actively bound to the credential")
                 return binding.key, binding
@@ -161,6 +170,7 @@ class Decisions:
                 await connection.execute(document_queries.freeze, fixed.credential, freezes, fixed.id, now)
                 kind, _, caller = freezes.partition(":")
                 self._audit.note(connection, "caller.frozen", credential=fixed.credential, kind=kind, caller=caller)
+                await self._endings.of(connection, "not_me", credential=fixed.credential, caller=freezes)
             self._audit.note(
                 connection,
                 "document.refused",
@@ -174,41 +184,43 @@ class Decisions:
 
     # 7c, 7d, 7e ---------------------------------------------------------------------------------------------------
 
-    async def _open(self, fixed: Fixed, signer: P256Key, decision: Decision) -> Opened | None:
+    async def _open(self, case: Case, device: str, signer: P256Key, decision: Decision) -> Opened | None:
         """The wrapped key, opened by the password; None for documents that want none."""
-        document = fixed.document
-        if document.type not in ("sign", "pair"):
+        document = case.fixed.document
+        if not document.is_request and document.type != "pair":
             if decision.proof is not None:
                 raise ProofInvalid("no password was asked for")
             return None
         if decision.proof is None:
             raise ProofInvalid("the password is missing")
-        purpose: Purpose = "sign" if document.type == "sign" else "pair"
-        credential = await self._credentials.get(self._database, document.text("credential"))
+        purpose: Purpose = "sign" if document.is_request else "pair"
+        credential = await self._look.credential(case)
         certificate = credential.usable(self._clock.now())
-        if document.type == "sign" and certificate.hash != unb64u(document.text("certificate"), max_len=32):
+        if document.is_request and certificate.hash != unb64u(document.text("certificate"), max_len=32):
             raise DecisionInvalid("the certificate is another one than the document names")
         # 7c: the signature covers the proof; the proof must be for these bytes and this phone. No guess is made yet.
         stretched = await self._proofs.open(decision.proof, purpose, document, signer, self._clock.now())
-        attempt = await self._attempts.reserve(credential.id, purpose, proof_hash(decision.proof))  # 7d
+        standing = case.standing if purpose == "sign" else None
+        attempt = await self._attempts.reserve(credential.id, purpose, proof_hash(decision.proof), standing)  # 7d
         self._faults.reach("7d")
         try:
             wrapped = await self._custody.unbind(credential, stretched)  # 7e
         except custody.DoesNotOpen:
-            raise await self._attempts.failed(attempt) from None
+            raise await self._attempts.failed(attempt, device) from None
         except Unavailable:
             await self._attempts.give_back(attempt)  # the HSM failed before the password was tried
             raise
         self._faults.reach("7e")
-        return Opened(credential, wrapped, attempt, await self._renewed(credential, wrapped, stretched))
+        return Opened(wrapped, attempt, await self._renewed(credential, wrapped, stretched))
 
-    async def _renewed(self, credential: Credential, wrapped: bytes, stretched: bytes) -> Credential | None:
+    async def _renewed(self, credential: Credential, wrapped: bytes, stretched: bytes) -> Renewal | None:
         """7e, K10: bound by the newest pepper; None when it is, or cannot be now (the next approval tries again)."""
         try:
             newest = await self._versions.newest()
             if newest.pepper <= credential.pepper:
                 return None
-            return await self._custody.rebind(credential, wrapped, stretched, pepper=newest.pepper)
+            bound = await self._custody.rebind(credential, wrapped, stretched, pepper=newest.pepper)
+            return Renewal(credential, await self._credentials.sealed(bound))
         except LinkIdError as error:  # the holder's approval must not fail for it
             _log.error("not_rebound", credential=credential.id, error_code=error.code, detail=error.detail)
             return None
@@ -225,29 +237,11 @@ class Decisions:
         opened: Opened | None,
     ) -> dict[str, JsonValue]:
         """One transaction: the document is consumed, the evidence kept, the effect made, the intention audited."""
-        now = self._clock.now()
         try:
-            async with self._database.transaction() as connection:
-                await self._renew(connection, opened)  # first: a revocation locks the credential before its documents
-                await self._consume(connection, fixed, State.APPROVED)
-                await self._demand_still_bound(connection, fixed, binding)
-                await evidence.add(connection, fixed.document, decision, signer, device, now)
-                if opened is not None:
-                    await self._attempts.succeeded(connection, opened.attempt)
-                wrapped = None if opened is None else opened.wrapped
-                answer = await self._effects.make(connection, fixed, binding, signer, wrapped)
-                self._audit.note(
-                    connection,
-                    "document.approved",
-                    document=fixed.id,
-                    type=fixed.document.type,
-                    hash=fixed.document.hash,
-                    device=device,
-                    signer=signer.jkt,
-                    activation=_text(answer, "activation"),
-                    binding=_text(answer, "binding"),
-                )
-                self._faults.reach("7f-before-commit")
+            if fixed.document.type == "sign":
+                answer = await self._approve_request(fixed, device, signer, binding, decision, opened)
+            else:
+                answer = await self._approve_other(fixed, device, signer, binding, decision, opened)
         except (DocumentDecided, DecisionInvalid):
             if opened is not None:
                 await self._forgive(opened.attempt)
@@ -255,19 +249,54 @@ class Decisions:
         self._faults.reach("7f-after-commit")
         return answer
 
-    async def _renew(self, connection: Connection, opened: Opened | None) -> None:
-        """7f, K10: the row gets the newer binding, if it still is the one that was opened. Whoever was faster wrote a
-        binding by the same password around the same key: then nothing is lost, and nothing is to do."""
-        if opened is None or opened.renewed is None:
-            return
-        if await self._credentials.rebind(connection, opened.credential, opened.renewed):
+    async def _approve_request(
+        self,
+        fixed: Fixed,
+        device: str,
+        signer: P256Key,
+        binding: Binding | None,
+        decision: Decision,
+        opened: Opened | None,
+    ) -> dict[str, JsonValue]:
+        if binding is None or opened is None:
+            raise DecisionInvalid("nothing was opened")
+        activation = self._effects.activation(fixed, opened.wrapped)
+        return await self._approval.write(
+            Approved(fixed, device, signer, binding, decision, opened.attempt, activation, opened.renewal)
+        )
+
+    async def _approve_other(
+        self,
+        fixed: Fixed,
+        device: str,
+        signer: P256Key,
+        binding: Binding | None,
+        decision: Decision,
+        opened: Opened | None,
+    ) -> dict[str, JsonValue]:
+        async with self._database.transaction() as connection:
+            if opened is not None and opened.renewal is not None:
+                await renew(connection, self._credentials, self._audit, opened.renewal)
+            await self._consume(connection, fixed, State.APPROVED)
+            await self._demand_still_bound(connection, fixed, binding)
+            await evidence.add(connection, fixed.document, decision, signer, device, self._clock.now())
+            if opened is not None:
+                await self._attempts.succeeded(connection, opened.attempt)
+            wrapped = None if opened is None else opened.wrapped
+            answer = await self._effects.make(connection, fixed, binding, signer, wrapped)
             self._audit.note(
                 connection,
-                "credential.rebound",
-                credential=opened.credential.id,
-                pepper_before=opened.credential.pepper,
-                pepper=opened.renewed.pepper,
+                "document.approved",
+                document=fixed.id,
+                type=fixed.document.type,
+                hash=fixed.document.hash,
+                device=device,
+                signer=signer.jkt,
+                activation=_text(answer, "activation"),
+                binding=_text(answer, "binding"),
             )
+            self._faults.reach("7f-before-commit")
+        return answer
 
     async def _demand_still_bound(self, connection: Connection, fixed: Fixed, binding: Binding | None) -> None:
         """7b again, where it counts: a phone that was unpaired while the HSM worked decides nothing more.

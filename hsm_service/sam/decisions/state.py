@@ -11,6 +11,7 @@ from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import DocumentUnknown
 from hsm_service.sam.rows import Alarm
+from protocol.decisions import approves, yes_to
 from protocol.errors import SignatureInvalid
 
 
@@ -40,7 +41,7 @@ class Outcomes:
             raise DocumentUnknown(id_)
         if fixed.state is State.REFUSED:
             answer["reason"] = found.word
-        elif fixed.document.type == "sign":
+        elif fixed.document.is_request:
             left = await self._activations.of_document(self._database, id_)
             if left is not None:
                 answer |= {"activation": left[0], "until": _seconds(left[1])}
@@ -49,7 +50,8 @@ class Outcomes:
     @staticmethod
     def _holds(fixed: Fixed, found: evidence.Evidence) -> bool:
         """The word fits the state, and the key that the document names (for requests: the recorded one) signed it."""
-        if (found.word == "approve") is not (fixed.state is State.APPROVED):
+        yes = fixed.state is State.APPROVED
+        if approves(found.word) is not yes or (yes and found.word != yes_to(fixed.document)):
             return False
         named = fixed.document.members.get("device_key", fixed.document.members.get("key", found.signer.jkt))
         try:

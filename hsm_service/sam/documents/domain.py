@@ -11,7 +11,7 @@ from foundation.encoding import JsonObject, JsonValue, b64u, canonical_json
 from protocol.documents import Document
 
 MAX_PENDING: Final = 5
-"""Waiting ``sign`` requests of one credential, of all callers together (section 15: push bombing)."""
+"""Waiting requests of one credential, of all callers together (section 15: push bombing)."""
 
 
 class State(StrEnum):
@@ -71,8 +71,8 @@ class Fixed:
 
     @property
     def caller(self) -> str | None:
-        """``kind:id`` of who asked for signatures."""
-        if self.document.type != "sign":
+        """``kind:id`` of who asked, for requests."""
+        if not self.document.is_request:
             return None
         caller = self.document.object("caller")
         return caller_name(str(caller["kind"]), str(caller["id"]))

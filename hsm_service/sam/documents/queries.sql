@@ -14,7 +14,7 @@ SELECT data, context, state, mac FROM sam.documents WHERE id = $1;
 -- What a phone may decide now: its own documents, and requests of the credentials it is bound to.
 SELECT data, context, state, mac FROM sam.documents
 WHERE state = 'waiting' AND expires_at > $3
-  AND (device = $1 OR (type = 'sign' AND credential = ANY($2::text[])))
+  AND (device = $1 OR (caller IS NOT NULL AND credential = ANY($2::text[])))
 ORDER BY created_at, id;
 
 -- name: waiting_for_credential
@@ -26,21 +26,41 @@ WHERE credential = $1 AND type = $2 AND state = 'waiting' AND expires_at > $3 OR
 -- Make room: requests of a credential whose time is over no longer wait.
 UPDATE sam.documents SET state = 'expired' WHERE credential = $1 AND state = 'waiting' AND expires_at <= $2;
 
--- name: count_waiting
--- How many requests of a credential wait.
-SELECT count(*) FROM sam.documents WHERE credential = $1 AND type = 'sign' AND state = 'waiting';
+-- name: look
+-- What an ask is measured by, at one look: the credential, its caller, the ladder, and those of these verification codes
+-- that no request of the credential has had since then, in the order given.
+SELECT c AS credential, s AS association, i AS client, a AS ladder,
+       ARRAY(SELECT wanted.code FROM unnest($3::text[]) WITH ORDINALITY AS wanted (code, place)
+             WHERE NOT EXISTS (
+                 SELECT FROM sam.documents d WHERE d.credential = c.id AND d.caller IS NOT NULL
+                 AND d.verification_code = wanted.code AND d.created_at > $4)
+             ORDER BY wanted.place) AS codes
+FROM sam.credentials c
+LEFT JOIN sam.associations s ON s.computer = $2 AND s.credential = c.id AND s.state = 'active'
+LEFT JOIN sam.clients i ON i.id = $2
+LEFT JOIN sam.attempts a ON a.credential = c.id AND a.purpose = 'sign'
+WHERE c.id = $1;
 
--- name: rested
--- Which of these verification codes no request of a credential has had since then, in the order given.
-SELECT wanted.code FROM unnest($2::text[]) WITH ORDINALITY AS wanted (code, place)
-WHERE NOT EXISTS (
-    SELECT FROM sam.documents d
-    WHERE d.credential = $1 AND d.type = 'sign' AND d.verification_code = wanted.code AND d.created_at > $3)
-ORDER BY wanted.place;
-
--- name: use_ask
--- What a caller signed serves once; the primary key says so to any number of rivals.
-INSERT INTO sam.asks (caller, nonce, asked_at) VALUES ($1, $2, $3);
+-- name: fix
+-- A request, if there is room for it: not too many wait, its caller is not frozen, its code rests. Which of them held.
+-- The credential's row is locked by then (``credentials.lock``), so that nobody fixes another one meanwhile.
+WITH room AS (
+    SELECT (SELECT count(*) FROM sam.documents WHERE credential = $5 AND caller IS NOT NULL AND state = 'waiting'
+            AND expires_at > $8) < $12 AS free,
+           EXISTS (SELECT FROM sam.freezes WHERE credential = $5 AND caller = $7 AND lifted_at IS NULL) AS frozen,
+           NOT EXISTS (SELECT FROM sam.documents WHERE credential = $5 AND caller IS NOT NULL AND verification_code = $11
+                       AND created_at > $13) AS code_rests
+), ask AS (
+    INSERT INTO sam.asks (caller, nonce, asked_at) SELECT $14, $15, $8 WHERE $15::bytea IS NOT NULL RETURNING nonce
+), fixed AS (
+    INSERT INTO sam.documents (id, type, data, context, credential, device, caller, created_at, expires_at, mac,
+                               verification_code)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM room
+    WHERE free AND NOT frozen AND code_rests
+      AND (SELECT count(*) FROM ask) >= 0 -- the ask first: one that was used before is refused as such
+    RETURNING id
+)
+SELECT free, frozen, code_rests FROM room;
 
 -- name: forget_asks
 -- Asks so old that their own time refuses them.

@@ -1,17 +1,14 @@
-"""Step 4: the SAM fixes what will be decided, stores it, and states it, signed by its root, to who may decide it."""
+"""Documents are fixed, stored, stated to who may decide them, listed and withdrawn. Requests: ``requests`` (step 4)."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
-from foundation.database import Connection, Database, on_violation
-from foundation.encoding import JsonObject, JsonValue, b64u
+from foundation.database import Database
+from foundation.encoding import JsonObject, JsonValue
 from foundation.ids import new_id
-from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.domain import Binding
 from hsm_service.sam.bindings.domain import State as BindingState
@@ -19,69 +16,19 @@ from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
-from hsm_service.sam.documents.domain import MAX_PENDING, Fixed, State, caller_name
+from hsm_service.sam.documents.domain import Fixed, State, caller_name
+from hsm_service.sam.documents.stating import Stated, Stating
 from hsm_service.sam.documents.store import DocumentStore, queries
 from hsm_service.sam.errors import (
     BindingUnknown,
-    CallerFrozen,
-    CallerNotAssociated,
     CredentialUnknown,
     DocumentUnknown,
-    TooManyPending,
 )
-from hsm_service.sam.roots import Proofs, Roots
-from protocol import algorithms, statements
-from protocol.asks import SignedAsk
 from protocol.documents import NAME_CHARACTERS, Document, DocumentType, clean
-from protocol.errors import AskInvalid, CallerUnknown, DocumentDecided, DocumentExpired
+from protocol.errors import DocumentDecided, DocumentExpired
 from protocol.keys import P256Key
-from protocol.proofs import Purpose
 
 Random = Callable[[int], bytes]
-
-_PURPOSE: Mapping[str, Purpose] = {"pair": "pair", "sign": "sign", "emission-key": "emit"}
-"""Which documents ask for the password, and for what."""
-
-CODE_REST: Final = timedelta(seconds=300)
-"""For so long a verification code shown for a credential is not given to another request of it: longer than a request
-lives. Otherwise whoever may ask and withdraw as often as he likes (a gateway) asks until his own request has the code
-that the holder's computer shows just now."""
-_CODE_DIGITS: Final = (2, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 6)
-"""Of the codes to choose among; the first that rests nowhere is taken. Two digits, unless many were shown lately."""
-_RIVALS: Final = 5
-"""How often somebody else may take the very code we chose, in the milliseconds between choosing and fixing."""
-
-
-class _CodeTaken(Exception):
-    """A rival's request has this code by now."""
-
-
-@dataclass(frozen=True)
-class Stated:
-    """A document that waits, and the statement of it."""
-
-    fixed: Fixed
-    statement: str
-
-    def answer(self) -> dict[str, JsonValue]:
-        """As the private calls answer."""
-        return {"document": self.fixed.id, "statement": self.statement, "expires": self.fixed.document.expires}
-
-
-@dataclass(frozen=True)
-class SignAsk:
-    """What a caller asks, as the gateway passed it on; nothing of it is believed before it is checked or shown."""
-
-    credential: str
-    caller_kind: str
-    caller_id: str
-    digests: Sequence[bytes]
-    hash_algorithm: str
-    sign_algorithm: str
-    labels: Sequence[tuple[str, int | None]]
-    activation_key: bytes
-    signed: JsonValue = None
-    """The caller's own signature of all this: {nonce, created, signature}."""
 
 
 @dataclass(frozen=True)
@@ -107,22 +54,14 @@ class Documents:
         store: DocumentStore,
         credentials: CredentialStore,
         bindings: BindingStore,
-        associations: AssociationStore,
         clients: ClientStore,
         attempts: Attempts,
-        roots: Roots,
-        proofs: Proofs,
+        stating: Stating,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._database, self._audit, self._clock, self._store = database, audit, clock, store
-        self._credentials, self._bindings, self._associations = credentials, bindings, associations
-        self._clients, self._attempts, self._roots, self._proofs, self._random = (
-            clients,
-            attempts,
-            roots,
-            proofs,
-            random,
-        )
+        self._credentials, self._bindings, self._clients = credentials, bindings, clients
+        self._attempts, self._stating, self._random = attempts, stating, random
 
     # --- fixing ------------------------------------------------------------------------------------------------------
 
@@ -192,59 +131,13 @@ class Documents:
         }
         return await self._fix("identify", "doc", members, {})
 
-    async def sign(self, ask: SignAsk) -> Stated:
-        """Step 4: a caller asks for signatures.
-
-        Raises CredentialUnknown, CredentialNotActive, CredentialLocked, AlgorithmRefused, CallerNotAssociated,
-        CallerUnknown, AskInvalid, CallerFrozen, TooManyPending.
-        """
-        try:
-            return await self._sign(ask)
-        except (AskInvalid, CallerUnknown) as refused:
-            caller = {ask.caller_kind: ask.caller_id}
-            why = str(refused.data.get("why", refused.code))
-            async with self._database.transaction() as connection:
-                self._audit.note(connection, "ask.refused", credential=ask.credential, why=why, **caller)
-            raise
-
-    async def _sign(self, ask: SignAsk) -> Stated:
-        now = self._clock.now()
-        credential = await self._credentials.get(self._database, ask.credential)
-        certificate = credential.usable(now)
-        algorithms.agree(credential.key_algorithm, ask.sign_algorithm, ask.hash_algorithm, ask.digests)
-        documents: list[JsonObject] = [
-            {"label": clean(label), "size": size, "hash": b64u(digest)}
-            for digest, (label, size) in zip(ask.digests, ask.labels, strict=True)
-        ]
-        caller, signed = await self._caller(ask, documents)
-        await self._attempts.demand_open(credential.id, "sign")
-        members: JsonObject = {
-            "credential": credential.id,
-            "certificate": b64u(certificate.hash),
-            "subject": certificate.subject,
-            "caller": caller,
-            "scope": "single" if len(ask.digests) == 1 else "multi",
-            "count": len(ask.digests),
-            "documents": documents,
-            "hash_algorithm": ask.hash_algorithm,
-            "sign_algorithm": ask.sign_algorithm,
-            "activation_key": b64u(ask.activation_key),
-        }
-        for _ in range(_RIVALS):
-            code = await self._code(credential.id)
-            try:
-                return await self._fix("sign", "req", {**members, "verification_code": code}, {}, credential, signed)
-            except _CodeTaken:
-                continue
-        raise TooManyPending("others were faster, again and again")
-
     async def emission_key(self, credential: Credential) -> Stated:
         """The emission page shall set the usage password. The one that waits already is stated again."""
         waiting = await self._store.waiting_for_credential(
             self._database, credential.id, "emission-key", self._clock.now()
         )
         if waiting is not None:
-            return Stated(waiting, await self._state(waiting.document, credential))
+            return Stated(waiting, await self._stating.state(waiting.document, credential))
         members = {
             "emission": credential.emission,
             "credential": credential.id,
@@ -261,7 +154,7 @@ class Documents:
         if not await self._may_decide(fixed, device):
             raise DocumentUnknown(id_)
         self.demand_undecided(fixed)
-        return Stated(fixed, await self._state(fixed.document))
+        return Stated(fixed, await self._stating.state(fixed.document))
 
     async def waiting(self, device: str) -> list[Stated]:
         """What this phone may decide now."""
@@ -269,7 +162,9 @@ class Documents:
         credentials = [binding.credential for binding in bound]
         found = await self._store.waiting_for_device(self._database, device, credentials, self._clock.now())
         return [
-            Stated(fixed, await self._state(fixed.document)) for fixed in found if await self._may_decide(fixed, device)
+            Stated(fixed, await self._stating.state(fixed.document))
+            for fixed in found
+            if await self._may_decide(fixed, device)
         ]
 
     async def withdraw(self, id_: str) -> None:
@@ -306,87 +201,24 @@ class Documents:
         members: JsonObject,
         context: Mapping[str, JsonValue],
         credential: Credential | None = None,
-        signed: SignedAsk | None = None,
     ) -> Stated:
         now = self._clock.now()
-        document = Document.fix(type_, new_id(prefix, self._random), members, now=now, nonce=self._random(16))
+        about = members.get("credential")
+        id_ = new_id(prefix, self._random, near=about if isinstance(about, str) else None)
+        document = Document.fix(type_, id_, members, now=now, nonce=self._random(16))
         fixed = Fixed(document, context)
-        statement = await self._state(document, credential)
-        with on_violation({"one_waiting_request": TooManyPending, "an_ask_rings_once": _ask_used}):
-            async with self._database.transaction() as connection:
-                if signed is not None:
-                    await connection.execute(queries.use_ask, document.object("caller")["id"], signed.nonce, now)
-                if fixed.caller is not None and fixed.credential is not None:
-                    code = document.text("verification_code")
-                    await self._make_room(connection, fixed.credential, fixed.caller, code)
-                await self._store.add(connection, fixed, now)
-                self._audit.note(
-                    connection,
-                    "document.fixed",
-                    document=fixed.id,
-                    type=type_,
-                    hash=document.hash,
-                    credential=fixed.credential,
-                )
+        statement = await self._stating.state(document, credential)
+        async with self._database.transaction() as connection:
+            await self._store.add(connection, fixed, now)
+            self._audit.note(
+                connection,
+                "document.fixed",
+                document=fixed.id,
+                type=type_,
+                hash=document.hash,
+                credential=fixed.credential,
+            )
         return Stated(fixed, statement)
-
-    async def _code(self, credential: str) -> str:
-        """A verification code that no request of this credential showed lately."""
-        choice = [_digits(digits, self._random) for digits in _CODE_DIGITS]
-        rested = await self._database.fetch(queries.rested, credential, choice, self._clock.now() - CODE_REST)
-        if not rested:
-            raise TooManyPending("every code was shown lately")
-        return str(rested[0]["code"])
-
-    async def _make_room(self, connection: Connection, credential: str, caller: str, code: str) -> None:
-        await self._credentials.lock(connection, credential)
-        await connection.execute(queries.expire_overdue, credential, self._clock.now())
-        if await connection.fetchval(queries.count_waiting, credential) >= MAX_PENDING:
-            raise TooManyPending(f"{MAX_PENDING} requests wait")
-        if await connection.fetchval(queries.frozen, credential, caller):
-            raise CallerFrozen(caller)
-        if not await connection.fetch(queries.rested, credential, [code], self._clock.now() - CODE_REST):
-            raise _CodeTaken
-
-    async def _state(self, document: Document, credential: Credential | None = None) -> str:
-        """The statement about a document, with the current transport key if it asks for the password."""
-        purpose = _PURPOSE.get(document.type)
-        wanted = None
-        if purpose is not None:
-            credential = credential or await self._credentials.get(self._database, document.text("credential"))
-            wanted = await self._proofs.wanted(purpose, credential.salt, credential.argon2)
-        return await self._roots.sign(statements.statement_payload(document, wanted))
-
-    async def _caller(self, ask: SignAsk, documents: Sequence[JsonObject]) -> tuple[JsonObject, SignedAsk | None]:
-        """Step 4: a computer's name is the one its holder saw associating it, an integrator's the one in its order.
-
-        A computer signs what it asks with the key of that association, and an integrator with a key that its order
-        names: so a gateway cannot ask in their name. For an integrator without a key it can, and nothing vouches for
-        what is asked but the gateway: the name alone is sure.
-        """
-        if ask.caller_kind == "computer":
-            association = await self._associations.of(self._database, ask.caller_id, ask.credential)
-            if association is None:
-                raise CallerNotAssociated(ask.caller_id)
-            name, keys = association.name, [association.key]
-        else:
-            client = await self._clients.get(self._database, ask.caller_id)
-            name, keys = client.name, list(client.keys)
-        caller: JsonObject = {"kind": ask.caller_kind, "id": ask.caller_id, "name": name}
-        if not keys:
-            if ask.signed is not None:  # it takes itself for protected, and is not
-                raise AskInvalid("registered without keys that sign asks", data={"why": "no_key"})
-            return caller, None
-        signed = SignedAsk.parse(ask.signed)
-        signed.verify(
-            caller=ask.caller_id,
-            credential=ask.credential,
-            hash_algorithm=ask.hash_algorithm,
-            documents=documents,
-            keys=keys,
-            now=self._clock.now(),
-        )
-        return caller, signed
 
     async def _of_device(self, device: str, credentials: Sequence[str]) -> tuple[list[JsonObject], P256Key]:
         """The named credentials as a document lists them, and the phone's key; all must be bound to this phone now."""
@@ -407,16 +239,6 @@ class Documents:
 
     async def _may_decide(self, fixed: Fixed, device: str) -> bool:
         """A document for one phone: that one. A request: any phone actively bound to its credential."""
-        if fixed.document.type == "sign":
+        if fixed.document.is_request:
             return any(binding.credential == fixed.credential for binding in await self._bound(device))
         return fixed.device == device
-
-
-def _ask_used() -> AskInvalid:
-    return AskInvalid("used before", data={"why": "used"})
-
-
-def _digits(count: int, random: Random) -> str:
-    """A number of exactly so many digits."""
-    least = 10 ** (count - 1)
-    return str(least + int.from_bytes(random(8), "big") % (9 * least))

@@ -25,7 +25,13 @@ class DocumentStore:
 
     async def get(self, reader: Reader, id_: str) -> Fixed:
         """Raises DocumentUnknown when there is none, or its row does not hold."""
-        found = await self._seals.fetch_one(TABLE, _read, reader, queries.by_id, id_)
+        since = self._seals.now()
+        rows = await reader.fetch(queries.by_id, id_)
+        return await self.read(rows[0] if rows else None, id_, since)
+
+    async def read(self, record: Record | None, id_: str, since: int) -> Fixed:
+        """The same of a record that was fetched with more; ``since``: ``RowSeals.now()`` from before that."""
+        found = None if record is None else await self._seals.believed(TABLE, _read, record, since)
         if found is None:
             raise DocumentUnknown(id_)
         if found.id != id_:  # genuine bytes under another's name
@@ -43,9 +49,13 @@ class DocumentStore:
         """The newest waiting one of a type."""
         return await self._seals.fetch_one(TABLE, _read, reader, queries.waiting_for_credential, credential, type_, now)
 
+    async def mac(self, fixed: Fixed) -> bytes:
+        """For whoever writes the row."""
+        return await self._seals.seal(TABLE, fixed.meaning())
+
     async def add(self, connection: Connection, fixed: Fixed, now: datetime) -> None:
-        """Raises a violation of ``one_waiting_request`` for a second request of one caller."""
-        mac = await self._seals.seal(TABLE, fixed.meaning())
+        """Any document but a request, which ``requests`` fixes."""
+        mac = await self.mac(fixed)
         await connection.execute(
             queries.add, fixed.id, fixed.document.type, fixed.document.data, fixed.context_bytes, fixed.credential,
             fixed.device, fixed.caller, now, fixed.expires_at, mac, fixed.document.members.get("verification_code"),
@@ -55,8 +65,12 @@ class DocumentStore:
         """The guarded UPDATE: True for exactly one caller."""
         if await connection.fetchval(queries.decide, fixed.id, state.value) is not True:
             return False
-        self._seals.advanced(connection, TABLE, replace(fixed, state=state))
+        self.decided(connection, fixed, state)
         return True
+
+    def decided(self, connection: Connection, fixed: Fixed, state: State) -> None:
+        """This transaction decides it: a row that waits again does not count once it is committed."""
+        self._seals.advanced(connection, TABLE, replace(fixed, state=state))
 
 
 def _read(row: Record) -> Fixed | None:

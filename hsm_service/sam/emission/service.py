@@ -2,8 +2,9 @@
 
 a. ``prepare``: a credential with salt and parameters, and the document that asks for the password.
 b. ``keys``: 1. the document's bytes are ours · 2. the key is the one they name · 3. its signature holds · 4. undecided
-   (or the same decision again) · 5. the proof is for them · 6. the key is made, signs its own request, is wrapped and
-   destroyed · 7. bound to password and pepper · 8. one transaction: consumed, bound, evidence, audit · 9. possession.
+   (or the same decision again) · 5. the proof is for them · 6. the key is made, or was ahead of time (``pool``), and
+   signs its own request · 7. bound to password and pepper · 8. one transaction: consumed, bound, evidence, audit ·
+   9. possession.
 
 The possession says to the AC that this emission key asked for this very key, by a signature that the AC verifies
 itself; so a gateway cannot put its own key or password behind somebody's certificate.
@@ -19,15 +20,20 @@ from foundation.clock import Clock
 from foundation.database import Database
 from foundation.encoding import JsonObject, JsonValue, b64u
 from foundation.ids import new_id
+from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.faults import HsmRequestFault
+from hsm_service.hsm.keys import WrappedKey
 from hsm_service.sam.credentials.domain import Credential, State
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.decisions import store as evidence
 from hsm_service.sam.documents.domain import Fixed
 from hsm_service.sam.documents.domain import State as DocumentState
-from hsm_service.sam.documents.service import Documents, Stated
+from hsm_service.sam.documents.service import Documents
+from hsm_service.sam.documents.stating import Stated
 from hsm_service.sam.documents.store import DocumentStore
+from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.errors import DocumentUnknown, EmissionConflict
 from hsm_service.sam.roots import Proofs, Roots
 from hsm_service.sam.versions import KeyVersions
@@ -38,6 +44,8 @@ from protocol.keys import P256Key
 from protocol.passwords import SALT_BYTES, Argon2
 
 Random = Callable[[int], bytes]
+
+_log = get_logger(__name__)
 
 POSSESSION_LIFE: Final = timedelta(minutes=10)
 """From our answer to the AC's certificate; a repetition gets a fresh one."""
@@ -59,13 +67,14 @@ class Emission:
         custody: Custody,
         proofs: Proofs,
         roots: Roots,
+        pool: KeyPool,
         versions: KeyVersions,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._database, self._audit, self._clock, self._hsm = database, audit, clock, hsm
         self._documents, self._store, self._credentials = documents, store, credentials
         self._custody, self._proofs, self._roots = custody, proofs, roots
-        self._versions, self._random = versions, random
+        self._pool, self._versions, self._random = pool, versions, random
 
     async def prepare(self, emission: str, key: str, key_algorithm: KeyAlgorithm) -> Stated:
         """Step g: a credential to be, and the document that asks its holder for the usage password.
@@ -153,9 +162,7 @@ class Emission:
         if credential.state is not State.PREPARED:
             raise EmissionConflict("the emission has its key already")
         newest = await self._versions.newest()  # perhaps newer ones than when it was prepared
-        made, request = await self._hsm.generate_with_request(  # 6
-            credential.key_algorithm, newest.kek, credential.id
-        )
+        made, request = await self._newborn(credential, newest.kek)  # 6
         bound = await self._custody.bind(  # 7
             credential.id, made.spki, made.blob, stretched, kek=made.kek, pepper=newest.pepper
         )
@@ -174,6 +181,17 @@ class Emission:
                 document=fixed.id,
                 signer=signer.jkt,
             )
+
+    async def _newborn(self, credential: Credential, kek: int) -> tuple[WrappedKey, bytes]:
+        """6: a key that nobody else gets, and its own request. From the pool it is taken for good, whatever follows."""
+        algorithm = credential.key_algorithm
+        ahead = self._pool.take(algorithm, kek)
+        if ahead is not None:
+            try:
+                return ahead, await self._hsm.request_by(ahead, algorithm, credential.id)
+            except HsmRequestFault as error:
+                _log.warning("pooled_key_unusable", algorithm=algorithm, detail=error.detail)
+        return await self._hsm.generate_with_request(algorithm, kek, credential.id)
 
     async def _possession(self, fixed: Fixed) -> dict[str, JsonValue]:
         credential = await self._credentials.get(self._database, fixed.document.text("credential"))

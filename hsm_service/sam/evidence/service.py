@@ -57,7 +57,7 @@ class EvidenceRoom:
         """
         fixed = await self._documents.get(self._database, id_)
         bound = await self._bindings.of_device(self._database, device, active=True)
-        if fixed.document.type != "sign" or fixed.credential not in {binding.credential for binding in bound}:
+        if not fixed.document.is_request or fixed.credential not in {binding.credential for binding in bound}:
             raise DocumentUnknown(id_)
         if fixed.state not in (State.APPROVED, State.REFUSED):
             raise DocumentUnknown(f"{id_} is {fixed.state}")

@@ -1,18 +1,20 @@
 """Steps 8 to 10, for ``signatures/sign``.
 
-8 the activation opens (``activations.service``), its occurrences are reserved and committed, the key is unwrapped,
-signs and is destroyed, each signature is verified; 9 signatures and the audit's outcome are committed together; 10 they
-are returned in the order of the request.
+8 the activation opens (``activations.service``; its occurrences are reserved since 7f), the key is unwrapped, signs and
+is destroyed, each signature is verified; 9 signatures and the audit's outcome are committed together; 10 they are
+returned in the order of the request.
 
-What is returned is always read back from the rows, and verified again: at most one signature of an occurrence is ever
-stored, so at most one is ever released, whoever runs this at the same time and wherever a crash came.
+What is returned is always what the rows say, read back: the very bytes that were verified a moment ago, or others that
+are verified then. At most one signature of an occurrence is ever stored, so at most one is ever released, whoever runs
+this at the same time and wherever a crash came.
 """
 
 from collections.abc import Sequence
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
-from foundation.database import Database
+from foundation.database import Connection, Database
+from foundation.group_commit import GroupCommit
 from hsm_service.sam.activations.domain import Occurrence, match
 from hsm_service.sam.activations.service import Activations, Opened, SignCall
 from hsm_service.sam.activations.store import ActivationStore
@@ -39,8 +41,9 @@ class Signatures:
         memory: Memory,
         alarm: Alarm,
         faults: FaultPoints,
+        commits: GroupCommit,
     ) -> None:
-        self._database, self._audit, self._clock = database, audit, clock
+        self._database, self._audit, self._clock, self._commits = database, audit, clock, commits
         self._activations, self._store, self._signer = activations, store, signer
         self._memory, self._alarm, self._faults = memory, alarm, faults
 
@@ -49,14 +52,10 @@ class Signatures:
 
         Raises what ``Activations.open`` raises; HashesNotApproved; SignatureNotReleased; HsmUnavailable.
         """
-        async with self._database.transaction() as connection:
-            opened = await self._activations.open(connection, call)  # 8
-            order = match(call.digests, opened.activation.digests)
-            unsigned = any(occurrence.signature is None for occurrence in opened.occurrences)
-            if unsigned:
-                await self._demand_never_released(opened)
-                await self._store.reserve(connection, opened.activation.id)  # committed before anything is signed
-        if unsigned:
+        opened = await self._activations.open(call)  # 8
+        order = match(call.digests, opened.activation.digests)
+        if any(occurrence.signature is None for occurrence in opened.occurrences):
+            await self._demand_never_released(opened)
             self._faults.reach("8-reserved")
             stored = await self._sign_and_store(opened)
         else:
@@ -70,24 +69,29 @@ class Signatures:
         activation = opened.activation
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         made = await self._signer.sign(self._activations.permit(opened), certificate)
-        async with self._database.transaction() as connection:
-            count = await self._store.store_signatures(connection, activation.id, made, self._clock.now())
-            if count:  # 9: outcome and signatures stand or fall together
+
+        async def work(connection: Connection) -> list[bytes]:
+            rows = await self._store.store_signatures(connection, activation, made, self._clock.now())
+            if rows:  # 9: outcome and signatures stand or fall together
                 self._audit.note(
                     connection,
                     "signatures.made",
                     activation=activation.id,
                     document=activation.document,
                     credential=activation.credential,
-                    count=count,
+                    count=len(rows),
                     hashes=hashes_digest(activation.digests),
                     algorithm=opened.algorithm.name,
                     signatures=name_of(made),
                 )
-            rows = await self._store.occurrences(connection, activation)
             self._faults.reach("8-signed-before-commit")
+            return [row.signature for row in rows if row.signature is not None]
+
+        stored = await self._commits.run(work)
         self._faults.reach("8-signed-after-commit")
-        return await self._released(opened, rows)
+        if stored == made:  # read back as we made and verified them
+            return stored
+        return await self._released(opened, await self._store.occurrences(self._database, activation))
 
     async def _released(self, opened: Opened, rows: Sequence[Occurrence]) -> list[bytes]:
         """Read back and verified: a row that somebody changed gives nothing away."""

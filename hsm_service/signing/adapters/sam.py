@@ -8,24 +8,27 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from foundation.channel import Answer, BadAnswer, PrivateCalls
+from foundation.channel import Answer, BadAnswer, PrivateCalls, near
 from foundation.channel.client import DEADLINE
 from foundation.encoding import b64u
 from foundation.errors import Internal, JsonObject, LinkIdError, Unavailable
-from hsm_service.signing.domain.request import Ask, Caller
+from hsm_service.signing.domain.request import Ask, Caller, SessionAsk
 from hsm_service.signing.errors import (
     AlgorithmNotPossible,
     BadSad,
     CallerFrozen,
+    CounterUsed,
     CredentialDisabled,
     NotTheApprovedHashes,
     RequestPending,
     SadExpired,
     SamNotAvailable,
+    SessionExhausted,
     UnknownCredential,
+    UseNotSigned,
 )
 from hsm_service.signing.ports import FixedDocument, Outcome, Verdict
-from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked
+from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked, SessionRefused
 
 SIGN_SECONDS: Final = 30.0
 """A hundred RSA signatures on a busy SoftHSM take a few seconds."""
@@ -45,6 +48,10 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "activation_unknown": BadSad,
         "activation_expired": SadExpired,
         "hashes_not_approved": NotTheApprovedHashes,
+        "session_refused": SessionRefused,
+        "session_exhausted": lambda: SessionExhausted(data={"why": "session_exhausted"}),
+        "counter_used": lambda: CounterUsed(data={"why": "counter_used"}),
+        "use_invalid": lambda: UseNotSigned(data={"why": "use_invalid"}),
         "signature_not_released": SamNotAvailable,
         "sam_refuses_work": SamNotAvailable,
     }
@@ -74,12 +81,25 @@ class SamOverChannel:
                 "ask": ask.signed,
             },
         )
-        return FixedDocument(
-            document=answer.text("document"),
-            statement=answer.text("statement"),
-            verification_code=answer.text("verification_code"),
-            expires=answer.instant("expires"),
+        return _fixed(answer)
+
+    async def fix_session_document(self, caller: Caller, ask: SessionAsk, activation_key: bytes) -> FixedDocument:
+        """``documents/session``."""
+        answer = await self._call(
+            "documents/session",
+            {
+                "credential": ask.credential,
+                "caller": {"kind": caller.kind.value, "id": caller.id},
+                "until": ask.until,
+                "maximum": ask.maximum,
+                "purpose": ask.purpose,
+                "hash_algorithm": ask.hash_algorithm,
+                "sign_algorithm": ask.sign_algorithm,
+                "activation_key": b64u(activation_key),
+                "ask": ask.signed,
+            },
         )
+        return _fixed(answer)
 
     async def verdict(self, document: str) -> Verdict:
         """``documents/state``."""
@@ -124,14 +144,40 @@ class SamOverChannel:
             },
             deadline=SIGN_SECONDS,
         )
-        signatures = answer.datas("signatures", max_bytes=_MAX_SIGNATURE)
-        if len(signatures) != len(hashes):
-            raise answer.bad("not one signature for each hash")
-        return signatures
+        return _signatures(answer, len(hashes))
+
+    async def use(
+        self,
+        caller: Caller,
+        *,
+        activation: str,
+        secret: bytes,
+        counter: int,
+        signature: str | None,
+        hashes: Sequence[bytes],
+        hash_algorithm: str,
+        sign_algorithm: str,
+    ) -> list[bytes]:
+        """``signatures/use``."""
+        answer = await self._call(
+            "signatures/use",
+            {
+                "activation": activation,
+                "secret": b64u(secret),
+                "counter": counter,
+                "hashes": [b64u(digest) for digest in hashes],
+                "hash_algorithm": hash_algorithm,
+                "sign_algorithm": sign_algorithm,
+                "caller": {"kind": caller.kind.value, "id": caller.id},
+                "use": None if signature is None else {"signature": signature},
+            },
+            deadline=SIGN_SECONDS,
+        )
+        return _signatures(answer, len(hashes))
 
     async def _call(self, name: str, body: JsonObject, *, deadline: float = DEADLINE) -> Answer:
         try:
-            return Answer(name, await self._client.call(name, body, deadline=deadline))
+            return Answer(name, await self._client.call(name, body, deadline=deadline, near=near(body)))
         except LinkIdError as error:
             ours = _ERRORS.get(error.code)
             if ours is None and isinstance(error, Unavailable | Internal | CredentialLocked):
@@ -141,3 +187,19 @@ class SamOverChannel:
             translated = ours()
             translated.retry_after = error.retry_after
             raise translated from error
+
+
+def _fixed(answer: Answer) -> FixedDocument:
+    return FixedDocument(
+        document=answer.text("document"),
+        statement=answer.text("statement"),
+        verification_code=answer.text("verification_code"),
+        expires=answer.instant("expires"),
+    )
+
+
+def _signatures(answer: Answer, count: int) -> list[bytes]:
+    found = answer.datas("signatures", max_bytes=_MAX_SIGNATURE)
+    if len(found) != count:
+        raise answer.bad("not one signature for each hash")
+    return found

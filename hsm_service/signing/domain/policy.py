@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Final
+from typing import Final, Protocol
 
 from hsm_service.signing.domain.algorithms import possible
-from hsm_service.signing.domain.request import Ask
+from hsm_service.signing.domain.request import Ask, SessionAsk
 from hsm_service.signing.errors import (
     AlgorithmNotPossible,
     BadDigest,
@@ -24,6 +24,7 @@ from hsm_service.signing.errors import (
     TooManyHashes,
 )
 from protocol.algorithms import MAX_HASHES, SIGN_ALGORITHMS
+from protocol.sessions import Terms
 
 MAX_PENDING_OF_CREDENTIAL: Final = 5
 """docs/protocol.md section 15: against many callers ringing one phone."""
@@ -77,13 +78,22 @@ class Situation:
 Rule = Callable[[Ask, Situation], None]
 
 
-def credential_is_active(_ask: Ask, situation: Situation) -> None:
+class Wanted(Protocol):
+    """What the rules about every kind of ask look at."""
+
+    @property
+    def hash_algorithm(self) -> str: ...
+    @property
+    def sign_algorithm(self) -> str: ...
+
+
+def credential_is_active(_ask: Wanted, situation: Situation) -> None:
     """Not revoked, not locked."""
     if not situation.credential.active:
         raise CredentialDisabled()
 
 
-def certificate_is_valid(_ask: Ask, situation: Situation) -> None:
+def certificate_is_valid(_ask: Wanted, situation: Situation) -> None:
     """Within its validity, now."""
     if not situation.credential.valid_from <= situation.now < situation.credential.valid_to:
         raise CertificateNotValid()
@@ -99,7 +109,13 @@ def something_but_not_too_much(ask: Ask, _situation: Situation) -> None:
         raise BadLabels("as many labels as hashes")
 
 
-def algorithms_agree(ask: Ask, situation: Situation) -> None:
+def terms_are_possible(ask: SessionAsk, situation: Situation) -> None:
+    """Neither too short nor too long, not beyond the certificate, not too many signatures."""
+    terms = Terms(ask.until, ask.maximum, ask.purpose, ask.hash_algorithm, ask.sign_algorithm)
+    terms.demand_possible(situation.now, situation.credential.valid_to)
+
+
+def algorithms_agree(ask: Wanted, situation: Situation) -> None:
     """The key can do the signature algorithm, which implies the hash algorithm."""
     wanted = SIGN_ALGORITHMS.get(ask.sign_algorithm)
     if wanted is None or wanted not in possible(situation.credential.key_algorithm):
@@ -115,7 +131,7 @@ def digests_have_their_length(ask: Ask, _situation: Situation) -> None:
         raise BadDigest()
 
 
-def holder_is_left_alone(_ask: Ask, situation: Situation) -> None:
+def holder_is_left_alone(_ask: Wanted, situation: Situation) -> None:
     """Back-off after refusals."""
     over = quiet_until(situation.history)
     if over is not None and situation.now < over:
@@ -124,11 +140,20 @@ def holder_is_left_alone(_ask: Ask, situation: Situation) -> None:
         raise HolderLeftAlone(retry_after=seconds, data={"why": why})
 
 
-def phone_is_not_flooded(_ask: Ask, situation: Situation) -> None:
+def phone_is_not_flooded(_ask: Wanted, situation: Situation) -> None:
     """One pending request per caller is the database's promise; this one is about all callers together."""
     if situation.pending_of_credential >= MAX_PENDING_OF_CREDENTIAL:
         raise RequestPending(retry_after=PENDING_RETRY_SECONDS, data={"why": "pending"})
 
+
+COMMON_RULES: Final[Sequence[Callable[[Wanted, Situation], None]]] = (
+    credential_is_active,
+    certificate_is_valid,
+    algorithms_agree,
+    holder_is_left_alone,
+    phone_is_not_flooded,
+)
+"""What a session has in common with listed hashes."""
 
 RULES: Final[Sequence[Rule]] = (
     something_but_not_too_much,
@@ -144,6 +169,13 @@ RULES: Final[Sequence[Rule]] = (
 def admit(ask: Ask, situation: Situation, rules: Sequence[Rule] = RULES) -> None:
     """Step 3: run the rules; the first that objects raises its error."""
     for rule in rules:
+        rule(ask, situation)
+
+
+def admit_session(ask: SessionAsk, situation: Situation) -> None:
+    """Step 3, for a session: its terms, and what holds for every ask."""
+    terms_are_possible(ask, situation)
+    for rule in COMMON_RULES:
         rule(ask, situation)
 
 

@@ -113,6 +113,15 @@ class CallerKind(StrEnum):
     INTEGRATOR = "integrator"
 
 
+class Kind(StrEnum):
+    """What a request is for."""
+
+    LISTED = "listed"
+    """These hashes, each once."""
+    SESSION = "session"
+    """So many signatures until a time; used again and again, so it is never ``signed`` before it lapses."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks, as OAuth established it; ``name`` is the registered one. The SAM shows a name that it knows itself."""
@@ -142,6 +151,40 @@ class Ask:
     signed: JsonObject | None = None
     """The caller's own signature of all this (docs/protocol.md section 9.5). Opaque here; the SAM verifies it."""
 
+    @property
+    def kind(self) -> Kind:
+        """Listed hashes."""
+        return Kind.LISTED
+
+    @property
+    def count(self) -> int:
+        """How many signatures."""
+        return len(self.hashes)
+
+
+@dataclass(frozen=True)
+class SessionAsk:
+    """Step 1, for a session: what a caller wants to be allowed. ``until`` in seconds since 1970."""
+
+    credential: str
+    until: int
+    maximum: int
+    purpose: str
+    hash_algorithm: str
+    sign_algorithm: str
+    signed: JsonObject | None = None
+    """The caller's own signature of all this. Opaque here; the SAM verifies it."""
+
+    @property
+    def kind(self) -> Kind:
+        """A session."""
+        return Kind.SESSION
+
+    @property
+    def count(self) -> int:
+        """How many signatures at most."""
+        return self.maximum
+
 
 @dataclass(frozen=True)
 class Request:
@@ -151,7 +194,9 @@ class Request:
     secret_digest: bytes
     caller: Caller
     credential: str
+    kind: Kind
     count: int
+    """Signatures: as many as hashes, or the most that a session gives."""
     hash_algorithm: str
     sign_algorithm: str
     state: State

@@ -1,5 +1,5 @@
 /**
- * The approval of a signature: what the signed bytes say, the password, yes or no.
+ * The approval of a request: what the signed bytes say, the password, yes or no. Of a session: `session.ts`.
  *
  * Everything shown here comes from `statement.document`, which was read from the bytes that the decision signs (step 6).
  */
@@ -7,15 +7,43 @@
 import { ApiError } from "../api";
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
-import type { SignDocument } from "../documents";
+import { yesTo } from "../decision";
+import type { RequestDocument, SignDocument } from "../documents";
 import { size, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton } from "../ui/parts";
-import { problemText } from "../ui/problem";
+import { isLocked, problemText } from "../ui/problem";
 import { isOver, showEnding, showOver, showRefusal } from "./outcome";
 
 export function showApproval(app: App, statement: Opened<"sign">): void {
+  const document = statement.document;
+  showRequest(app, statement, {
+    title: t.approval.title,
+    about: [files(document)],
+    fixed: t.approval.fixed,
+    technical: document.documents.map((file) => [t.approval.hash, h("code", {}, foreign(file.hash))]),
+    approved: { title: t.approval.approved, text: t.approval.approvedWhat },
+    back: () => showApproval(app, statement),
+  });
+}
+
+/** What is different from one kind of request to the other. */
+interface RequestScreen {
+  title: string;
+  /** Below who asks: what is asked. */
+  about: Node[];
+  /** Beside the password: what must be understood, and done, before it counts. False stops the approval. */
+  consent?: { element: HTMLElement; given: () => boolean };
+  /** What is sure about what stands here. */
+  fixed: string;
+  technical: [string, Node | string][];
+  approved: { title: string; text: string };
+  back: () => void;
+}
+
+/** A request and its decision: code, who asks, what, the password, yes or no. */
+export function showRequest(app: App, statement: Opened<"sign" | "session">, screen: RequestScreen): void {
   const document = statement.document;
   const password = passwordField();
   const trouble = h("div", {});
@@ -25,17 +53,23 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
     showOver(app, t.problems.expired);
   });
   const approve = async (): Promise<void> => {
+    if (screen.consent && !screen.consent.given()) return;
     const typed = password.value();
     if (typed === null) return;
     trouble.replaceChildren();
     try {
-      await app.ceremony.answer(statement, "approve", typed, (stage) => doing.say(t.password[stage]));
+      await app.ceremony.answer(statement, yesTo(document), typed, (stage) => doing.say(t.password[stage]));
       left.stop();
       app.remember(statement, true);
-      showEnding(app, { name: "approved", title: t.approval.approved, text: t.approval.approvedWhat });
+      showEnding(app, { name: "approved", ...screen.approved });
     } catch (error) {
       password.clear();
-      if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
+      if (isLocked(error)) {
+        // No further password can be right: the field goes, and what is left to do is to refuse.
+        trouble.replaceChildren(notice("danger", problemText(error), true));
+        entry.replaceChildren(actions(refuse));
+        void app.warnings.refresh();
+      } else if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
       else if (isOver(error)) {
         app.inbox.drop(document.id);
         showOver(app, problemText(error, app.gateway));
@@ -44,10 +78,11 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
       doing.say(null);
     }
   };
-  const refuse = button(t.approval.refuse, "danger", () => showRefusal(app, statement, () => showApproval(app, statement)));
+  const refuse = button(t.approval.refuse, "danger", () => showRefusal(app, statement, screen.back));
+  const entry: HTMLElement = form(approve, screen.consent?.element ?? null, password.element, doing.element, actions(submitButton(t.approval.approve), refuse));
   app.visit({
     name: "approval",
-    title: t.approval.title,
+    title: screen.title,
     wide: true,
     leave: () => left.stop(),
     content: [
@@ -60,7 +95,7 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
           { class: "column" },
           card(bigCode(t.approval.code, document.verification_code), h("p", { class: "hint" }, t.approval.codeWhat)),
           whoAsks(document),
-          files(document),
+          ...screen.about,
         ),
         h(
           "div",
@@ -68,17 +103,17 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
           card(
             facts([t.approval.certificate, holder(document.subject)]),
             trouble,
-            form(approve, password.element, doing.element, actions(submitButton(t.approval.approve), refuse)),
+            entry,
           ),
-          h("p", { class: "fixed-note" }, icon("lock"), t.approval.fixed),
-          technical(document),
+          h("p", { class: "fixed-note" }, icon("lock"), screen.fixed),
+          technical(document, screen.technical),
         ),
       ),
     ],
   });
 }
 
-function whoAsks(document: SignDocument): HTMLElement {
+function whoAsks(document: RequestDocument): HTMLElement {
   const computer = document.caller.kind === "computer";
   return card(
     h("h2", {}, t.approval.asks),
@@ -110,11 +145,11 @@ function files(document: SignDocument): HTMLElement {
 }
 
 /** For whoever compares by hand; folded, because nobody else should have to look past it. */
-function technical(document: SignDocument): HTMLElement {
+function technical(document: RequestDocument, more: [string, Node | string][]): HTMLElement {
   const pairs: [string, Node | string][] = [
     [t.approval.request, foreign(document.id)],
     [t.approval.algorithm, `${document.sign_algorithm} · ${document.hash_algorithm}`],
+    ...more,
   ];
-  for (const file of document.documents) pairs.push([t.approval.hash, h("code", {}, foreign(file.hash))]);
   return h("details", { class: "technical" }, h("summary", {}, t.approval.details), facts(...pairs));
 }

@@ -2,6 +2,7 @@
 
 import type { App, Decided } from "../app";
 import { now, type Opened } from "../ceremony";
+import { isRequest } from "../documents";
 import type { KnownCredential } from "../keystore";
 import { clock, clockTime, date, product, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
@@ -13,9 +14,11 @@ import { readCredentials } from "./code";
 import { readComputers, showComputers } from "./computers";
 import { showCredential, showTest } from "./credential";
 import { showDevice } from "./device";
+import { showWarning } from "./warning";
 import { showByHand, showFound, showScan } from "./scan";
+import { readSessions, showSessions } from "./sessions";
 
-const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", associate: "computer", identify: "system", test: "phone", pair: "certificate" };
+const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate" };
 
 /** Requests already opened by themselves once: going back from one must not open it again. */
 const opened = new Set<string>();
@@ -24,8 +27,10 @@ export function showHome(app: App): void {
   const waiting = h("section", { class: "waiting" });
   const certificates = h("ul", { class: "rows" });
   const computers = h("span", {});
+  const sessions = h("div", {});
   const live = h("span", { class: "live", role: "status" });
   const trouble = h("div", {});
+  const warned = h("section", { class: "warnings", "aria-label": t.warning.title, hidden: true });
   const drawLive = (): void => {
     live.className = `live ${app.liveState}`;
     live.replaceChildren(h("span", { class: "live-dot", "aria-hidden": "true" }), t.home.live[app.liveState]);
@@ -42,6 +47,10 @@ export function showHome(app: App): void {
       if (left) left.textContent = t.common.expiresIn(clock(one.expires - Date.now() / 1000));
     }
   };
+  const drawWarnings = (): void => {
+    warned.replaceChildren(...app.warnings.items.map((one) => showWarning(app, one)));
+    warned.hidden = app.warnings.items.length === 0;
+  };
   const drawTroubles = (): void => trouble.replaceChildren(...troubles(app));
   const timer = setInterval(drawWaiting, 1000);
   const stop = app.inbox.listen((arrived) => {
@@ -54,6 +63,8 @@ export function showHome(app: App): void {
   drawLive();
   drawWaiting();
   drawTroubles();
+  drawWarnings();
+  const stopWarnings = app.warnings.listen(drawWarnings);
   app.shell.withdraw();
   drawCertificates(app, certificates, app.profile.bound.map((one) => ({ ...one, kind: "", valid_to: null, state: "active" })));
   const notBound = (app.profile.known ?? []).filter((one) => !app.profile.bound.some((bound) => bound.id === one.id));
@@ -65,11 +76,13 @@ export function showHome(app: App): void {
     leave: () => {
       clearInterval(timer);
       stop();
+      stopWarnings();
       app.onLiveState = () => undefined;
     },
     content: [
       h("div", { class: "greeting" }, h("p", { class: "greeting-name" }, foreign(app.profile.nickname ?? t.device.title)), live),
       trouble,
+      warned,
       h(
         "div",
         { class: "two" },
@@ -77,6 +90,7 @@ export function showHome(app: App): void {
           "div",
           { class: "column" },
           waiting,
+          sessions,
           h("div", { class: "scan-actions" }, button(t.home.scan, "primary", () => showScan(app), "scan"), button(t.home.byHand, "plain", () => showByHand(app), "keyboard")),
         ),
         h(
@@ -90,8 +104,9 @@ export function showHome(app: App): void {
     ],
   });
   app.live.start();
-  void app.inbox.refresh();
+  app.refresh();
   void refreshDevice(app, certificates, computers);
+  void refreshSessions(app, sessions);
 }
 
 export function wasOpened(statement: Opened): boolean {
@@ -123,7 +138,7 @@ function waitingRows(app: App, items: Opened[]): Node[] {
 
 function who(statement: Opened): Node {
   const document = statement.document;
-  if (document.type === "sign") return foreign(document.caller.name, t.common.noName);
+  if (isRequest(document)) return foreign(document.caller.name, t.common.noName);
   if (document.type === "associate") return foreign(document.computer.name, t.common.noName);
   if (document.type === "identify") return foreign(document.integrator.name, t.common.noName);
   return holder(document.subject);
@@ -148,6 +163,16 @@ async function refreshDevice(app: App, certificates: HTMLElement, computers: HTM
     computers.textContent = t.home.computersCount(readComputers(answer.computers).length);
   } catch {
     // What is known stays on the screen; that we are not connected is said by the live mark and the inbox.
+  }
+}
+
+/** Only when there are some: whoever has none need not know the word. */
+async function refreshSessions(app: App, place: HTMLElement): Promise<void> {
+  try {
+    const open = readSessions((await app.gateway.call("GET", "/phone/v1/sessions")).sessions);
+    place.replaceChildren(...(open.length === 0 ? [] : [h("div", { class: "rows" }, row("history", t.sessions.title, t.sessions.count(open.length), () => showSessions(app)))]));
+  } catch {
+    // As with the rest of home: what is not known is not shown.
   }
 }
 

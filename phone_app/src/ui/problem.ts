@@ -3,7 +3,7 @@
 import { ApiError, Offline, type Gateway } from "../api";
 import { NotForThisDevice } from "../ceremony";
 import { NoStorage } from "../keystore";
-import { inAbout, t } from "../strings";
+import { inAbout, moment, t } from "../strings";
 import { Expired, Untrusted } from "../trust";
 
 /** A difference that people should correct: beyond it, proofs of possession and expiries stop working. */
@@ -28,14 +28,27 @@ export function problemText(error: unknown, gateway?: Gateway): string {
   return t.problems.unknown(error instanceof Error ? error.name : "erro");
 }
 
+/** Wrong passwords have closed it: it had been closed before, or this one did it. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === "credential_locked" || (error.code === "password_wrong" && error.data.lock !== undefined));
+}
+
+/** Until when, in words. What the gateway says of the end is trusted for as much as that: a sentence. */
+function lockText(error: ApiError): string {
+  const { until } = (error.data.lock ?? {}) as { until?: unknown };
+  if (typeof until === "number" && Number.isFinite(until)) return t.problems.lockedUntil(moment(until));
+  if (error.retryAfter !== null) return t.problems.lockedUntil(moment(Date.now() / 1000 + error.retryAfter));
+  return t.problems.lockedForever;
+}
+
 function apiProblem(error: ApiError): string {
   if (error.code === "password_wrong") {
     const left = error.number("tries_left");
+    if (isLocked(error)) return `${t.password.wrongSimple} ${lockText(error)}`;
     return left === null ? t.password.wrongSimple : t.password.wrong(left);
   }
   if (error.code === "emission_locked") return t.emission.locked(inAbout(error.retryAfter ?? 3600));
-  if (error.retryAfter !== null && error.status === 423) return t.problems.lockedUntil(inAbout(error.retryAfter));
-  if (error.code === "credential_locked") return t.problems.lockedForever;
+  if (isLocked(error)) return lockText(error);
   const known = t.problems.codes[error.code];
   if (known !== undefined && error.code === "emission_refused") {
     const left = error.number("tries_left");

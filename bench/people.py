@@ -1,0 +1,228 @@
+"""The people of a benchmark: holders with credentials and phones, and integrators that ask them.
+
+Everything is made as in earnest: an order, the emission page, the SMS, the usage password, the test ring, an operator's
+order for each integrator. Only the screens are missing. What a load generator needs of them is written to one file
+(``Lane``), so that it can be read by another process and, for developers, used again by the next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from demo.stack import Stack
+from foundation.audit import AuditChain
+from foundation.clock import SystemClock
+from foundation.database import Database, open_pool
+from foundation.encoding import b64u
+from hsm_service.oauth.domain.client import ClientMethod, GrantType
+from hsm_service.oauth.service.clients import ClientService
+from issuance.operator.requests import Wish, place_request
+from linkid.operators import VouchingByOrder, context
+from sandbox_phone.domain import keys
+from sandbox_phone.emission import SandboxEmission
+from sandbox_phone.phone import SandboxPhone
+from sandbox_phone.storage import MemoryStorage
+
+PASSWORD: Final = "Tr4vessia7Lua"
+AT_ONCE: Final = 4
+"""Emissions and pairings at the same time."""
+_CPF: Final = "52998224725"
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One client of the closed loop: an integrator that asks for one credential, and the phone that decides.
+
+    Keys are PEM; ``salt`` is not known before the first statement. No other client asks for this credential in this
+    integrator's name, so that "one pending request per caller and credential" keeps nobody waiting.
+    """
+
+    credential: str
+    algorithm: str
+    public_key: str
+    """SubjectPublicKeyInfo, PEM."""
+    device: str
+    device_key: str
+    device_token: str
+    integrator: str
+    integrator_key: str
+    password: str = PASSWORD
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Where they all live, and who they are."""
+
+    gateway: str
+    sams: Sequence[str]
+    """Paths of the Unix sockets."""
+    lanes: Sequence[Lane]
+
+    def save(self, file: Path) -> None:
+        """Readable by its owner only: the keys in it can ask and approve (in a benchmark's own Link ID)."""
+        content = {"gateway": self.gateway, "sams": list(self.sams), "lanes": [asdict(lane) for lane in self.lanes]}
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            json.dump(content, out)
+
+    @classmethod
+    def load(cls, file: Path) -> Crowd:
+        """As ``save`` wrote it."""
+        content = json.loads(file.read_text())
+        return cls(content["gateway"], content["sams"], [Lane(**lane) for lane in content["lanes"]])
+
+
+@dataclass
+class _Phone:
+    program: SandboxPhone
+    storage: MemoryStorage
+    number: str
+
+
+async def gather_people(
+    stack: Stack, credentials: Mapping[str, int], lanes: int, phones: int, say: Callable[[str], None]
+) -> Crowd:
+    """``credentials`` (number by key algorithm) spread over ``phones``; for each algorithm ``lanes`` clients over its
+    credentials. On a running stack; takes about a second for each credential."""
+    await stack.linkid("operator", "init")
+    belongings = [
+        _Phone(await SandboxPhone.open(stack.app, storage=storage), storage, f"+55319{88000000 + 11111 * at}")
+        for at, storage in enumerate(MemoryStorage() for _ in range(phones))
+    ]
+    try:
+        emitted = await _emit_all(stack, credentials, belongings, say)
+        owners = await _pair_all(stack, belongings, say)
+        made = [(algorithm, credential) for credential, (algorithm, _) in emitted.items()]
+        clients = await _integrators(stack, made, lanes, say)
+        return Crowd(
+            stack.gateway,
+            stack.settings.sam_targets(),
+            [
+                Lane(
+                    credential=credential,
+                    algorithm=algorithm,
+                    public_key=emitted[credential][1],
+                    device=str(owners[credential].program.device),
+                    device_key=str(owners[credential].storage.load()["key"]),
+                    device_token=str(owners[credential].storage.load()["token"]),
+                    integrator=client,
+                    integrator_key=keys.to_pem(key),
+                )
+                for algorithm, credential, client, key in clients
+            ],
+        )
+    finally:
+        for phone in belongings:
+            await phone.program.close()
+
+
+async def _emit_all(
+    stack: Stack, credentials: Mapping[str, int], phones: Sequence[_Phone], say: Callable[[str], None]
+) -> dict[str, tuple[str, str]]:
+    """Credential → (algorithm, public key)."""
+    wanted = [algorithm for algorithm, number in credentials.items() for _ in range(number)]
+    say(f"{len(wanted)} people get a certificate …")
+    gate, sources = asyncio.Semaphore(AT_ONCE), count(2)
+    operator = context(stack.settings)
+    serials: dict[str, str] = {}
+
+    async def one(at: int, algorithm: str) -> None:
+        async with gate:
+            phone = phones[at % len(phones)]
+            wish = Wish(
+                name=f"Pessoa Numero {at}",
+                cpf=_CPF,
+                birth="31/12/1979",
+                email=f"pessoa{at}@example.com",
+                phone=phone.number,
+                key_algorithm=algorithm,
+            )
+            placed = await place_request(wish, operator)
+            # the gateway lets an address begin ten visits a minute; these people do not sit in one room
+            async with SandboxEmission(phone.program.trust, source=f"127.0.1.{next(sources) % 250 + 1}") as visit:
+                answer = await visit.emit(
+                    protocol=placed.protocol,
+                    cpf=_CPF,
+                    install_password=placed.install_password,
+                    usage_password=PASSWORD,
+                )
+            certificate = x509.load_pem_x509_certificate(answer["certificate"]["pem"].encode())
+            spki = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            serials[f"{certificate.serial_number:x}"] = spki.decode()
+
+    await asyncio.gather(*(one(at, algorithm) for at, algorithm in enumerate(wanted)))
+    database = Database(await open_pool(stack.settings.dsn("gateway"), application_name="linkid-bench"))
+    try:
+        rows = await database.fetch("SELECT id, serial, key_algorithm FROM sam.credential_facts WHERE state = 'active'")
+    finally:
+        await database.close()
+    found = {row["id"]: (row["key_algorithm"], serials.get(row["serial"].lstrip("0"))) for row in rows}
+    return {credential: (algorithm, spki) for credential, (algorithm, spki) in found.items() if spki is not None}
+
+
+async def _pair_all(stack: Stack, phones: Sequence[_Phone], say: Callable[[str], None]) -> dict[str, _Phone]:
+    """Each phone bound to every credential of its number; credential → phone."""
+    say(f"{len(phones)} phones are paired …")
+    gate = asyncio.Semaphore(AT_ONCE)
+    owners: dict[str, _Phone] = {}
+
+    async def one(phone: _Phone, at: int) -> None:
+        async with gate:
+            await phone.program.ask_code(phone.number)
+            credentials = await phone.program.give_code(await stack.sms_code(phone.number))
+            for credential in credentials:
+                await phone.program.bind(credential["id"], PASSWORD, f"Celular {at}")
+                await phone.program.approve_test()
+                owners[credential["id"]] = phone
+
+    await asyncio.gather(*(one(phone, at) for at, phone in enumerate(phones)))
+    return owners
+
+
+async def _integrators(
+    stack: Stack, credentials: Sequence[tuple[str, str]], lanes: int, say: Callable[[str], None]
+) -> list[tuple[str, str, str, ec.EllipticCurvePrivateKey]]:
+    """(algorithm, credential, client, key) for each lane; integrators that sign what they ask."""
+    say("integrators are registered …")
+    clock, made = SystemClock(), []
+    database = Database(await open_pool(stack.settings.dsn("gateway"), application_name="linkid-bench"))
+    try:
+        audit = AuditChain(database, "gateway-operator", clock)
+        service = ClientService(database, clock, audit, VouchingByOrder(context(stack.settings)))
+        for algorithm in sorted({algorithm for algorithm, _ in credentials}):
+            own = [credential for kind, credential in credentials if kind == algorithm]
+            for at in range(lanes):
+                key, credential = ec.generate_private_key(ec.SECP256R1()), own[at % len(own)]
+                registered = await service.register(
+                    name=f"Sistema {algorithm} {at}",
+                    method=ClientMethod.KEY,
+                    grants=[GrantType.CLIENT],
+                    keys=[jwk(key.public_key())],
+                    signs_asks=True,
+                )
+                await service.allow(registered.client.id, credential)
+                made.append((algorithm, credential, registered.client.id, key))
+    finally:
+        await database.close()
+    return made
+
+
+def jwk(key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
+    """A P-256 key as JWK, exactly kty, crv, x, y."""
+    numbers = key.public_numbers()
+    return {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": b64u(numbers.x.to_bytes(32, "big")),
+        "y": b64u(numbers.y.to_bytes(32, "big")),
+    }

@@ -1,0 +1,216 @@
+"""Using, listing and ending sessions.
+
+``use``: U1 to U6 the session opens (``opening``) · U7 the counter is reserved and the signatures counted, together, and
+committed before anything is signed · U8 the permit; the key is unwrapped in the HSM, signs and is destroyed; each
+signature is verified · U9 signatures and the audit's outcome are committed together · U10 what was stored is read back,
+verified again and returned in the order of the use.
+
+After a crash between U7 and U9 the same use completes, and is not counted again. The same counter with the same use
+gets the stored signatures; with another use it is refused.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Database
+from foundation.encoding import JsonObject, JsonValue
+from foundation.errors import LinkIdError
+from hsm_service.sam.activations.domain import Activation
+from hsm_service.sam.activations.endings import Endings
+from hsm_service.sam.activations.store import ActivationStore
+from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.documents.domain import Fixed
+from hsm_service.sam.errors import ActivationUnknown, CounterUsed, SessionExhausted, SignatureNotReleased
+from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.memory import Sessions as SessionMemory
+from hsm_service.sam.memory import name_of
+from hsm_service.sam.rows import Alarm
+from hsm_service.sam.sessions.domain import Reserved, UseCall
+from hsm_service.sam.sessions.opening import NotLearntYet, OpenedUse, Opening
+from hsm_service.sam.sessions.store import TABLE, ForgedUse, UseStore
+from hsm_service.sam.signatures.signer import Signer, verify_all
+from protocol.algorithms import hashes_digest
+
+Learn = Callable[[datetime], Awaitable[None]]
+"""Reads the audit back to a time (``recall.Recollection.back_to``)."""
+
+_RIVALS: Final = 5
+"""How often the same counter may be taken by the same caller's other call between looking and reserving."""
+
+
+class _Rival(Exception):
+    """Not reserved: undo, and look again why."""
+
+
+class Sessions:
+    """``signatures/use``, ``sessions/list``, ``sessions/end``."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        audit: AuditChain,
+        clock: Clock,
+        opening: Opening,
+        store: UseStore,
+        activations: ActivationStore,
+        bindings: BindingStore,
+        endings: Endings,
+        signer: Signer,
+        memory: SessionMemory,
+        learn: Learn,
+        alarm: Alarm,
+        faults: FaultPoints,
+    ) -> None:
+        self._database, self._audit, self._clock = database, audit, clock
+        self._opening, self._store, self._activations, self._bindings = opening, store, activations, bindings
+        self._endings, self._signer, self._memory, self._learn = endings, signer, memory, learn
+        self._alarm, self._faults = alarm, faults
+
+    # --- using -------------------------------------------------------------------------------------------------------
+
+    async def use(self, call: UseCall) -> list[bytes]:
+        """RSA signatures as they are, ECDSA in DER; the stored ones when this is a repetition.
+
+        Raises what ``Opening.open`` raises; SessionExhausted, CounterUsed, SignatureNotReleased, HsmUnavailable.
+        """
+        try:
+            opened, reserved = await self._reserve(call)
+        except NotLearntYet as session:
+            await self._learn(session.began)
+            opened, reserved = await self._reserve(call)
+        self._memory.use(call.use.activation, reserved.total)
+        if reserved.signatures is None:
+            self._faults.reach("8-reserved")
+            reserved = await self._sign_and_store(opened, reserved, call)
+        return await self._released(opened, reserved, call)
+
+    async def _reserve(self, call: UseCall) -> tuple[OpenedUse, Reserved]:
+        """Steps U1 to U7: the use as reserved now, or before."""
+        mac = await self._store.seal(call.use)
+        for _ in range(_RIVALS):
+            try:
+                async with self._database.transaction() as connection:
+                    opened = await self._opening.open(connection, call)  # U1 to U6
+                    reserved = await self._store.of(connection, call.use)
+                    if reserved is not None:
+                        return opened, self._same(reserved, call)
+                    # U7. The counter and the count, by one guarded statement: of any number of rivals no more get
+                    # signatures than the holder allowed, and none after the session ended.
+                    total = await self._store.reserve(connection, call.use, mac, self._clock.now())
+                    if total is None:
+                        raise _Rival
+                    await self._demand_counted(opened, total, call)
+                return opened, Reserved(
+                    call.use.activation, call.use.counter, call.use.digest, len(call.use.digests), total, None, mac
+                )
+            except _Rival:
+                if opened.activation.used + len(call.use.digests) > (opened.activation.maximum or 0):
+                    break  # the count only grows, so this stays so
+            except ForgedUse as forged:
+                raise SignatureNotReleased(f"{forged}: its row does not hold") from forged
+        raise SessionExhausted(call.use.activation)
+
+    @staticmethod
+    def _same(reserved: Reserved, call: UseCall) -> Reserved:
+        """A counter serves one use. Raises CounterUsed."""
+        if not hmac.compare_digest(reserved.digest, call.use.digest):
+            raise CounterUsed(reserved.id)
+        return reserved
+
+    async def _demand_counted(self, opened: OpenedUse, total: int, call: UseCall) -> None:
+        """Whoever lowered the count between our looking and our counting is noticed, and the transaction undone."""
+        if total < opened.activation.used + len(call.use.digests):
+            await self._alarm.raise_("session.turned_back", TABLE, call.use.activation)
+            raise SignatureNotReleased("the session's count went back")
+
+    async def _sign_and_store(self, opened: OpenedUse, reserved: Reserved, call: UseCall) -> Reserved:
+        """Steps U8 and U9: the use with its signatures as stored, ours or those of whoever was faster."""
+        if self._memory.released(reserved.activation, reserved.counter) is not None:
+            await self._alarm.raise_("use.turned_back", TABLE, reserved.id)
+            raise SignatureNotReleased("these signatures were released already")
+        made = await self._signer.sign(self._opening.permit(opened, call), opened.certificate)  # U8
+        async with self._database.transaction() as connection:  # U9
+            if await self._store.store_signatures(connection, call.use, made, self._clock.now()):
+                self._audit.note(
+                    connection,
+                    "session.used",
+                    activation=reserved.activation,
+                    document=opened.fixed.id,
+                    credential=opened.credential.id,
+                    counter=reserved.counter,
+                    count=reserved.count,
+                    used=reserved.total,
+                    hashes=hashes_digest(call.use.digests),
+                    algorithm=opened.algorithm.name,
+                    signatures=name_of(made),
+                )
+            stored = await self._store.of(connection, call.use)
+            self._faults.reach("8-signed-before-commit")
+        self._faults.reach("8-signed-after-commit")
+        if stored is None:
+            raise SignatureNotReleased("the use went away")
+        return self._same(stored, call)
+
+    async def _released(self, opened: OpenedUse, reserved: Reserved, call: UseCall) -> list[bytes]:
+        """Step U10: as stored, and verified: a row that somebody changed gives nothing away."""
+        signatures = list(reserved.signatures or ())
+        known = self._memory.released(reserved.activation, reserved.counter)
+        if known is not None and known != name_of(signatures):
+            await self._alarm.raise_("use.changed", TABLE, reserved.id)
+            raise SignatureNotReleased("the stored signatures are not those that were released")
+        verify_all(opened.certificate, opened.algorithm, tuple(call.use.digests), signatures)
+        self._memory.release(reserved.activation, reserved.counter, name_of(signatures))
+        return signatures
+
+    # --- listing and ending ------------------------------------------------------------------------------------------
+
+    async def list(self, device: str) -> JsonObject:
+        """The open sessions of the credentials that this phone may decide for."""
+        credentials = await self._credentials(device)
+        ids = await self._activations.open_sessions(self._database, credentials, self._clock.now())
+        found: list[JsonValue] = []
+        for id_ in ids:
+            try:
+                activation, fixed = await self._activations.session(self._database, id_)
+            except LinkIdError:
+                continue  # a row that does not hold does not exist; the audit was told
+            if activation.credential in credentials and not self._memory.is_over(id_):
+                found.append(_told(activation, fixed))
+        return {"sessions": found}
+
+    async def end(self, id_: str, device: str) -> None:
+        """The holder has enough; from the next signature on. No signature is asked for: this only takes rights away.
+
+        One that is over stays over. Raises ActivationUnknown: none of this phone's credentials.
+        """
+        named = await self._activations.credential_of_session(self._database, id_)
+        if named is None or named not in await self._credentials(device):
+            raise ActivationUnknown(id_)
+        async with self._database.transaction() as connection:
+            await self._endings.one(connection, id_, "holder")
+
+    async def _credentials(self, device: str) -> Sequence[str]:
+        return [one.credential for one in await self._bindings.of_device(self._database, device, active=True)]
+
+
+def _told(activation: Activation, fixed: Fixed) -> JsonObject:
+    """For the phone's list. Times in seconds since 1970."""
+    document = fixed.document
+    return {
+        "activation": activation.id,
+        "request": document.id,
+        "credential": activation.credential,
+        "caller": dict(document.object("caller")),
+        "purpose": document.text("purpose"),
+        "until": document.number("until"),
+        "maximum": document.number("maximum"),
+        "used": activation.used,
+        "created": document.created,
+        "last_used": None if activation.last_used is None else int(activation.last_used.timestamp()),
+        "with_key": bool(document.texts("session_key")),
+    }

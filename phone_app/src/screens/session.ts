@@ -1,0 +1,63 @@
+/**
+ * The approval of a session: who may have how many signatures, until when, and what they say it is for.
+ *
+ * The documents are not known yet; so the limits are large on the screen, and a caller without a key asks for an express yes.
+ */
+
+import type { App } from "../app";
+import type { Opened } from "../ceremony";
+import { yesTo } from "../decision";
+import type { SessionDocument } from "../documents";
+import { moment, span, t } from "../strings";
+import { foreign, freshId, h } from "../ui/dom";
+import { icon } from "../ui/icons";
+import { card, facts, notice } from "../ui/parts";
+import { showRequest } from "./approval";
+
+export function showSession(app: App, statement: Opened<"session">): void {
+  const document = statement.document;
+  const consent = yesTo(document) === "approve:without-key" ? withoutKey() : undefined;
+  showRequest(app, statement, {
+    title: t.session.title,
+    about: [limits(document), notice("warning", t.session.unseen)],
+    ...(consent === undefined ? {} : { consent }),
+    fixed: t.session.fixed,
+    technical: document.session_key.map((key) => [t.session.key, h("code", {}, foreign(key))]),
+    approved: { title: t.session.approved, text: t.session.approvedWhat },
+    back: () => showSession(app, statement),
+  });
+}
+
+function limits(document: SessionDocument): HTMLElement {
+  return card(
+    h("h2", {}, t.session.allows),
+    facts(
+      [t.session.howMany, h("strong", {}, t.session.upTo(document.maximum))],
+      [t.session.until, h("strong", {}, `${moment(document.until)} (${span(document.until - Date.now() / 1000)})`)],
+      [t.session.purpose, foreign(document.purpose, t.session.noPurpose)],
+    ),
+  );
+}
+
+/** The box that must be ticked, each time anew, before such a session is approved. */
+function withoutKey(): { element: HTMLElement; given: () => boolean } {
+  const id = freshId("without-key");
+  const box = h("input", { type: "checkbox", id, "aria-describedby": `${id}-error` });
+  const error = h("p", { class: "error", id: `${id}-error`, role: "alert" });
+  box.addEventListener("change", () => {
+    if (!box.checked) return;
+    box.removeAttribute("aria-invalid");
+    error.replaceChildren();
+  });
+  const element = h("div", { class: "without-key" }, notice("danger", t.session.withoutKey), h("label", { class: "tick", for: id }, box, h("span", {}, t.session.withoutKeyTick)), error);
+  return {
+    element,
+    given: () => {
+      if (box.checked) return true;
+      error.replaceChildren(icon("warning"), t.session.withoutKeyMissing);
+      box.setAttribute("aria-invalid", "true");
+      box.focus();
+      return false;
+    },
+  };
+}

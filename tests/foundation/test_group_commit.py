@@ -1,0 +1,117 @@
+"""Shared transactions: everybody gets what a transaction of their own would have given."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest_asyncio
+
+from foundation.database import Connection, Database, open_pool
+from foundation.errors import Conflict, Unavailable
+from foundation.group_commit import GroupCommit, Work
+from tests.support.postgres import TestDatabase
+
+
+class Taken(Conflict):
+    """The test's own refusal."""
+
+    code = "test_taken"
+
+
+@pytest_asyncio.fixture
+async def database(empty_database: TestDatabase) -> AsyncIterator[Database]:
+    """With one table, whose numbers are there once."""
+    opened = Database(await open_pool(empty_database.dsn(), max_size=4))
+    await opened.execute("CREATE TABLE public.numbers (n integer PRIMARY KEY, xid bigint DEFAULT txid_current())")
+    yield opened
+    await opened.close()
+
+
+def adding(number: int, refuse: bool = False) -> "Work[int]":
+    """Add a number; then, maybe, refuse."""
+
+    async def work(connection: Connection) -> int:
+        await connection.execute("INSERT INTO public.numbers (n) VALUES ($1)", number)
+        if refuse:
+            raise Taken(str(number))
+        return number
+
+    return work
+
+
+async def numbers(database: Database) -> list[int]:
+    """Those that were committed."""
+    return [row["n"] for row in await database.fetch("SELECT n FROM public.numbers ORDER BY n")]
+
+
+async def test_those_who_come_together_share_a_transaction(database: Database) -> None:
+    """A hundred callers, a few transactions; each has its own answer, after the commit."""
+    commits = GroupCommit(database)
+    answers = await asyncio.gather(*(commits.run(adding(n)) for n in range(100)))
+
+    assert answers == list(range(100))
+    assert await numbers(database) == list(range(100))
+    transactions = await database.fetchval("SELECT count(DISTINCT xid) FROM public.numbers")
+    assert transactions <= 5
+
+
+async def test_one_who_fails_fails_alone(database: Database) -> None:
+    """A refusal, and a broken constraint that nobody mapped: the others are committed, and the failures undone."""
+    commits = GroupCommit(database)
+    works = [adding(n, refuse=n == 3) for n in range(10)] + [adding(5)]
+    answers = await asyncio.gather(*map(commits.run, works), return_exceptions=True)
+
+    assert isinstance(answers[3], Taken)
+    assert isinstance(answers[10], asyncpg.UniqueViolationError)
+    assert [answer for answer in answers if not isinstance(answer, BaseException)] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert await numbers(database) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+
+
+async def test_hooks_run_once_for_what_was_committed(database: Database) -> None:
+    """Not for the group that was rolled back and begun again."""
+    commits = GroupCommit(database)
+    heard: list[int] = []
+
+    def noting(number: int, refuse: bool) -> "Work[None]":
+        async def work(connection: Connection) -> None:
+            async def hear() -> None:
+                heard.append(number)
+
+            connection.after_commit(hear)
+            if refuse:
+                raise Taken
+
+        return work
+
+    works = [noting(n, refuse=n == 4) for n in range(8)]
+    await asyncio.gather(*map(commits.run, works), return_exceptions=True)
+
+    assert sorted(heard) == [0, 1, 2, 3, 5, 6, 7]
+
+
+async def test_a_caller_who_gives_up_disturbs_nobody(database: Database) -> None:
+    """Its work may still be committed: so it is with any call whose answer nobody waits for."""
+    commits = GroupCommit(database)
+    calls = [asyncio.create_task(commits.run(adding(n))) for n in range(20)]
+    await asyncio.sleep(0)
+    calls[7].cancel()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert isinstance(answers[7], asyncio.CancelledError)
+    assert [answer for answer in answers if not isinstance(answer, BaseException)] == [n for n in range(20) if n != 7]
+
+
+async def test_a_database_that_is_gone_is_told_to_everybody_once(database: Database) -> None:
+    """Not tried once for each: that would take as many time-outs as there are callers."""
+    commits = GroupCommit(database)
+    begun: list[int] = []
+
+    async def work(connection: Connection) -> None:
+        begun.append(1)
+        await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    answers = await asyncio.gather(*(commits.run(work) for _ in range(10)), return_exceptions=True)
+
+    assert all(isinstance(answer, Unavailable) for answer in answers)
+    assert len(begun) <= 2
+    assert await commits.run(adding(1)) == 1
