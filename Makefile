@@ -2,12 +2,12 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # Packages that exist; each is checked as strictly as the others.
-PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push issuance linkid desktop_agent sandbox_phone softhsm_config demo bench examples tests tools)
+PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push issuance linkid desktop_agent sandbox_phone softhsm_config demo bench soak examples tests tools)
 # More than one test at a time; the tests of one file stay together, and share what is dear to make.
 JOBS ?= 3
 TESTS ?=
 
-.PHONY: help setup run test check fix demo bench web lock clean programs
+.PHONY: help setup run test check fix demo bench soak web lock clean programs
 
 help: ## this text
 	@awk 'BEGIN {FS = ":.*## "; print "Link ID. Each command sets up by itself what it needs.\n"} \
@@ -47,6 +47,9 @@ demo: programs web ## the whole story, told step by step; PHONE=simulated withou
 
 bench: web ## how fast, as ratios to the bare token; ONLY=row,row runs some, QUICK=1 is short
 	@$(PYTHON) -m bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+soak: setup ## 41 minutes of load while things break; MINUTES=5 for less; writes docs/soak/latest.md
+	@$(PYTHON) -m soak $(if $(MINUTES),--minutes $(MINUTES))
 
 lock: setup ## choose the newest library versions again and write locks/
 	@$(PYTHON) -m tools.lock

@@ -92,9 +92,10 @@ def _translated() -> Iterator[None]:
 
 
 def _says_closed(error: asyncpg.InterfaceError) -> bool:
+    """Closed under us; a pool that notices it first takes the connection back from whoever works with it."""
     text = str(error)
     # the last one is how a pooled connection speaks that the server ended between two statements
-    return "is closed" in text or "is closing" in text or "has been released back to the pool" in text
+    return "is closed" in text or "is closing" in text or "released back to the pool" in text
 
 
 @contextlib.contextmanager

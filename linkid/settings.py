@@ -172,6 +172,8 @@ class Settings(Section):
     """Where this SAM or AC listens, when not on the Unix socket of this machine."""
     sam_hsm: HsmSettings | None = None
     """The SAM's token in a real HSM; not given: SoftHSM under var/tokens/sam."""
+    softhsm_recycle_unwraps: Annotated[int, Field(ge=0)] = 200_000
+    """`recycle_unwraps` of the SAMs (see sam_hsm) while they use SoftHSM under var."""
     sam_hsm_spare: HsmSettings | None = None
     """A second token with the SAM's very keys (restored copy, other partition, other HSM), which two operators adopted:
     a SAM whose first does not open works with it."""
@@ -250,8 +252,13 @@ class Settings(Section):
         if given is not None:
             return given
         pin = (self.places.secrets / f"hsm-{process}.pin").read_text(encoding="ascii")
-        module, lock = program("softhsm-module"), self.places.tokens / process / "quiet.lock"
-        return HsmSettings(module=module, token_label=LABELS[process], pin=SecretStr(pin), quiet_lock=lock)
+        return HsmSettings(
+            module=program("softhsm-module"),
+            token_label=LABELS[process],
+            pin=SecretStr(pin),
+            quiet_lock=self.places.tokens / process / "quiet.lock",
+            recycle_unwraps=self.softhsm_recycle_unwraps,
+        )
 
     def dsn(self, role: Role) -> str:
         """The database address of *role*. Embedded: by the password under var/secrets, made on first use."""

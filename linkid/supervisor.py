@@ -306,6 +306,8 @@ class Supervisor:
         while misses < self._patience.probe_misses:
             await asyncio.sleep(self._patience.probe_every)
             answer = await self._answers(child)
+            if process.returncode is not None:  # a probe may end in an error of its own when we are cancelled
+                return
             held = self._say_held(child, held, answer if isinstance(answer, str) else "")
             misses = misses + 1 if answer is False else 0
         self._say(child.name, "does not answer any more: killed")

@@ -44,6 +44,23 @@ async def count(database: Database) -> int:
     return int(await database.fetchval("SELECT count(*) FROM shop.codes"))
 
 
+async def test_a_connection_that_the_pool_took_back(opened: Database) -> None:
+    """Its session ended between two statements, and the pool saw it before we did: Unavailable, and it goes on."""
+
+    async def cut_between_statements() -> None:
+        async with opened.transaction() as connection:
+            await connection.execute("INSERT INTO shop.codes VALUES (1, 'a')")
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            await opened.execute("SELECT pg_terminate_backend($1)", pid)
+            while connection.raw._con is not None:  # type: ignore[union-attr,unused-ignore]
+                await asyncio.sleep(0.01)
+            await connection.execute("INSERT INTO shop.codes VALUES (2, 'a')")
+
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(cut_between_statements(), 10)
+    assert await count(opened) == 0
+
+
 async def test_transaction_commits_or_undoes_everything(opened: Database) -> None:
     """A block that ends is kept; a block that raises leaves nothing, and its own error comes out."""
     async with opened.transaction() as connection:

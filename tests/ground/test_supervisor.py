@@ -167,6 +167,38 @@ async def test_one_that_says_what_it_waits_for_is_left_alone(tmp_path: Path) -> 
     await task
 
 
+async def test_nobody_watches_a_process_that_is_gone(tmp_path: Path) -> None:
+    """Its probe failed in the very moment in which it died: asyncio may lose the cancellation then, the watch ends."""
+    asked: list[asyncio.Future[bool]] = []
+
+    async def probe() -> bool:
+        asked.append(asyncio.get_running_loop().create_future())
+        return await asked[-1]
+
+    class Gone(asyncio.subprocess.Process):
+        returncode: int | None = None
+
+        def __init__(self) -> None:
+            pass
+
+        def kill(self) -> None:
+            raise ProcessLookupError
+
+    child, process, words = Child("sam", python(LIVES), ready=probe), Gone(), io.StringIO()
+    watch = asyncio.create_task(Supervisor([child], tmp_path, QUICK, words)._watch(child, process))
+    await until(lambda: len(asked) == 1)
+    asked[0].set_result(True)
+    await until(lambda: len(asked) == 2)
+    asked[1].set_exception(OSError("the connection broke"))
+    await asyncio.sleep(0)
+    process.returncode = -9
+    watch.cancel()
+    await asyncio.wait({watch}, timeout=1)
+    assert watch.done()
+    assert len(asked) == 2
+    assert words.getvalue() == ""
+
+
 async def test_a_probe_that_raises_or_hangs_means_not_ready(tmp_path: Path) -> None:
     """Readiness is a yes, nothing less."""
     asked = 0

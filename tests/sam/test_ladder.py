@@ -92,6 +92,13 @@ def test_pairing_forgets_after_a_quiet_week() -> None:
     assert right.forgive(right.total).count == 0
 
 
+def test_a_right_password_on_a_ladder_that_was_turned_back() -> None:
+    """A try that the row does not know any more forgives what stands there, and never more than there is."""
+    ladder = climb(fresh("cred_x", "sign", START), 2)
+    assert (ladder.forgive(5).forgiven, ladder.forgive(5).count) == (2, 0)
+    assert ladder.forgive(1).count == 1
+
+
 @given(st.lists(st.sampled_from(["wrong", "right-of-first", "right-of-last", "give-back"]), max_size=60))
 def test_no_order_of_events_gives_more_than_nine_tries(events: list[str]) -> None:
     """Whatever happens in whatever order: nine unforgiven tries and no tenth; numbers only grow."""

@@ -100,8 +100,11 @@ class Ladder:
         return replace(self, total=self.total + 1, forgiven=forgiven, last=now)
 
     def forgive(self, ordinal: int) -> "Ladder":
-        """After the try numbered ``ordinal`` (the total when it was reserved) had the right password."""
-        return replace(self, forgiven=max(self.forgiven, ordinal))
+        """After the try numbered ``ordinal`` (the total when it was reserved) had the right password.
+
+        On a ladder that was turned back since, all that stand there: the try itself is not among them any more.
+        """
+        return replace(self, forgiven=max(self.forgiven, min(ordinal, self.total)))
 
     def give_back(self) -> "Ladder":
         """After a try that never reached the password (the HSM failed before): one less on the ladder."""

@@ -1,0 +1,133 @@
+"""What is read from outside while it runs: the SAM's rows, the audit chains, memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from demo.stack import Stack, StackFailed
+from soak.faults import superuser
+from soak.ledger import Occurrence, Violation
+
+_PAGE: Final = 4096
+_TELLING: Final = 180.0
+"""Seconds: a shorter life says nothing about growth."""
+_JUDGED: Final = 600.0
+"""Seconds of life before growth is a violation: until then pools, caches and statements of ten connections fill."""
+MOST_GROWTH: Final = 1024.0
+"""kB a minute in the second half of a long life. What a SAM remembers on purpose (docs/threats.md, 2) is a tenth."""
+
+
+async def occurrences(stack: Stack) -> list[Occurrence]:
+    """Every row, whoever made it. Raises OSError, asyncpg's errors while the database is away."""
+    connection = await asyncpg.connect(superuser(stack), timeout=5)
+    try:
+        rows = await connection.fetch(_OCCURRENCES)
+    finally:
+        await connection.close()
+    return [Occurrence(row["document"], row["ordinal"], row["hash"], row["signature"]) for row in rows]
+
+
+async def made_twice(stack: Stack) -> list[Violation]:
+    """Activations whose signatures were made more than once, as the audit tells."""
+    connection = await asyncpg.connect(superuser(stack), timeout=5)
+    try:
+        rows = await connection.fetch(_MADE_TWICE)
+    finally:
+        await connection.close()
+    return [Violation("double", str(row["document"]), f"the audit tells {row['times']} times of it") for row in rows]
+
+
+async def chains(stack: Stack) -> list[Violation]:
+    """`linkid audit verify`: every chain, and the heads outside."""
+    try:
+        await stack.linkid("audit", "verify")
+    except StackFailed as failed:
+        return [Violation("audit", "-", str(failed))]
+    return []
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Memory:
+    """Resident set sizes by process: (name, pid) to [(seconds, kB)]."""
+
+    samples: dict[tuple[str, int], list[tuple[float, float]]] = field(default_factory=dict)
+
+    def look(self, stack: Stack, names: Sequence[str]) -> None:
+        """One sample of each."""
+        for name in names:
+            pid = stack.pid(name)
+            if pid is None:
+                continue
+            try:
+                pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+            if pages:  # none: it is being buried
+                self.samples.setdefault((name, pid), []).append((time.monotonic(), pages * _PAGE / 1024))
+
+    def now(self, name: str) -> float:
+        """MB of the newest process of that name, 0 if there is none."""
+        found = [each for (one, _), each in self.samples.items() if one == name]
+        return found[-1][-1][1] / 1024 if found else 0.0
+
+    def lives(self) -> list[Life]:
+        """One row for each process."""
+        return [_life(name, pid, each) for (name, pid), each in self.samples.items()]
+
+    def judge(self) -> list[Violation]:
+        """A process that lived long enough to tell, and grew all the while."""
+        return [
+            Violation("memory", life.name, f"pid {life.pid} grows by {life.growth:.0f} kB a minute")
+            for life in self.lives()
+            if life.growth is not None and life.seconds >= _JUDGED and life.growth > MOST_GROWTH
+        ]
+
+
+@dataclass(frozen=True)
+class Life:
+    """A process: seconds watched, first, last and largest MB; kB a minute in the second half (None: too short)."""
+
+    name: str
+    pid: int
+    seconds: float
+    first: float
+    last: float
+    most: float
+    growth: float | None
+
+
+def _life(name: str, pid: int, samples: Sequence[tuple[float, float]]) -> Life:
+    begin, end = samples[0][0], samples[-1][0]
+    sizes = [size / 1024 for _, size in samples]
+    second_half = [(at, size) for at, size in samples if at - begin >= (end - begin) / 2]
+    growth = slope(second_half) * 60 if end - begin >= _TELLING else None
+    return Life(name, pid, end - begin, sizes[0], sizes[-1], max(sizes), growth)
+
+
+def slope(samples: Sequence[tuple[float, float]]) -> float:
+    """Of the straight line that fits best (least squares), in units a second."""
+    count = len(samples)
+    if count < 2:
+        return 0.0
+    mean_at, mean_size = (sum(one[axis] for one in samples) / count for axis in (0, 1))
+    spread = sum((at - mean_at) ** 2 for at, _ in samples)
+    return sum((at - mean_at) * (size - mean_size) for at, size in samples) / spread if spread else 0.0
+
+
+_OCCURRENCES = """
+SELECT a.document, o.ordinal, o.hash, o.signature FROM sam.occurrences o JOIN sam.activations a ON a.id = o.activation
+"""
+_MADE_TWICE = """
+SELECT said ->> 'document' AS document, count(*) AS times
+FROM (SELECT convert_from(body, 'UTF8')::json AS said FROM audit.lines) AS lines
+WHERE said ->> 'event' = 'signatures.made' GROUP BY 1 HAVING count(*) > 1
+"""
