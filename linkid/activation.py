@@ -17,6 +17,8 @@ def sam_settings(settings: Settings, number: int) -> SamSettings:
         listen=settings.listen or f"unix:{places.sam_socket(number)}",
         database=SecretStr(settings.dsn("sam")),
         hsm=settings.hsm("sam"),
+        hsm_spare=settings.sam_hsm_spare,
+        house=places.house,
         key_pool=settings.sam_key_pool,
         head_file=places.head(name),
         trust=places.trust,

@@ -23,7 +23,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "migrate": ("database.owner",),
     "hsm-sam": ("sam_hsm",),
     "hsm-ac": ("ac_hsm",),
-    "sam": ("database.sam", "sam_hsm", "private_tls", "listen", "sam_fault_points"),
+    "sam": ("database.sam", "sam_hsm", "sam_hsm_spare", "private_tls", "listen", "sam_fault_points"),
     "ac": ("database.ac", "ac_hsm", "private_tls", "listen"),
     "gateway": ("database.gateway", "gateway.secret", "push", "pairing", "sam_addresses", "ac", "private_tls"),
     "app-host": (),

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from issuance.operator import OperatorContext, order_client, perform
 from linkid.settings import Settings
 
 
-def context(settings: Settings) -> OperatorContext:
+def context(settings: Settings, key: Path | None = None) -> OperatorContext:
     """Where things are. In earnest the key file lies on the operator's own machine."""
     places = settings.places
     return OperatorContext(
-        key_file=places.operator / "operator.key",
+        key_file=key or places.operator / "operator.key",
         operators_file=places.operators,
         trust_file=places.trust,
         ac=settings.ac_address,
@@ -41,4 +42,4 @@ class VouchingByOrder:
 
 def act(settings: Settings, given: argparse.Namespace) -> int:
     """Do what was asked; the exit code."""
-    return asyncio.run(perform(given, context(settings)))
+    return asyncio.run(perform(given, context(settings, getattr(given, "key_file", None))))

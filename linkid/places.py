@@ -67,6 +67,11 @@ class Places:
         return self.var / "pki" / "operators.json"
 
     @property
+    def house(self) -> Path:
+        """What the SAM's token must have, signed by its root: pinned beside the SAM."""
+        return self.pki / "house-sam.jws"
+
+    @property
     def root_certificate(self) -> Path:
         """The authority's root (PEM), which SAMs pin and verifiers trust."""
         return self.pki / "root.pem"

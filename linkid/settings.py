@@ -174,6 +174,9 @@ class Settings(Section):
     """The SAM's token in a real HSM; not given: SoftHSM under var/tokens/sam."""
     softhsm_recycle_unwraps: Annotated[int, Field(ge=0)] = 200_000
     """`recycle_unwraps` of the SAMs (see sam_hsm) while they use SoftHSM under var."""
+    sam_hsm_spare: HsmSettings | None = None
+    """A second token with the SAM's very keys (restored copy, other partition, other HSM), which two operators adopted:
+    a SAM whose first does not open works with it."""
     sam_key_pool: KeyPoolSettings = KeyPoolSettings()
     ac_hsm: HsmSettings | None = None
     """The AC's token; likewise."""
@@ -253,6 +256,7 @@ class Settings(Section):
             module=program("softhsm-module"),
             token_label=LABELS[process],
             pin=SecretStr(pin),
+            quiet_lock=self.places.tokens / process / "quiet.lock",
             recycle_unwraps=self.softhsm_recycle_unwraps,
         )
 

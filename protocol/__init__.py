@@ -8,9 +8,10 @@ whoever edits it:
 3. Whatever changes here changes ``tests/vectors`` too, which the phone app and the agent are tested with.
 
 ``keys`` P-256 keys as JWK · ``statements`` root-signed objects · ``documents`` approval documents · ``decisions`` the
-holder's signed answer · ``passwords`` stretching · ``proofs`` the password on its way · ``custody`` the password around
-a key · ``activation`` an approval sealed to its caller · ``asks`` what a caller signs when it asks · ``sessions`` their
-terms, and what a caller signs at each use · ``orders`` what an operator signs · ``pins`` whose keys count · ``heads``
-what a SAM signs for auditors · ``evidence`` a holder's · ``rowmac`` rows that vouch for themselves · ``links`` the QR
-frames · ``algorithms`` what may be signed, and how · ``errors``.
+holder's signed answer · ``passwords`` stretching · ``proofs`` the password on its way · ``custody`` the password
+around a key · ``activation`` an approval sealed to its caller · ``asks`` what a caller signs when it asks ·
+``sessions`` their terms, and what a caller signs at each use · ``orders`` what an operator signs · ``house`` what two
+of them sign about the keys in a token, and what a token must have · ``pins`` whose keys count · ``heads`` what a SAM
+signs for auditors · ``evidence`` a holder's · ``rowmac`` rows that vouch for themselves · ``links`` the QR frames ·
+``algorithms`` what may be signed, and how · ``errors``.
 """

@@ -1,5 +1,6 @@
 """Pinned keys, as the files beside a process hold them (docs/protocol.md section 2): never rows, never fetched."""
 
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from foundation.encoding import BadEncoding, strict_json
@@ -8,6 +9,24 @@ from protocol.keys import P256Key
 MAX_BYTES: Final = 65_536
 
 Root: TypeAlias = Literal["sam", "ac"]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A pinned operator: who, and by which key."""
+
+    name: str
+    key: P256Key
+
+
+def named_operators(data: bytes | None) -> dict[str, Operator]:
+    """As ``operators``, with their names: where it counts that two are two people. Raises BadEncoding, BadKey."""
+    found = {}
+    for one in _listed(data, "operators"):
+        key = P256Key.from_jwk(one.get("key") if isinstance(one, dict) else None)
+        name = one.get("name") if isinstance(one, dict) else None
+        found[key.jkt] = Operator(name if isinstance(name, str) and name.strip() else key.jkt, key)
+    return found
 
 
 def operators(data: bytes | None) -> dict[str, P256Key]:

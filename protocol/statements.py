@@ -14,7 +14,7 @@ from protocol.errors import SignatureInvalid
 from protocol.keys import P256Key
 from protocol.passwords import Argon2
 
-RootType: TypeAlias = Literal["statement", "possession", "revoked", "transport", "audit-heads", "evidence"]
+RootType: TypeAlias = Literal["statement", "possession", "revoked", "transport", "audit-heads", "evidence", "house"]
 MAX_BYTES: Final = 262_144
 """Of a payload: a statement over 100 hashes with labels of 120 characters stays below 80 kB of base64."""
 

@@ -2,12 +2,14 @@
 
 An outage looks like "no such key", a token of the same label may be another one, and a library that was initialised
 anew may hand out another key under an old number. So what is compared is what keys *do*: the signature of ``root.1``
-under the public key seen at first, the HMAC of a constant by the newest ``pepper``; and the newest ``kek`` must be
-there with its check value. What the token did not have at first (an AC has no KEK, a new token nothing) is not asked.
+under the public key seen at first, the HMAC of a constant by each ``pepper``, the check value of each ``kek``; the
+newest of both must be there, older ones are retired some day. What the token did not have at first (an AC has no KEK, a
+new token nothing) is not asked; what it got since is learnt whenever all that was known holds.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
 import pkcs11
 from pkcs11 import Attribute, Mechanism, ObjectClass
@@ -15,6 +17,8 @@ from pkcs11 import Attribute, Mechanism, ObjectClass
 from hsm_service.hsm.faults import TokenChanged
 from protocol.errors import SignatureInvalid
 from protocol.keys import P256Key
+
+M = TypeVar("M")
 
 _CONSTANT: Final = b"linkid-canary"
 
@@ -25,10 +29,10 @@ class Marks:
 
     serial: bytes
     root: P256Key | None = None
-    pepper: tuple[str, bytes] | None = field(default=None, repr=False)
-    """Its label, and what it made of the constant."""
-    kek: tuple[str, bytes | None] | None = None
-    """Its label, and its check value where the vendor tells one."""
+    peppers: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """By label: what it made of the constant."""
+    keks: Mapping[str, bytes | None] = field(default_factory=dict)
+    """By label: its check value where the vendor tells one."""
 
     @property
     def empty(self) -> bool:
@@ -40,13 +44,7 @@ class Marks:
         """Look at it now. ``room``: a ``token.Room`` of it."""
         if not room.exists("root.1", ObjectClass.PUBLIC_KEY):
             return cls(bytes(token.serial))
-        pepper, kek = _newest(room, "pepper"), _newest(room, "kek")
-        return cls(
-            bytes(token.serial),
-            room.p256_public("root.1"),
-            None if pepper is None else (pepper, _mac(room, pepper)),
-            None if kek is None else (kek, _check_value(room, kek)),
-        )
+        return cls(bytes(token.serial), room.p256_public("root.1")).grown(room)
 
     def demand_serial(self, token: Any) -> None:
         """Before a login: a PIN is not tried on another token."""
@@ -60,17 +58,34 @@ class Marks:
             return
         try:
             self.root.verify(room.sign_p256("root.1", _CONSTANT), _CONSTANT)
-            if self.pepper is not None and _mac(room, self.pepper[0]) != self.pepper[1]:
-                raise TokenChanged(f"{self.pepper[0]} is another key")
-            if self.kek is not None and _check_value(room, self.kek[0]) != self.kek[1]:
-                raise TokenChanged(f"{self.kek[0]} is another key")
+            _demand_all(room, _mac, self.peppers)
+            _demand_all(room, _check_value, self.keks)
         except SignatureInvalid as cause:
             raise TokenChanged("root.1 is another key") from cause
 
+    def grown(self, room: Any) -> "Marks":
+        """The same token, after ``demand`` held, with the versions it has by now. The root stays as it was at first."""
+        return replace(
+            self,
+            peppers=_marked(room, "pepper", _mac, self.peppers),
+            keks=_marked(room, "kek", _check_value, self.keks),
+        )
 
-def _newest(room: Any, name: str) -> str | None:
-    versions = room.versions(name, ObjectClass.SECRET_KEY)
-    return f"{name}.{versions[-1]}" if versions else None
+
+def _marked(room: Any, name: str, mark: Callable[[Any, str], M], known: Mapping[str, M]) -> Mapping[str, M]:
+    """Of each version, ascending: the mark that is known, or the one that it has now."""
+    labels = [f"{name}.{version}" for version in room.versions(name, ObjectClass.SECRET_KEY)]
+    return {label: known[label] if label in known else mark(room, label) for label in labels}
+
+
+def _demand_all(room: Any, mark: Callable[[Any, str], M], known: Mapping[str, M]) -> None:
+    """The newest must be there; an older one may have been retired meanwhile, and must else be what it was."""
+    labels = sorted(known, key=lambda label: int(label.partition(".")[2]), reverse=True)
+    for label in labels:
+        if label != labels[0] and not room.exists(label, ObjectClass.SECRET_KEY):
+            continue
+        if mark(room, label) != known[label]:
+            raise TokenChanged(f"{label} is another key")
 
 
 def _mac(room: Any, label: str) -> bytes:

@@ -26,6 +26,10 @@ class HsmUnavailable(Unavailable):
     message = "O cofre de chaves não responde. Tente de novo em instantes."
 
 
+class TokenBusy(HsmUnavailable):
+    """Somebody changes the token, alone in it (``quiet``), for longer than a call waits. Nothing is wrong with it."""
+
+
 class HsmLoginRefused(Unavailable):
     """The token refuses our PIN. Not tried again in this process: an operator must act."""
 

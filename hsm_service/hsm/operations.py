@@ -171,7 +171,7 @@ def transport_keys(room: Room) -> list[TransportKey]:
     found = []
     for version in room.versions("transport", ObjectClass.PRIVATE_KEY):
         label = f"transport.{version}"
-        _demand_hidden(room.private(label), label)
+        demand_hidden(room.private(label), label)
         found.append(TransportKey(version, room.p256_public(label), made_at(room, label)))
     return found
 
@@ -186,11 +186,16 @@ def newest_versions(room: Room, names: Sequence[str]) -> dict[str, int]:
 
 
 def demand_strong(room: Room, kek: int) -> None:
-    """Refuse a token whose objects are weaker than the ones we make. Raises SlotDamaged.
+    """Refuse a token whose objects are weaker than the ones we make, every version of them. Raises SlotDamaged.
 
-    By behaviour where it counts: a key wrapped under the KEK must not unwrap as readable.
+    By behaviour where it counts: a key wrapped under the newest KEK must not unwrap as readable.
     """
     _demand_all_hidden(room, secrets=("kek", "pepper", "rowmac"), private=("root", "transport"))
+    demand_strong_kek(room, kek)
+
+
+def demand_strong_kek(room: Room, kek: int) -> None:
+    """Raises SlotDamaged for one version that decrypts, or unwraps keys as readable."""
     key = room.secret(f"kek.{kek}")
     if key[Attribute.DECRYPT] or key[Attribute.ENCRYPT]:
         raise SlotDamaged("the KEK may decrypt: whoever has the PIN reads what it wrapped")
@@ -223,13 +228,14 @@ def _demand_all_hidden(room: Room, *, secrets: Sequence[str], private: Sequence[
     """Every version of each, also those that are not used any more."""
     for name in secrets:
         for version in room.versions(name, ObjectClass.SECRET_KEY):
-            _demand_hidden(room.secret(f"{name}.{version}"), f"{name}.{version}")
+            demand_hidden(room.secret(f"{name}.{version}"), f"{name}.{version}")
     for name in private:
         for version in room.versions(name, ObjectClass.PRIVATE_KEY):
-            _demand_hidden(room.private(f"{name}.{version}"), f"{name}.{version}")
+            demand_hidden(room.private(f"{name}.{version}"), f"{name}.{version}")
 
 
-def _demand_hidden(key: Any, label: str) -> None:
+def demand_hidden(key: Any, label: str) -> None:
+    """Born in the HSM, never readable, not to be changed. Raises SlotDamaged."""
     if key[Attribute.EXTRACTABLE] or not key[Attribute.SENSITIVE] or not key[Attribute.LOCAL]:
         raise SlotDamaged(f"{label} is readable, or was not made in the HSM")
     if not key[Attribute.NEVER_EXTRACTABLE] or not key[Attribute.ALWAYS_SENSITIVE]:

@@ -1,11 +1,12 @@
 """How a process reaches its token, and what a SAM makes in it ahead of time."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from foundation.settings import Secret, Section
+from hsm_service.hsm.vendors import PROFILES, Initialise, Vendor
 from protocol.algorithms import KeyAlgorithm
 
 
@@ -22,15 +23,28 @@ class HsmSettings(Section):
     pin: Secret
     """The user PIN. Whoever has it and the token can use every key in it, and destroy them; not read holders' keys."""
 
-    initialise: Literal["os_locking", "null"] = "os_locking"
-    """``null`` only for modules that answer each C_GetFunctionList with a new instance and lock by themselves
-    (p11-kit-client.so). SoftHSM initialised with ``null`` crashes within seconds under threads."""
+    vendor: Vendor = "softhsm"
+    """Whose module it is. What differs between them is a table (docs/hsm-vendors.md); a setting below that is given
+    beats it. For ``cloudhsm`` and ``generic`` the table has no wrap_mechanism: give it."""
+
+    initialise: Initialise = "os_locking"
+    """Not given: the vendor's. ``null`` only for modules that answer each C_GetFunctionList with a new instance and
+    lock by themselves (p11-kit-client.so). SoftHSM initialised with ``null`` crashes within seconds under threads."""
 
     threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Sessions used at the same time. More than the processor's cores bring nothing with a soft token."""
 
     wrap_mechanism: Annotated[int, Field(ge=0, lt=2**64)] = 0x210A
-    """AES key wrap with padding (RFC 5649). SoftHSM 0x210A, nShield 0x210B, Luna 0x80000171, CloudHSM its own."""
+    """AES key wrap with padding (RFC 5649), by its number. Not given: the vendor's."""
+
+    copyable: bool = True
+    """Not given: the vendor's. False for a module that does not know CKA_COPYABLE; then keys of ours are made without
+    it. Only where that module has no C_CopyObject: otherwise whoever has the PIN makes copies with other rights."""
+
+    quiet_lock: Path | None = None
+    """A file, the same for every process that uses this token. SoftHSM breaks objects that are made while others
+    search, so all visit under this lock, and keys are made alone. Whoever can lock it can stop the SAMs. Not given:
+    stop them before keys are made (SoftHSM under var has one by itself)."""
 
     deadline_seconds: Annotated[float, Field(gt=0, le=120)] = 8.0
     """A call that takes longer is given up; when every thread hangs, the process must be replaced. Less than the ten
@@ -39,6 +53,20 @@ class HsmSettings(Section):
     recycle_unwraps: Annotated[int, Field(ge=0)] = 200_000
     """A SAM that unwrapped so many keys makes room for a new process, one SAM after the other: SoftHSM 2.6 keeps 250
     bytes of each. 0: never, for libraries that keep nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_vendor(cls, given: Any) -> Any:
+        """What was not said is the vendor's."""
+        if not isinstance(given, dict):
+            return given
+        profile = next((known for name, known in PROFILES.items() if name == given.get("vendor", "softhsm")), None)
+        if profile is None:
+            return given  # the field itself says which there are
+        if profile.wrap_mechanism is None and "wrap_mechanism" not in given:
+            raise ValueError("wrap_mechanism: this vendor's number is in no table of ours; its header file has it")
+        table = {"wrap_mechanism": profile.wrap_mechanism, "initialise": profile.initialise}
+        return {**table, "copyable": profile.copyable, **given}
 
 
 _Ahead = Annotated[int, Field(ge=0, le=100)]

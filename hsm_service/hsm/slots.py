@@ -2,14 +2,14 @@
 
 Running it again changes nothing. An interrupted run is completed: ``root.1`` is made last, so a slot without it was
 never in use. A slot that has ``root.1`` and lacks another object has *lost* it, and is refused: a new KEK in its place
-would hide that every key wrapped under the old one is gone. Nobody else may search the token meanwhile (SoftHSM 2.6
-leaves broken objects behind when a token object is made during a search), so no SAM or AC may be running.
+would hide that every key wrapped under the old one is gone. Objects are made while nobody else is in the token
+(``quiet``); without that lock no SAM or AC may be running. Further versions of a key: ``house``.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
@@ -26,7 +26,8 @@ CA_ISSUING_BITS: Final = 4096
 """DOC-ICP-01.01: keys of certificate authorities are RSA-4096."""
 OCSP_BITS: Final = 2048
 
-Maker = Callable[[Room, str, datetime], None]
+Template: TypeAlias = Mapping[Attribute, bool]
+Maker: TypeAlias = Callable[[Room, str, datetime, Template], None]
 
 
 def initialise_sam_slot(token: Token, now: datetime) -> P256Key:
@@ -35,13 +36,14 @@ def initialise_sam_slot(token: Token, now: datetime) -> P256Key:
     Raises SlotDamaged when a slot in use lacks something.
     """
     plan: Sequence[tuple[str, object, Maker]] = (
-        ("kek.1", _SECRET, _make_kek),
-        ("pepper.1", _SECRET, _make_hmac_key),
-        ("rowmac.1", _SECRET, _make_hmac_key),
+        ("kek.1", _SECRET, make_kek),
+        ("pepper.1", _SECRET, make_hmac_key),
+        ("rowmac.1", _SECRET, make_hmac_key),
         ("transport.1", _PRIVATE, _make_p256_derive),
         ("root.1", _PRIVATE, _make_p256_sign),
     )
-    return token.run(lambda room: _carry_out(room, plan, now))
+    with token.quiet.alone():
+        return token.run(lambda room: _carry_out(room, plan, now, for_ever(token)))
 
 
 def initialise_ac_slot(token: Token, now: datetime) -> P256Key:
@@ -55,94 +57,115 @@ def initialise_ac_slot(token: Token, now: datetime) -> P256Key:
         ("ca-root.1", _PRIVATE, _make_rsa(CA_ROOT_BITS)),
         ("ca-issuing.1", _PRIVATE, _make_rsa(CA_ISSUING_BITS)),
         ("ocsp.1", _PRIVATE, _make_rsa(OCSP_BITS)),
-        ("pepper.1", _SECRET, _make_hmac_key),
+        ("pepper.1", _SECRET, make_hmac_key),
         ("transport.1", _PRIVATE, _make_p256_derive),
         ("root.1", _PRIVATE, _make_p256_sign),
     )
-    return token.run(lambda room: _carry_out(room, plan, now))
+    with token.quiet.alone():
+        return token.run(lambda room: _carry_out(room, plan, now, for_ever(token)))
 
 
 def add_transport_key(token: Token, now: datetime) -> str:
     """Rotate: the next ``transport.N``, current from now on; the one before answers for ten minutes more. Its label."""
 
     def make(room: Room) -> str:
-        label = f"transport.{len(room.versions('transport', _PRIVATE)) + 1}"
-        _make_p256_derive(room, label, now)
+        label = f"transport.{max(room.versions('transport', _PRIVATE), default=0) + 1}"
+        _make_p256_derive(room, label, now, for_ever(token))
         return label
 
-    return token.run(make)
+    with token.quiet.alone():
+        return token.run(make)
+
+
+def for_ever(token: Token) -> Template:
+    """Attributes of keys that stay in this token."""
+    left_out = set() if token.settings.copyable else {Attribute.COPYABLE}
+    return {name: value for name, value in FOR_EVER.items() if name not in left_out}
 
 
 def made_at(room: Room, label: str) -> int:
     """When a P-256 key was made, seconds since 1970: it is its CKA_ID. 0 when it has none."""
-    identity = bytes(room.find(label, ObjectClass.PUBLIC_KEY)[Attribute.ID])
+    return time_of(room.find(label, ObjectClass.PUBLIC_KEY))
+
+
+def time_of(key: Any) -> int:
+    """The same of any object."""
+    identity = bytes(key[Attribute.ID])
     return int(struct.unpack(">Q", identity)[0]) if len(identity) == 8 else 0
 
 
-def _carry_out(room: Room, plan: Sequence[tuple[str, object, Maker]], now: datetime) -> P256Key:
-    missing = [entry for entry in plan if not room.exists(entry[0], entry[1])]
+def _time(now: datetime) -> bytes:
+    return struct.pack(">Q", int(now.timestamp()))
+
+
+def _carry_out(room: Room, plan: Sequence[tuple[str, object, Maker]], now: datetime, template: Template) -> P256Key:
+    # ``kek.1`` may have been retired: any version will do. Which ones there must be, the house statement says.
+    missing = [entry for entry in plan if not room.versions(entry[0].partition(".")[0], entry[1])]
     if missing and len(missing) < len(plan) and plan[-1] not in missing:
         lost = ", ".join(label for label, _, _ in missing)
         raise SlotDamaged(f"the slot was in use and has lost {lost}; restore it from its backup")
     for label, _, make in missing:
-        make(room, label, now)
+        make(room, label, now, template)
     return room.p256_public("root.1")
 
 
-def _make_kek(room: Room, label: str, _now: datetime) -> None:
+def make_kek(room: Room, label: str, now: datetime, template: Template) -> None:
     """WRAP and UNWRAP only: with DECRYPT, whoever has the PIN reads blobs as plain text."""
     room.session.generate_key(
         KeyType.AES,
         256,
         store=True,
         label=label,
+        id=_time(now),
         capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
-        template={**FOR_EVER, Attribute.UNWRAP_TEMPLATE: FORCED},
+        template={**template, Attribute.UNWRAP_TEMPLATE: FORCED},
     )
 
 
-def _make_hmac_key(room: Room, label: str, _now: datetime) -> None:
+def make_hmac_key(room: Room, label: str, now: datetime, template: Template) -> None:
+    """HMAC-SHA256 only."""
     room.session.generate_key(
         KeyType.GENERIC_SECRET,
         256,
         store=True,
         label=label,
+        id=_time(now),
         capabilities=MechanismFlag.SIGN,
         mechanism=Mechanism.GENERIC_SECRET_KEY_GEN,
-        template=FOR_EVER,
+        template=template,
     )
 
 
-def _make_p256_sign(room: Room, label: str, now: datetime) -> None:
-    _make_p256(room, label, now, MechanismFlag.SIGN | MechanismFlag.VERIFY)
+def _make_p256_sign(room: Room, label: str, now: datetime, template: Template) -> None:
+    _make_p256(room, label, now, template, MechanismFlag.SIGN | MechanismFlag.VERIFY)
 
 
-def _make_p256_derive(room: Room, label: str, now: datetime) -> None:
-    _make_p256(room, label, now, MechanismFlag.DERIVE)
+def _make_p256_derive(room: Room, label: str, now: datetime, template: Template) -> None:
+    _make_p256(room, label, now, template, MechanismFlag.DERIVE)
 
 
-def _make_p256(room: Room, label: str, now: datetime, capabilities: MechanismFlag) -> None:
+def _make_p256(room: Room, label: str, now: datetime, template: Template, capabilities: MechanismFlag) -> None:
     """The public half is stored too: a PKCS#11 private key need not tell it."""
     room.curve().generate_keypair(
         mechanism=Mechanism.EC_KEY_PAIR_GEN,
         store=True,
         label=label,
-        id=struct.pack(">Q", int(now.timestamp())),
+        id=_time(now),
         capabilities=capabilities,
-        private_template=FOR_EVER,
+        private_template=template,
     )
 
 
 def _make_rsa(bits: int) -> Maker:
-    def make(room: Room, label: str, now: datetime) -> None:
+    def make(room: Room, label: str, now: datetime, template: Template) -> None:
         room.session.generate_keypair(
             KeyType.RSA,
             bits,
             store=True,
             label=label,
-            id=struct.pack(">Q", int(now.timestamp())),
+            id=_time(now),
             capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
-            private_template=FOR_EVER,
+            private_template=template,
         )
 
     return make

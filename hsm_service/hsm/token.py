@@ -6,11 +6,12 @@ leaks a session. So one *root* session per epoch logs in and stays open; threads
 
 import hashlib
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
@@ -28,15 +29,19 @@ from hsm_service.hsm.faults import (
     Kind,
     StaleHandle,
     Tally,
+    TokenBusy,
     TokenChanged,
     kind_of,
 )
 from hsm_service.hsm.module import Module
+from hsm_service.hsm.quiet import Quiet
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.templates import Mapper, mechanism
 from protocol.keys import P256Key
 
 T = TypeVar("T")
+
+_VERSIONED: Final = re.compile(r"([a-z-]+)\.([1-9][0-9]{0,3})")
 
 _log = get_logger(__name__)
 
@@ -93,11 +98,10 @@ class Room:
         return len(list(self.session.get_objects(template))) > 0
 
     def versions(self, name: str, object_class: Any) -> list[int]:
-        """Which of ``name.1``, ``name.2``, … there are; without gaps."""
-        found: list[int] = []
-        while self.exists(f"{name}.{len(found) + 1}", object_class):
-            found.append(len(found) + 1)
-        return found
+        """Which of ``name.1``, ``name.2``, … there are, ascending; retired ones leave gaps."""
+        template = {Attribute.CLASS: object_class, Attribute.TOKEN: True}
+        matches = (_VERSIONED.fullmatch(str(one.label)) for one in list(self.session.get_objects(template)))
+        return sorted(int(match[2]) for match in matches if match and match[1] == name)
 
     def p256_public(self, label: str) -> P256Key:
         """The public half that was stored beside a P-256 private key."""
@@ -122,6 +126,7 @@ class Token:
         """Nothing is opened yet."""
         self.settings = settings
         self.module = Module.load(settings.module, settings.initialise)
+        self.quiet = Quiet(settings.quiet_lock)
         self.circuit = Circuit()
         self.tally = Tally()
         self._mapper = Mapper()
@@ -193,7 +198,7 @@ class Token:
         if self._login_refused is not None:
             raise self._login_refused
         try:
-            with self.module.entered() as epoch:
+            with self.quiet.visit(), self.module.entered() as epoch:
                 try:
                     return epoch, work(self._room(epoch))
                 except pkcs11.PKCS11Error as error:
@@ -272,13 +277,17 @@ class Token:
     def _canary_sings(self) -> bool:
         """Whether the token does what it did when it was first opened."""
         try:
-            self._sing()
+            with self.quiet.visit():
+                self._sing()
+        except TokenBusy:
+            raise
         except (pkcs11.PKCS11Error, HsmUnavailable, TokenChanged) as error:
             _log.warning("hsm_canary_silent", fault=type(error).__name__)
             return False
         return True
 
     def _sing(self) -> None:
+        """Within a visit."""
         with self.module.entered() as epoch:
             session = self._open_session(epoch)
             try:
@@ -288,6 +297,7 @@ class Token:
                     self._marks = Marks.of(self._root[1], room)
                 else:
                     self._marks.demand(room)
+                    self._marks = self._marks.grown(room)  # newer versions, before the older ones are retired
             finally:
                 session.close()
 
@@ -305,10 +315,11 @@ class Token:
     def _renew(self, seen: int, *, our_turn: bool = False) -> None:
         """Drain, a new epoch, C_Finalize and C_Initialize, login, and the canary; closes the circuit or opens it.
 
-        Many callers who saw the same fault renew once: when that was in vain, only who has the turn goes on.
+        Many callers who saw the same fault renew once: when that was in vain, only who has the turn goes on. That the
+        token is being changed (``quiet``) is no failure: the caller hears TokenBusy, and the circuit stays as it is.
         Raises HsmUnavailable, TokenChanged, HsmLoginRefused.
         """
-        with self._renewing:
+        with self._renewing, self.quiet.visit():
             if self.circuit.refusing and not our_turn:
                 raise self._unavailable()
             try:

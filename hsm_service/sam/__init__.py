@@ -12,6 +12,7 @@ decision leaves · ``signatures`` steps 8 to 10 · ``sessions`` one approval, ma
 docs/walkthroughs/one-session.md) · ``evidence`` what a holder keeps · ``emission`` how a key is born.
 
 Beside them: ``rows`` (row MACs), ``custody`` (the password around a key), ``roots`` (statements and transport keys),
+``versions`` (of KEK and pepper), ``house`` (orders about the token's keys, and which token is ours),
 ``memory`` and ``recall`` (what the database is not believed about), ``watch`` (when to refuse all work), ``restore``
 (an operator's word about a restored database), ``signed_heads`` (what auditors trust), ``housekeeping`` (what a SAM
 does by itself), ``fields`` and ``api`` (the private calls), ``commands``, ``process`` (everything put together),

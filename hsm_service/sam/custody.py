@@ -1,13 +1,23 @@
-"""The password and the HSM around a key (docs/protocol.md section 7): bind when it is born, unbind in step 7e."""
+"""The password and the HSM around a key (docs/protocol.md section 7): bind when it is born, unbind in step 7e.
 
+When a newer pepper exists, the right password is also the only moment to bind the key by that one: ``rebind``. The KEK
+inside cannot be renewed so (docs/decisions/0018): a key that was unwrapped cannot be wrapped again.
+"""
+
+import hmac
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 
+from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.faults import HsmKeyMissing, HsmUnavailable
 from hsm_service.sam.credentials.domain import Credential
 from protocol import custody
 
 Random = Callable[[int], bytes]
+
+_log = get_logger(__name__)
 
 
 class Custody:
@@ -19,17 +29,35 @@ class Custody:
     async def bind(
         self, credential: str, spki: bytes, wrapped: bytes, stretched: bytes, *, kek: int, pepper: int
     ) -> bytes:
-        """Around a new key."""
-        key = await self._key(credential, stretched, pepper)
+        """Around a new key. Raises HsmUnavailable."""
+        key = await self._key_that_lasts(credential, stretched, pepper)
         aad = custody.additional_data(credential, spki, kek=kek, pepper=pepper)
         return custody.bind(key, wrapped, aad, nonce=self._random(custody.NONCE_BYTES))
 
     async def unbind(self, credential: Credential, stretched: bytes) -> bytes:
-        """7e: the wrapped key. Raises protocol.custody.DoesNotOpen for a wrong password."""
+        """7e: the wrapped key. Raises protocol.custody.DoesNotOpen for a wrong password; HsmUnavailable, also for a
+        token that lacks the row's pepper: no password was tried then, so no try may count."""
         spki, bound = credential.key()
-        key = await self._key(credential.id, stretched, credential.pepper)
+        label = f"pepper.{credential.pepper}"
+        try:
+            key = await self._hsm.hmac(label, custody.hmac_input(credential.id, stretched))
+        except HsmKeyMissing as cause:
+            raise HsmUnavailable(f"{label}, which {credential.id} needs, is not in this token") from cause
         aad = custody.additional_data(credential.id, spki, kek=credential.kek, pepper=credential.pepper)
         return custody.unbind(key, bound, aad)
 
-    async def _key(self, credential: str, stretched: bytes, pepper: int) -> bytes:
-        return await self._hsm.hmac(f"pepper.{pepper}", custody.hmac_input(credential, stretched))
+    async def rebind(self, credential: Credential, wrapped: bytes, stretched: bytes, *, pepper: int) -> Credential:
+        """The credential as it is to be stored, bound by another pepper; its KEK stays. Raises HsmUnavailable."""
+        spki, _ = credential.key()
+        bound = await self.bind(credential.id, spki, wrapped, stretched, kek=credential.kek, pepper=pepper)
+        return replace(credential, bound=bound, pepper=pepper)
+
+    async def _key_that_lasts(self, credential: str, stretched: bytes, pepper: int) -> bytes:
+        """What a key is bound by must come out again in years. A handle that names another key would bind it for ever
+        to nothing (stale handles have signed with other keys), so the pepper is asked twice, in two visits."""
+        message = custody.hmac_input(credential, stretched)
+        first, again = [await self._hsm.hmac(f"pepper.{pepper}", message) for _ in range(2)]
+        if not hmac.compare_digest(first, again):
+            _log.error("pepper_does_not_repeat", pepper=pepper)
+            raise HsmUnavailable("the pepper does not give the same twice", retry_after=5)
+        return first

@@ -1,6 +1,8 @@
 """What a SAM does by itself: forgets what is over, and asks the HSM now and then whether it is well."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,6 +11,7 @@ from foundation.database import Database
 from foundation.errors import LinkIdError
 from foundation.logs import get_logger
 from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.faults import HsmLoginRefused
 from hsm_service.sam.activations.store import queries
 from hsm_service.sam.attempts.service import queries as attempt_queries
 from hsm_service.sam.documents.store import queries as document_queries
@@ -16,6 +19,9 @@ from hsm_service.sam.signed_heads import HeadSigner
 
 EVERY_SECONDS: Final = 15.0
 """Between two rounds, and between two canaries while the HSM is well; while it is not, its circuit says how soon."""
+
+SILENT_SECONDS: Final = 60.0
+"""So long without one good canary, and a process that has a spare makes room for one that looks for it."""
 
 GRACE: Final = timedelta(minutes=1)
 """After an activation's end: a call that came in time has long finished."""
@@ -44,12 +50,24 @@ async def forget_asks(database: Database, now: datetime) -> None:
     await database.execute(document_queries.forget_asks, now - ASKS_KEPT)
 
 
-async def watch_hsm(hsm: Hsm) -> None:
-    """For as long as the process runs: the canary. An open circuit is tried again even when no caller comes."""
+async def watch_hsm(
+    hsm: Hsm, given_up: asyncio.Event | None = None, monotonic: Callable[[], float] = time.monotonic
+) -> None:
+    """For as long as the process runs: the canary. An open circuit is tried again even when no caller comes.
+
+    ``given_up``: set when the HSM has not been well for a minute, for a process whose successor may use the spare. Not
+    for a refused PIN, which a successor would only try again.
+    """
+    heard = monotonic()
     while True:
         try:
             await hsm.check()
+            heard = monotonic()
+        except HsmLoginRefused as error:
+            _log.warning("hsm_not_well", error_code=error.code)
         except LinkIdError as error:
+            if given_up is not None and monotonic() - heard >= SILENT_SECONDS:
+                given_up.set()
             _log.warning("hsm_not_well", error_code=error.code)
         await asyncio.sleep(hsm.seconds_until_try() or EVERY_SECONDS)
 

@@ -11,7 +11,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -58,6 +58,7 @@ from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.house import open_token
 from hsm_service.sam.housekeeping import keep_house, watch_hsm
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.recall import Mind, Recollection
@@ -71,6 +72,7 @@ from hsm_service.sam.settings import SamSettings
 from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.signatures.signer import Signer
 from hsm_service.sam.signed_heads import HeadSigner
+from hsm_service.sam.versions import KeyVersions
 from hsm_service.sam.watch import Watch
 from protocol import pins
 from protocol.algorithms import KeyAlgorithm
@@ -108,15 +110,6 @@ class Pins:
 
 
 @dataclass(frozen=True)
-class Versions:
-    """The newest version of each key in the slot, which new things are made with."""
-
-    kek: int
-    pepper: int
-    rowmac: int
-
-
-@dataclass(frozen=True)
 class Sam:
     """A SAM that is put together. ``api.calls()`` is what it answers."""
 
@@ -128,6 +121,9 @@ class Sam:
     rooms: Rooms
     roots: Roots
     pool: KeyPool
+    versions: KeyVersions
+    on_spare: bool = False
+    """Whether it works with the second token."""
 
 
 async def build_sam(
@@ -149,10 +145,10 @@ async def build_sam(
     root = await hsm.root()
     if pinned.sam_roots and root.jkt not in pinned.sam_roots:
         raise TokenChanged("the token's root key is not one of those in trust.json")
-    versions = await _versions(hsm)
-    await hsm.demand_strong(versions.kek)
+    versions = KeyVersions(hsm)
+    newest = await versions.newest()
     alarm = Alarm(database, audit)
-    seals = RowSeals(hsm, alarm, versions.rowmac)
+    seals = RowSeals(hsm, alarm, newest.rowmac)
     roots = Roots(hsm, root)
     proofs = Proofs(hsm, TransportKeys(hsm))
     memory, faults = Memory(), faults or FaultPoints()
@@ -160,7 +156,7 @@ async def build_sam(
     recollection = Recollection(database, Mind(memory, seals, highest), audit)
     endings = Endings(audit, clock, memory.sessions)
     watch = Watch(audit, hsm, clock, recollection.begin, database.ping)
-    pool = KeyPool(hsm, ahead, versions.kek, lambda: watch.quiet_work_allowed)
+    pool = KeyPool(hsm, ahead, newest.kek, lambda: watch.quiet_work_allowed, versions.newest_kek)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
@@ -181,8 +177,8 @@ async def build_sam(
     rooms = Rooms(
         emission=Emission(
             database=database, audit=audit, clock=clock, hsm=hsm, documents=documents, store=documents_store,
-            credentials=credentials, custody=custody, proofs=proofs, roots=roots, pool=pool,
-            kek=versions.kek, pepper=versions.pepper, random=random,
+            credentials=credentials, custody=custody, proofs=proofs, roots=roots, pool=pool, versions=versions,
+            random=random,
         ),
         credentials=Credentials(
             database, audit, clock, credentials, pinned.root_certificate, pinned.ac_roots, endings
@@ -191,10 +187,12 @@ async def build_sam(
         requests=requests,
         decisions=Decisions(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
-            bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
+            credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
+            versions=versions,
             effects=Effects(clock, bindings, associations, activation_store, endings, random), endings=endings,
             look=Look(database, seals, alarm, documents_store, bindings, credentials),
-            approval=Approval(commits, seals, audit, clock, attempts, documents_store, faults), faults=faults,
+            approval=Approval(commits, seals, audit, clock, attempts, documents_store, credentials, faults),
+            faults=faults,
         ),
         evidence=EvidenceRoom(
             database=database, clock=clock, documents=documents_store, credentials=credentials, bindings=bindings,
@@ -220,12 +218,7 @@ async def build_sam(
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),
     )  # fmt: skip
-    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots, pool)
-
-
-async def _versions(hsm: Hsm) -> Versions:
-    found = await hsm.newest_versions(["kek", "pepper", "rowmac"])
-    return Versions(found["kek"], found["pepper"], found["rowmac"])
+    return Sam(Api(rooms, watch, hsm), hsm, database, audit, watch, rooms, roots, pool, versions)
 
 
 @asynccontextmanager
@@ -233,9 +226,8 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
     """HSM, database and audit opened from settings, closed at the end."""
     clock = clock or SystemClock()
     pinned = Pins.read(settings.trust, settings.root_certificate, settings.operators)
-    hsm = Hsm(settings.hsm)
+    hsm = await open_token(settings, clock)
     try:
-        await hsm.open()
         pool = await open_pool(
             settings.database.get_secret_value(),
             max_size=settings.database_connections,
@@ -246,7 +238,8 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
             audit = AuditChain(database, settings.name, clock, settings.head_file)
             faults = FaultPoints(settings.fault_points)
             wanted = settings.key_pool.wanted()
-            yield await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted)
+            sam = await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted)
+            yield replace(sam, on_spare=hsm.token.settings == settings.hsm_spare)
         finally:
             await database.close()
     finally:
@@ -257,6 +250,9 @@ async def serve_sam(sam: Sam, listen: str, tls: TlsFiles | None = None) -> Priva
     """Look at the database once, then listen. A database behind its audit head leaves a SAM that only says so."""
     try:
         await sam.watch.look()
+        if sam.on_spare:
+            async with sam.database.transaction() as connection:
+                sam.audit.note(connection, "house.spare_used", sam=sam.audit.chain)
     except DatabaseRolledBack as error:
         _log.error("sam_refuses_work", detail=error.detail)
     return await serve_private(private_app(sam.api.calls()), listen, tls=tls)
@@ -265,8 +261,9 @@ async def serve_sam(sam: Sam, listen: str, tls: TlsFiles | None = None) -> Priva
 async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
     """Run until something ends it; the exit code.
 
-    0 after SIGTERM or SIGINT; REPLACE_ME when the HSM library hangs or does not come back; RECYCLED when it has kept
-    too much. A refused PIN ends nothing: whoever keeps us up would start us again, and the PIN would be tried again.
+    0 after SIGTERM or SIGINT; REPLACE_ME when the HSM library hangs or does not come back, or the HSM is silent for a
+    minute and there is a spare; RECYCLED when it has kept too much. A refused PIN ends nothing: whoever keeps us up
+    would start us again, and the PIN would be tried again.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -285,21 +282,23 @@ async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asy
     server = await serve_sam(sam, settings.listen, tls)
     _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
     heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
+    given_up = asyncio.Event()
     chores = [
         asyncio.create_task(keep_house(sam.database, SystemClock(), heads)),
-        asyncio.create_task(watch_hsm(sam.hsm)),
+        asyncio.create_task(watch_hsm(sam.hsm, given_up if settings.hsm_spare else None)),
         asyncio.create_task(sam.pool.keep_filled()),
     ]
-    ends = (stop, sam.hsm.broken, sam.hsm.worn)
+    ends = (stop, sam.hsm.broken, given_up, sam.hsm.worn)
     waits = [asyncio.create_task(event.wait()) for event in ends]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    code = 0 if stop.is_set() else REPLACE_ME if sam.hsm.broken.is_set() else RECYCLED
+    silent = sam.hsm.broken.is_set() or given_up.is_set()
+    code = 0 if stop.is_set() else REPLACE_ME if silent else RECYCLED
     if code == RECYCLED:
         _log.info("sam_worn", name=settings.name, session_objects=sam.hsm.session_objects)
         sam.watch.drain()
         draining = asyncio.create_task(server.drain())
         # a second word ends even this: a library that hangs now, or an operator
-        await asyncio.wait({draining, *waits[:2]}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({draining, *waits[:3]}, return_when=asyncio.FIRST_COMPLETED)
         draining.cancel()
     for one in (*waits, *chores):
         one.cancel()

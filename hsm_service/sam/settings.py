@@ -39,6 +39,13 @@ class SamSettings(Section):
 
     hsm: HsmSettings
 
+    hsm_spare: HsmSettings | None = None
+    """A second token with the same keys: a restored copy, another partition, another HSM. Used when the first does not
+    open at the start, and only if the house statement names it and all its keys."""
+
+    house: Path | None = None
+    """The house statement: which keys the SAM's token must have, signed by its root. Whoever can write it can stop
+    SAMs; what it says counts only under that signature."""
     key_pool: KeyPoolSettings = KeyPoolSettings()
 
     head_file: Path

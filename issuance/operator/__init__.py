@@ -1,9 +1,10 @@
 """What an operator's commands do: keys, orders, and what becomes of them.
 
 ``requests`` places orders, ``certificates`` lists and revokes, ``clients`` makes integrators known to the SAM,
-``context`` finds key and pins. The roof mounts ``commands.add_commands`` under ``linkid`` (or the three ``*_arguments``
-functions one by one), makes an ``OperatorContext`` from its settings, and awaits ``commands.perform(given, context)``.
-An operator talks to the AC and the SAM over their private channel; the gateway has no part in it.
+``house`` signs and countersigns orders about the keys in a token, ``context`` finds key and pins. The roof mounts
+``commands.add_commands`` under ``linkid`` (or the three ``*_arguments`` functions one by one), makes an
+``OperatorContext`` from its settings, and awaits ``commands.perform(given, context)``. An operator talks to the AC
+and the SAM over their private channel; the gateway has no part in it.
 """
 
 from issuance.operator.clients import order_client

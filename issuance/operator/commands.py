@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from foundation.errors import LinkIdError
@@ -17,6 +18,13 @@ from issuance.operator.certificates import (
     show_certificate,
 )
 from issuance.operator.context import OperatorContext, OperatorMistake
+from issuance.operator.house import (
+    ACT_NAMES,
+    SLOTS,
+    countersign_house_order,
+    make_house_order,
+    show_house_order,
+)
 from issuance.operator.requests import Wish, card, place_request
 from protocol.algorithms import KEY_ALGORITHMS
 
@@ -35,6 +43,15 @@ good for one certificate. The installation password is made here and printed onc
 standard input with `--install-password -` (8 to 15 letters and digits; as an argument everybody on the machine would
 see it).
 """
+_ORDER_EXAMPLE = """\
+example, on two machines:
+  linkid hsm status sam                                       serial number and versions, where the token is
+  linkid operator order rotate-pepper --serial 3f2a… --version 2 --file pepper-2.order         Ana, on hers
+  linkid operator countersign pepper-2.order --act rotate-pepper --serial 3f2a…                Bia, on hers
+  linkid hsm rotate-pepper --order pepper-2.order             where the token is; any time within 24 hours
+
+The file holds nothing secret. It is good for this act, this token and this version, once.
+"""
 _REVOKE_EXAMPLE = f"""\
 example:
   linkid certificate revoke --protocol 1000556194 --reason keyCompromise
@@ -47,9 +64,9 @@ reasons: {", ".join(REVOCATION_REASONS)}
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Mount the three commands. Each sets ``act``, which ``perform`` calls."""
+    """Mount the three commands. Each sets ``do``, which ``perform`` calls."""
     for name, arguments, about in (
-        ("operator", operator_arguments, "make the key that signs orders"),
+        ("operator", operator_arguments, "make keys of operators, and sign orders about the keys in a token"),
         ("request", request_arguments, "order a certificate for a person"),
         ("certificate", certificate_arguments, "list, show and revoke certificates"),
     ):
@@ -62,12 +79,33 @@ def operator_arguments(parser: argparse.ArgumentParser) -> None:
     init = _action(
         actions,
         "init",
-        "make the operator's key, and pin its public half where AC and SAM look",
+        "make an operator's key, and pin its public half where AC and SAM look",
+        "A second operator takes a name and a --key file of their own.\n"
         "The key file is readable by its owner only. Whoever has it can order certificates: in earnest it belongs on\n"
         "the operator's own machine, and the pin is carried to AC and SAM by hand. Running it again changes nothing.",
     )
     init.add_argument("--name", default="operator", help="a name for the pin, for people (default: %(default)s)")
-    init.set_defaults(act=_init)
+    _key_file(init)
+    init.set_defaults(do=_init)
+    order = _action(actions, "order", "sign an order about the keys in a token, for another operator to countersign",
+                    _ORDER_EXAMPLE)  # fmt: skip
+    order.add_argument("act", choices=ACT_NAMES, metavar="ACT", help=", ".join(ACT_NAMES))
+    order.add_argument("--slot", choices=SLOTS, default="sam", help="whose token (default: %(default)s)")
+    order.add_argument("--serial", required=True, help="the token's serial number, as `linkid hsm status` shows it")
+    order.add_argument("--version", type=int, default=0, metavar="N", help="which version is made or destroyed")
+    order.add_argument("--file", type=Path, required=True, help="is made; refused when it is there")
+    _key_file(order)
+    order.set_defaults(do=_order)
+    counter = _action(actions, "countersign", "sign an order that another operator made, if it says what you expect",
+                      _ORDER_EXAMPLE)  # fmt: skip
+    counter.add_argument("file", type=Path, metavar="FILE")
+    counter.add_argument("--act", choices=ACT_NAMES, required=True, metavar="ACT", help="what you expect it to be")
+    counter.add_argument("--serial", required=True, help="for which token you expect it")
+    _key_file(counter)
+    counter.set_defaults(do=_countersign)
+    show = _action(actions, "show", "what an order about the keys in a token says, and how many signed it")
+    show.add_argument("file", type=Path, metavar="FILE")
+    show.set_defaults(do=_show_order)
 
 
 def request_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +126,7 @@ def request_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--protocol", metavar="NUMBER", help="ten digits; made here when left out")
     new.add_argument("--install-password", choices=["-"], metavar="-", help="read it from standard input")
     new.add_argument("--json", action="store_true", help="for programs")
-    new.set_defaults(act=_request)
+    new.set_defaults(do=_request)
 
 
 def certificate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,24 +136,24 @@ def certificate_arguments(parser: argparse.ArgumentParser) -> None:
     _target(revoke)
     revoke.add_argument("--reason", required=True, choices=REVOCATION_REASONS, metavar="REASON")
     revoke.add_argument("--json", action="store_true", help="for programs")
-    revoke.set_defaults(act=_revoke)
+    revoke.set_defaults(do=_revoke)
     listing = _action(actions, "list", "what was issued, newest first")
     listing.add_argument("--protocol", metavar="NUMBER")
     listing.add_argument("--limit", type=int, default=20, metavar="N", help="default: %(default)s, at most 100")
     listing.add_argument("--json", action="store_true", help="for programs")
-    listing.set_defaults(act=_list)
+    listing.set_defaults(do=_list)
     show = _action(actions, "show", "one certificate")
     _target(show)
     form = show.add_mutually_exclusive_group()
     form.add_argument("--pem", action="store_true", help="the certificate itself")
     form.add_argument("--json", action="store_true", help="for programs")
-    show.set_defaults(act=_show)
+    show.set_defaults(do=_show)
 
 
 async def perform(given: argparse.Namespace, context: OperatorContext) -> int:
     """Do what was asked; the exit code. Mistakes are told in a line, without a traceback."""
     try:
-        return int(await given.act(given, context))
+        return int(await given.do(given, context))
     except LinkIdError as error:
         context.complain(f"linkid {given.command}: {_explained(error)}")
         return 1
@@ -128,6 +166,28 @@ async def _init(given: argparse.Namespace, context: OperatorContext) -> int:
     key, made = context.new_key(given.name)
     context.say(f"{'made' if made else 'there already'}: {context.key_file}")
     context.say(f"pinned in {context.operators_file}: {key.jkt}")
+    return 0
+
+
+async def _order(given: argparse.Namespace, context: OperatorContext) -> int:
+    order = make_house_order(
+        context, act=given.act, slot=given.slot, serial=given.serial, version=given.version, file=given.file
+    )
+    context.say(f"signed: {order.about()}")
+    context.say(f"{given.file} lives for 24 hours, and wants another operator's signature:")
+    context.say(f"  linkid operator countersign {given.file} --act {order.act} --serial {order.serial}")
+    return 0
+
+
+async def _countersign(given: argparse.Namespace, context: OperatorContext) -> int:
+    order = countersign_house_order(context, act=given.act, serial=given.serial, file=given.file)
+    context.say(f"countersigned: {order.about()}")
+    return 0
+
+
+async def _show_order(given: argparse.Namespace, context: OperatorContext) -> int:
+    order, signatures = show_house_order(given.file)
+    context.say(f"{order.about()}\norder {order.id}, {signatures} of 2 signatures (not verified here)")
     return 0
 
 
@@ -204,6 +264,12 @@ def _action(actions: Any, name: str, about: str, more: str = "") -> argparse.Arg
         allow_abbrev=False,
     )
     return made
+
+
+def _key_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--key", dest="key_file", type=Path, metavar="FILE", help="this operator's key file (default: under var)"
+    )
 
 
 def _target(parser: argparse.ArgumentParser) -> None:

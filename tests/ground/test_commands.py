@@ -143,7 +143,7 @@ SECRETS = {
     "DATABASE__OWNER": {"migrate"}, "DATABASE__GATEWAY": {"gateway"}, "DATABASE__SAM": {"sam-0"},
     "DATABASE__AC": {"ac"}, "DATABASE__AUDITOR": set(), "DATABASE__SUPERUSER": set(), "GATEWAY__SECRET": {"gateway"},
     "PUSH__TWILIO__API_SECRET": {"gateway"}, "PUSH__SMTP__PASSWORD": {"gateway"},
-    "SAM_HSM__PIN": {"hsm-sam", "sam-0"}, "AC_HSM__PIN": {"hsm-ac", "ac"},
+    "SAM_HSM__PIN": {"hsm-sam", "sam-0"}, "SAM_HSM_SPARE__PIN": {"sam-0"}, "AC_HSM__PIN": {"hsm-ac", "ac"},
 }  # fmt: skip
 """Each secret of the settings, and who gets it."""
 

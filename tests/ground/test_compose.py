@@ -19,7 +19,8 @@ Service = dict[str, Any]
 
 SAM = {"sam-0", "sam-1"}
 GATEWAYS = {"gateway-0", "gateway-1"}
-OURS = {"migrate", "hsm-sam", "hsm-ac", "ac", "app-host"} | SAM | GATEWAYS
+HOUSE = {"house-sam", "house-ac"}
+OURS = {"migrate", "hsm-sam", "hsm-ac", "ac", "app-host"} | SAM | GATEWAYS | HOUSE
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +79,10 @@ def test_token_and_pin_are_mounted_in_sam_and_ac_only(services: dict[str, Servic
     """Promise 1: the SAM's token and PIN only where the SAM is, the AC's only where the AC is."""
     holders = {volume: {name for name, service in services.items() if volume in sources(service)} for volume in _TOKENS}
     assert holders == {
-        "sam-token": SAM | {"hsm-sam"},
-        "sam-pin": SAM | {"hsm-sam"},
-        "ac-token": {"ac", "hsm-ac"},
-        "ac-pin": {"ac", "hsm-ac"},
+        "sam-token": SAM | {"hsm-sam", "house-sam"},
+        "sam-pin": SAM | {"hsm-sam", "house-sam"},
+        "ac-token": {"ac", "hsm-ac", "house-ac"},
+        "ac-pin": {"ac", "hsm-ac", "house-ac"},
     }
     for name in SAM | {"ac"}:
         assert any(entry.endswith("secrets:ro") for entry in services[name]["volumes"]), name
@@ -114,6 +115,8 @@ def test_each_process_has_its_own_database_password_only(compose: dict[str, Any]
     assert {name: kept for name, kept in secrets.items() if name not in {"migrate", "postgres"}} == {
         "hsm-sam": set(),
         "hsm-ac": set(),
+        "house-sam": {"db-sam"},
+        "house-ac": {"db-ac"},
         "sam-0": {"db-sam"},
         "sam-1": {"db-sam"},
         "ac": {"db-ac"},
@@ -150,8 +153,15 @@ def test_what_clients_trust_is_written_by_init_containers_only(services: dict[st
     for name, service in services.items():
         for entry in service.get("volumes", []):
             if entry.startswith("public:"):
-                assert entry.endswith(":ro") == (name not in {"hsm-sam", "hsm-ac"}), name
+                assert entry.endswith(":ro") == (name not in {"hsm-sam", "hsm-ac"} | HOUSE), name
     assert sources(services["app-host"]) == {"public"}
+
+
+def test_ceremonies_begin_when_somebody_asks(services: dict[str, Service]) -> None:
+    """`up` starts none of them, and nobody waits for one."""
+    assert {name for name, service in services.items() if service.get("profiles") == ["ceremony"]} == HOUSE
+    assert all(services[name]["restart"] == "no" for name in HOUSE)
+    assert not any(HOUSE & set(service.get("depends_on", {})) for service in services.values())
 
 
 def test_what_others_wait_for_can_be_waited_for(services: dict[str, Service]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "walkthroughs"
-_STEP = re.compile(r"[IU]?[0-9]*[a-z]?")
+_STEP = re.compile(r"[IKU]?[0-9]*[a-z]?")
 _PLACE = re.compile(r"`([^`]+)`(?:: ((?:`[^`]+`(?:, )?)+))?")
 
 
@@ -121,6 +121,7 @@ def test_a_number_by_chance_is_no_step(text: str, step: str) -> None:
 def test_there_are_walkthroughs() -> None:
     """An empty table would let everything else here pass."""
     assert {walkthrough for walkthrough, _, _ in rows()} >= {
+        "keys-to-the-house",
         "one-association",
         "one-emission",
         "one-pairing",

@@ -1,8 +1,6 @@
 """Tokens for the tests of PKCS#11: the SAM's and the AC's, initialised, in this process's SoftHSM."""
 
 import itertools
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,33 +9,14 @@ import pytest
 from pydantic import SecretStr
 
 from hsm_service.hsm.facade import Hsm
-from hsm_service.hsm.module import Module
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.slots import initialise_ac_slot, initialise_sam_slot
 from hsm_service.hsm.token import Token
-from linkid.platform import program
 from softhsm_config.tokens import Token as TokenFiles
 from tests.hsm.fault_token import Lab
+from tests.support.softhsm import add_token
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-def add_token(label: str, module: Path) -> None:
-    """A further empty token in the same SoftHSM; the loaded module looks again."""
-    argv = [
-        str(program("softhsm2-util")),
-        "--init-token",
-        "--free",
-        "--label",
-        label,
-        "--so-pin",
-        "12345678",
-        "--pin",
-        "1234",
-    ]
-    subprocess.run(argv, check=True, capture_output=True, env=dict(os.environ))
-    loaded = Module.load(module)
-    loaded.renew(loaded.epoch)
 
 
 _numbers = itertools.count(1)

@@ -12,10 +12,11 @@ from hsm_service.hsm.faults import HsmRequestFault, HsmUnavailable, SlotDamaged,
 from hsm_service.hsm.slots import add_transport_key, initialise_sam_slot
 from hsm_service.hsm.token import Token
 from protocol.algorithms import SIGN_ALGORITHMS
-from tests.hsm.conftest import NOW, add_token
+from tests.hsm.conftest import NOW
 from tests.hsm.fault_token import Lab
 from tests.support.disks import fill, small_disk
 from tests.support.pkcs11_spy import spying
+from tests.support.softhsm import add_token
 
 
 def slot_of(lab: Lab) -> Path:

@@ -15,7 +15,8 @@ from hsm_service.hsm.slots import add_transport_key, initialise_ac_slot, initial
 from hsm_service.hsm.templates import FOR_EVER, FORCED, UNWRAPPED, mechanism
 from hsm_service.hsm.token import Room, Token
 from hsm_service.hsm.x509_keys import labels, rsa_key
-from tests.hsm.conftest import NOW, add_token
+from tests.hsm.conftest import NOW
+from tests.support.softhsm import add_token
 
 
 def test_initialising_again_changes_nothing(token: Token) -> None:

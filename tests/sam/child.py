@@ -11,6 +11,7 @@ from pathlib import Path
 
 from foundation.errors import LinkIdError
 from foundation.exits import leave
+from foundation.logs import configure
 from hsm_service.sam.process import run_sam
 from hsm_service.sam.settings import SamSettings
 from linkid.running import code_for
@@ -18,6 +19,7 @@ from tests.support.pkcs11_spy import spying
 
 
 def main() -> int:
+    configure("json")
     settings = SamSettings.model_validate(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
 
     def noted(_call: int) -> None:

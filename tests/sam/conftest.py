@@ -17,6 +17,7 @@ from softhsm_config.tokens import Token as TokenFiles
 from tests.sam.children import Child
 from tests.sam.world import START, Authority, World, open_world
 from tests.support.postgres import TestDatabase
+from tests.support.softhsm import add_token
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +50,34 @@ async def world(hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path
     await made.sam.watch.look()
     yield made
     await made.close()
+
+
+_count = iter(range(1000))
+
+
+@pytest.fixture
+def house_settings(sam_token: TokenFiles, hsm_module: Path, tmp_path: Path) -> HsmSettings:
+    """A token of the test's own, so that its rotations are nobody else's."""
+    label = f"rotated-{next(_count)}"
+    add_token(label, hsm_module)
+    said = {"module": hsm_module, "token_label": label, "pin": "1234", "quiet_lock": tmp_path / "quiet"}
+    settings = HsmSettings.model_validate(said)
+    initialise_sam_slot(Token(settings), START)
+    return settings
+
+
+@pytest.fixture
+async def own(
+    house_settings: HsmSettings, database: TestDatabase, authority: Authority, tmp_path: Path
+) -> AsyncIterator[World]:
+    """A SAM over it."""
+    opened = Hsm(house_settings)
+    await opened.open()
+    made = await open_world(opened, database, tmp_path / "sam-0.head", FixedClock(START), authority)
+    await made.sam.watch.look()
+    yield made
+    await made.close()
+    await opened.close()
 
 
 @pytest.fixture

@@ -147,6 +147,26 @@ async def test_another_kek_or_epoch_empties_it(pool: KeyPool, maker: FakeMaker, 
     assert pool.have == {}
 
 
+async def test_it_asks_which_kek_is_the_newest(maker: FakeMaker) -> None:
+    """After a rotation it fills anew, though nobody took a key; and when that cannot be told, it asks later."""
+    kek: list[Any] = [1]
+
+    async def newest() -> int:
+        if isinstance(kek[0], Exception):
+            raise kek[0]
+        return int(kek[0])
+
+    pool = KeyPool(maker, WANTED, 1, lambda: True, newest)
+    await fill(pool)
+    assert pool.have == WANTED
+    kek[0] = 2
+    await fill(pool)
+    assert pool.have == WANTED
+    assert [key.kek for key in maker.made] == [1] * 4 + [2] * 4
+    kek[0] = HsmUnavailable("away")
+    assert [await pool.step() for _ in range(2)] == [5, 10]
+
+
 async def test_a_fault_while_filling_is_told_and_tried_again_later(
     pool: KeyPool, maker: FakeMaker, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,7 +12,9 @@ Not done, because it needs the runtime: networks, read-only file systems, users,
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,6 +23,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +33,7 @@ import yaml
 from linkid.platform import ROOT
 from linkid.postgres import EmbeddedPostgres
 from linkid.processes import die_with_parent
+from tests.support.house import ANA, BIA, order
 from tests.support.postgres import in_own_loop
 
 VAR: Final = "/var/lib/linkid"
@@ -151,8 +155,8 @@ class Composed:
     # --- up and down --------------------------------------------------------------------------------------------------
 
     def up(self, service: str, seconds: float = 60.0) -> None:
-        """Everything it depends on, as its conditions say, then the service."""
-        if service in self._done:
+        """Everything it depends on, as its conditions say, then the service; not one of a profile."""
+        if service in self._done or "profiles" in self.file["services"][service]:
             return
         self._done.add(service)
         told = self.file["services"][service]
@@ -166,6 +170,8 @@ class Composed:
         if service == "postgres":
             self._start_postgres()
             return
+        if service in ("hsm-sam", "hsm-ac"):
+            self.first_keys(service.removeprefix("hsm-"))
         self.mount(service)
         with self.log(service).open("ab") as words:
             process = subprocess.Popen(
@@ -183,6 +189,29 @@ class Composed:
             self._keep_root_volume(service)
         else:
             self.running[service] = process
+
+    def first_keys(self, process: str) -> None:
+        """What two operators do before the first start (deploy/README.md): refused without them, done by order."""
+        self.up("migrate")
+        service = f"house-{process}"
+        self.mount(service)
+        bare = self.run(service, "hsm", "init", process)
+        serial = re.search(r"--serial (\S+)", bare.stderr)
+        assert bare.returncode == 1, bare.stderr
+        assert serial is not None, bare.stderr
+        pins = self.folder / "volumes" / "pki" / "operators.json"
+        pins.write_text(json.dumps({"v": 1, "operators": [ANA.pin, BIA.pin]}))
+        file = self.folder / f"{process}.order"
+        file.write_text(order("init", serial[1], datetime.now(UTC), slot=process))
+        done = self.run(service, "hsm", "init", process, "--order", str(file))
+        assert done.returncode == 0, done.stderr
+        self._keep_root_volume(service)
+
+    def run(self, service: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """``docker compose run --rm``: the service's environment and volumes, another command."""
+        argv = [sys.executable, "-m", "linkid", *words]
+        inside = self.folder / "in" / service
+        return subprocess.run(argv, env=self.environment(service), cwd=inside, capture_output=True, text=True)
 
     def healthy(self, service: str) -> bool:
         """What its own health check says."""

@@ -2,6 +2,7 @@
 
     def test_x(sam_token: Token) -> None: ...   one token per test process, label linkid-sam
     new_token(tmp_path, "ac")                   another one, for a child started with {"SOFTHSM2_CONF": str(token.conf)}
+    add_token("spare", hsm_module)              a further empty one beside `sam_token`, PIN 1234
 
 A test that loads the PKCS#11 module in its own process takes `sam_token`.
 """
@@ -9,11 +10,13 @@ A test that loads the PKCS#11 module in its own process takes `sam_token`.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hsm_service.hsm.module import Module
 from linkid.platform import program
 from softhsm_config.tokens import Token, ensure_token
 
@@ -21,6 +24,24 @@ from softhsm_config.tokens import Token, ensure_token
 def new_token(folder: Path, process: str = "sam") -> Token:
     """A fresh token below *folder* (`tokens/`, `secrets/`)."""
     return ensure_token(process, folder / "tokens", folder / "secrets", program("softhsm-module"))
+
+
+def add_token(label: str, module: Path) -> None:
+    """A further empty token in the same SoftHSM; the loaded module looks again."""
+    argv = [
+        str(program("softhsm2-util")),
+        "--init-token",
+        "--free",
+        "--label",
+        label,
+        "--so-pin",
+        "12345678",
+        "--pin",
+        "1234",
+    ]
+    subprocess.run(argv, check=True, capture_output=True, env=dict(os.environ))
+    loaded = Module.load(module)
+    loaded.renew(loaded.epoch)
 
 
 @pytest.fixture(scope="session")

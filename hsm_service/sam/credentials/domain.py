@@ -3,13 +3,17 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from foundation.encoding import JsonObject, b64u
 from hsm_service.sam.errors import CredentialNotActive
 from protocol.algorithms import KeyAlgorithm
 from protocol.passwords import Argon2
+
+BOUND_LIVES: Final = timedelta(days=31)
+"""A key without a certificate gets none after this: the AC issues for no order older than 30 days."""
 
 
 class State(StrEnum):
@@ -103,6 +107,14 @@ class Credential:
         if not self.certificate.valid_from <= now < self.certificate.valid_to:
             raise CredentialNotActive(f"{self.id}: the certificate is not valid now")
         return self.certificate
+
+    def lives(self, now: datetime) -> bool:
+        """Whether anybody may ever need its key again."""
+        if self.state is State.BOUND:
+            return self.created > now - BOUND_LIVES
+        if self.state is not State.ACTIVE:
+            return False
+        return self.certificate is None or now < self.certificate.valid_to
 
     def with_key(self, spki: bytes, bound: bytes, request: bytes, kek: int, pepper: int) -> "Credential":
         """After the holder set the usage password."""

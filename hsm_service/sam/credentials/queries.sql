@@ -14,6 +14,10 @@ SET state = $3, kek = $4, pepper = $5, spki = $6, bound = $7, request = $8, chai
     valid_from = $12, valid_to = $13, mac = $14
 WHERE id = $1 AND state = $2 RETURNING id;
 
+-- name: rebind
+-- The same key bound by a newer pepper, if the row still is the one that was opened (its MAC covers all of it).
+UPDATE sam.credentials SET pepper = $3, bound = $4, mac = $5 WHERE id = $1 AND mac = $2 RETURNING id;
+
 -- name: by_id
 -- One credential.
 SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p, kek, pepper, spki, bound,
@@ -31,6 +35,19 @@ FROM sam.credentials WHERE emission = $1;
 SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p, kek, pepper, spki, bound,
        request, chain, subject, serial, valid_from, valid_to, created_at, mac
 FROM sam.credentials WHERE certificate_hash = $1;
+
+-- name: every
+-- All of them, for whoever is about to destroy a key that they may need.
+SELECT id, emission, emission_key, key_algorithm, state, salt, argon2_m, argon2_t, argon2_p, kek, pepper, spki, bound,
+       request, chain, subject, serial, valid_from, valid_to, created_at, mac
+FROM sam.credentials ORDER BY id;
+
+-- name: uses
+-- How many credentials each pair of versions opens: those that may still sign ($1: now), or may still get a certificate
+-- ($2: what was bound before gets none), and all.
+SELECT kek, pepper, count(*) AS all_of_them,
+       count(*) FILTER (WHERE (state = 'active' AND valid_to > $1) OR (state = 'bound' AND created_at > $2)) AS living
+FROM sam.credentials WHERE state <> 'prepared' GROUP BY kek, pepper ORDER BY kek, pepper;
 
 -- name: lock
 -- Take a credential's row until the transaction ends: requests for it are counted one after the other.

@@ -1,16 +1,38 @@
 """Rows of ``sam.credentials``; only those whose MAC holds come out."""
 
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from foundation.database import Connection, Record
+from foundation.errors import Conflict, LinkIdError
 from foundation.queries import Queries
-from hsm_service.sam.credentials.domain import Certificate, Credential, State
+from hsm_service.sam.credentials.domain import BOUND_LIVES, Certificate, Credential, State
 from hsm_service.sam.errors import CredentialUnknown
 from hsm_service.sam.rows import Reader, RowSeals
 from protocol.passwords import Argon2
 
 queries = Queries.load("hsm_service.sam.credentials")
 TABLE = "credentials"
+
+
+@dataclass(frozen=True)
+class Uses:
+    """How many credentials are opened by this KEK and this pepper."""
+
+    kek: int
+    pepper: int
+    living: int
+    """May sign, or get a certificate, now or later."""
+    all: int
+
+
+class RowForged(Conflict):
+    """A row of ours whose MAC does not hold, where all must."""
+
+    code = "credential_row_forged"
+    summary = "A credential's row does not hold. Look at it before anything is destroyed."
 
 
 class CredentialStore:
@@ -64,6 +86,35 @@ class CredentialStore:
         if row is not None:
             self.seals.advanced(connection, TABLE, credential)
         return row is not None
+
+    async def sealed(self, credential: Credential) -> Credential:
+        """With the MAC of what it says now, for ``rebind``."""
+        return replace(credential, mac=await self.seals.seal(TABLE, credential.meaning()))
+
+    async def rebind(self, connection: Connection, before: Credential, after: Credential) -> bool:
+        """Another binding around the same key; False when the row is not the one that was opened any more.
+
+        ``after``: ``sealed``. The HSM is not asked, so that a transaction that many share does not wait for it.
+        """
+        row = await connection.fetchval(queries.rebind, before.id, before.mac, after.pepper, after.bound, after.mac)
+        return row is not None
+
+    async def every(self, connection: Connection) -> AsyncIterator[Credential]:
+        """All of them. Raises RowForged for the first that does not hold: such a table's word destroys nothing."""
+        async with aclosing(connection.cursor(queries.every)) as rows:
+            async for row in rows:
+                try:
+                    credential = _read(row)
+                except (LinkIdError, ValueError, TypeError) as cause:
+                    raise RowForged(str(row["id"])) from cause
+                if not await self.seals.genuine(TABLE, credential):
+                    raise RowForged(credential.id)
+                yield credential
+
+    async def uses(self, reader: Reader, now: datetime) -> list[Uses]:
+        """By version of KEK and pepper; counted by the columns, whatever the rows' MACs say."""
+        rows = await reader.fetch(queries.uses, now, now - BOUND_LIVES)
+        return [Uses(row["kek"], row["pepper"], row["living"], row["all_of_them"]) for row in rows]
 
     async def lock(self, connection: Connection, id_: str) -> None:
         """Queue behind whoever else counts requests of this credential."""

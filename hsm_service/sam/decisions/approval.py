@@ -19,6 +19,8 @@ from hsm_service.sam.attempts.domain import Ladder
 from hsm_service.sam.attempts.service import TABLE as ATTEMPTS
 from hsm_service.sam.attempts.service import Attempt, Attempts
 from hsm_service.sam.bindings.domain import Binding
+from hsm_service.sam.credentials.store import CredentialStore
+from hsm_service.sam.decisions.renewal import Renewal, renew
 from hsm_service.sam.decisions.store import queries
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.store import DocumentStore
@@ -43,6 +45,7 @@ class Approved:
     decision: Decision
     attempt: Attempt
     activation: Activation
+    renewal: Renewal | None = None
 
 
 class Approval:
@@ -56,10 +59,11 @@ class Approval:
         clock: Clock,
         attempts: Attempts,
         documents: DocumentStore,
+        credentials: CredentialStore,
         faults: FaultPoints,
     ) -> None:
         self._commits, self._seals, self._audit, self._clock = commits, seals, audit, clock
-        self._attempts, self._documents, self._faults = attempts, documents, faults
+        self._attempts, self._documents, self._credentials, self._faults = attempts, documents, credentials, faults
 
     async def write(self, approved: Approved) -> dict[str, JsonValue]:
         """7f: the answer of ``decide``. Raises DocumentDecided, DecisionInvalid: then nothing was written."""
@@ -80,10 +84,13 @@ class Approval:
         raise Unavailable("too many tries at this password at once")
 
     async def _try(self, approved: Approved, forgiven: Ladder, over: bytes) -> bool:
-        """False when the ladder is not the one with MAC ``over`` any more: nothing was written."""
+        """False when the ladder is not the one with MAC ``over`` any more: nothing was approved. A renewal stands then,
+        the password having been right, and finds nothing to do when we are back."""
 
         async def work(connection: Connection) -> bool:
             fixed, activation, decision = approved.fixed, approved.activation, approved.decision
+            if approved.renewal is not None:
+                await renew(connection, self._credentials, self._audit, approved.renewal)
             said = await connection.fetchrow(
                 queries.approve, fixed.id, activation.credential, approved.binding.id, approved.signer.point,
                 approved.device, fixed.document.digest, proof_hash(decision.proof), forgiven.forgiven, forgiven.mac,

@@ -15,6 +15,7 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, unb64u
 from foundation.errors import LinkIdError, Unavailable
+from foundation.logs import get_logger
 from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.attempts.domain import Purpose
 from hsm_service.sam.attempts.service import Attempt, Attempts
@@ -22,11 +23,13 @@ from hsm_service.sam.bindings.domain import Binding
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.credentials.domain import Credential
+from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.decisions import store as evidence
 from hsm_service.sam.decisions.approval import Approval, Approved
 from hsm_service.sam.decisions.effects import Effects
 from hsm_service.sam.decisions.look import Case, Look
+from hsm_service.sam.decisions.renewal import Renewal, renew
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.service import Documents
 from hsm_service.sam.documents.store import DocumentStore
@@ -34,20 +37,24 @@ from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.errors import DocumentUnknown
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.roots import Proofs
+from hsm_service.sam.versions import KeyVersions
 from protocol import custody
 from protocol.decisions import Decision, proof_hash
 from protocol.documents import REQUESTS
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
 from protocol.keys import P256Key
 
+_log = get_logger(__name__)
+
 
 @dataclass(frozen=True)
 class Opened:
     """What the right password gave: the wrapped key, and the attempt to be forgiven."""
 
-    credential: Credential
     wrapped: bytes
     attempt: Attempt
+    renewal: Renewal | None
+    """When the credential was bound by an older pepper than the newest."""
 
 
 class Decisions:
@@ -61,10 +68,12 @@ class Decisions:
         clock: Clock,
         documents: Documents,
         store: DocumentStore,
+        credentials: CredentialStore,
         bindings: BindingStore,
         attempts: Attempts,
         proofs: Proofs,
         custody: Custody,
+        versions: KeyVersions,
         effects: Effects,
         look: Look,
         approval: Approval,
@@ -72,9 +81,9 @@ class Decisions:
         faults: FaultPoints,
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
-        self._documents, self._store, self._bindings = documents, store, bindings
+        self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
-        self._effects, self._look, self._approval = effects, look, approval
+        self._versions, self._effects, self._look, self._approval = versions, effects, look, approval
         self._endings, self._faults = endings, faults
 
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
@@ -202,7 +211,19 @@ class Decisions:
             await self._attempts.give_back(attempt)  # the HSM failed before the password was tried
             raise
         self._faults.reach("7e")
-        return Opened(credential, wrapped, attempt)
+        return Opened(wrapped, attempt, await self._renewed(credential, wrapped, stretched))
+
+    async def _renewed(self, credential: Credential, wrapped: bytes, stretched: bytes) -> Renewal | None:
+        """7e, K10: bound by the newest pepper; None when it is, or cannot be now (the next approval tries again)."""
+        try:
+            newest = await self._versions.newest()
+            if newest.pepper <= credential.pepper:
+                return None
+            bound = await self._custody.rebind(credential, wrapped, stretched, pepper=newest.pepper)
+            return Renewal(credential, await self._credentials.sealed(bound))
+        except LinkIdError as error:  # the holder's approval must not fail for it
+            _log.error("not_rebound", credential=credential.id, error_code=error.code, detail=error.detail)
+            return None
 
     # 7f -----------------------------------------------------------------------------------------------------------
 
@@ -241,7 +262,7 @@ class Decisions:
             raise DecisionInvalid("nothing was opened")
         activation = self._effects.activation(fixed, opened.wrapped)
         return await self._approval.write(
-            Approved(fixed, device, signer, binding, decision, opened.attempt, activation)
+            Approved(fixed, device, signer, binding, decision, opened.attempt, activation, opened.renewal)
         )
 
     async def _approve_other(
@@ -254,6 +275,8 @@ class Decisions:
         opened: Opened | None,
     ) -> dict[str, JsonValue]:
         async with self._database.transaction() as connection:
+            if opened is not None and opened.renewal is not None:
+                await renew(connection, self._credentials, self._audit, opened.renewal)
             await self._consume(connection, fixed, State.APPROVED)
             await self._demand_still_bound(connection, fixed, binding)
             await evidence.add(connection, fixed.document, decision, signer, device, self._clock.now())

@@ -10,7 +10,7 @@ at a time, then the next look.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Never, Protocol
 
 from foundation.errors import LinkIdError
@@ -58,9 +58,17 @@ def wait_after(failures: int) -> float:
 class KeyPool:
     """Bounded by ``wanted``. Its keys are of one epoch of the token and one version of the KEK, or are forgotten."""
 
-    def __init__(self, maker: Maker, wanted: Mapping[KeyAlgorithm, int], kek: int, ready: Callable[[], bool]) -> None:
-        """Empty. ``ready``: whether the SAM works; nothing is made before."""
-        self._maker, self._wanted, self._ready = maker, dict(wanted), ready
+    def __init__(
+        self,
+        maker: Maker,
+        wanted: Mapping[KeyAlgorithm, int],
+        kek: int,
+        ready: Callable[[], bool],
+        newest: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
+        """Empty. ``ready``: whether the SAM works; nothing is made before. ``newest``: which version of the KEK is the
+        newest by now; not given: the one that whoever takes keys names."""
+        self._maker, self._wanted, self._ready, self._newest = maker, dict(wanted), ready, newest
         self._kek, self._epoch = kek, maker.epoch
         self._keys: dict[KeyAlgorithm, deque[WrappedKey]] = {}
         self._begun = -1
@@ -90,11 +98,15 @@ class KeyPool:
     async def step(self) -> float:
         """Make one key, if one is missing and nobody needs the HSM; seconds until the next step."""
         self._keep_only(self._kek)
-        algorithm = next_to_make(self._wanted, self.have)
-        if algorithm is None or not self._ready() or not self._is_quiet():
+        if not self._ready():
             return LOOK_SECONDS
-        kek, epoch = self._kek, self._epoch
         try:
+            if self._newest is not None:
+                self._keep_only(await self._newest())
+            algorithm = next_to_make(self._wanted, self.have)
+            if algorithm is None or not self._is_quiet():
+                return LOOK_SECONDS
+            kek, epoch = self._kek, self._epoch
             key = await self._maker.generate_ahead(algorithm, kek)
         except LinkIdError as error:
             self._failures += 1

@@ -36,6 +36,7 @@ from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.errors import DocumentUnknown, EmissionConflict
 from hsm_service.sam.roots import Proofs, Roots
+from hsm_service.sam.versions import KeyVersions
 from protocol.algorithms import KeyAlgorithm
 from protocol.decisions import Decision
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
@@ -67,14 +68,13 @@ class Emission:
         proofs: Proofs,
         roots: Roots,
         pool: KeyPool,
-        kek: int,
-        pepper: int,
+        versions: KeyVersions,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._database, self._audit, self._clock, self._hsm = database, audit, clock, hsm
         self._documents, self._store, self._credentials = documents, store, credentials
         self._custody, self._proofs, self._roots = custody, proofs, roots
-        self._pool, self._kek, self._pepper, self._random = pool, kek, pepper, random
+        self._pool, self._versions, self._random = pool, versions, random
 
     async def prepare(self, emission: str, key: str, key_algorithm: KeyAlgorithm) -> Stated:
         """Step g: a credential to be, and the document that asks its holder for the usage password.
@@ -117,7 +117,7 @@ class Emission:
         return await self._possession(fixed)  # 9
 
     async def _begin(self, emission: str, key: str, key_algorithm: KeyAlgorithm) -> Credential:
-        now = self._clock.now()
+        now, newest = self._clock.now(), await self._versions.newest()
         credential = Credential(
             id=new_id("cred", self._random),
             emission=emission,
@@ -126,8 +126,8 @@ class Emission:
             state=State.PREPARED,
             salt=self._random(SALT_BYTES),
             argon2=Argon2(),
-            kek=self._kek,
-            pepper=self._pepper,
+            kek=newest.kek,
+            pepper=newest.pepper,
             created=now,
         )
         async with self._database.transaction() as connection:
@@ -161,11 +161,12 @@ class Emission:
         credential = await self._credentials.get(self._database, fixed.document.text("credential"))
         if credential.state is not State.PREPARED:
             raise EmissionConflict("the emission has its key already")
-        made, request = await self._newborn(credential)  # 6
+        newest = await self._versions.newest()  # perhaps newer ones than when it was prepared
+        made, request = await self._newborn(credential, newest.kek)  # 6
         bound = await self._custody.bind(  # 7
-            credential.id, made.spki, made.blob, stretched, kek=made.kek, pepper=self._pepper
+            credential.id, made.spki, made.blob, stretched, kek=made.kek, pepper=newest.pepper
         )
-        born = credential.with_key(made.spki, bound, request, made.kek, self._pepper)
+        born = credential.with_key(made.spki, bound, request, made.kek, newest.pepper)
         async with self._database.transaction() as connection:  # 8
             if not await self._store.decide(connection, fixed, DocumentState.APPROVED):
                 raise DocumentDecided(fixed.id)
@@ -181,16 +182,16 @@ class Emission:
                 signer=signer.jkt,
             )
 
-    async def _newborn(self, credential: Credential) -> tuple[WrappedKey, bytes]:
+    async def _newborn(self, credential: Credential, kek: int) -> tuple[WrappedKey, bytes]:
         """6: a key that nobody else gets, and its own request. From the pool it is taken for good, whatever follows."""
         algorithm = credential.key_algorithm
-        ahead = self._pool.take(algorithm, self._kek)
+        ahead = self._pool.take(algorithm, kek)
         if ahead is not None:
             try:
                 return ahead, await self._hsm.request_by(ahead, algorithm, credential.id)
             except HsmRequestFault as error:
                 _log.warning("pooled_key_unusable", algorithm=algorithm, detail=error.detail)
-        return await self._hsm.generate_with_request(algorithm, self._kek, credential.id)
+        return await self._hsm.generate_with_request(algorithm, kek, credential.id)
 
     async def _possession(self, fixed: Fixed) -> dict[str, JsonValue]:
         credential = await self._credentials.get(self._database, fixed.document.text("credential"))
