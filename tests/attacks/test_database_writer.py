@@ -196,6 +196,22 @@ async def test_a_device_of_his_own(scene: Scene) -> None:
     assert (await world.approve(scene.phone, request))["state"] == "approved"
 
 
+async def test_the_victims_request_under_his_own_credential(scene: Scene) -> None:
+    """The column by which a request is found says his credential: his phone and password decide nothing by that."""
+    world, thief = scene.world, Signer()
+    mine = await world.credential("P-256")
+    await world.phone(mine, thief)
+    request = await world.ask(scene.credential, **ECDSA)
+    await world.sql("UPDATE sam.documents SET credential = $1 WHERE id = $2", mine, request.id)
+    for decision in ("approve", "refuse"):
+        body = thief.decision(request.statement, choice=decision)
+        code = await world.refused("documents/decide", document=request.id, device=thief.id, **body)
+        assert code == "document_unknown"
+    assert "row.forged" in await world.events()
+    await world.sql("UPDATE sam.documents SET credential = $1 WHERE id = $2", scene.credential, request.id)
+    assert (await world.approve(scene.phone, request))["state"] == "approved"
+
+
 async def test_a_key_of_his_own_behind_the_victims_credential(scene: Scene) -> None:
     """His blob, whose password he knows, in the victim's row; or the victim's in his: neither row exists any more."""
     world = scene.world

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from foundation.encoding import b64u
 from foundation.errors import LinkIdError, family_of
 from hsm_service.hsm.slots import add_transport_key
+from hsm_service.sam.credentials.domain import Credential
 from protocol import decisions, proofs
 from protocol.keys import P256Key, sign_raw
 from tests.sam.world import PASSWORD, Request, Signer, World, altered, raw, stretched
@@ -237,17 +238,49 @@ async def test_not_me_freezes_who_asked(scene: Scene) -> None:
     await world.ask(scene.credential, algorithm="ECDSA-SHA256")
 
 
-async def test_two_phones_at_once(scene: Scene) -> None:
-    """Two phones of the holder answer in the same moment: one counts, and there is one activation."""
+async def test_two_phones_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two phones of the holder answer in the same moment: one counts, the other hears that it is decided, and there is
+    one activation."""
     second = await scene.world.phone(scene.credential)
+    custody: Any = scene.world.sam.rooms.decisions._custody
+    unbind, both = custody.unbind, asyncio.Barrier(2)
+
+    async def together(of: Credential, stretched: bytes) -> bytes:
+        opened: bytes = await unbind(of, stretched)
+        await both.wait()
+        return opened
+
+    monkeypatch.setattr(custody, "unbind", together)
     answers = await asyncio.gather(
         *(scene.world.approve(phone, scene.request) for phone in (scene.phone, second)), return_exceptions=True
     )
-    good = [one for one in answers if isinstance(one, dict)]
-    assert len(good) == 1
+    assert sorted(type(one).__name__ for one in answers) == ["DocumentDecided", "dict"]
     assert len(await scene.world.sql("SELECT * FROM sam.activations")) == 1
     rows = await scene.world.sql("SELECT total - forgiven AS count FROM sam.attempts WHERE purpose = 'sign'")
     assert rows[0]["count"] == 0  # both passwords were right
+
+
+async def test_two_refusals_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both saw it undecided: one refuses, the other hears that it is decided."""
+    world, phones = scene.world, (scene.phone, await scene.world.phone(scene.credential))
+    room: Any = world.sam.rooms.decisions
+    repeated, both = room._repeated, asyncio.Barrier(2)
+
+    async def together(*given: Any) -> Any:
+        found = await repeated(*given)
+        await both.wait()
+        return found
+
+    monkeypatch.setattr(room, "_repeated", together)
+    answers = await asyncio.gather(
+        *(
+            world.call("documents/decide", document=scene.request.id, device=phone.id,
+                       **phone.decision(scene.request.statement, word="refuse"))
+            for phone in phones
+        ),
+        return_exceptions=True,
+    )  # fmt: skip
+    assert sorted(type(one).__name__ for one in answers) == ["DocumentDecided", "dict"]
 
 
 async def test_pairing_needs_the_password_and_its_own_key(world: World) -> None:
