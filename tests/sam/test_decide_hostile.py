@@ -275,7 +275,7 @@ async def test_two_refusals_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatc
     answers = await asyncio.gather(
         *(
             world.call("documents/decide", document=scene.request.id, device=phone.id,
-                       **phone.decision(scene.request.statement, word="refuse"))
+                       **phone.decision(scene.request.statement, word="refuse:not-me"))
             for phone in phones
         ),
         return_exceptions=True,
