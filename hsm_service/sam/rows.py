@@ -70,7 +70,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Rank:
     """The highest seen, and a number that says when it was raised, counted in raises."""
 
