@@ -6,6 +6,7 @@ import json
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from bench.people import Crowd
 from foundation.ids import new_id
 from protocol.asks import SignedAsk
 from protocol.sessions import Terms, Use
-from tests.bench.test_client_side import CREDENTIAL_KEY, GATEWAY, INTEGRATOR_KEY, LANE, NOW, of
+from tests.bench.test_client_side import CREDENTIAL_KEY, GATEWAY, INTEGRATOR_KEY, LANE, of
 
 ACTIVATION = new_id("act")
 
@@ -77,7 +78,11 @@ async def test_a_session_is_opened_once_and_every_use_is_signed(told: Told) -> N
     assert (body["numSignatures"], terms.maximum) == (told.maximum, told.maximum)
     assert terms.until > time.time() + 3600
     SignedAsk.parse(said["ask"]).verify_session(
-        caller=LANE.integrator, credential=LANE.credential, terms=terms, keys=[of(INTEGRATOR_KEY)], now=NOW
+        caller=LANE.integrator,
+        credential=LANE.credential,
+        terms=terms,
+        keys=[of(INTEGRATOR_KEY)],
+        now=datetime.now(UTC),
     )
     assert told.approvals == ["req"]
     assert [use.counter for use, _ in told.uses] == [1, 2, 3]

@@ -13,6 +13,7 @@ from foundation.clock import FixedClock
 from foundation.encoding import JsonObject, b64u
 from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
+from hsm_service.sam.errors import ActivationUnknown
 from pairing.adapters.sam_channel import SamOverChannel
 from pairing.domain.warnings import Lock, read_lock
 from pairing.errors import (
@@ -31,13 +32,6 @@ from tests.support.callers import Caller
 from tests.support.sam_double import RIGHT_PROOF, SamDouble
 
 DEVICE = "dev_" + "0" * 26
-
-
-class ActivationUnknown(NotFound):
-    """Under the code of the SAM's own class."""
-
-
-ActivationUnknown.code = "activation_unknown"
 
 
 def fixed_body(fixed: FixedDocument) -> JsonObject:
