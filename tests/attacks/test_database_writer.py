@@ -196,6 +196,22 @@ async def test_a_device_of_his_own(scene: Scene) -> None:
     assert (await world.approve(scene.phone, request))["state"] == "approved"
 
 
+async def test_occurrences_of_his_own_wake_no_key(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another hash than 7f wrote stops step 8 before the key is opened in the HSM, not only before anything leaves."""
+    request, activation = await scene.approved()
+    signer: Any = scene.world.sam.rooms.signatures._signer
+    woken: list[object] = []
+
+    async def sign(permit: object, certificate: bytes) -> list[bytes]:
+        woken.append(permit)
+        raise AssertionError
+
+    monkeypatch.setattr(signer, "sign", sign)
+    await scene.world.sql("UPDATE sam.occurrences SET hash = $1 WHERE activation = $2", EVIL, activation)
+    assert await scene.attempt(request, activation) == "activation_unknown"
+    assert woken == []
+
+
 async def test_the_victims_request_under_his_own_credential(scene: Scene) -> None:
     """The column by which a request is found says his credential: his phone and password decide nothing by that."""
     world, thief = scene.world, Signer()
