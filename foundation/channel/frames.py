@@ -90,12 +90,14 @@ class Wire(asyncio.Protocol):
         """What was written leaves, if the other end takes it in time; then the connection is over."""
         if self.transport is None:
             return
-        self.transport.close()
+        if not self.transport.is_closing():  # a TLS transport of Python 3.11.2 that is closed twice cannot be aborted
+            self.transport.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
-        self.transport.abort()
-        await self._ended.wait()
+        if not self._ended.is_set():
+            self.transport.abort()
+            await self._ended.wait()
 
     def data_received(self, data: bytes) -> None:
         """asyncio's. A peer that does not speak frames is hung up on."""

@@ -43,12 +43,23 @@ async def test_requests_at_the_same_moment_have_codes_of_their_own(
     credential = await world.credential("P-256")
     integrators = [await world.register() for _ in range(2)]
     draws: list[int] = []
-    await asyncio.gather(*(world.sam.database.fetchval("SELECT pg_sleep(0.1)") for _ in range(3)))  # connected
+    room: Any = world.sam.rooms.requests
+    both, real, first = asyncio.Barrier(2), room._commits, iter((True, True))
+
+    class Together:
+        """Neither writes before both have chosen."""
+
+        @staticmethod
+        async def run(work: Any) -> Any:
+            if next(first, False):
+                await both.wait()
+            return await real.run(work)
 
     def alike(count: int, _random: Any) -> str:
         draws.append(count)
         return "27" if count == 2 else str(10 ** (count - 1) + len(draws))
 
+    monkeypatch.setattr(room, "_commits", Together)
     monkeypatch.setattr(requests, "_digits", alike)
     one, two = await asyncio.gather(*(world.ask(credential, **ASK, caller=caller) for caller in integrators))
     assert draws.count(6) == 3 * 2  # two chose, and the second again
