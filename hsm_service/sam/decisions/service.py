@@ -239,7 +239,12 @@ class Decisions:
         """One transaction: the document is consumed, the evidence kept, the effect made, the intention audited."""
         try:
             if fixed.document.type == "sign":
-                answer = await self._approve_request(fixed, device, signer, binding, decision, opened)
+                if binding is None or opened is None:
+                    raise DecisionInvalid("nothing was opened")
+                activation = self._effects.activation(fixed, opened.wrapped)
+                answer = await self._approval.write(
+                    Approved(fixed, device, signer, binding, decision, opened.attempt, activation, opened.renewal)
+                )
             else:
                 answer = await self._approve_other(fixed, device, signer, binding, decision, opened)
         except (DocumentDecided, DecisionInvalid):
@@ -248,22 +253,6 @@ class Decisions:
             raise
         self._faults.reach("7f-after-commit")
         return answer
-
-    async def _approve_request(
-        self,
-        fixed: Fixed,
-        device: str,
-        signer: P256Key,
-        binding: Binding | None,
-        decision: Decision,
-        opened: Opened | None,
-    ) -> dict[str, JsonValue]:
-        if binding is None or opened is None:
-            raise DecisionInvalid("nothing was opened")
-        activation = self._effects.activation(fixed, opened.wrapped)
-        return await self._approval.write(
-            Approved(fixed, device, signer, binding, decision, opened.attempt, activation, opened.renewal)
-        )
 
     async def _approve_other(
         self,
