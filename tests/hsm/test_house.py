@@ -260,36 +260,42 @@ from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Token
 settings = HsmSettings(module=Path(sys.argv[1]), token_label=sys.argv[2], pin=SecretStr("1234"),
                        quiet_lock=Path(sys.argv[3]))
-token, visits = Token(settings), 0
+token = Token(settings)
 token.open()
-print("here", flush=True)
 while not Path(sys.argv[4]).exists():
     found = token.run(lambda room: room.versions("pepper", ObjectClass.SECRET_KEY))
     token.run(lambda room: operations.hmac(room, f"pepper.{found[-1]}", b"x"))
     token.run(lambda room: operations.generate_wrapped(room, "P-256", 1))
-    visits += 1
-print(visits)
+    print(found[-1], flush=True)
 """
+
+
+def until_seen(visitor: "subprocess.Popen[str]", version: int) -> None:
+    """Read a visitor's lines, one to a whole visit, until it has worked with the version."""
+    assert visitor.stdout is not None
+    for line in visitor.stdout:
+        if int(line) == version:
+            return
+    raise AssertionError(f"the visitor ended before it saw version {version}")
 
 
 def test_keys_are_made_while_others_search(fresh: Token, tmp_path: Path) -> None:
     """Twenty versions, while two other processes search, authenticate, generate and wrap without pause: nothing fails,
-    nothing is left broken, and the others see each new version."""
+    nothing is left broken, and each of the others works with each new version. Who is slow is waited for."""
     stop = tmp_path / "stop"
     argv = [sys.executable, "-c", VISITOR, str(fresh.settings.module), fresh.settings.token_label,
             str(fresh.settings.quiet_lock), str(stop)]  # fmt: skip
     others = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     try:
-        for other in others:
-            assert other.stdout is not None
-            assert other.stdout.readline() == "here\n"
-        for version in range(2, 22):
-            assert rotate(fresh, "pepper", version) == f"pepper.{version}"
+        for version in range(1, 22):
+            if version > 1:
+                assert rotate(fresh, "pepper", version) == f"pepper.{version}"
+            for other in others:
+                until_seen(other, version)
     finally:
         stop.touch()
         ends = [other.communicate(timeout=30) for other in others]
     assert [other.returncode for other in others] == [0, 0], ends
-    assert all(int(out) > 20 for out, _ in ends)
     assert all("hsm_suspect" not in out + errors for out, errors in ends)
     found = Token(fresh.settings).run(lambda room: [one.label for one in room.session.get_objects({})])
     assert len([label for label in found if label.startswith("pepper.")]) == 21
