@@ -485,8 +485,10 @@ async def signing_world(
     *,
     certificates: CertificateReader = NO_CERTIFICATES,
     authorities: Sequence[x509.Certificate] = (),
+    origin: str = ORIGIN,
 ) -> AsyncIterator[World]:
-    """Assemble; everything is closed afterwards. `certificates`, `authorities`: of clients that show one."""
+    """Assemble; everything is closed afterwards. `certificates`, `authorities`: of clients that show one; `origin`: the
+    address that the gateway calls its own."""
     clock = FixedClock(NOW)
     async with contextlib.AsyncExitStack() as stack:
         owner = await asyncpg.connect(database.dsn())
@@ -519,31 +521,31 @@ async def signing_world(
             OAuthStore(ours),
             computers,
             AssertionVerifier(clock, replays),
-            audiences(ORIGIN),
+            audiences(origin),
             authorities=authorities,
             clock=clock,
         )
         signatures = SignaturesOfOAuth(credentials, signing)
         requests = RequestService(ours, clock, signatures)
         endpoints = OAuthEndpoints(
-            issuer=ORIGIN,
+            issuer=origin,
             clients=ClientReader(clock, authentication, certificates=certificates),
             tokens=tokens,
             requests=requests,
-            introspection=IntrospectionService(OAuthStore(ours), clock, ORIGIN),
+            introspection=IntrospectionService(OAuthStore(ours), clock, origin),
             dpop=dpop,
         )
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
         csc = CscV2(
             clock=clock,
-            authenticator=Authenticator(callers, ORIGIN, certificates),
+            authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
-            issuer=ORIGIN,
+            issuer=origin,
             app_url=APP,
         )
         signing_pages = SigningPages(ours, clock, signatures)
-        service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=ORIGIN)
+        service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=origin)
         pages = AuthorizePages(service)
         app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **dict.fromkeys(PREFIXES, OAUTH)}))
         app.add_routes([*endpoints.routes(), *pages.routes(), *csc.routes()])
