@@ -1,0 +1,1 @@
+"""The rules of documents, without I/O: forms, signatories, preparations, signature policies."""

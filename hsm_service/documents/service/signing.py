@@ -1,0 +1,154 @@
+"""The two halves of every signature. In between, a person decides.
+
+    prepared = await service.prepare(form, signatory, content=pdf)
+    # prepared.digest, prepared.hash_algorithm: what is approved and signed; prepared.to_bytes() is for keeping it
+    finished = await service.finish(prepared, signature)
+
+The steps: (1) the form is one of ours, its policy is to be had, the certificate is valid now; (2) the digest of the
+content is computed, or given; (3) what will be signed is fixed, times included; then, later, (4) the signature is the
+signatory's over exactly that; (5) the content is still the one whose digest was signed; (6) the container is closed;
+(7) time stamp and evidence are added, where the level asks for them; (8) the result is read as a stranger would.
+
+A dialect joins by a Protocol of its own with these two methods; both take and give values of ``domain``.
+"""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from foundation.clock import Clock
+from hsm_service.documents.domain.form import Form, Format, Level, Packaging
+from hsm_service.documents.domain.policies import PolicyShelf, policy_for
+from hsm_service.documents.domain.prepared import Prepared
+from hsm_service.documents.domain.signatory import Signatory
+from hsm_service.documents.domain.stamp import Stamp
+from hsm_service.documents.errors import (
+    BadPreparation,
+    DocumentTooLarge,
+    FormNotPossible,
+    NoTimeStamp,
+    SignatureNotOfPreparation,
+)
+from hsm_service.documents.ports import TimeStamps
+from hsm_service.documents.service import cms, pades
+
+MAX_DOCUMENT: Final = 25 * 1024 * 1024
+"""Bytes of a document that is signed or verified here."""
+
+_NO_POLICIES: Final[PolicyShelf] = {}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """``content`` is the document with its signature, or the signature alone when ``detached``."""
+
+    content: bytes
+    media_type: str
+    detached: bool
+
+
+class DocumentService:
+    """Prepares and finishes. It keeps nothing: a preparation is the caller's to keep."""
+
+    def __init__(
+        self, clock: Clock, *, policies: PolicyShelf | None = None, time_stamps: TimeStamps | None = None
+    ) -> None:
+        """``time_stamps``: None where no authority is set up; levels above B-B then raise NoTimeStamp."""
+        self._clock = clock
+        self._policies = _NO_POLICIES if policies is None else policies
+        self._time_stamps = time_stamps
+
+    async def prepare(
+        self,
+        form: Form,
+        signatory: Signatory,
+        *,
+        content: bytes | None = None,
+        digest: bytes | None = None,
+        stamp: Stamp | None = None,
+    ) -> Prepared:
+        """Steps 1 to 3, from a document or from its digest (by the hash of the signatory's algorithm); not both.
+
+        A digest gives a signature alone: CMS, detached CAdES, or the CMS for a PDF that the caller prepared.
+        Raises FormNotPossible, UnsuitableDocument, DocumentTooLarge, BadCertificate, PolicyNotAvailable; NoTimeStamp at
+        once where the level needs a stamp and no authority is set up, before a person is asked.
+        """
+        at = self._clock.now().replace(microsecond=0)
+        # (1) The form is one of ours, its policy is to be had, the certificate is valid now.
+        policy = policy_for(self._policies, form, at)
+        signatory.demand_valid(at)
+        if form.level is not Level.B and self._time_stamps is None:
+            raise NoTimeStamp("no time-stamping authority is set up")
+        if (content is None) == (digest is None):
+            raise FormNotPossible("either a document or its digest")
+        if content is not None and len(content) > MAX_DOCUMENT:
+            raise DocumentTooLarge(f"at most {MAX_DOCUMENT} bytes")
+        if stamp is not None and (form.format is not Format.PADES or content is None):
+            raise FormNotPossible("a stamp needs a PDF")
+        # (2) and (3) The digest of the content; what will be signed, with its times.
+        if form.format is Format.PADES and content is not None:
+            return await asyncio.to_thread(pades.prepare, form, signatory, at, policy, content, stamp)
+        if form.format is Format.XADES:
+            raise FormNotPossible("XAdES is not made yet")
+        kept = content if content is not None and form.packaging is Packaging.ATTACHED else b""
+        if digest is None:
+            assert content is not None, "one of the two"
+            digest = await asyncio.to_thread(_digest, signatory.digest_name, content)
+        elif form.packaging is Packaging.ATTACHED:
+            raise FormNotPossible("an attached signature needs the document")
+        elif len(digest) != signatory.sign_algorithm.digest_bytes:
+            raise FormNotPossible(f"the digest is not one of {signatory.sign_algorithm.hash_name}")
+        pdf = form.format is Format.PADES
+        to_sign = await asyncio.to_thread(cms.signed_attributes, signatory, digest, at, policy, pdf=pdf)
+        return Prepared(form, signatory, at, to_sign, kept)
+
+    async def finish(self, prepared: Prepared, signature: bytes) -> Finished:
+        """Steps 4 to 8. ``signature``: RSA as it is, ECDSA as DER, as the SAM gives it.
+
+        Raises SignatureNotOfPreparation, BadPreparation, NoTimeStamp. It may be called again with the same values.
+        """
+        # (4) The signature is the signatory's over exactly what was prepared.
+        if not await asyncio.to_thread(prepared.signatory.signed, prepared.digest, signature):
+            raise SignatureNotOfPreparation
+        return await self._finish_cms(prepared, signature)
+
+    async def _finish_cms(self, prepared: Prepared, signature: bytes) -> Finished:
+        form, whole = prepared.form, prepared.hole is not None
+        # (5) The content is still the one whose digest was signed.
+        await asyncio.to_thread(_demand_same_content, prepared)
+        # (6) The container.
+        signed = await asyncio.to_thread(cms.container, prepared, signature)
+        # (7) The time stamp.
+        if form.level is not Level.B:
+            if self._time_stamps is None:
+                raise NoTimeStamp("no time-stamping authority is set up")
+            hash_name = prepared.signatory.digest_name
+            token = await self._time_stamps.stamp(cms.imprint(signed, hash_name), hash_name)
+            signed = cms.with_time_stamp(signed, token)
+        closed = bytes(signed.dump())
+        if not whole:
+            return Finished(closed, "application/pkcs7-signature", form.packaging is not Packaging.ATTACHED)
+        pdf = await asyncio.to_thread(pades.fill, prepared, closed)
+        # (8) Read it as a stranger would.
+        await asyncio.to_thread(pades.demand_whole, pdf)
+        return Finished(pdf, form.media_type, detached=False)
+
+
+def _demand_same_content(prepared: Prepared) -> None:
+    try:
+        named = cms.message_digest(prepared.to_sign)
+        if prepared.hole is not None:
+            same = prepared.form.format is Format.PADES and pades.covered(prepared) == named
+        elif prepared.form.packaging is Packaging.ATTACHED:
+            same = _digest(prepared.signatory.digest_name, prepared.content) == named
+        else:
+            same = not prepared.content
+    except (ValueError, TypeError, LookupError) as cause:
+        raise BadPreparation("what was signed is no set of attributes") from cause
+    if not same:
+        raise BadPreparation("the content is not the one whose digest was signed")
+
+
+def _digest(name: str, content: bytes) -> bytes:
+    return hashlib.new(name, content).digest()
