@@ -5,6 +5,7 @@
 * ``documents``: CMS, CAdES, PAdES and XAdES around a raw signature, and what such signatures are worth.
 * ``oauth``: who is calling; ``csc``: the Cloud Signature Consortium's dialect. Dialects own no table.
 
-``oauth``, ``signing``, ``credentials`` and ``documents`` do not know each other. A dialect may call all of them; ``linkid`` wires them.
+``oauth``, ``signing``, ``credentials`` and ``documents`` do not know each other. A dialect may call all of them;
+``linkid`` wires them.
 Start with ``csc/web.py`` and follow one signature: docs/walkthroughs/one-signature.md.
 """

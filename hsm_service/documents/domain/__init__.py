@@ -1,1 +1,3 @@
-"""The rules of documents, without I/O: forms, signatories, preparations, signature policies."""
+"""Pure: ``form`` (what goes with what), ``signatory``, ``prepared`` (the first half as bytes), ``policies``,
+``stamp``. No I/O; time is an argument.
+"""
