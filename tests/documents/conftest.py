@@ -6,6 +6,9 @@ import pytest
 
 from tests.agent.pdfs import blank
 from tests.agent.pki import Authority, Holder
+from tests.issuance.conftest import ac_slot, clock, settings, short_folder, world
+
+__all__ = ["ac_slot", "clock", "settings", "short_folder", "world"]  # a real AC in its slot
 
 
 @pytest.fixture(scope="package")

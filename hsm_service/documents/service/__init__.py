@@ -1,4 +1,7 @@
-"""What documents do: ``signing`` is the way in; ``cms`` and ``pades`` are its families, ``drawing`` makes the stamp."""
+"""What documents do: ``signing`` is the way in; ``cms`` and ``pades`` are its families.
+
+``drawing`` makes the visible stamp, ``time_stamps`` asks authorities, ``long_term`` puts evidence beside signatures.
+"""
 
 from hsm_service.documents.service.signing import DocumentService, Finished
 

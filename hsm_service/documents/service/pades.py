@@ -33,7 +33,7 @@ from hsm_service.documents.service.drawing import stamped, words
 _HEADER_WITHIN: Final = 1024
 """Bytes: readers look for %PDF- this far."""
 _ATTRIBUTES_ROOM: Final = 4096
-_TOKEN_ROOM: Final = 16 * 1024
+TOKEN_ROOM: Final = 16 * 1024
 """Bytes for a time-stamp token with its certificates."""
 
 logging.getLogger("pyhanko").addHandler(logging.NullHandler())
@@ -123,7 +123,7 @@ def _pages(reader: PdfFileReader) -> int:
 def _room(form: Form, signatory: Signatory) -> int:
     """Bytes to keep free: known before anything is signed, with room for a time stamp where one comes."""
     certificates = sum(len(der) for der in signatory.chain)
-    stamp = 0 if form.level is Level.B else _TOKEN_ROOM
+    stamp = 0 if form.level is Level.B else TOKEN_ROOM
     return certificates + signatory.signature_room + _ATTRIBUTES_ROOM + stamp
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from foundation.clock import Clock
+from hsm_service.documents.domain.evidence import Evidence
 from hsm_service.documents.domain.form import Form, Format, Level, Packaging
 from hsm_service.documents.domain.policies import PolicyShelf, policy_for
 from hsm_service.documents.domain.prepared import Prepared
@@ -27,11 +28,12 @@ from hsm_service.documents.errors import (
     BadPreparation,
     DocumentTooLarge,
     FormNotPossible,
+    NoEvidence,
     NoTimeStamp,
     SignatureNotOfPreparation,
 )
-from hsm_service.documents.ports import TimeStamps
-from hsm_service.documents.service import cms, pades
+from hsm_service.documents.ports import Evidences, TimeStamps
+from hsm_service.documents.service import cms, long_term, pades
 
 MAX_DOCUMENT: Final = 25 * 1024 * 1024
 """Bytes of a document that is signed or verified here."""
@@ -46,18 +48,29 @@ class Finished:
     content: bytes
     media_type: str
     detached: bool
+    evidence: Evidence | None = None
+    """What was put in for the long term (CSC's validationInfo)."""
 
 
 class DocumentService:
     """Prepares and finishes. It keeps nothing: a preparation is the caller's to keep."""
 
     def __init__(
-        self, clock: Clock, *, policies: PolicyShelf | None = None, time_stamps: TimeStamps | None = None
+        self,
+        clock: Clock,
+        *,
+        policies: PolicyShelf | None = None,
+        time_stamps: TimeStamps | None = None,
+        evidences: Evidences | None = None,
     ) -> None:
-        """``time_stamps``: None where no authority is set up; levels above B-B then raise NoTimeStamp."""
+        """``time_stamps``: None where no authority is set up; levels above B-B then raise NoTimeStamp.
+
+        ``evidences``: None likewise; B-LT and B-LTA then raise NoEvidence.
+        """
         self._clock = clock
         self._policies = _NO_POLICIES if policies is None else policies
         self._time_stamps = time_stamps
+        self._evidences = evidences
 
     async def prepare(
         self,
@@ -80,6 +93,10 @@ class DocumentService:
         signatory.demand_valid(at)
         if form.level is not Level.B and self._time_stamps is None:
             raise NoTimeStamp("no time-stamping authority is set up")
+        if form.level in (Level.LT, Level.LTA) and self._evidences is None:
+            raise NoEvidence("no authority is set up")
+        if form.level in (Level.LT, Level.LTA) and form.format is Format.PADES and content is None:
+            raise FormNotPossible("evidence goes beside the signature: it needs the PDF")
         if (content is None) == (digest is None):
             raise FormNotPossible("either a document or its digest")
         if content is not None and len(content) > MAX_DOCUMENT:
@@ -106,7 +123,7 @@ class DocumentService:
     async def finish(self, prepared: Prepared, signature: bytes) -> Finished:
         """Steps 4 to 8. ``signature``: RSA as it is, ECDSA as DER, as the SAM gives it.
 
-        Raises SignatureNotOfPreparation, BadPreparation, NoTimeStamp. It may be called again with the same values.
+        Raises SignatureNotOfPreparation, BadPreparation, NoTimeStamp, NoEvidence. It may be called again with the same.
         """
         # (4) The signature is the signatory's over exactly what was prepared.
         if not await asyncio.to_thread(prepared.signatory.signed, prepared.digest, signature):
@@ -119,20 +136,39 @@ class DocumentService:
         await asyncio.to_thread(_demand_same_content, prepared)
         # (6) The container.
         signed = await asyncio.to_thread(cms.container, prepared, signature)
-        # (7) The time stamp.
+        # (7) The time stamp, and the evidence.
         if form.level is not Level.B:
-            if self._time_stamps is None:
-                raise NoTimeStamp("no time-stamping authority is set up")
             hash_name = prepared.signatory.digest_name
-            token = await self._time_stamps.stamp(cms.imprint(signed, hash_name), hash_name)
+            token = await self._stamp(cms.imprint(signed, hash_name), hash_name)
             signed = cms.with_time_stamp(signed, token)
         closed = bytes(signed.dump())
+        evidence = await self._evidence(form, closed)
         if not whole:
-            return Finished(closed, "application/pkcs7-signature", form.packaging is not Packaging.ATTACHED)
+            if evidence is not None:
+                closed = await asyncio.to_thread(long_term.cms_with_evidence, closed, evidence)
+            return Finished(closed, "application/pkcs7-signature", form.packaging is not Packaging.ATTACHED, evidence)
         pdf = await asyncio.to_thread(pades.fill, prepared, closed)
         # (8) Read it as a stranger would.
         await asyncio.to_thread(pades.demand_whole, pdf)
-        return Finished(pdf, form.media_type, detached=False)
+        if evidence is not None:
+            pdf = await asyncio.to_thread(long_term.pdf_with_evidence, pdf, evidence)
+        if form.level is Level.LTA:
+            awaiting, hole = await asyncio.to_thread(long_term.pdf_awaiting_stamp, pdf, "sha256")
+            token = await self._stamp(hole.document_digest, "sha256")
+            pdf = await asyncio.to_thread(long_term.pdf_stamped, awaiting, hole, token)
+        return Finished(pdf, form.media_type, detached=False, evidence=evidence)
+
+    async def _stamp(self, digest: bytes, hash_name: str) -> bytes:
+        if self._time_stamps is None:
+            raise NoTimeStamp("no time-stamping authority is set up")
+        return await self._time_stamps.stamp(digest, hash_name)
+
+    async def _evidence(self, form: Form, container: bytes) -> Evidence | None:
+        if form.level not in (Level.LT, Level.LTA):
+            return None
+        if self._evidences is None:
+            raise NoEvidence("no authority is set up")
+        return await self._evidences.collect(await asyncio.to_thread(long_term.signers_of, container))
 
 
 def _demand_same_content(prepared: Prepared) -> None:
