@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -43,6 +44,21 @@ def openssl_cms(signature: bytes, root: x509.Certificate, content: bytes | None)
         if content is not None:
             words += ["-content", _file(folder, "content", content)]
         return _run(program("openssl"), *words, "-out", "/dev/null")
+
+
+def xmlsec(xml: bytes, root: x509.Certificate, files: Mapping[str, bytes] | None = None) -> str:
+    """``xmlsec1 --verify`` up to *root*; *files* lie beside the signature."""
+    ids = [
+        "http://www.portalfiscal.inf.br/nfe:infNFe",
+        "http://uri.etsi.org/01903/v1.3.2#:SignedProperties",
+        "http://www.w3.org/2000/09/xmldsig#:KeyInfo",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (files or {}).items():
+            _file(folder, name, content)
+        words = [word for each in ids for word in ("--id-attr:Id", each)]
+        words += ["--trusted-pem", str(_file(folder, "root.pem", pem(root)))]
+        return _run(program("xmlsec1"), "--verify", *words, _file(folder, "signed.xml", xml), cwd=folder)
 
 
 def openssl_ts(token: bytes, stamped: bytes, root: x509.Certificate) -> str:
@@ -90,6 +106,8 @@ def _file(folder: str, name: str, content: bytes) -> Path:
     return file
 
 
-def _run(*words: str | Path) -> str:
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+def _run(*words: str | Path, cwd: str | None = None) -> str:
+    done = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=cwd
+    )
     return done.stdout + done.stderr

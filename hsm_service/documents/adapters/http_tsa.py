@@ -12,16 +12,16 @@ _MAX_ANSWER = 64 * 1024
 class HttpTsa:
     """See ``ports.TimeStampingAuthority``."""
 
-    def __init__(self, url: str, *, seconds: float, token: str | None = None) -> None:
-        """``seconds``: how long an answer may take; ``token``: for the header Authorization, where one is wanted."""
+    def __init__(self, url: str, *, seconds: float, authorization: str | None = None) -> None:
+        """``seconds``: how long an answer may take; ``authorization``: that header, where one is wanted."""
         self._url = url
         self._seconds = seconds
-        self._token = token
+        self._authorization = authorization
 
     async def ask(self, request: bytes) -> bytes:
         headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
-        if self._token is not None:
-            headers["Authorization"] = self._token
+        if self._authorization is not None:
+            headers["Authorization"] = self._authorization
         try:
             async with (
                 asyncio.timeout(self._seconds),

@@ -20,6 +20,12 @@ MAX_POLICY: Final = 256 * 1024
 _HASH_BYTES: Final = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 
+class _BareAlgorithm(core.Sequence):  # type: ignore[misc]
+    """An AlgorithmIdentifier without parameters: asn1crypto's own adds NULL, and the ITI's verifier refuses that."""
+
+    _fields: ClassVar = [("algorithm", algos.DigestAlgorithmId)]
+
+
 class _SigningPeriod(core.Sequence):  # type: ignore[misc]
     _fields: ClassVar = [("not_before", core.GeneralizedTime), ("not_after", core.GeneralizedTime, {"optional": True})]
 
@@ -67,7 +73,7 @@ class SignaturePolicy:
 
     def identifier(self) -> cades_asn1.SignaturePolicyIdentifier:
         """The value of the attribute id-aa-ets-sigPolicyId. The hash algorithm has no NULL parameters."""
-        algorithm = algos.DigestAlgorithm({"algorithm": self.hash_algorithm})
+        algorithm = algos.DigestAlgorithm.load(_BareAlgorithm({"algorithm": self.hash_algorithm}).dump())
         qualifier = cades_asn1.SigPolicyQualifierInfo(
             {"sig_policy_qualifier_id": "sp_uri", "sig_qualifier": core.IA5String(self.uri)}
         )

@@ -1,4 +1,4 @@
-"""What documents do: ``signing`` is the way in; ``cms`` and ``pades`` are its families.
+"""What documents do: ``signing`` is the way in; ``cms``, ``pades`` and ``xades`` are its families.
 
 ``drawing`` makes the visible stamp, ``time_stamps`` asks authorities, ``long_term`` puts evidence beside signatures.
 """

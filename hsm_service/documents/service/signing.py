@@ -14,7 +14,9 @@ A dialect joins by a Protocol of its own with these two methods; both take and g
 
 import asyncio
 import hashlib
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from foundation.clock import Clock
@@ -33,11 +35,13 @@ from hsm_service.documents.errors import (
     SignatureNotOfPreparation,
 )
 from hsm_service.documents.ports import Evidences, TimeStamps
-from hsm_service.documents.service import cms, long_term, pades
+from hsm_service.documents.service import cms, long_term, pades, xades
 
 MAX_DOCUMENT: Final = 25 * 1024 * 1024
 """Bytes of a document that is signed or verified here."""
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""A relative reference that leads nowhere else, whoever resolves it."""
 _NO_POLICIES: Final[PolicyShelf] = {}
 
 
@@ -80,8 +84,13 @@ class DocumentService:
         content: bytes | None = None,
         digest: bytes | None = None,
         stamp: Stamp | None = None,
+        element: str | None = None,
+        name: str = "documento",
     ) -> Prepared:
         """Steps 1 to 3, from a document or from its digest (by the hash of the signatory's algorithm); not both.
+
+        ``stamp``: only on a PDF. ``element``: XAdES enveloped, the Id of what is signed (NF-e: infNFe's), else all.
+        ``name``: XAdES detached, how the signature refers to the file.
 
         A digest gives a signature alone: CMS, detached CAdES, or the CMS for a PDF that the caller prepared.
         Raises FormNotPossible, UnsuitableDocument, DocumentTooLarge, BadCertificate, PolicyNotAvailable; NoTimeStamp at
@@ -107,7 +116,7 @@ class DocumentService:
         if form.format is Format.PADES and content is not None:
             return await asyncio.to_thread(pades.prepare, form, signatory, at, policy, content, stamp)
         if form.format is Format.XADES:
-            raise FormNotPossible("XAdES is not made yet")
+            return await asyncio.to_thread(_prepare_xades, form, signatory, at, content, digest, element, name)
         kept = content if content is not None and form.packaging is Packaging.ATTACHED else b""
         if digest is None:
             assert content is not None, "one of the two"
@@ -128,6 +137,10 @@ class DocumentService:
         # (4) The signature is the signatory's over exactly what was prepared.
         if not await asyncio.to_thread(prepared.signatory.signed, prepared.digest, signature):
             raise SignatureNotOfPreparation
+        if prepared.form.format is Format.XADES:
+            xml = await asyncio.to_thread(xades.close, prepared, signature)
+            await asyncio.to_thread(xades.demand_whole, prepared, xml)
+            return Finished(xml, "application/xml", detached=prepared.form.packaging is Packaging.DETACHED)
         return await self._finish_cms(prepared, signature)
 
     async def _finish_cms(self, prepared: Prepared, signature: bytes) -> Finished:
@@ -169,6 +182,27 @@ class DocumentService:
         if self._evidences is None:
             raise NoEvidence("no authority is set up")
         return await self._evidences.collect(await asyncio.to_thread(long_term.signers_of, container))
+
+
+def _prepare_xades(
+    form: Form,
+    signatory: Signatory,
+    at: datetime,
+    content: bytes | None,
+    digest: bytes | None,
+    element: str | None,
+    name: str,
+) -> Prepared:
+    if form.packaging is Packaging.ENVELOPED:
+        if content is None:
+            raise FormNotPossible("an enveloped signature needs the document")
+        return xades.prepare_enveloped(form, signatory, at, content, element)
+    if not _NAME.fullmatch(name):
+        raise FormNotPossible("a file's name of letters, digits, dots, hyphens")
+    of_file = _digest(signatory.digest_name, content) if content is not None else digest
+    if of_file is None or len(of_file) != signatory.sign_algorithm.digest_bytes:
+        raise FormNotPossible(f"the digest is not one of {signatory.sign_algorithm.hash_name}")
+    return xades.prepare_detached(form, signatory, at, of_file, name)
 
 
 def _demand_same_content(prepared: Prepared) -> None:
