@@ -20,6 +20,12 @@ from foundation.web import HttpMetrics
 from foundation.web.caller import Network
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.web import CscV2
+from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.http_tsa import HttpTsa
+from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.ports import TimeStampingAuthority
+from hsm_service.documents.service import DocumentService
+from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.pages import PageService
@@ -261,6 +267,30 @@ def mount_csc(
         app_url=ground.app,
     )
     app.add_routes(csc.routes())
+
+
+def make_documents(ground: Ground) -> DocumentService:
+    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it.
+
+    Time stamps are the settings' authorities'; in development without any, the test authority's in the AC.
+    """
+    settings = ground.settings.documents
+    authorities: list[TimeStampingAuthority] = [
+        HttpTsa(
+            each.url,
+            seconds=each.seconds,
+            authorization=None if each.authorization is None else each.authorization.get_secret_value(),
+        )
+        for each in settings.time_stamping
+    ]
+    if not authorities and ground.settings.environment == "development":
+        authorities = [AuthorityTsa(ground.ac)]
+    return DocumentService(
+        ground.clock,
+        policies=read_policies(settings.policies),
+        time_stamps=TimeStampClient(authorities) if authorities else None,
+        evidences=AuthorityEvidence(ground.ac),
+    )
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:
