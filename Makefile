@@ -26,6 +26,7 @@ run: web ## start everything on this machine; LAN=1 serves HTTPS to a phone on t
 	@exec $(PYTHON) -m linkid serve $(if $(LAN),--lan)
 
 test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pairing runs some
+	@$(PYTHON) -m tools.web strangers
 	@code=0; \
 	$(if $(TESTS),,$(PYTHON) -m tools.web test || code=1;) \
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
@@ -55,5 +56,5 @@ lock: setup ## choose the newest library versions again and write locks/
 	@$(PYTHON) -m tools.lock
 
 clean: ## remove what was built (never var/: database, tokens, secrets)
-	rm -rf .venv phone_app/node_modules phone_app/dist dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv phone_app/node_modules tests/oauth/strangers/node_modules phone_app/dist dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +

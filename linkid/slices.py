@@ -18,6 +18,7 @@ from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
 from foundation.group_commit import GroupCommit
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
+from foundation.web.certificates import CertificateReader
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.web import CscV2
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
@@ -28,12 +29,17 @@ from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
+from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.pages import PageService
+from hsm_service.oauth.service.requests import RequestService
+from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
-from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.oauth.web.clients import ClientReader
+from hsm_service.oauth.web.endpoints import OAuthEndpoints
+from hsm_service.oauth.web.metadata import audiences
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
@@ -42,7 +48,14 @@ from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
-from linkid.joins import CredentialsOfSigning, DevicesOfPush, HoldersOfPairing, LettersOfPairing, LinksOfOAuth
+from linkid.joins import (
+    CredentialsOfSigning,
+    DevicesOfPush,
+    HoldersOfPairing,
+    LettersOfPairing,
+    LinksOfOAuth,
+    SignaturesOfOAuth,
+)
 from linkid.running import in_background
 from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
@@ -91,6 +104,12 @@ class Ground:
     """The app host's."""
 
     @property
+    def certificates(self) -> CertificateReader:
+        """Of the connections of programs that show one."""
+        mtls = self.settings.mtls
+        return CertificateReader(mtls.header if mtls else None, self.proxies)
+
+    @property
     def dpop(self) -> DpopVerifier:
         """Proofs of possession; what was used is remembered for all gateways together."""
         return DpopVerifier(self.clock, self.replays)
@@ -129,7 +148,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     push = mount_push(app, ground, stack)
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
-    mount_oauth(app, ground, pairing)
+    mount_oauth(app, ground, pairing, credentials, signing)
     mount_csc(app, ground, pairing, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
     return Mounted(pairing.life, pki)
@@ -228,23 +247,40 @@ def mount_pairing(
     return Pairing(links, life, computers)
 
 
-def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> None:
-    """Who is calling: tokens for programs, and the page where a holder identifies."""
-    database, clock, audit = ground.database, ground.clock, ground.audit
-    endpoints = OAuthEndpoints(
-        issuer=ground.origin,
+def mount_oauth(
+    app: web.Application, ground: Ground, pairing: Pairing, credentials: CredentialService, signing: SigningService
+) -> None:
+    """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
+    database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
+    store = OAuthStore(database)
+    signatures = SignaturesOfOAuth(credentials, signing)
+    requests = RequestService(database, clock, signatures)
+    authentication = ClientAuthentication(
+        store,
+        pairing.computers,
+        AssertionVerifier(clock, ground.replays),
+        audiences(origin),
+        authorities=ground.settings.client_authorities(),
         clock=clock,
-        authentication=ClientAuthentication(
-            OAuthStore(database),
-            pairing.computers,
-            AssertionVerifier(clock, ground.replays),
-            frozenset({ground.origin, ground.origin + TOKEN_PATH}),
-        ),
-        tokens=TokenService(database, clock, audit, computers=pairing.computers),
-        dpop=ground.dpop,
-        trusted_proxies=ground.proxies,
     )
-    pages = PageService(database, clock, audit, links=LinksOfOAuth(pairing.links), issuer=ground.origin)
+    endpoints = OAuthEndpoints(
+        issuer=origin,
+        clients=ClientReader(clock, authentication, ground.proxies, ground.certificates),
+        tokens=TokenService(database, clock, audit, computers=pairing.computers),
+        requests=requests,
+        introspection=IntrospectionService(store, clock, origin),
+        dpop=ground.dpop,
+        mtls=ground.settings.mtls_url,
+    )
+    pages = PageService(
+        database,
+        clock,
+        audit,
+        links=LinksOfOAuth(pairing.links),
+        requests=requests,
+        signing=SigningPages(database, clock, signatures),
+        issuer=origin,
+    )
     app.add_routes(endpoints.routes())
     app.add_routes(AuthorizePages(pages, ground.proxies).routes())
 
@@ -260,7 +296,7 @@ def mount_csc(
     callers = CallerService(ground.database, ground.clock, dpop=ground.dpop, computers=pairing.computers)
     csc = CscV2(
         clock=ground.clock,
-        authenticator=Authenticator(callers, ground.origin),
+        authenticator=Authenticator(callers, ground.origin, ground.certificates),
         credentials=credentials,
         signing=signing,
         issuer=ground.origin,
