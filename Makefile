@@ -7,7 +7,7 @@ PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push iss
 JOBS ?= 3
 TESTS ?=
 
-.PHONY: help setup run test check fix demo bench soak web lock clean programs
+.PHONY: help setup run sandbox fuzz test check fix demo bench soak web lock clean programs
 
 help: ## this text
 	@awk 'BEGIN {FS = ":.*## "; print "Link ID. Each command sets up by itself what it needs.\n"} \
@@ -24,6 +24,9 @@ web: setup ## build the phone app and the emission page
 
 run: web ## start everything on this machine; LAN=1 serves HTTPS to a phone on the same network
 	@exec $(PYTHON) -m linkid serve $(if $(LAN),--lan)
+
+sandbox: web ## the same with test holders that approve, refuse, keep silent, mistype; prints all you need
+	@exec $(PYTHON) -m linkid sandbox
 
 test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pairing runs some
 	@code=0; \
