@@ -54,6 +54,9 @@ bench: web ## how fast, as ratios to the bare token; ONLY=row,row runs some, QUI
 soak: setup ## 41 minutes of load while things break; MINUTES=5 for less; writes docs/soak/latest.md
 	@$(PYTHON) -m soak $(if $(MINUTES),--minutes $(MINUTES))
 
+fuzz: setup ## schemathesis on the described API, 50,000 calls; with `make sandbox` in another terminal
+	@$(PYTHON) -m tests.sandbox.fuzz $(if $(REQUESTS),--requests $(REQUESTS))
+
 lock: setup ## choose the newest library versions again and write locks/
 	@$(PYTHON) -m tools.lock
 

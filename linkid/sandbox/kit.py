@@ -91,6 +91,7 @@ def card(kit: Kit, settings: Settings) -> str:
             "",
             f"    signing API      {url}/csc/v2   (CSC 2.0)",
             f"    authorization    {url}/oauth2   (settings: {url}/.well-known/oauth-authorization-server)",
+            f"    API description  {url}/docs/api/   (OpenAPI 3.1: {url}/openapi.json)",
             f"    phone app        {settings.url('app')}/   (SMS and e-mail: {settings.url('gateway')}/dev/inbox)",
             f"    server's log     {_short(kit.folder / 'server.log')}",
             "",

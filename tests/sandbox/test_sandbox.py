@@ -9,11 +9,13 @@ import re
 import stat
 from typing import Any
 
+import aiohttp
 import pytest
 from cryptography import x509
 
 from linkid.platform import ROOT
 from tests.sandbox.conftest import Sandbox
+from tests.sandbox.fuzz import command, environment, generated
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -104,6 +106,44 @@ async def test_a_second_run_finds_the_same_people(sandbox: Sandbox) -> None:
     assert sandbox.variables == before
     for name in ("env", "kit.json", "phone-approves.json"):
         assert stat.S_IMODE(os.stat(sandbox.folder / "var" / "sandbox" / name).st_mode) == 0o600
+
+
+async def test_the_description_is_served_and_shown(sandbox: Sandbox) -> None:
+    """OpenAPI for programs of any origin; pages under a policy that runs nothing; wrong methods and names refused."""
+    async with aiohttp.ClientSession(base_url=sandbox.url) as session:
+        async with session.get("/openapi.json") as answer:
+            told = await answer.json()
+            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+        assert told["openapi"] == "3.1.0"
+        assert "/csc/v2/signatures/signHash" in told["paths"]
+        for path, language in (("/docs/api/", "pt-BR"), ("/docs/api/en/", "en")):
+            async with session.get(path) as answer:
+                html = await answer.text()
+                policy = answer.headers["Content-Security-Policy"]
+            assert f'<html lang="{language}">' in html
+            assert "default-src 'none'" in policy
+            assert "script-src" not in policy
+            async with session.get(re.findall(r'href="(/docs/api/assets/[^"]+)"', html)[0]) as answer:
+                assert (answer.status, answer.content_type) == (200, "text/css")
+        for method, path, status in (
+            ("POST", "/openapi.json", 405),
+            ("DELETE", "/docs/api/", 405),
+            ("GET", "/docs/api/assets/0000000000000000/api.css", 404),
+            ("GET", "/docs/api/assets/..%2f..%2fapi.html/api.css", 404),
+            ("GET", "/docs/api/fr/", 404),
+        ):
+            async with session.request(method, path) as answer:
+                assert answer.status == status, (method, path)
+
+
+async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
+    """schemathesis, unmodified, on everything described, through to signatures; `make fuzz` is the long run."""
+    words = command(sandbox.url, examples=8, seed=1, phases="coverage,stateful")
+    fuzzed = Sandbox(ROOT, environment(sandbox.variables, sandbox.token, 1))
+    code, said = await fuzzed.run(*words)
+    assert code == 0, said[-6000:]
+    assert generated(said) > 300
+    assert re.search(r"API Links:\s+[2-9] covered", said), said
 
 
 async def test_production_has_no_sandbox(sandbox: Sandbox) -> None:

@@ -253,6 +253,8 @@ def _algorithms(body: JsonObject) -> tuple[HashName, SignAlgorithm | None]:
     if body.get("signAlgo") is not None:
         algorithm = _algorithm(body, hash_name)
         hash_name = algorithm.hash_name if hash_name is None else hash_name
+    else:
+        _optional_text(body, "signAlgoParams")
     if hash_name is None:
         raise missing("string", "hashAlgorithmOID")
     return hash_name, algorithm
