@@ -66,6 +66,17 @@ def refused(name: str, body: Any) -> bool:
     return False
 
 
+def test_a_session_is_asked_for_under_the_same_rules() -> None:
+    """Its terms stand in clientData; what the table says of the other members holds all the same."""
+    session = {**EXAMPLES["AuthorizeRequest"], "clientData": '{"session": {"seconds": 60}}'}
+    del session["hashes"]
+    assert not refused("AuthorizeRequest", session)
+    for member in ("description", "signAlgo", "signAlgoParams", "authData", "hashAlgorithmOID"):
+        rule: Any = SCHEMAS["AuthorizeRequest"]["properties"][member]  # type: ignore[index, call-overload]
+        for value in violations(rule, member):
+            assert refused("AuthorizeRequest", {**session, member: value}), (member, str(value)[:80])
+
+
 def test_every_request_has_a_reader_and_an_example() -> None:
     """So that no schema is left out of what follows."""
     assert set(READERS) == set(EXAMPLES) == {name for name in SCHEMAS if name.endswith("Request")}

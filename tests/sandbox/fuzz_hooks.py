@@ -42,6 +42,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     meant = case.meta is not None and case.meta.generation.mode.value == "positive"
     if not meant or not isinstance(body, dict) or _random.random() < 0.5:
         return
+    body = case.body = dict(body)  # what it was made from may serve again
     if "credentialID" in body:
         body["credentialID"] = CREDENTIAL
     path = case.operation.path
