@@ -48,6 +48,7 @@ from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
+from linkid.apidocs.pages import ApiPages
 from linkid.joins import (
     CredentialsOfSigning,
     DevicesOfPush,
@@ -151,6 +152,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     mount_oauth(app, ground, pairing, credentials, signing)
     mount_csc(app, ground, pairing, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
+    app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, pki)
 
 
