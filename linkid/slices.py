@@ -21,6 +21,12 @@ from foundation.web.caller import Network
 from foundation.web.certificates import CertificateReader
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.web import CscV2
+from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.http_tsa import HttpTsa
+from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.ports import TimeStampingAuthority
+from hsm_service.documents.service import DocumentService
+from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.introspection import IntrospectionService
@@ -42,6 +48,7 @@ from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
+from linkid.apidocs.pages import ApiPages
 from linkid.joins import (
     CredentialsOfSigning,
     DevicesOfPush,
@@ -145,6 +152,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     mount_oauth(app, ground, pairing, credentials, signing)
     mount_csc(app, ground, pairing, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
+    app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, pki)
 
 
@@ -297,6 +305,30 @@ def mount_csc(
         app_url=ground.app,
     )
     app.add_routes(csc.routes())
+
+
+def make_documents(ground: Ground) -> DocumentService:
+    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it.
+
+    Time stamps are the settings' authorities'; in development without any, the test authority's in the AC.
+    """
+    settings = ground.settings.documents
+    authorities: list[TimeStampingAuthority] = [
+        HttpTsa(
+            each.url,
+            seconds=each.seconds,
+            authorization=None if each.authorization is None else each.authorization.get_secret_value(),
+        )
+        for each in settings.time_stamping
+    ]
+    if not authorities and ground.settings.environment == "development":
+        authorities = [AuthorityTsa(ground.ac)]
+    return DocumentService(
+        ground.clock,
+        policies=read_policies(settings.policies),
+        time_stamps=TimeStampClient(authorities) if authorities else None,
+        evidences=AuthorityEvidence(ground.ac),
+    )
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:
