@@ -6,7 +6,14 @@ from foundation.errors import JsonValue
 from foundation.web.openapi import FORM, Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
 from hsm_service.oauth.domain.client import GrantType
 from hsm_service.oauth.service.authentication import ASSERTION_TYPE
-from hsm_service.oauth.web.endpoints import AUTHORIZE_PATH, METADATA_PATH, REVOKE_PATH, TOKEN_PATH
+from hsm_service.oauth.web.metadata import (
+    AUTHORIZE_PATH,
+    INTROSPECT_PATH,
+    METADATA_PATH,
+    PUSH_PATH,
+    REVOKE_PATH,
+    TOKEN_PATH,
+)
 
 _TEXT: Final[Schema] = {"type": "string"}
 _STRINGS: Final[Schema] = {"type": "array", "items": _TEXT}
@@ -61,6 +68,44 @@ SECTION: Final = Section(
             "required": ["token"],
             "properties": {"token": text(_TEXT, "Yours.", "O seu."), **_CLIENT},
         },
+        "PushRequest": {
+            "type": "object",
+            "required": ["response_type", "code_challenge"],
+            "properties": {
+                "response_type": {"type": "string", "enum": ["code"]},
+                "redirect_uri": text(_TEXT, "One of yours, exactly.", "Um dos seus, exatamente."),
+                "scope": _TEXT,
+                "state": _TEXT,
+                "code_challenge": text(_TEXT, "PKCE (RFC 7636).", "PKCE (RFC 7636)."),
+                "code_challenge_method": {"type": "string", "enum": ["S256"]},
+                "authorization_details": text(
+                    _TEXT, "What is to be signed, as JSON (RFC 9396).", "O que assinar, em JSON (RFC 9396)."
+                ),
+                **_CLIENT,
+            },
+        },
+        "Pushed": {
+            "type": "object",
+            "required": ["request_uri", "expires_in"],
+            "properties": {"request_uri": _TEXT, "expires_in": {"type": "integer"}},
+            "additionalProperties": False,
+        },
+        "IntrospectRequest": {
+            "type": "object",
+            "required": ["token"],
+            "properties": {"token": text(_TEXT, "Yours.", "O seu."), **_CLIENT},
+        },
+        "Introspected": {
+            "type": "object",
+            "required": ["active"],
+            "properties": {
+                "active": text(
+                    {"type": "boolean"},
+                    "False also for what is none of yours.",
+                    "Falso também para o que não é seu.",
+                )
+            },
+        },
         "Metadata": {
             "type": "object",
             "required": ["issuer", "token_endpoint", "authorization_endpoint"],
@@ -83,6 +128,30 @@ SECTION: Final = Section(
             answers={200: Answer(Words("Good for an hour.", "Vale uma hora."), ref("Token"))},
             errors=(400, 401, 413, 415, 429, 503),
             body=Body(ref("TokenRequest"), FORM, example={"grant_type": "client_credentials"}),
+            security=("basic",),
+            optional_security=True,
+        ),
+        Operation(
+            id="oauthPush",
+            method="POST",
+            path=PUSH_PATH,
+            summary=Words(
+                "Leave a request before the browser goes (RFC 9126)", "Deixar o pedido antes do navegador ir"
+            ),
+            answers={201: Answer(Words("An address for it, once.", "Um endereço para ele, uma vez."), ref("Pushed"))},
+            errors=(400, 401, 413, 415, 429, 503),
+            body=Body(ref("PushRequest"), FORM),
+            security=("basic",),
+            optional_security=True,
+        ),
+        Operation(
+            id="oauthIntrospect",
+            method="POST",
+            path=INTROSPECT_PATH,
+            summary=Words("What a token is worth (RFC 7662)", "O que um token vale"),
+            answers={200: Answer(Words("Whether it is good still.", "Se ainda vale."), ref("Introspected"))},
+            errors=(400, 401, 413, 415, 429, 503),
+            body=Body(ref("IntrospectRequest"), FORM, example={"token": "at_…"}),
             security=("basic",),
             optional_security=True,
         ),
