@@ -173,6 +173,9 @@ async def test_introspection_tells_the_client_and_its_readers(world: World) -> N
         assert await seen(app, token) == {"active": False}
     status, answer = await app.post("/oauth2/introspect", {"token": told["access_token"], "client_secret": "cls_x"})
     assert (status, answer["error"]) == (401, "invalid_client")
+    public = await application(world, name="App", method=ClientMethod.NONE)
+    status, answer = await public.post("/oauth2/introspect", {"token": told["access_token"], "client_secret": None})
+    assert (status, answer["error"]) == (401, "invalid_client")
     await world.clients.disable(app.id)
     await world.clients.let_read(reader.id, stranger.id)
     assert await seen(reader, told["access_token"]) == {"active": False}

@@ -1,6 +1,9 @@
 """OAuth's pure rules: return addresses, PKCE, the error table, what an operator may register."""
 
+from ipaddress import IPv4Network
+
 import pytest
+from pydantic import ValidationError
 
 from foundation.errors import LinkIdError, every_error
 from hsm_service.oauth import errors
@@ -10,6 +13,7 @@ from hsm_service.oauth.domain.pkce import check_verifier, checked_challenge
 from hsm_service.oauth.problems import DIALECT, description
 from hsm_service.oauth.service.callers import read_authorization
 from hsm_service.oauth.web.drawing import draw
+from linkid.settings import Gateway, MutualTls, Settings
 from tests.support.oauth_requests import CALLBACK, CHALLENGE, VERIFIER
 
 RFC_6749 = {
@@ -151,3 +155,15 @@ def test_subjects_that_cannot_be_registered(text: str) -> None:
     """An operator hears at once."""
     with pytest.raises(errors.BadClientData):
         checked_subject(text)
+
+
+def test_certificates_come_by_tls_or_by_a_named_proxy() -> None:
+    """Settings that would listen for certificates without TLS, or believe a header from anybody, are refused."""
+    with pytest.raises(ValidationError, match="needs"):
+        Settings(mtls=MutualTls())
+    with pytest.raises(ValidationError, match="proxies only"):
+        Settings(mtls=MutualTls(header="X-Client-Certificate"))
+    settings = Settings(mtls=MutualTls(header="X-C"), gateway=Gateway(proxies=(IPv4Network("10.0.0.7"),)))
+    assert settings.mtls_url == settings.url("gateway")
+    assert settings.client_authorities() == []
+    assert Settings().mtls_url is None

@@ -463,3 +463,58 @@ async def test_codes_and_pages_of_others_are_nobodys(world: World) -> None:
     assert (await other.exchanged(code))[1]["error"] == "invalid_grant"
     assert (await app.exchanged(code, code_verifier="x" * 43))[1]["error"] == "invalid_grant"
     assert (await app.exchanged(code))[1]["error"] == "invalid_grant"
+
+
+async def test_what_lapses_between_page_and_token_is_over(world: World) -> None:
+    """A code whose approval is past, and one that is past itself, give nothing; nor does the page of a dead request."""
+    credential = await world.credential()
+    app = await application(world)
+    await app.service_token(credential)
+    page = await app.opened(authorize_path(app.id, **wanting(credential, FIRST)))
+    await ask(world, "state", {"page": page})
+    world.sam.approve(world.doorbell.rings[-1][0])
+    world.clock.advance(timedelta(seconds=270))
+    assert (await ask(world, "state", {"page": page}))[1]["state"] == "granted"
+    _, body = await ask(world, "finish", {"page": page})
+    world.clock.advance(timedelta(seconds=45))
+    assert (await app.exchanged(answer_in(body["redirect"])["code"]))[1]["error"] == "invalid_grant"
+
+    page = await app.opened(authorize_path(app.id, **wanting(credential, SECOND)))
+    await ask(world, "state", {"page": page})
+    world.clock.advance(timedelta(seconds=301))
+    assert (await ask(world, "state", {"page": page}))[1]["state"] == "late"
+    assert (await ask(world, "finish", {"page": page}))[0] in (409, 410)
+
+
+async def test_other_sites_cannot_act_for_a_person(world: World) -> None:
+    """No cookie is ever set, what a form of another site can send is not taken, and no other origin reads an answer."""
+    app = await application(world)
+    async with world.client.get(authorize_path(app.id)) as response:
+        assert "Set-Cookie" not in response.headers
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        page = page_token(await response.text())
+    evil = {"Origin": "https://evil.test"}
+    for path in ("state", "check", "finish", "cancel"):
+        for content_type in ("text/plain", "application/x-www-form-urlencoded"):
+            sent = {**evil, "Content-Type": content_type}
+            body = json.dumps({"page": page, "code": "042"})
+            async with world.client.post(f"/oauth2/authorize/{path}", data=body, headers=sent) as response:
+                assert response.status == 415
+        async with world.client.options(
+            f"/oauth2/authorize/{path}", headers={**evil, "Access-Control-Request-Method": "POST"}
+        ) as response:
+            assert "Access-Control-Allow-Origin" not in response.headers
+        async with world.client.get(f"/oauth2/authorize/{path}?page={page}") as response:
+            assert response.status in (404, 405)
+    assert (await ask(world, "state", {"page": page}))[1]["state"] == "waiting"
+
+
+async def test_applications_without_a_secret_push_at_a_persons_pace(world: World) -> None:
+    """Whoever knows a public client's id could fill our tables with its requests; twenty a minute from an address."""
+    app = await application(world, method=ClientMethod.NONE)
+    form = dict(parse_qsl(authorize_path(app.id).partition("?")[2]))
+    found = []
+    for _ in range(22):
+        async with world.client.post(PUSH, data=form) as response:
+            found.append(response.status)
+    assert found == [201] * 20 + [429] * 2

@@ -10,9 +10,9 @@ from foundation.dpop import BadProof, DpopVerifier, Proof
 from foundation.errors import JsonValue
 from foundation.web import answer
 from foundation.web.proofs import check_proof, proofs_of
-from hsm_service.oauth.domain.client import SIGNING, GrantType
+from hsm_service.oauth.domain.client import SIGNING, ClientMethod, GrantType
 from hsm_service.oauth.domain.grant import Binding
-from hsm_service.oauth.errors import BadOAuthRequest, GrantUnknown
+from hsm_service.oauth.errors import BadOAuthRequest, GrantUnknown, UnknownClient
 from hsm_service.oauth.service.authentication import binding_of
 from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.requests import RequestService
@@ -119,6 +119,7 @@ class OAuthEndpoints:
         """RFC 9126: 201 with an address that stands for the request, once. A DPoP proof binds the code to its key."""
         form = await read_form(request, MAX_PUSHED)
         who = await self._clients.read(request, form)
+        self._clients.check_pace(request, who.client)
         proof = await self._proof(request)
         if proof is not None:
             if form.get("dpop_jkt", proof.jkt) != proof.jkt:
@@ -131,6 +132,8 @@ class OAuthEndpoints:
         """RFC 7662: the same answer for a token that is none and for one that is none of the caller's business."""
         form = await read_form(request)
         who = await self._clients.read(request, form)
+        if who.client.method is ClientMethod.NONE:
+            raise UnknownClient("a client that cannot authenticate")  # section 2.1
         return answer(await self._introspection.look(who.client, _required(form, "token")))
 
     async def revoke(self, request: web.Request) -> web.Response:
