@@ -255,7 +255,7 @@ def mount_oauth(
     """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
     database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
     store = OAuthStore(database)
-    signatures = SignaturesOfOAuth(credentials, signing)
+    signatures = SignaturesOfOAuth(credentials, signing, ground.app)
     requests = RequestService(database, clock, signatures)
     authentication = ClientAuthentication(
         store,

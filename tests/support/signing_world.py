@@ -525,7 +525,7 @@ async def signing_world(
             authorities=authorities,
             clock=clock,
         )
-        signatures = SignaturesOfOAuth(credentials, signing)
+        signatures = SignaturesOfOAuth(credentials, signing, APP)
         requests = RequestService(ours, clock, signatures)
         endpoints = OAuthEndpoints(
             issuer=origin,
