@@ -5,5 +5,5 @@
 * ``oauth``: who is calling; ``csc``: the Cloud Signature Consortium's dialect. Dialects own no table.
 
 ``oauth``, ``signing`` and ``credentials`` do not know each other. A dialect may call all three; ``linkid`` wires them.
-Start with ``csc/web.py`` and follow one signature: docs/walkthroughs/one-signature.md.
+Start with ``csc/web/v2.py`` and follow one signature: docs/walkthroughs/one-signature.md.
 """

@@ -19,7 +19,8 @@ from foundation.group_commit import GroupCommit
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
 from hsm_service.credentials.service import CredentialService
-from hsm_service.csc.web import CscV2
+from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.pages import PageService
@@ -31,6 +32,8 @@ from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.responses import ResponseService
+from hsm_service.signing.service.waiting import WaitingCalls
 from issuance.adapters.altcha import AltchaCaptcha
 from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
@@ -109,6 +112,16 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class OAuth:
+    """The slice `oauth`: what dialects with tokens of their own need of it."""
+
+    endpoints: OAuthEndpoints
+    pages: AuthorizePages
+    clients: ClientAuthentication
+    tokens: TokenService
+
+
+@dataclass(frozen=True)
 class Mounted:
     """What the gateway's process still needs when every slice stands."""
 
@@ -123,8 +136,8 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     push = mount_push(app, ground, stack)
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
-    mount_oauth(app, ground, pairing)
-    mount_csc(app, ground, pairing, credentials, signing)
+    oauth = mount_oauth(app, ground, pairing)
+    mount_csc(app, ground, pairing, oauth, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
     return Mounted(pairing.life, pki)
 
@@ -222,45 +235,67 @@ def mount_pairing(
     return Pairing(links, life, computers)
 
 
-def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> None:
+def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> OAuth:
     """Who is calling: tokens for programs, and the page where a holder identifies."""
     database, clock, audit = ground.database, ground.clock, ground.audit
+    authentication = ClientAuthentication(
+        OAuthStore(database),
+        pairing.computers,
+        AssertionVerifier(clock, ground.replays),
+        frozenset({ground.origin, *(ground.origin + path for path in (TOKEN_PATH, TOKEN_PATH_V1))}),
+    )
+    tokens = TokenService(database, clock, audit, computers=pairing.computers)
     endpoints = OAuthEndpoints(
         issuer=ground.origin,
         clock=clock,
-        authentication=ClientAuthentication(
-            OAuthStore(database),
-            pairing.computers,
-            AssertionVerifier(clock, ground.replays),
-            frozenset({ground.origin, ground.origin + TOKEN_PATH}),
-        ),
-        tokens=TokenService(database, clock, audit, computers=pairing.computers),
+        authentication=authentication,
+        tokens=tokens,
         dpop=ground.dpop,
         trusted_proxies=ground.proxies,
     )
-    pages = PageService(database, clock, audit, links=LinksOfOAuth(pairing.links), issuer=ground.origin)
+    service = PageService(database, clock, audit, links=LinksOfOAuth(pairing.links), issuer=ground.origin)
+    pages = AuthorizePages(service, ground.proxies)
     app.add_routes(endpoints.routes())
-    app.add_routes(AuthorizePages(pages, ground.proxies).routes())
+    app.add_routes(pages.routes())
+    return OAuth(endpoints, pages, authentication, tokens)
 
 
 def mount_csc(
     app: web.Application,
     ground: Ground,
     pairing: Pairing,
+    oauth: OAuth,
     credentials: CredentialService,
     signing: SigningService,
 ) -> None:
-    """The first dialect of the signing API."""
-    callers = CallerService(ground.database, ground.clock, dpop=ground.dpop, computers=pairing.computers)
-    csc = CscV2(
-        clock=ground.clock,
-        authenticator=Authenticator(callers, ground.origin),
+    """The first dialect of the signing API, in both its versions."""
+    database, clock = ground.database, ground.clock
+    callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
+    authenticator = Authenticator(callers, ground.origin)
+    second = CscV2(
+        clock=clock,
+        authenticator=authenticator,
         credentials=credentials,
         signing=signing,
+        responses=ResponseService(database, clock, signing),
         issuer=ground.origin,
         app_url=ground.app,
     )
-    app.add_routes(csc.routes())
+    first = CscV1(
+        clock=clock,
+        authenticator=authenticator,
+        credentials=credentials,
+        signing=signing,
+        waiting=WaitingCalls(database, clock, signing),
+        clients=oauth.clients,
+        tokens=oauth.tokens,
+        base_url=ground.origin,
+        app_url=ground.app,
+        wait_seconds=ground.settings.csc.authorize_seconds,
+    )
+    # API 1's own token addresses first: its last route answers for all that is not there.
+    app.add_routes(OAuthV1(oauth.endpoints, oauth.pages).routes())
+    app.add_routes([*second.routes(), *first.routes()])
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:

@@ -41,7 +41,9 @@ from foundation.web import ErrorTable, new_app
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.problems import DIALECT as CSC
-from hsm_service.csc.web import CscV2
+from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
+from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
@@ -59,6 +61,8 @@ from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.responses import ResponseService
+from hsm_service.signing.service.waiting import WaitingCalls
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
@@ -227,7 +231,7 @@ class Computer(Caller):
         said: dict[str, Any] = json.loads(body.get("clientData", "{}"))
         if "session" in said:
             return self._signed_session(body, said)
-        found = [base64.b64decode(one) for one in body["hashes"]]
+        found = [base64.b64decode(one) for one in body.get("hashes") or body["hash"]]
         said.setdefault("documents", [{"label": f"Documento {number}"} for number, _ in enumerate(found, start=1)])
         listed = [
             {"label": one["label"], "size": one.get("size"), "hash": b64u(hash_)}
@@ -376,8 +380,8 @@ class World:
 
 
 EMPTY = """
-TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, oauth.clients,
-         oauth.allowed, oauth.pages, oauth.codes, oauth.tokens, web.seen_proofs
+TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
+         oauth.clients, oauth.allowed, oauth.pages, oauth.codes, oauth.tokens, web.seen_proofs
 """
 
 FACTS = """
@@ -503,7 +507,10 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
         )
         tokens = TokenService(ours, clock, audit, computers=computers)
         authentication = ClientAuthentication(
-            OAuthStore(ours), computers, AssertionVerifier(clock, replays), frozenset({ORIGIN, ORIGIN + TOKEN_PATH})
+            OAuthStore(ours),
+            computers,
+            AssertionVerifier(clock, replays),
+            frozenset({ORIGIN, ORIGIN + TOKEN_PATH, ORIGIN + TOKEN_PATH_V1}),
         )
         endpoints = OAuthEndpoints(issuer=ORIGIN, clock=clock, authentication=authentication, tokens=tokens, dpop=dpop)
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
@@ -512,12 +519,26 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             authenticator=Authenticator(callers, ORIGIN),
             credentials=credentials,
             signing=signing,
+            responses=ResponseService(ours, clock, signing),
             issuer=ORIGIN,
             app_url=APP,
         )
+        csc1 = CscV1(
+            clock=clock,
+            authenticator=Authenticator(callers, ORIGIN),
+            credentials=credentials,
+            signing=signing,
+            waiting=WaitingCalls(ours, clock, signing),
+            clients=authentication,
+            tokens=tokens,
+            base_url=ORIGIN,
+            app_url=APP,
+            wait_seconds=20,
+        )
         pages = AuthorizePages(PageService(ours, clock, audit, links=links, issuer=ORIGIN))
-        app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **dict.fromkeys(PREFIXES, OAUTH)}))
-        app.add_routes([*endpoints.routes(), *pages.routes(), *csc.routes()])
+        app = new_app(errors=ErrorTable(by_prefix={"/csc": CSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)}))
+        app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints, pages).routes()])
+        app.add_routes([*csc.routes(), *csc1.routes()])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(
             clock=clock,

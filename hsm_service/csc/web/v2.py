@@ -1,35 +1,35 @@
 """The calls of CSC API 2.0, each a few lines: who calls, what they say, one service, the answer.
 
-Every call is a POST with JSON, ``info`` included (CSC 8.1). Steps 1, 2 and 10 of one signature are here.
+Steps 1, 2 and 10 of one signature are here.
 """
 
-import re
-from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Final
 
 from aiohttp import web
 
 from foundation.clock import Clock
-from foundation.errors import JsonObject
-from foundation.web import UnsupportedMedia, answer
-from foundation.web.bodies import read_body
-from hsm_service.credentials.errors import NoSuchCredential
+from foundation.web import answer
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
-from hsm_service.csc.errors import InvalidRequest, NotImplementedHere
-from hsm_service.oauth.domain.caller import Caller
+from hsm_service.csc.errors import NotImplementedHere
+from hsm_service.csc.web.calls import (
+    NAME,
+    Calls,
+    approved,
+    body_of,
+    expired_certificate,
+    preferred_wait,
+    signing_caller,
+)
 from hsm_service.oauth.web.bearer import Authenticator
-from hsm_service.signing.domain import request as signing_request
-from hsm_service.signing.domain.labels import labels_for
 from hsm_service.signing.errors import CertificateNotValid
 from hsm_service.signing.service import Approved, SigningService
+from hsm_service.signing.service.responses import ResponseService
 
 PREFIX: Final = "/csc/v2"
 POLL_SECONDS: Final = 2
 """``Retry-After`` of a request still waiting: CSC names no interval."""
-_WAIT = re.compile(r"(?:^|,)\s*wait=(\d{1,4})\s*(?:,|;|$)", re.IGNORECASE)
-
-Call = Callable[[Caller, JsonObject], Awaitable[web.Response]]
 
 
 class CscV2:
@@ -42,15 +42,17 @@ class CscV2:
         authenticator: Authenticator,
         credentials: CredentialService,
         signing: SigningService,
+        responses: ResponseService,
         issuer: str,
         app_url: str,
-        name: str = "Link ID",
+        name: str = NAME,
     ) -> None:
         """``issuer``: our OAuth server (RFC 8414); ``app_url``: the phone app's origin, for QR codes and the logo."""
+        self._calls = Calls(clock, authenticator, credentials, signing)
         self._clock = clock
-        self._authenticator = authenticator
         self._credentials = credentials
         self._signing = signing
+        self._responses = responses
         self._issuer = issuer
         self._app = app_url
         self._name = name
@@ -63,64 +65,44 @@ class CscV2:
             web.post(f"{PREFIX}/credentials/info", self.credential_info),
             web.post(f"{PREFIX}/credentials/authorize", self.authorize),
             web.post(f"{PREFIX}/credentials/authorizeCheck", self.authorize_check),
+            web.post(f"{PREFIX}/credentials/getChallenge", self.get_challenge),
+            web.post(f"{PREFIX}/credentials/extendTransaction", self.extend_transaction),
             web.post(f"{PREFIX}/signatures/signHash", self.sign_hash),
+            web.post(f"{PREFIX}/signatures/signPolling", self.sign_polling),
             web.post(f"{PREFIX}/linkid/withdraw", self.withdraw),
             web.post(f"{PREFIX}/{{method:.*}}", self.not_implemented),
         ]
 
     async def info(self, request: web.Request) -> web.Response:
         """11.1: what this service is; anybody may ask."""
-        dialect.read_info(await _body(request))
+        dialect.read_info(await body_of(request))
         return answer(dialect.info(name=self._name, issuer=self._issuer, logo=f"{self._app}/icons/icon-192.png"))
 
     async def list_credentials(self, request: web.Request) -> web.Response:
         """11.4: what this caller may use."""
-        caller, body = await self._read(request)
+        caller, body = await self._calls.read(request)
         wanted = dialect.read_list(body)
         found = await self._credentials.known(sorted(caller.credentials), only_valid=wanted.only_valid)
         return answer(dialect.listed(found, wanted, self._clock.now()))
 
     async def credential_info(self, request: web.Request) -> web.Response:
         """11.5."""
-        caller, body = await self._read(request)
+        caller, body = await self._calls.read(request)
         wanted = dialect.read_credential_info(body)
-        _check_own(caller, wanted.credential)
-        found = await self._credentials.info(wanted.credential)
+        found = await self._calls.credential(caller, wanted.credential)
         return answer(dialect.credential_info(found, wanted.wanted, self._clock.now()))
 
     async def authorize(self, request: web.Request) -> web.Response:
         """11.6: 202 with a handle; the phone is asked."""
         # 1. What is asked; 2. by whom.
-        caller, body = await self._read(request)
+        caller, body = await self._calls.read(request)
         wanted = dialect.read_session(body) or dialect.read_authorize(body)
-        _check_own(caller, wanted.credential)
-        credential = await self._credentials.info(wanted.credential)
-        algorithm = wanted.algorithm_for(credential.key_algorithm)
-        ask: signing_request.Ask | signing_request.SessionAsk
-        if isinstance(wanted, dialect.SessionRequest):
-            ask = signing_request.SessionAsk(
-                credential=wanted.credential,
-                until=wanted.until_from(int(self._clock.now().timestamp())),
-                maximum=wanted.maximum,
-                purpose=wanted.purpose,
-                hash_algorithm=wanted.hash_name,
-                sign_algorithm=algorithm.name,
-                signed=wanted.signed,
-            )
-        else:
-            ask = signing_request.Ask(
-                credential=wanted.credential,
-                hashes=wanted.hashes,
-                hash_algorithm=wanted.hash_name,
-                sign_algorithm=algorithm.name,
-                labels=labels_for(len(wanted.hashes), wanted.labels, wanted.description),
-                signed=wanted.signed,
-            )
+        credential = await self._calls.credential(caller, wanted.credential)
         # 3 to 5 are signing's.
         try:
-            asked = await self._signing.ask(_signing_caller(caller), ask)
+            asked = await self._signing.ask(signing_caller(caller), self._calls.ask_of(wanted, credential))
         except CertificateNotValid as cause:
-            raise InvalidRequest(f"Signing certificate '{credential.certificate.subject}' is expired.") from cause
+            raise expired_certificate(credential) from cause
         return answer(
             {
                 "handle": asked.handle,
@@ -137,71 +119,66 @@ class CscV2:
 
     async def authorize_check(self, request: web.Request) -> web.Response:
         """11.7: 202 while the holder thinks, 200 with the SAD. ``Prefer: wait=25`` holds the answer back (RFC 7240)."""
-        caller, body = await self._read(request)
+        caller, body = await self._calls.read(request)
         handle = dialect.read_handle(body)
-        state = await self._signing.check(_signing_caller(caller), handle, wait=preferred_wait(request))
+        state = await self._signing.check(signing_caller(caller), handle, wait=preferred_wait(request) or 0.0)
         if isinstance(state, Approved):
-            told = {"linkid": {"activation": state.session}} if state.session is not None else {}
-            return answer({"SAD": state.sad, "expiresIn": state.expires_in, **told})
+            return answer(approved(state))
         waiting = answer({"handle": state.handle, "linkid": {"expires_in": state.expires_in}}, status=202)
         waiting.headers["Retry-After"] = str(POLL_SECONDS)
         return waiting
 
+    async def get_challenge(self, request: web.Request) -> web.Response:
+        """11.8: 204, nothing rings: the challenge goes to the phone with what it is for, when ``authorize`` says it."""
+        caller, body = await self._calls.read(request)
+        await self._calls.credential(caller, dialect.read_challenge(body))
+        return _nothing()
+
+    async def extend_transaction(self, request: web.Request) -> web.Response:
+        """11.9: of a session."""
+        caller, body = await self._calls.read(request)
+        return answer(await self._calls.extend(caller, dialect.read_extend(body)))
+
     async def sign_hash(self, request: web.Request) -> web.Response:
-        """11.10: steps 8 to 10; of a session, U1 to U10."""
-        caller, body = await self._read(request)
+        """11.10: steps 8 to 10; of a session, U1 to U10. In mode A the answer is kept for ``signPolling``."""
+        caller, body = await self._calls.read(request)
         wanted = dialect.read_sign_hash(body, request.headers.get("Idempotency-Key"))
-        _check_own(caller, wanted.credential)
-        if any(len(digest) != wanted.algorithm.digest_bytes for digest in wanted.hashes):
-            raise InvalidRequest("Invalid digest value length")
-        signatures = await self._signing.sign(
-            _signing_caller(caller),
+        if wanted.kept is None:
+            return answer(dialect.signed(await self._calls.sign(caller, wanted)))
+        self._calls.check_sign(caller, wanted)
+        response = await self._responses.sign(
+            signing_caller(caller),
             sad=wanted.sad,
             credential=wanted.credential,
             hashes=wanted.hashes,
             hash_algorithm=wanted.algorithm.hash_name,
             sign_algorithm=wanted.algorithm.name,
             said=wanted.use,
+            kept=timedelta(milliseconds=wanted.kept),
         )
-        return answer(dialect.signed(signatures))
+        return answer({"responseID": response})
+
+    async def sign_polling(self, request: web.Request) -> web.Response:
+        """11.12: the signatures of a call in mode A; 202 in an error's form while they are not there."""
+        caller, body = await self._calls.read(request)
+        signatures = await self._responses.collect(signing_caller(caller), dialect.read_polling(body))
+        if signatures is not None:
+            return answer(dialect.signed(signatures))
+        text = "The previous async request has been accepted but not yet completed"
+        waiting = answer({"error": "accepted_request", "error_description": text}, status=202)
+        waiting.headers["Retry-After"] = str(POLL_SECONDS)
+        return waiting
 
     async def withdraw(self, request: web.Request) -> web.Response:
         """Ours: whoever asked gives up, and the phone stops showing it."""
-        caller, body = await self._read(request)
-        await self._signing.withdraw(_signing_caller(caller), dialect.read_handle(body))
-        return web.Response(status=204, headers={"Cache-Control": "no-store"})
+        caller, body = await self._calls.read(request)
+        await self._signing.withdraw(signing_caller(caller), dialect.read_handle(body))
+        return _nothing()
 
     async def not_implemented(self, _request: web.Request) -> web.Response:
         """10.2: 501 for a method we do not have."""
         raise NotImplementedHere()
 
-    async def _read(self, request: web.Request) -> tuple[Caller, JsonObject]:
-        """Who first: a stranger learns nothing about what is wrong with a body."""
-        caller = await self._authenticator.caller(request)
-        return caller, await _body(request)
 
-
-async def _body(request: web.Request) -> JsonObject:
-    body = await read_body(request, max_bytes=dialect.MAX_BODY)
-    if body and request.content_type != "application/json":
-        raise UnsupportedMedia("expected application/json")
-    return dialect.read_object(body)
-
-
-def preferred_wait(request: web.Request) -> float:
-    """Seconds of ``Prefer: wait=n``; 0 without. Whatever is longer than we wait is cut by the service."""
-    for value in request.headers.getall("Prefer", []):
-        found = _WAIT.search(value)
-        if found:
-            return float(found[1])
-    return 0.0
-
-
-def _check_own(caller: Caller, credential: str) -> None:
-    """Another's credential and one that does not exist get the same answer."""
-    if credential not in caller.credentials:
-        raise NoSuchCredential("not one of this caller's")
-
-
-def _signing_caller(caller: Caller) -> signing_request.Caller:
-    return signing_request.Caller(signing_request.CallerKind(caller.kind.value), caller.id, caller.name)
+def _nothing() -> web.Response:
+    return web.Response(status=204, headers={"Cache-Control": "no-store"})
