@@ -18,17 +18,24 @@ from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
 from foundation.group_commit import GroupCommit
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
+from foundation.web.certificates import CertificateReader
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
+from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.pages import PageService
+from hsm_service.oauth.service.requests import RequestService
+from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
-from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.oauth.web.clients import ClientReader
+from hsm_service.oauth.web.endpoints import CSC_V1, RFC, Manners, OAuthEndpoints
+from hsm_service.oauth.web.metadata import audiences
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
@@ -39,7 +46,14 @@ from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
-from linkid.joins import CredentialsOfSigning, DevicesOfPush, HoldersOfPairing, LettersOfPairing, LinksOfOAuth
+from linkid.joins import (
+    CredentialsOfSigning,
+    DevicesOfPush,
+    HoldersOfPairing,
+    LettersOfPairing,
+    LinksOfOAuth,
+    SignaturesOfOAuth,
+)
 from linkid.running import in_background
 from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
@@ -88,6 +102,12 @@ class Ground:
     """The app host's."""
 
     @property
+    def certificates(self) -> CertificateReader:
+        """Of the connections of programs that show one."""
+        mtls = self.settings.mtls
+        return CertificateReader(mtls.header if mtls else None, self.proxies)
+
+    @property
     def dpop(self) -> DpopVerifier:
         """Proofs of possession; what was used is remembered for all gateways together."""
         return DpopVerifier(self.clock, self.replays)
@@ -116,6 +136,7 @@ class OAuth:
     """The slice `oauth`: what dialects with tokens of their own need of it."""
 
     endpoints: OAuthEndpoints
+    """With the manners of CSC API 1."""
     pages: AuthorizePages
     clients: ClientAuthentication
     tokens: TokenService
@@ -136,7 +157,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     push = mount_push(app, ground, stack)
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
-    oauth = mount_oauth(app, ground, pairing)
+    oauth = mount_oauth(app, ground, pairing, credentials, signing)
     mount_csc(app, ground, pairing, oauth, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
     return Mounted(pairing.life, pki)
@@ -235,29 +256,49 @@ def mount_pairing(
     return Pairing(links, life, computers)
 
 
-def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> OAuth:
-    """Who is calling: tokens for programs, and the page where a holder identifies."""
-    database, clock, audit = ground.database, ground.clock, ground.audit
+def mount_oauth(
+    app: web.Application, ground: Ground, pairing: Pairing, credentials: CredentialService, signing: SigningService
+) -> OAuth:
+    """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
+    database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
+    store = OAuthStore(database)
+    signatures = SignaturesOfOAuth(credentials, signing)
+    requests = RequestService(database, clock, signatures)
     authentication = ClientAuthentication(
-        OAuthStore(database),
+        store,
         pairing.computers,
         AssertionVerifier(clock, ground.replays),
-        frozenset({ground.origin, *(ground.origin + path for path in (TOKEN_PATH, TOKEN_PATH_V1))}),
+        audiences(origin) | {origin + TOKEN_PATH_V1, origin + REVOKE_PATH_V1},
+        authorities=ground.settings.client_authorities(),
+        clock=clock,
     )
     tokens = TokenService(database, clock, audit, computers=pairing.computers)
-    endpoints = OAuthEndpoints(
-        issuer=ground.origin,
-        clock=clock,
-        authentication=authentication,
-        tokens=tokens,
-        dpop=ground.dpop,
-        trusted_proxies=ground.proxies,
+
+    def endpoints_with(manners: Manners) -> OAuthEndpoints:
+        return OAuthEndpoints(
+            issuer=origin,
+            clients=ClientReader(clock, authentication, ground.proxies, ground.certificates),
+            tokens=tokens,
+            requests=requests,
+            introspection=IntrospectionService(store, clock, origin),
+            dpop=ground.dpop,
+            mtls=ground.settings.mtls_url,
+            manners=manners,
+        )
+
+    service = PageService(
+        database,
+        clock,
+        audit,
+        links=LinksOfOAuth(pairing.links),
+        requests=requests,
+        signing=SigningPages(database, clock, signatures),
+        issuer=origin,
     )
-    service = PageService(database, clock, audit, links=LinksOfOAuth(pairing.links), issuer=ground.origin)
     pages = AuthorizePages(service, ground.proxies)
-    app.add_routes(endpoints.routes())
+    app.add_routes(endpoints_with(RFC).routes())
     app.add_routes(pages.routes())
-    return OAuth(endpoints, pages, authentication, tokens)
+    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens)
 
 
 def mount_csc(
@@ -271,7 +312,7 @@ def mount_csc(
     """The first dialect of the signing API, in both its versions."""
     database, clock = ground.database, ground.clock
     callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
-    authenticator = Authenticator(callers, ground.origin)
+    authenticator = Authenticator(callers, ground.origin, ground.certificates)
     second = CscV2(
         clock=clock,
         authenticator=authenticator,

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from foundation.encoding import b64u
 from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from protocol.algorithms import SIGN_ALGORITHMS
 from tests.csc.test_hostile import raw
+from tests.oauth.test_signing_page import application
 from tests.support.oauth_requests import CALLBACK, VERIFIER, answer_in, authorize_path, page_token
 from tests.support.signing_world import APP, IN_MODULES_LOOP, ORIGIN, BearerCaller, Computer, World, b64, digest
 
@@ -434,3 +436,51 @@ async def test_a_key_may_name_the_address_it_is_sent_to(world: World) -> None:
     async with world.client.get("/csc/v1" + authorize_path(new_id("cli"))) as response:
         assert response.status == 400
         assert "Location" not in response.headers
+
+
+async def test_a_credential_token_of_version_1_is_a_sad(world: World) -> None:
+    """Another program's way through API 1: service token, then scope credential with a hash that names no algorithm;
+    the token's type is SAD, it signs beside the service token, and it is worth nothing once it was given back."""
+    credential = await world.credential()
+    app, stranger = await application(world), await application(world, name="Outra SA")
+    service, foreign = await app.service_token(credential), await stranger.service_token(credential)
+    path = "/csc/v1" + authorize_path(
+        app.id, scope="credential", credentialID=credential, numSignatures=1, hash=b64u(digest("a")), description="x"
+    )
+    status, told = await app.post(
+        "/csc/v1/oauth2/token",
+        {
+            "grant_type": "authorization_code",
+            "code": await app.code(path),
+            "redirect_uri": CALLBACK,
+            "code_verifier": VERIFIER,
+        },
+    )
+    assert (status, told["token_type"], "refresh_token" in told) == (200, "SAD", False), told
+    mine, thief = BearerCaller(world.client, service), BearerCaller(world.client, foreign)
+    body = sign(credential, told["access_token"], "a")
+    assert (await post(thief, "signatures/signHash", body))[0] == 401
+    status, said = await post(mine, "signatures/signHash", sign(credential, told["access_token"], "b"))
+    assert (status, said["error_description"]) == (400, "Hash is not authorized by the SAD.")
+    status, signed = await post(mine, "signatures/signHash", body)
+    assert status == 200, signed
+    alone = BearerCaller(world.client, told["access_token"])
+    assert (await post(alone, "credentials/info", {"credentialID": credential}))[0] == 200
+    assert await post(alone, "signatures/signHash", {**body, "SAD": None}) == (200, signed)
+    assert (await post(alone, "credentials/list", {}))[0] == 400
+    assert (await post(alone, "credentials/authorize", authorize(credential, "c")))[0] == 400
+    assert (await app.post("/csc/v1/oauth2/revoke", {"token": told["access_token"]}))[0] == 204
+    assert (await post(mine, "signatures/signHash", body))[0] == 401
+
+
+@pytest.mark.parametrize("hashes", ["x", "%%", b64u(bytes(31)), b64u(bytes(32)) + "," + b64u(bytes(48)), "," * 99])
+async def test_hashes_of_no_length_ring_nobody(world: World, hashes: str) -> None:
+    """What is no hash of ours goes back to the application as its mistake."""
+    credential = await world.credential()
+    app = await application(world)
+    await app.service_token(credential)
+    path = "/csc/v1" + authorize_path(app.id, scope="credential", credentialID=credential, hash=hashes)
+    async with world.client.get(path, allow_redirects=False) as response:
+        assert response.status == 302
+        assert answer_in(response.headers["Location"])["error"] == "invalid_request"
+    assert world.doorbell.rings == []

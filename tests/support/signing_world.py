@@ -38,6 +38,7 @@ from foundation.encoding import JsonObject, b64u
 from foundation.errors import BadInput, LinkIdError
 from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
+from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.problems import DIALECT as CSC
@@ -51,18 +52,24 @@ from hsm_service.oauth.problems import PREFIXES
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.clients import ClientService, Registered
+from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.pages import PageService
+from hsm_service.oauth.service.requests import RequestService
+from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
-from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.oauth.web.clients import ClientReader
+from hsm_service.oauth.web.endpoints import CSC_V1, RFC, OAuthEndpoints
+from hsm_service.oauth.web.metadata import TOKEN_PATH, audiences
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
+from linkid.joins import SignaturesOfOAuth
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
@@ -381,7 +388,8 @@ class World:
 
 EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
-         oauth.clients, oauth.allowed, oauth.pages, oauth.codes, oauth.tokens, web.seen_proofs
+         oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
+         oauth.refresh_tokens, web.seen_proofs
 """
 
 FACTS = """
@@ -476,8 +484,13 @@ IN_MODULES_LOOP = pytest.mark.asyncio(loop_scope="module")
 
 
 @contextlib.asynccontextmanager
-async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
-    """Assemble; everything is closed afterwards."""
+async def signing_world(
+    database: TestDatabase,
+    *,
+    certificates: CertificateReader = NO_CERTIFICATES,
+    authorities: Sequence[x509.Certificate] = (),
+) -> AsyncIterator[World]:
+    """Assemble; everything is closed afterwards. `certificates`, `authorities`: of clients that show one."""
     clock = FixedClock(NOW)
     async with contextlib.AsyncExitStack() as stack:
         owner = await asyncpg.connect(database.dsn())
@@ -510,13 +523,28 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             OAuthStore(ours),
             computers,
             AssertionVerifier(clock, replays),
-            frozenset({ORIGIN, ORIGIN + TOKEN_PATH, ORIGIN + TOKEN_PATH_V1}),
+            audiences(ORIGIN) | {ORIGIN + TOKEN_PATH_V1},
+            authorities=authorities,
+            clock=clock,
         )
-        endpoints = OAuthEndpoints(issuer=ORIGIN, clock=clock, authentication=authentication, tokens=tokens, dpop=dpop)
+        signatures = SignaturesOfOAuth(credentials, signing)
+        requests = RequestService(ours, clock, signatures)
+        endpoints, endpoints1 = (
+            OAuthEndpoints(
+                issuer=ORIGIN,
+                clients=ClientReader(clock, authentication, certificates=certificates),
+                tokens=tokens,
+                requests=requests,
+                introspection=IntrospectionService(OAuthStore(ours), clock, ORIGIN),
+                dpop=dpop,
+                manners=manners,
+            )
+            for manners in (RFC, CSC_V1)
+        )
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
         csc = CscV2(
             clock=clock,
-            authenticator=Authenticator(callers, ORIGIN),
+            authenticator=Authenticator(callers, ORIGIN, certificates),
             credentials=credentials,
             signing=signing,
             responses=ResponseService(ours, clock, signing),
@@ -525,7 +553,7 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
         )
         csc1 = CscV1(
             clock=clock,
-            authenticator=Authenticator(callers, ORIGIN),
+            authenticator=Authenticator(callers, ORIGIN, certificates),
             credentials=credentials,
             signing=signing,
             waiting=WaitingCalls(ours, clock, signing),
@@ -535,9 +563,11 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             app_url=APP,
             wait_seconds=20,
         )
-        pages = AuthorizePages(PageService(ours, clock, audit, links=links, issuer=ORIGIN))
+        signing_pages = SigningPages(ours, clock, signatures)
+        service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=ORIGIN)
+        pages = AuthorizePages(service)
         app = new_app(errors=ErrorTable(by_prefix={"/csc": CSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)}))
-        app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints, pages).routes()])
+        app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])
         app.add_routes([*csc.routes(), *csc1.routes()])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(

@@ -51,7 +51,7 @@ def info(*, name: str, issuer: str, logo: str) -> JsonObject:
         "conformance_levels": [],
         # Of API 2.2, said here because its clients look for it.
         "supportedHashTypes": ["dtbsr"],
-        "supportsRar": False,
+        "supportsRar": True,
     }
 
 

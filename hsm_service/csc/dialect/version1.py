@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -86,6 +86,18 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
     labels = members.labels(said, count)
     described = members.description(body)
     return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, members.signed_ask(said))
+
+
+def algorithm_of(parameters: Mapping[str, str]) -> str | None:
+    """The hash algorithm's OID that an authorize request of API 1 means and does not say; None when it needs none.
+
+    Its hashes are base64url, with commas between them; whether they are any is for others to find out.
+    """
+    first = parameters.get("hash", "").partition(",")[0].rstrip("=")
+    if not first or any(name in parameters for name in ("hashAlgo", "hashAlgorithmOID", "signAlgo")):
+        return None
+    length = len(first) * 3 // 4
+    return next((oid for oid, name in HASH_OIDS.items() if HASH_BYTES[name] == length), None)
 
 
 def read_send_otp(body: JsonObject) -> str:

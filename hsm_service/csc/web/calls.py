@@ -19,7 +19,7 @@ from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
 from hsm_service.csc.errors import InvalidRequest
 from hsm_service.oauth.domain.caller import Caller
-from hsm_service.oauth.web.bearer import Authenticator
+from hsm_service.oauth.web.bearer import SERVICE_ONLY, Authenticator
 from hsm_service.signing.domain import request as signing_request
 from hsm_service.signing.domain.labels import labels_for
 from hsm_service.signing.service import Approved, SigningService
@@ -37,10 +37,18 @@ class Calls:
     credentials: CredentialService
     signing: SigningService
 
-    async def read(self, request: web.Request) -> tuple[Caller, JsonObject]:
+    async def read(self, request: web.Request, scopes: frozenset[str] = SERVICE_ONLY) -> tuple[Caller, JsonObject]:
         """Who first: a stranger learns nothing about what is wrong with a body."""
-        caller = await self.authenticator.caller(request)
+        caller = await self.authenticator.caller(request, scopes)
         return caller, await body_of(request)
+
+    async def with_sad(self, caller: Caller, body: JsonObject) -> JsonObject:
+        """The SAD that opens the activation, whichever of its three names the caller used (CSC 11.10)."""
+        given = body.get("SAD")
+        if given is not None and not isinstance(given, str):
+            return body
+        sad = await self.authenticator.sad(caller, given)
+        return body if sad is None else {**body, "SAD": sad}
 
     async def credential(self, caller: Caller, credential: str) -> Credential:
         """One that this caller may use. Raises NoSuchCredential: another's, and one that does not exist, alike."""

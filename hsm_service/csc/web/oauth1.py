@@ -1,13 +1,14 @@
-"""API 1's own OAuth addresses, which clients append to ``info``'s ``oauth2``: the same service, in 1.0.4's words.
+"""API 1's own OAuth addresses, which clients append to ``info``'s ``oauth2``: the same service, in 1.0.4's manners.
 
-Two things differ from the addresses of API 2 and RFC 7009: revoking answers 204, and there is nothing but the three
-endpoints. PKCE, the authentication of clients and the lives of tokens are the same.
+A credential token's type is ``SAD``, revoking answers 204, and there is nothing but the three endpoints that API 1 has.
+PKCE, the authentication of clients and the lives of tokens are the same.
 """
 
 from typing import Final
 
 from aiohttp import web
 
+from hsm_service.csc.dialect import version1
 from hsm_service.csc.web.v1 import PREFIX as CSC_PREFIX
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.endpoints import OAuthEndpoints
@@ -23,7 +24,7 @@ class OAuthV1:
     """Handlers and their routes."""
 
     def __init__(self, endpoints: OAuthEndpoints, pages: AuthorizePages) -> None:
-        """Those of the gateway itself."""
+        """``endpoints``: with the manners of API 1 (``CSC_V1``); ``pages``: the gateway's."""
         self._endpoints = endpoints
         self._pages = pages
 
@@ -36,7 +37,11 @@ class OAuthV1:
         ]
 
     async def authorize(self, request: web.Request) -> web.Response:
-        """8.3.2: the page of the one service there is."""
+        """8.3.2. API 1 names no algorithm: the length of the hashes says which it was."""
+        parameters = list(request.query.items())
+        algorithm = version1.algorithm_of(dict(parameters))
+        if algorithm is not None:
+            request = request.clone(rel_url=request.rel_url.with_query([*parameters, ("hashAlgo", algorithm)]))
         return await self._pages.page(request)
 
     async def token(self, request: web.Request) -> web.Response:
@@ -44,6 +49,5 @@ class OAuthV1:
         return await self._endpoints.token(request)
 
     async def revoke(self, request: web.Request) -> web.Response:
-        """8.3.5: 204, where RFC 7009 has 200."""
-        await self._endpoints.revoke(request)
-        return web.Response(status=204, headers={"Cache-Control": "no-store"})
+        """8.3.5."""
+        return await self._endpoints.revoke(request)

@@ -26,7 +26,7 @@ from hsm_service.csc.web.calls import (
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import read_authorization
 from hsm_service.oauth.service.tokens import TokenService
-from hsm_service.oauth.web.bearer import Authenticator
+from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
 from hsm_service.signing.errors import CertificateNotValid
 from hsm_service.signing.service import Approved, SigningService
 from hsm_service.signing.service.waiting import WaitingCalls
@@ -89,7 +89,7 @@ class CscV1:
         return answer(answers1.info(name=self._name, oauth2=f"{self._base_url}{PREFIX}/", logo=logo))
 
     async def login(self, request: web.Request) -> web.Response:
-        """11.2: nobody has a name and password here, and there is no refresh token to log in with (decision 0020)."""
+        """11.2: nobody has a password here, and a refresh token is good only with its client (decision 0020)."""
         version1.read_login(request.headers.getall("Authorization", []), await body_of(request))
         raise InvalidRequest("Invalid refresh_token")
 
@@ -110,7 +110,7 @@ class CscV1:
 
     async def credential_info(self, request: web.Request) -> web.Response:
         """11.5."""
-        caller, body = await self._calls.read(request)
+        caller, body = await self._calls.read(request, ANY_SCOPE)
         wanted = dialect.read_credential_info(body)
         found = await self._calls.credential(caller, wanted.credential)
         return answer(answers1.credential_info(found, wanted.wanted, self._clock.now()))
@@ -152,8 +152,9 @@ class CscV1:
         raise NoOtp()
 
     async def sign_hash(self, request: web.Request) -> web.Response:
-        """11.9: steps 8 to 10; of a session, U1 to U10."""
-        caller, body = await self._calls.read(request)
+        """11.9: steps 8 to 10; of a session, U1 to U10. The SAD may be a credential token, or the caller's own."""
+        caller, body = await self._calls.read(request, ANY_SCOPE)
+        body = await self._calls.with_sad(caller, body)
         wanted = dialect.read_sign_hash(body, request.headers.get("Idempotency-Key"), V1)
         return answer(dialect.signed(await self._calls.sign(caller, wanted)))
 

@@ -22,7 +22,7 @@ from hsm_service.csc.web.calls import (
     preferred_wait,
     signing_caller,
 )
-from hsm_service.oauth.web.bearer import Authenticator
+from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
 from hsm_service.signing.errors import CertificateNotValid
 from hsm_service.signing.service import Approved, SigningService
 from hsm_service.signing.service.responses import ResponseService
@@ -87,7 +87,7 @@ class CscV2:
 
     async def credential_info(self, request: web.Request) -> web.Response:
         """11.5."""
-        caller, body = await self._calls.read(request)
+        caller, body = await self._calls.read(request, ANY_SCOPE)
         wanted = dialect.read_credential_info(body)
         found = await self._calls.credential(caller, wanted.credential)
         return answer(dialect.credential_info(found, wanted.wanted, self._clock.now()))
@@ -140,8 +140,12 @@ class CscV2:
         return answer(await self._calls.extend(caller, dialect.read_extend(body)))
 
     async def sign_hash(self, request: web.Request) -> web.Response:
-        """11.10: steps 8 to 10; of a session, U1 to U10. In mode A the answer is kept for ``signPolling``."""
-        caller, body = await self._calls.read(request)
+        """11.10: steps 8 to 10; of a session, U1 to U10. In mode A the answer is kept for ``signPolling``.
+
+        The SAD may be a credential token, or the caller's own.
+        """
+        caller, body = await self._calls.read(request, ANY_SCOPE)
+        body = await self._calls.with_sad(caller, body)
         wanted = dialect.read_sign_hash(body, request.headers.get("Idempotency-Key"))
         if wanted.kept is None:
             return answer(dialect.signed(await self._calls.sign(caller, wanted)))
