@@ -41,6 +41,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         "pairing",
         "csc",
         "mtls",
+        "documents",
         "sam_addresses",
         "ac",
         "private_tls",

@@ -23,6 +23,12 @@ from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
+from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.http_tsa import HttpTsa
+from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.ports import TimeStampingAuthority
+from hsm_service.documents.service import DocumentService
+from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.introspection import IntrospectionService
@@ -337,6 +343,30 @@ def mount_csc(
     # API 1's own token addresses first: its last route answers for all that is not there.
     app.add_routes(OAuthV1(oauth.endpoints, oauth.pages).routes())
     app.add_routes([*second.routes(), *first.routes()])
+
+
+def make_documents(ground: Ground) -> DocumentService:
+    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it.
+
+    Time stamps are the settings' authorities'; in development without any, the test authority's in the AC.
+    """
+    settings = ground.settings.documents
+    authorities: list[TimeStampingAuthority] = [
+        HttpTsa(
+            each.url,
+            seconds=each.seconds,
+            authorization=None if each.authorization is None else each.authorization.get_secret_value(),
+        )
+        for each in settings.time_stamping
+    ]
+    if not authorities and ground.settings.environment == "development":
+        authorities = [AuthorityTsa(ground.ac)]
+    return DocumentService(
+        ground.clock,
+        policies=read_policies(settings.policies),
+        time_stamps=TimeStampClient(authorities) if authorities else None,
+        evidences=AuthorityEvidence(ground.ac),
+    )
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:
