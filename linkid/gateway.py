@@ -36,9 +36,11 @@ from foundation.web import (
     serve,
 )
 from hsm_service.csc.problems import DIALECT as CSC_ERRORS
+from hsm_service.csc.web.oauth1 import PREFIXES as OAUTH_PREFIXES_V1
 from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.store import OAuthStore
+from hsm_service.signing.store import ResponseStore
 from issuance.store import forget_visits
 from linkid.running import in_background
 from linkid.sams import Sams
@@ -82,7 +84,9 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         health = _health(ground, sams)
         app = new_app(
             # the authorize page's own calls answer in our words: it shows them to people
-            errors=ErrorTable(by_prefix={"/csc": CSC_ERRORS, **dict.fromkeys(OAUTH_PREFIXES, OAUTH_ERRORS)}),
+            errors=ErrorTable(
+                by_prefix={"/csc": CSC_ERRORS, **dict.fromkeys((*OAUTH_PREFIXES, *OAUTH_PREFIXES_V1), OAUTH_ERRORS)}
+            ),
             security=SecurityHeaders(https=ground.origin.startswith("https://")),
             cors=Cors(origins=(ground.app,)),
             metrics=ground.metrics,
@@ -159,6 +163,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "messages": lambda now: forget_messages(database, now - _REMEMBERED),
         "visits": lambda now: forget_visits(database, now - _REMEMBERED),
         "oauth": OAuthStore(database).forget,
+        "responses": ResponseStore(database).forget,
     }
 
 

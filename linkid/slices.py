@@ -20,7 +20,9 @@ from foundation.web import HttpMetrics
 from foundation.web.caller import Network
 from foundation.web.certificates import CertificateReader
 from hsm_service.credentials.service import CredentialService
-from hsm_service.csc.web import CscV2
+from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
+from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
 from hsm_service.documents.adapters.http_tsa import HttpTsa
 from hsm_service.documents.adapters.policy_files import read_policies
@@ -38,11 +40,13 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
-from hsm_service.oauth.web.endpoints import OAuthEndpoints
+from hsm_service.oauth.web.endpoints import CSC_V1, RFC, Manners, OAuthEndpoints
 from hsm_service.oauth.web.metadata import audiences
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.responses import ResponseService
+from hsm_service.signing.service.waiting import WaitingCalls
 from issuance.adapters.altcha import AltchaCaptcha
 from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
@@ -135,6 +139,17 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class OAuth:
+    """The slice `oauth`: what dialects with tokens of their own need of it."""
+
+    endpoints: OAuthEndpoints
+    """With the manners of CSC API 1."""
+    pages: AuthorizePages
+    clients: ClientAuthentication
+    tokens: TokenService
+
+
+@dataclass(frozen=True)
 class Mounted:
     """What the gateway's process still needs when every slice stands."""
 
@@ -149,8 +164,8 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     push = mount_push(app, ground, stack)
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
-    mount_oauth(app, ground, pairing, credentials, signing)
-    mount_csc(app, ground, pairing, credentials, signing)
+    oauth = mount_oauth(app, ground, pairing, credentials, signing)
+    mount_csc(app, ground, pairing, oauth, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, pki)
@@ -251,7 +266,7 @@ def mount_pairing(
 
 def mount_oauth(
     app: web.Application, ground: Ground, pairing: Pairing, credentials: CredentialService, signing: SigningService
-) -> None:
+) -> OAuth:
     """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
     database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
     store = OAuthStore(database)
@@ -261,20 +276,25 @@ def mount_oauth(
         store,
         pairing.computers,
         AssertionVerifier(clock, ground.replays),
-        audiences(origin),
+        audiences(origin) | {origin + TOKEN_PATH_V1, origin + REVOKE_PATH_V1},
         authorities=ground.settings.client_authorities(),
         clock=clock,
     )
-    endpoints = OAuthEndpoints(
-        issuer=origin,
-        clients=ClientReader(clock, authentication, ground.proxies, ground.certificates),
-        tokens=TokenService(database, clock, audit, computers=pairing.computers),
-        requests=requests,
-        introspection=IntrospectionService(store, clock, origin),
-        dpop=ground.dpop,
-        mtls=ground.settings.mtls_url,
-    )
-    pages = PageService(
+    tokens = TokenService(database, clock, audit, computers=pairing.computers)
+
+    def endpoints_with(manners: Manners) -> OAuthEndpoints:
+        return OAuthEndpoints(
+            issuer=origin,
+            clients=ClientReader(clock, authentication, ground.proxies, ground.certificates),
+            tokens=tokens,
+            requests=requests,
+            introspection=IntrospectionService(store, clock, origin),
+            dpop=ground.dpop,
+            mtls=ground.settings.mtls_url,
+            manners=manners,
+        )
+
+    service = PageService(
         database,
         clock,
         audit,
@@ -283,28 +303,48 @@ def mount_oauth(
         signing=SigningPages(database, clock, signatures),
         issuer=origin,
     )
-    app.add_routes(endpoints.routes())
-    app.add_routes(AuthorizePages(pages, ground.proxies).routes())
+    pages = AuthorizePages(service, ground.proxies)
+    app.add_routes(endpoints_with(RFC).routes())
+    app.add_routes(pages.routes())
+    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens)
 
 
 def mount_csc(
     app: web.Application,
     ground: Ground,
     pairing: Pairing,
+    oauth: OAuth,
     credentials: CredentialService,
     signing: SigningService,
 ) -> None:
-    """The first dialect of the signing API."""
-    callers = CallerService(ground.database, ground.clock, dpop=ground.dpop, computers=pairing.computers)
-    csc = CscV2(
-        clock=ground.clock,
-        authenticator=Authenticator(callers, ground.origin, ground.certificates),
+    """The first dialect of the signing API, in both its versions."""
+    database, clock = ground.database, ground.clock
+    callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
+    authenticator = Authenticator(callers, ground.origin, ground.certificates)
+    second = CscV2(
+        clock=clock,
+        authenticator=authenticator,
         credentials=credentials,
         signing=signing,
+        responses=ResponseService(database, clock, signing),
         issuer=ground.origin,
         app_url=ground.app,
     )
-    app.add_routes(csc.routes())
+    first = CscV1(
+        clock=clock,
+        authenticator=authenticator,
+        credentials=credentials,
+        signing=signing,
+        waiting=WaitingCalls(database, clock, signing),
+        clients=oauth.clients,
+        tokens=oauth.tokens,
+        base_url=ground.origin,
+        app_url=ground.app,
+        wait_seconds=ground.settings.csc.authorize_seconds,
+    )
+    # API 1's own token addresses first: its last route answers for all that is not there.
+    app.add_routes(OAuthV1(oauth.endpoints, oauth.pages).routes())
+    app.add_routes([*second.routes(), *first.routes()])
 
 
 def make_documents(ground: Ground) -> DocumentService:

@@ -5,7 +5,6 @@ script and style and nothing inline, so that a slip there would still run nothin
 """
 
 import hashlib
-from collections.abc import Sequence
 from importlib import resources
 from typing import Final
 from urllib.parse import urlsplit
@@ -70,10 +69,9 @@ class AuthorizePages:
             auto_reload=False,
         )
 
-    def routes(self, prefixes: Sequence[str] = ()) -> list[web.RouteDef]:
-        """For the gateway's application. The page itself also stands below other base addresses (``prefixes``)."""
+    def routes(self) -> list[web.RouteDef]:
+        """For the gateway's application."""
         return [
-            *(web.get(prefix + PATH, self.page) for prefix in prefixes),
             web.get(PATH, self.page),
             web.post(f"{PATH}/state", self.state),
             web.post(f"{PATH}/check", self.check),

@@ -76,15 +76,12 @@ class OAuthEndpoints:
 
     def routes(self) -> list[web.RouteDef]:
         """For the gateway's application."""
-        return [*self.endpoints(), web.get(METADATA_PATH, self.metadata)]
-
-    def endpoints(self, prefix: str = "") -> list[web.RouteDef]:
-        """Without the metadata; a ``prefix`` gives them another base address."""
         return [
-            web.post(prefix + TOKEN_PATH, self.token),
-            web.post(prefix + PUSH_PATH, self.push),
-            web.post(prefix + INTROSPECT_PATH, self.introspect),
-            web.post(prefix + REVOKE_PATH, self.revoke),
+            web.post(TOKEN_PATH, self.token),
+            web.post(PUSH_PATH, self.push),
+            web.post(INTROSPECT_PATH, self.introspect),
+            web.post(REVOKE_PATH, self.revoke),
+            web.get(METADATA_PATH, self.metadata),
         ]
 
     async def token(self, request: web.Request) -> web.Response:
