@@ -8,6 +8,7 @@ import pytest
 
 from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
+from tests.support.oauth_application import ask
 from tests.support.oauth_requests import CALLBACK, VERIFIER, answer_in, authorize_path, page_token
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
 
@@ -27,12 +28,6 @@ async def opened(world: World, client_id: str) -> str:
     async with world.client.get(authorize_path(client_id)) as response:
         assert response.status == 200
         return page_token(await response.text())
-
-
-async def ask(world: World, path: str, body: Any) -> tuple[int, dict[str, Any]]:
-    """One of the page's own calls."""
-    async with world.client.post(f"/oauth2/authorize/{path}", json=body) as response:
-        return response.status, await response.json()
 
 
 async def code_for(world: World, client_id: str, *credentials: str) -> str:

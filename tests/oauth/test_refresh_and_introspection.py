@@ -5,8 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
-from tests.oauth.test_authorize_page import ask
-from tests.oauth.test_signing_page import Application, application
+from tests.support.oauth_application import Application, application, ask
 from tests.support.oauth_requests import VERIFIER, answer_in, authorize_path
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World
 

@@ -12,7 +12,7 @@ from foundation.web import answer
 from foundation.web.proofs import check_proof, proofs_of
 from hsm_service.oauth.domain.client import SIGNING, ClientMethod, GrantType
 from hsm_service.oauth.domain.grant import Binding
-from hsm_service.oauth.errors import BadOAuthRequest, GrantUnknown, UnknownClient
+from hsm_service.oauth.errors import BadDetails, BadOAuthRequest, GrantUnknown, UnknownClient
 from hsm_service.oauth.service.authentication import binding_of
 from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.requests import RequestService
@@ -89,6 +89,8 @@ class OAuthEndpoints:
         form = await read_form(request)
         who = await self._clients.read(request, form)
         binding = await self._binding(request, who)
+        if "authorization_details" in form and form.get("grant_type") != GrantType.CODE.value:
+            raise BadDetails("only a code carries what a holder approved")
         match form.get("grant_type"):
             case None:
                 raise BadOAuthRequest("grant_type is missing")
