@@ -236,9 +236,11 @@ class OAuthStore:
         """A phone rang for it. False when one did before."""
         return await self._database.fetchval(QUERIES.page_asked, page_id, sealed) is not None
 
-    async def close_page(self, connection: Connection, page_id: str, state: PageState, now: datetime) -> bool:
-        """False when it was closed before, or is too old."""
-        return await connection.fetchval(QUERIES.close_page, page_id, state.value, now) is not None
+    async def close_page(
+        self, connection: Connection, page_id: str, state: PageState, now: datetime, sealed: bytes | None = None
+    ) -> bool:
+        """False when it was closed before, or is too old. ``sealed``: where it led to."""
+        return await connection.fetchval(QUERIES.close_page, page_id, state.value, now, sealed) is not None
 
     async def add_code(
         self,

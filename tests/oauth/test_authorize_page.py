@@ -206,11 +206,13 @@ async def test_another_pages_secret_opens_nothing(world: World) -> None:
 
 
 async def test_a_finished_page_is_over(world: World) -> None:
-    """One code for each page: a second check, a cancel, a look find nothing to do."""
+    """One code for each page: a second check and a cancel find nothing; a look hears for a minute where it led to."""
     client_id, _ = await client_of(world)
     page = await opened(world, client_id)
     world.links.last.state, world.links.last.credentials = "approved", [await world.credential()]
     assert (await ask(world, "check", {"page": page, "code": "042"}))[0] == 200
+    assert (await ask(world, "state", {"page": page}))[1]["state"] == "done"
+    world.clock.advance(timedelta(seconds=60))
     for path in ("state", "check", "cancel"):
         body = {"page": page, **({"code": "042"} if path == "check" else {})}
         assert (await ask(world, path, body))[0] == 410

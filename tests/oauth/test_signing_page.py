@@ -311,3 +311,19 @@ async def test_what_lapses_between_page_and_token_is_over(world: World) -> None:
     world.clock.advance(timedelta(seconds=301))
     assert (await ask(world, "state", {"page": page}))[1]["state"] == "late"
     assert (await ask(world, "finish", {"page": page}))[0] in (409, 410)
+
+
+async def test_a_lost_answer_costs_no_approval(world: World) -> None:
+    """The page that finished hears for a minute where it led to; the code is still good once. Nobody else hears it."""
+    credential = await world.credential()
+    app = await application(world)
+    await app.service_token(credential)
+    page = await app.opened(authorize_path(app.id, **wanting(credential, FIRST)))
+    await ask(world, "state", {"page": page})
+    world.sam.approve(world.doorbell.rings[-1][0])
+    _, body = await ask(world, "finish", {"page": page})
+    assert await ask(world, "state", {"page": page}) == (200, {"state": "done", "expires_in": 0, **body})
+    assert (await ask(world, "state", {"page": page[:-4] + "0000"}))[0] == 404
+    assert (await app.exchanged(answer_in(body["redirect"])["code"]))[0] == 200
+    world.clock.advance(timedelta(seconds=61))
+    assert (await ask(world, "state", {"page": page}))[0] == 410

@@ -15,6 +15,7 @@ from aiohttp import web
 from foundation.errors import JsonObject, JsonValue, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
+from hsm_service.oauth.domain.grant import PageState
 from hsm_service.oauth.errors import BadOAuthRequest, PushedRequestOver, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.problems import redirect_parameters
 from hsm_service.oauth.service.pages import OpenPage, PageService
@@ -179,6 +180,8 @@ class AuthorizePages:
 
 def _view(view: PageView) -> JsonObject:
     told: dict[str, JsonValue] = {"state": view.state, "expires_in": view.expires_in}
+    if view.state == PageState.DONE:
+        return {**told, "redirect": view.address}
     if view.link is None:
         drawn = draw(view.address) if view.address else EMPTY
         return {
