@@ -1,5 +1,5 @@
-"""CSC on HTTP: ``v2`` and ``v1`` are the two versions, ``calls`` what both do, ``documents`` what is made around files and
-time stamps, ``oauth1`` API 1's own tokens.
+"""CSC on HTTP: ``v2`` and ``v1`` are the two versions, ``calls`` what both do, ``documents`` what is made of files, and
+time stamps; ``oauth1`` API 1's own tokens.
 """
 
 from hsm_service.csc.web.oauth1 import OAuthV1
