@@ -53,6 +53,7 @@ from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
+from linkid.apidocs.pages import ApiPages
 from linkid.joins import (
     CredentialsOfSigning,
     DevicesOfPush,
@@ -167,6 +168,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
     mount_csc(app, ground, pairing, oauth, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
+    app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, pki)
 
 
@@ -269,7 +271,7 @@ def mount_oauth(
     """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
     database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
     store = OAuthStore(database)
-    signatures = SignaturesOfOAuth(credentials, signing)
+    signatures = SignaturesOfOAuth(credentials, signing, ground.app)
     requests = RequestService(database, clock, signatures)
     authentication = ClientAuthentication(
         store,

@@ -63,8 +63,8 @@ RETURNING sealed;
 -- name: add_page
 -- Somebody arrived at the authorize page.
 INSERT INTO oauth.pages (id, secret_digest, client, redirect, redirect_given, scope, state_param, challenge, link, state,
-                         opened_at, expires_at, sealed, credential)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, $11, $12, $13);
+                         opened_at, expires_at, sealed, credential, jkt)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, $11, $12, $13, $14);
 
 -- name: page
 -- An authorize page with its client's name.
@@ -87,14 +87,14 @@ UPDATE oauth.pages SET state = $2 WHERE id = $1 AND state = 'open' AND expires_a
 -- name: add_code
 -- A holder identified: a code for the client.
 INSERT INTO oauth.codes (id, secret_digest, page, client, redirect, redirect_given, challenge, scope, credentials,
-                         expires_at, sealed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+                         expires_at, sealed, jkt)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: consume_code
 -- Use a code: of all who try, at any number of gateways, one gets the row.
 UPDATE oauth.codes SET consumed_at = $4
 WHERE id = $1 AND secret_digest = $2 AND client = $3 AND consumed_at IS NULL AND expires_at > $4
-RETURNING id, redirect, redirect_given, challenge, scope, credentials, sealed;
+RETURNING id, redirect, redirect_given, challenge, scope, credentials, sealed, jkt;
 
 -- name: revoke_by_code
 -- A code came a second time, so somebody has stolen it: what it gave is taken back (RFC 6749 section 4.1.2).

@@ -196,6 +196,7 @@ class OAuthStore:
             until,
             sealed,
             credential,
+            request.jkt,
         )
 
     async def page(self, page_id: str) -> tuple[Page, bytes] | None:
@@ -210,6 +211,7 @@ class OAuthStore:
             row["scope"],
             row["state_param"],
             row["challenge"],
+            jkt=row["jkt"],
         )
         page = Page(
             row["id"],
@@ -260,6 +262,7 @@ class OAuthStore:
             list(credentials),
             until,
             sealed,
+            request.jkt,
         )
 
     async def consume_code(
@@ -277,6 +280,7 @@ class OAuthStore:
             row["scope"],
             tuple(row["credentials"]),
             row["sealed"],
+            row["jkt"],
         )
 
     async def revoke_by_code(self, connection: Connection, code_id: str, secret: str, now: datetime) -> int:

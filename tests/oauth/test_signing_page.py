@@ -23,7 +23,7 @@ from tests.support.oauth_requests import (
     page_token,
     wanting,
 )
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World, b64, digest
+from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 
@@ -386,3 +386,80 @@ async def test_huge_and_repeated_pushes_are_refused_cheaply(world: World) -> Non
         assert (response.status, (await response.json())["error"]) == (413, "invalid_request")
     async with world.client.post(PUSH, data=b"scope=service&scope=credential", headers=headers) as response:
         assert (response.status, (await response.json())["error"]) == (400, "invalid_request")
+
+
+async def test_a_code_bound_to_a_key_is_redeemed_by_it_alone(world: World) -> None:
+    """RFC 9449 section 10: a proof with the pushed request, or `dpop_jkt`, names the key; two names must be one."""
+    app = await application(world)
+    own, thief = (Computer(world.client, world.clock, ORIGIN) for _ in range(2))
+    credential = await world.credential()
+
+    async def push(by: Computer | None, **changes: Any) -> tuple[int, dict[str, Any]]:
+        form = dict(parse_qsl(authorize_path(app.id, **changes).partition("?")[2]))
+        headers = {} if by is None else {"DPoP": by.proof("POST", PUSH)}
+        sent = {**form, "client_secret": app.secret}
+        async with world.client.post(PUSH, data=sent, headers=headers) as response:
+            return response.status, await response.json()
+
+    for jkt in ("x", "x" * 44, "x" * 42 + "é"):
+        assert (await push(None, dpop_jkt=jkt))[1]["error"] == "invalid_request"
+    assert (await push(own, dpop_jkt="x" * 43))[1]["error"] == "invalid_dpop_proof"
+    replayed = own.proof("POST", PUSH)
+    for proof, error in ((own.proof("POST", "/oauth2/token"), "invalid_dpop_proof"), (replayed, "invalid_request"),
+                         (replayed, "invalid_dpop_proof")):  # fmt: skip
+        sent = {"client_id": app.id, "client_secret": app.secret, "request_uri": "x"}
+        async with world.client.post(PUSH, data=sent, headers={"DPoP": proof}) as response:
+            assert (await response.json())["error"] == error
+
+    async def exchange(by: Computer | None, address: str) -> tuple[int, dict[str, Any]]:
+        page = await app.opened(f"/oauth2/authorize?client_id={app.id}&request_uri={address}")
+        world.links.last.state, world.links.last.credentials = "approved", [credential]
+        _, body = await ask(world, "check", {"page": page, "code": "042"})
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": app.id,
+            "client_secret": app.secret,
+            "code": answer_in(body["redirect"])["code"],
+            "redirect_uri": CALLBACK,
+            "code_verifier": VERIFIER,
+        }
+        headers = {} if by is None else {"DPoP": by.proof("POST", "/oauth2/token")}
+        async with world.client.post("/oauth2/token", data=form, headers=headers) as response:
+            return response.status, await response.json()
+
+    for by in (thief, None):
+        _, told = await push(own)
+        assert (await exchange(by, told["request_uri"]))[1]["error"] == "invalid_grant"
+    _, told = await push(own)
+    assert (await exchange(own, told["request_uri"]))[0] == 200
+
+
+async def test_codes_and_pages_of_others_are_nobodys(world: World) -> None:
+    """A page's secret, changed; another page's; a code at another client, in another base's words, by mix-up: nothing.
+    Two codes of two applications cannot be exchanged for one another, and a page is finished once."""
+    credential = await world.credential()
+    app, other = await application(world), await application(world, name="Outra SA")
+    await app.service_token(credential)
+    page = await app.opened(authorize_path(app.id, **wanting(credential, FIRST)))
+    await ask(world, "state", {"page": page})
+    world.sam.approve(world.doorbell.rings[-1][0])
+    for bad in (
+        page[:-1] + ("0" if page[-1] != "0" else "1"),
+        page[:30],
+        "",
+        "pag_" + "0" * 26 + "_" + "0" * 52,
+        "x" * 300,
+    ):
+        for path in ("state", "finish", "cancel"):
+            assert (await ask(world, path, {"page": bad}))[0] == 404
+    bodies: list[Any] = [{}, {"page": None}, {"page": 7}, {"page": [page]}, {"page": page, "code": "042"}, [], "x"]
+    for body in bodies:
+        assert (await ask(world, "finish", body))[0] == 400
+    rivals = await asyncio.gather(*(ask(world, "finish", {"page": page}) for _ in range(10)))
+    good = [body for status, body in rivals if status == 200]
+    assert len(good) == 1
+    assert {status for status, _ in rivals if status != 200} == {410}
+    code = answer_in(good[0]["redirect"])["code"]
+    assert (await other.exchanged(code))[1]["error"] == "invalid_grant"
+    assert (await app.exchanged(code, code_verifier="x" * 43))[1]["error"] == "invalid_grant"
+    assert (await app.exchanged(code))[1]["error"] == "invalid_grant"

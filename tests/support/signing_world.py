@@ -495,8 +495,10 @@ async def signing_world(
     *,
     certificates: CertificateReader = NO_CERTIFICATES,
     authorities: Sequence[x509.Certificate] = (),
+    origin: str = ORIGIN,
 ) -> AsyncIterator[World]:
-    """Assemble; everything is closed afterwards. `certificates`, `authorities`: of clients that show one."""
+    """Assemble; everything is closed afterwards. `certificates`, `authorities`: of clients that show one; `origin`: the
+    address that the gateway calls its own."""
     clock = FixedClock(NOW)
     async with contextlib.AsyncExitStack() as stack:
         owner = await asyncpg.connect(database.dsn())
@@ -529,19 +531,19 @@ async def signing_world(
             OAuthStore(ours),
             computers,
             AssertionVerifier(clock, replays),
-            audiences(ORIGIN) | {ORIGIN + TOKEN_PATH_V1},
+            audiences(origin) | {origin + TOKEN_PATH_V1},
             authorities=authorities,
             clock=clock,
         )
-        signatures = SignaturesOfOAuth(credentials, signing)
+        signatures = SignaturesOfOAuth(credentials, signing, APP)
         requests = RequestService(ours, clock, signatures)
         endpoints, endpoints1 = (
             OAuthEndpoints(
-                issuer=ORIGIN,
+                issuer=origin,
                 clients=ClientReader(clock, authentication, certificates=certificates),
                 tokens=tokens,
                 requests=requests,
-                introspection=IntrospectionService(OAuthStore(ours), clock, ORIGIN),
+                introspection=IntrospectionService(OAuthStore(ours), clock, origin),
                 dpop=dpop,
                 manners=manners,
             )
@@ -553,29 +555,29 @@ async def signing_world(
         documents = DocumentCalls(clock, signing, DocumentService(clock, time_stamps=stamps), stamps)
         csc = CscV2(
             clock=clock,
-            authenticator=Authenticator(callers, ORIGIN, certificates),
+            authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
             responses=ResponseService(ours, clock, signing),
             documents=documents,
-            issuer=ORIGIN,
+            issuer=origin,
             app_url=APP,
         )
         csc1 = CscV1(
             clock=clock,
-            authenticator=Authenticator(callers, ORIGIN, certificates),
+            authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
             waiting=WaitingCalls(ours, clock, signing),
             documents=documents,
             clients=authentication,
             tokens=tokens,
-            base_url=ORIGIN,
+            base_url=origin,
             app_url=APP,
             wait_seconds=20,
         )
         signing_pages = SigningPages(ours, clock, signatures)
-        service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=ORIGIN)
+        service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=origin)
         pages = AuthorizePages(service)
         app = new_app(errors=ErrorTable(by_prefix={"/csc": CSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)}))
         app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])

@@ -198,6 +198,8 @@ def algorithms(body: JsonObject, names: Names) -> tuple[HashName, SignAlgorithm 
     if body.get("signAlgo") is not None:
         named = algorithm(body, hashed, names)
         hashed = named.hash_name if hashed is None else hashed
+    else:
+        optional_text(body, "signAlgoParams")
     if hashed is None:
         raise missing("string", names.hash_algorithm)
     return hashed, named

@@ -195,6 +195,7 @@ def read_session(body: JsonObject, names: Names = V2) -> SessionRequest | None:
         raise invalid("clientData")
     hash_name, algorithm = members.algorithms(body, names)
     members.check_auth_data(body)
+    members.description(body)
     signed = members.signed_ask(said)
     return SessionRequest(credential, hash_name, algorithm, maximum, until, seconds, purpose, signed)
 

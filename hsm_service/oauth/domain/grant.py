@@ -43,6 +43,8 @@ class AuthorizeRequest:
     challenge: str
     wish: Wish | None = field(default=None, repr=False)
     """What is to be signed, in the scope ``credential``."""
+    jkt: str | None = None
+    """The key that alone may redeem the code (RFC 9449 section 10)."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Code:
     scope: str
     credentials: Sequence[str]
     sealed: bytes | None = field(default=None, repr=False)
+    jkt: str | None = None
 
 
 @dataclass(frozen=True)

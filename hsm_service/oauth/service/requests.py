@@ -1,5 +1,6 @@
 """Authorize requests, pushed ahead (RFC 9126) or brought by a browser: one reading for both."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ MAX_STATE: Final = 512
 """Bytes of ``state``: CSC says 255, some clients put a signed object there."""
 PUSHED: Final = "prq"
 URN: Final = "urn:ietf:params:oauth:request_uri:"
+_THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _PROOFS: Final = ("client_secret", "client_assertion", "client_assertion_type")
 _NOBODY: Final = "cred_00000000000000000000000000"
 """In the place of a credential that the holder has yet to choose, while the rest is checked."""
@@ -131,6 +133,7 @@ class RequestService:
             state=parameters.get("state"),
             challenge=checked_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method")),
             wish=self._wish(scope, parameters),
+            jkt=_checked_key(parameters.get("dpop_jkt")),
         )
 
     def _wish(self, scope: str, parameters: Mapping[str, str]) -> Wish | None:
@@ -146,6 +149,12 @@ class RequestService:
                 raise
             raise BadDetails(cause.detail or cause.summary) from cause
         return wish
+
+
+def _checked_key(jkt: str | None) -> str | None:
+    if jkt is not None and not _THUMBPRINT.fullmatch(jkt):
+        raise BadOAuthRequest("dpop_jkt is no thumbprint of a key")
+    return jkt
 
 
 def checked_client(client: Client | None, parameters: Mapping[str, str]) -> CheckedClient:

@@ -121,6 +121,7 @@ class TokenService:
                     # 2. The same client (above), the same address, the same party that asked, no more than approved.
                     _check_redirect(found, redirect)
                     check_verifier(verifier, found.challenge)
+                    _check_key(found, binding)
                     approved = open_approved(found.sealed, row=found.id, secret=secret)
                     _check_details(asked, approved)
                 except LinkIdError as cause:
@@ -254,6 +255,12 @@ def _check_redirect(code: Code, redirect: str | None) -> None:
         return
     if redirect != code.redirect:
         raise GrantRefused("redirect_uri is not the one of the authorization request")
+
+
+def _check_key(code: Code, binding: Binding) -> None:
+    """RFC 9449 section 10: the key that the authorize request named."""
+    if code.jkt is not None and binding.jkt != code.jkt:
+        raise GrantRefused("the code is bound to another key")
 
 
 def _check_details(asked: JsonObject | None, approved: Approved | None) -> None:

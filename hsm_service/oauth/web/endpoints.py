@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from foundation.dpop import DpopVerifier, Proof
+from foundation.dpop import BadProof, DpopVerifier, Proof
 from foundation.errors import JsonValue
 from foundation.web import answer
 from foundation.web.proofs import check_proof, proofs_of
@@ -116,9 +116,14 @@ class OAuthEndpoints:
         return self._issued(issued)
 
     async def push(self, request: web.Request) -> web.Response:
-        """RFC 9126: 201 with an address that stands for the request, once."""
+        """RFC 9126: 201 with an address that stands for the request, once. A DPoP proof binds the code to its key."""
         form = await read_form(request, MAX_PUSHED)
         who = await self._clients.read(request, form)
+        proof = await self._proof(request)
+        if proof is not None:
+            if form.get("dpop_jkt", proof.jkt) != proof.jkt:
+                raise BadProof("dpop_jkt names another key")
+            form = {**form, "dpop_jkt": proof.jkt}
         pushed = await self._requests.push(who.client, form)
         return answer({"request_uri": pushed.request_uri, "expires_in": pushed.expires_in}, status=201)
 
