@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_vali
 from foundation.settings import Secret, Section, SettingsError, load
 from foundation.tls import TlsFiles
 from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
+from hsm_service.psc.settings import PscSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
 from linkid.postgres import dsn
@@ -161,6 +162,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     push: PushSettings = PushSettings()
     pairing: PairingSettings = PairingSettings()
+    psc: PscSettings = PscSettings()
     sam_addresses: tuple[str, ...] = ()
     """Where gateways reach the SAMs (``tls:host:port``); not given: the Unix sockets of this machine. What answers
     there is believed only under the SAM root's signature."""

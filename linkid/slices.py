@@ -15,10 +15,12 @@ from foundation.channel import PrivateClient
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
+from foundation.errors import Unavailable
 from foundation.group_commit import GroupCommit
+from foundation.logs import get_logger
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
-from hsm_service.credentials.service import CredentialService
+from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.web import CscV2
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
@@ -28,6 +30,14 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.psc.domain.vendors import VENDORS
+from hsm_service.psc.service.authorizations import AuthorizationService
+from hsm_service.psc.service.discovery import DiscoveryService
+from hsm_service.psc.service.holders import Holders as PscHolders
+from hsm_service.psc.service.signatures import SignatureService
+from hsm_service.psc.service.tokens import TokenService as PscTokens
+from hsm_service.psc.web.authorize import PscPages, script_route
+from hsm_service.psc.web.endpoints import PscEndpoints
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
@@ -62,6 +72,8 @@ from push.service.live import LiveHub
 from push.service.numbers import PushNumbers
 from push.service.outbox import OutboxService, OutboxWorker
 from push.web import inbox_routes, live_routes
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,15 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class OAuth:
+    """The slice `oauth`: what the dialects use of it."""
+
+    authentication: ClientAuthentication
+    pages: PageService
+    shown: AuthorizePages
+
+
+@dataclass(frozen=True)
 class Mounted:
     """What the gateway's process still needs when every slice stands."""
 
@@ -119,11 +140,14 @@ class Mounted:
 
 async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Mounted:
     """Make every slice, join them, add their routes."""
-    credentials = CredentialService(ground.database, ground.clock)
+    identifications = Identifications(ground.database, ground.settings.gateway_key("identification"))
+    in_background(stack, caught_up(identifications))
+    credentials = CredentialService(ground.database, ground.clock, identifications=identifications)
     push = mount_push(app, ground, stack)
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
-    mount_oauth(app, ground, pairing)
+    oauth = mount_oauth(app, ground, pairing)
+    mount_psc(app, ground, oauth, PscHolders(credentials, identifications), signing)
     mount_csc(app, ground, pairing, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
     return Mounted(pairing.life, pki)
@@ -222,25 +246,61 @@ def mount_pairing(
     return Pairing(links, life, computers)
 
 
-def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> None:
+def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> OAuth:
     """Who is calling: tokens for programs, and the page where a holder identifies."""
     database, clock, audit = ground.database, ground.clock, ground.audit
+    authentication = ClientAuthentication(
+        OAuthStore(database),
+        pairing.computers,
+        AssertionVerifier(clock, ground.replays),
+        frozenset({ground.origin, ground.origin + TOKEN_PATH}),
+    )
     endpoints = OAuthEndpoints(
         issuer=ground.origin,
         clock=clock,
-        authentication=ClientAuthentication(
-            OAuthStore(database),
-            pairing.computers,
-            AssertionVerifier(clock, ground.replays),
-            frozenset({ground.origin, ground.origin + TOKEN_PATH}),
-        ),
+        authentication=authentication,
         tokens=TokenService(database, clock, audit, computers=pairing.computers),
         dpop=ground.dpop,
         trusted_proxies=ground.proxies,
     )
     pages = PageService(database, clock, audit, links=LinksOfOAuth(pairing.links), issuer=ground.origin)
+    shown = AuthorizePages(pages, ground.proxies)
     app.add_routes(endpoints.routes())
-    app.add_routes(AuthorizePages(pages, ground.proxies).routes())
+    app.add_routes(shown.routes())
+    return OAuth(authentication, pages, shown)
+
+
+def mount_psc(app: web.Application, ground: Ground, oauth: OAuth, holders: PscHolders, signing: SigningService) -> None:
+    """The Brazilian dialect, once for each vendor's variant."""
+    database, clock, settings = ground.database, ground.clock, ground.settings.psc
+    authorizations = AuthorizationService(
+        database, clock, ground.audit, pages=oauth.pages, holders=holders, signing=signing, settings=settings
+    )
+    discovery = DiscoveryService(clock, holders, settings)
+    signatures = SignatureService(database, clock, holders=holders, signing=signing, settings=settings)
+    for vendor in VENDORS.values():
+        endpoints = PscEndpoints(
+            vendor,
+            clock=clock,
+            authentication=oauth.authentication,
+            authorizations=authorizations,
+            tokens=PscTokens(database, clock),
+            discovery=discovery,
+            signatures=signatures,
+            settings=settings,
+            trusted_proxies=ground.proxies,
+        )
+        pages = PscPages(vendor, authorizations, oauth.shown, origin=ground.origin, trusted_proxies=ground.proxies)
+        app.add_routes([*endpoints.routes(), *pages.routes()])
+    app.add_routes([script_route()])
+
+
+async def caught_up(identifications: Identifications) -> None:
+    """Credentials from before the table of identifications are found by their number too, soon after the start."""
+    try:
+        await identifications.catch_up()
+    except Unavailable as error:
+        _log.warning("identifications_put_off", error_code=error.code)
 
 
 def mount_csc(

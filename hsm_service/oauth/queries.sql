@@ -55,6 +55,12 @@ UPDATE oauth.codes SET consumed_at = $4
 WHERE id = $1 AND secret_digest = $2 AND client = $3 AND consumed_at IS NULL AND expires_at > $4
 RETURNING id, redirect, redirect_given, challenge, scope, credentials;
 
+-- name: consume_page_code
+-- Use the code of a page that a dialect opened: the same one row, and only to whoever knows which page it was.
+UPDATE oauth.codes SET consumed_at = $5
+WHERE id = $1 AND secret_digest = $2 AND client = $3 AND page = $4 AND consumed_at IS NULL AND expires_at > $5
+RETURNING credentials;
+
 -- name: revoke_by_code
 -- A code came a second time, so somebody has stolen it: what it gave is taken back (RFC 6749 section 4.1.2).
 UPDATE oauth.tokens SET revoked_at = $3

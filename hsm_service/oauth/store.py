@@ -187,6 +187,15 @@ class OAuthStore:
             tuple(row["credentials"]),
         )
 
+    async def consume_page_code(
+        self, page_id: str, code_id: str, secret: str, client_id: str, now: datetime
+    ) -> Sequence[str] | None:
+        """The credentials of a page's code, to exactly one of all who try."""
+        row = await self._database.fetchrow(
+            QUERIES.consume_page_code, code_id, secret_digest(secret), client_id, page_id, now
+        )
+        return None if row is None else tuple(row["credentials"])
+
     async def revoke_by_code(self, connection: Connection, code_id: str, secret: str, now: datetime) -> int:
         """Take back what a code gave that was used before; how many tokens that were."""
         return len(await connection.fetch(QUERIES.revoke_by_code, code_id, secret_digest(secret), now))

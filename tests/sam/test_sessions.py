@@ -9,6 +9,7 @@ import pytest
 
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.errors import CallerFrozen, TooManyPending
+from hsm_service.sam.sessions.domain import Reserved, heard_counter
 from protocol.errors import SessionRefused
 from tests.sam.world import Authority, Signer, World, digest, open_world, raw
 
@@ -204,3 +205,18 @@ async def test_the_audit_line_of_a_use(world: World) -> None:
         "signatures",
     }  # fmt: skip
     assert (said["event"], said["counter"], said["count"], said["used"]) == ("session.used", 9, 1, 1)
+
+
+@pytest.mark.parametrize("counter", [10**9 - 1, 10**9, 529982247250000, 2**53 - 1])
+async def test_a_counter_cut_from_a_digest(world: World, counter: int) -> None:
+    """Callers that do not count have counters of fifteen digits: signed, written down, and known again by a new SAM."""
+    credential = await world.credential("P-256")
+    session = await world.session(credential, await world.phone(credential))
+    made = await world.use(session, counter, [digest("a")])
+    assert await world.use(session, counter, [digest("a")]) == made
+    rows = await world.sql("SELECT body FROM audit.lines ORDER BY seq DESC LIMIT 1")
+    said = json.loads(rows[0]["body"])
+    assert said["event"] == "session.used"
+    assert heard_counter(said["counter"]) == counter
+    assert Reserved(session.activation, counter, b"", 1, 1, None).id.startswith(session.activation + ".")
+    assert heard_counter("1e9") == heard_counter("xyz") == heard_counter(None) == 0

@@ -39,7 +39,7 @@ from foundation.errors import BadInput, LinkIdError
 from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
 from hsm_service.credentials.domain.credential import Credential
-from hsm_service.credentials.service import CredentialService
+from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.problems import DIALECT as CSC
 from hsm_service.csc.web import CscV2
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
@@ -55,6 +55,8 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.psc.problems import BY_PREFIX as PSC
+from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
@@ -65,6 +67,7 @@ from protocol.keys import P256Key, sign_raw
 from protocol.sessions import Terms, Use
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
+from tests.support.psc_routes import psc_routes
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
 
 ORIGIN = "https://gateway.linkid.test"
@@ -319,6 +322,7 @@ class World:
     tokens: TokenService
     signing: SigningService
     credentials: CredentialService
+    identifications: Identifications
     client: TestClient[Any, Any]
 
     async def begin_again(self) -> None:
@@ -335,10 +339,19 @@ class World:
         self.links.links.clear()
         self.vouching.away = None
 
-    async def credential(self, key_algorithm: str = "RSA-2048", subject: str = "MARIA DA SILVA", **facts: Any) -> str:
-        """A credential with a certificate; `facts` replace columns of the SAM's view."""
-        made, key = new_credential(key_algorithm, subject, now=self.clock.now())
+    async def credential(
+        self,
+        key_algorithm: str = "RSA-2048",
+        subject: str = "MARIA DA SILVA",
+        *,
+        number: str | None = None,
+        **facts: Any,
+    ) -> str:
+        """A credential with a certificate; `number`: a CPF or CNPJ in it; `facts` replace columns of the SAM's view."""
+        made, key = new_credential(key_algorithm, subject, now=self.clock.now(), number=number)
         made = replace(made, **facts)
+        if number is not None:
+            await self.identifications.note(made.id, made.chain[0])
         await add_facts(self.owner, made)
         certificate = made.chain[0] if made.chain else b""
         self.sam.credentials[made.id] = SamCredential(key, key_algorithm, subject, certificate)
@@ -377,7 +390,8 @@ class World:
 
 EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, oauth.clients,
-         oauth.allowed, oauth.pages, oauth.codes, oauth.tokens, web.seen_proofs
+         oauth.allowed, oauth.pages, oauth.codes, oauth.tokens, psc.authorizations, psc.tokens,
+         credentials.identifications, web.seen_proofs
 """
 
 FACTS = """
@@ -408,8 +422,10 @@ async def add_facts(owner: "asyncpg.Connection[Any]", credential: Credential) ->
     )
 
 
-def new_credential(key_algorithm: str, subject: str, *, now: datetime) -> tuple[Credential, PrivateKey]:
-    """A key, its certificate under a root of its own, and the facts about it."""
+def new_credential(
+    key_algorithm: str, subject: str, *, now: datetime, number: str | None = None
+) -> tuple[Credential, PrivateKey]:
+    """A key, its certificate under a root of its own, and the facts about it. `number`: a CPF or CNPJ as otherName."""
     curve = KEY_KINDS[key_algorithm].curve
     key: PrivateKey = _RSA if curve is None else ec.generate_private_key(curve())
     name = x509.Name(
@@ -426,6 +442,8 @@ def new_credential(key_algorithm: str, subject: str, *, now: datetime) -> tuple[
     def certificate(subject_name: x509.Name, public: Any) -> bytes:
         builder = x509.CertificateBuilder().subject_name(subject_name).issuer_name(issuer).public_key(public)
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
+        if number is not None and subject_name is name:
+            builder = builder.add_extension(x509.SubjectAlternativeName([_numbered(number)]), critical=False)
         return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
     leaf = certificate(name, key.public_key())
@@ -442,6 +460,14 @@ def new_credential(key_algorithm: str, subject: str, *, now: datetime) -> tuple[
         chain=(leaf, certificate(issuer, issuer_key.public_key())),
     )
     return facts, key
+
+
+def _numbered(number: str) -> x509.OtherName:
+    """As DOC-ICP-04 writes it: a person's data at fixed positions, a company's number alone."""
+    person = len(number) == 11
+    value = f"31121979{number}{'0' * 36}".encode() if person else number.encode()
+    oid = "2.16.76.1.3.1" if person else "2.16.76.1.3.3"
+    return x509.OtherName(x509.ObjectIdentifier(oid), bytes([0x04, len(value)]) + value)
 
 
 def digest(text: str, name: str = "sha256") -> bytes:
@@ -491,7 +517,8 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
         audit = AuditChain(ours, "gateway", clock)
         replays = DatabaseReplayCache(ours)
         dpop = DpopVerifier(clock, replays)
-        credentials = CredentialService(ours, clock)
+        identifications = Identifications(ours, bytes(32))
+        credentials = CredentialService(ours, clock, identifications=identifications)
         signing = SigningService(
             ours,
             clock,
@@ -515,9 +542,13 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             issuer=ORIGIN,
             app_url=APP,
         )
-        pages = AuthorizePages(PageService(ours, clock, audit, links=links, issuer=ORIGIN))
-        app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **dict.fromkeys(PREFIXES, OAUTH)}))
-        app.add_routes([*endpoints.routes(), *pages.routes(), *csc.routes()])
+        page_service = PageService(ours, clock, audit, links=links, issuer=ORIGIN)
+        pages = AuthorizePages(page_service)
+        psc = psc_routes(
+            ours, clock, audit, authentication, page_service, pages, PscHolders(credentials, identifications), signing
+        )
+        app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **PSC, **dict.fromkeys(PREFIXES, OAUTH)}))
+        app.add_routes([*endpoints.routes(), *pages.routes(), *csc.routes(), *psc])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(
             clock=clock,
@@ -532,5 +563,6 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             tokens=tokens,
             signing=signing,
             credentials=credentials,
+            identifications=identifications,
             client=client,
         )

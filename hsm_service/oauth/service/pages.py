@@ -6,7 +6,7 @@ ceremony: frames of a second, one scan, and a check code that is typed into the 
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -25,6 +25,7 @@ from hsm_service.oauth.domain.pkce import checked_challenge
 from hsm_service.oauth.errors import (
     BadOAuthRequest,
     ClientNotPermitted,
+    GrantRefused,
     PageOver,
     PageUnknown,
     RedirectableError,
@@ -96,19 +97,43 @@ class PageService:
             request = _checked_request(checked, parameters)
         except LinkIdError as error:
             raise RedirectableError(error) from error
+        return await self._show(checked.client, request, address)
+
+    async def open_for(self, client: Client, request: AuthorizeRequest, *, address: str) -> OpenPage:
+        """For a dialect that checked an authorize request by rules of its own: a page that leads back to the dialect,
+        which takes its code with ``redeem``. ``request.challenge`` is one that nobody has the verifier of.
+
+        Raises TooManyPages.
+        """
+        if self._opened.take(address, self._clock.now()):
+            raise TooManyPages(retry_after=60)
+        return await self._show(client, request, address)
+
+    async def redeem(self, page_id: str, code: str, client_id: str) -> Sequence[str]:
+        """The credentials that a holder approved on a page opened by ``open_for``, once. Raises GrantRefused."""
+        try:
+            code_id, secret = parse_token(code, "ac")
+        except BadToken as cause:
+            raise GrantRefused("not a code of ours") from cause
+        found = await self._store.consume_page_code(page_id, code_id, secret, client_id, self._clock.now())
+        if found is None:
+            raise GrantRefused("unknown, expired, used, or another page's code")
+        return found
+
+    async def _show(self, client: Client, request: AuthorizeRequest, address: str) -> OpenPage:
         # 3. The link whose frames the page shows.
         token = new_token(PREFIX, self._random)
         link = await self._links.open(
             page_key=page_key(token.secret),
-            client=checked.client.id,
-            client_name=checked.client.name,
+            client=client.id,
+            client_name=client.name,
             scope=request.scope,
             address=address,
         )
         now = self._clock.now()
         await self._store.add_page(token, request, link, now=now, until=now + PAGE_LIFE)
         view = await self._links.look(link, page_key=page_key(token.secret))
-        return OpenPage(token.text, checked.client.name, request, view)
+        return OpenPage(token.text, client.name, request, view)
 
     async def look(self, token: str) -> LinkView:
         """The page as it is this second. Raises PageUnknown, PageOver."""
