@@ -20,9 +20,11 @@ from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.credentials.store import Held
 from hsm_service.oauth import ports as oauth
+from hsm_service.psc import ports as psc
 from hsm_service.signing import ports as signing
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
+from pairing.service.calls import CallService
 from pairing.service.links import LinkService
 from pairing.web import Doorkeeper
 from push.service.outbox import OutboxService
@@ -116,6 +118,25 @@ class LinksOfOAuth:
     async def give_up(self, link: str, *, page_key: str) -> None:
         """The page was left."""
         await self._links.give_up(link, page_key)
+
+
+class CallsOfPsc:
+    """`psc.ports.Calls` by the pairing slice: phones that are rung to ask who is there."""
+
+    def __init__(self, calls: CallService) -> None:
+        self._calls = calls
+
+    async def call(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+    ) -> list[str]:
+        """A link for each phone."""
+        asking = pairing.AskingIntegrator(client, client_name)
+        return await self._calls.call(secret, asking, scope=scope, address=address, credential=credential)
+
+    async def answer(self, calls: Sequence[str], secret: str) -> psc.CallAnswer:
+        """The first yes or no."""
+        answer = await self._calls.answer(calls, secret)
+        return psc.CallAnswer(answer.state, answer.credentials)
 
 
 class DevicesOfPush:

@@ -30,14 +30,9 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
-from hsm_service.psc.domain.vendors import VENDORS
-from hsm_service.psc.service.authorizations import AuthorizationService
-from hsm_service.psc.service.discovery import DiscoveryService
 from hsm_service.psc.service.holders import Holders as PscHolders
-from hsm_service.psc.service.signatures import SignatureService
-from hsm_service.psc.service.tokens import TokenService as PscTokens
-from hsm_service.psc.web.authorize import PscPages, script_route
-from hsm_service.psc.web.endpoints import PscEndpoints
+from hsm_service.psc.web.mounting import Parts as PscParts
+from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
@@ -46,12 +41,20 @@ from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
-from linkid.joins import CredentialsOfSigning, DevicesOfPush, HoldersOfPairing, LettersOfPairing, LinksOfOAuth
+from linkid.joins import (
+    CallsOfPsc,
+    CredentialsOfSigning,
+    DevicesOfPush,
+    HoldersOfPairing,
+    LettersOfPairing,
+    LinksOfOAuth,
+)
 from linkid.running import in_background
 from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
@@ -118,6 +121,7 @@ class Pairing:
     links: LinkService
     life: LinkLife
     computers: ComputerService
+    calls: CallService
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
     oauth = mount_oauth(app, ground, pairing)
-    mount_psc(app, ground, oauth, PscHolders(credentials, identifications), signing)
+    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing)
     mount_csc(app, ground, pairing, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
     return Mounted(pairing.life, pki)
@@ -243,7 +247,8 @@ def mount_pairing(
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
     app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
-    return Pairing(links, life, computers)
+    calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
+    return Pairing(links, life, computers, calls)
 
 
 def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> OAuth:
@@ -270,29 +275,25 @@ def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> OAuth
     return OAuth(authentication, pages, shown)
 
 
-def mount_psc(app: web.Application, ground: Ground, oauth: OAuth, holders: PscHolders, signing: SigningService) -> None:
+def mount_psc(
+    app: web.Application, ground: Ground, pairing: Pairing, oauth: OAuth, holders: PscHolders, signing: SigningService
+) -> None:
     """The Brazilian dialect, once for each vendor's variant."""
-    database, clock, settings = ground.database, ground.clock, ground.settings.psc
-    authorizations = AuthorizationService(
-        database, clock, ground.audit, pages=oauth.pages, holders=holders, signing=signing, settings=settings
+    parts = PscParts(
+        database=ground.database,
+        clock=ground.clock,
+        audit=ground.audit,
+        settings=ground.settings.psc,
+        authentication=oauth.authentication,
+        pages=oauth.pages,
+        shown=oauth.shown,
+        holders=holders,
+        signing=signing,
+        calls=CallsOfPsc(pairing.calls),
+        origin=ground.origin,
+        proxies=ground.proxies,
     )
-    discovery = DiscoveryService(clock, holders, settings)
-    signatures = SignatureService(database, clock, holders=holders, signing=signing, settings=settings)
-    for vendor in VENDORS.values():
-        endpoints = PscEndpoints(
-            vendor,
-            clock=clock,
-            authentication=oauth.authentication,
-            authorizations=authorizations,
-            tokens=PscTokens(database, clock),
-            discovery=discovery,
-            signatures=signatures,
-            settings=settings,
-            trusted_proxies=ground.proxies,
-        )
-        pages = PscPages(vendor, authorizations, oauth.shown, origin=ground.origin, trusted_proxies=ground.proxies)
-        app.add_routes([*endpoints.routes(), *pages.routes()])
-    app.add_routes([script_route()])
+    app.add_routes(psc_routes(parts))
 
 
 async def caught_up(identifications: Identifications) -> None:

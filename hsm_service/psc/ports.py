@@ -1,9 +1,31 @@
-"""What the dialect needs from others: documents around a raw signature, for the formats beyond RAW."""
+"""What the dialect needs from others: phones that are rung, and documents around a raw signature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class CallAnswer:
+    """How a call stands: ``waiting``, ``approved`` (then with the phone's credentials), ``refused`` or ``dead``."""
+
+    state: str
+    credentials: Sequence[str] = ()
+
+
+class Calls(Protocol):
+    """Pairing's: asking which holder is there by ringing the phone."""
+
+    async def call(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+    ) -> Sequence[str]:
+        """Ring every phone of a credential; what to ask ``answer`` with. Raises a TooMany."""
+        ...
+
+    async def answer(self, calls: Sequence[str], secret: str) -> CallAnswer:
+        """The first yes or no of any phone."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ UPDATE psc.authorizations
 SET step = $2, credentials = $3, wait_digest = $4, code_digest = $5, sealed = $6, until = $7, expires_at = $8
 WHERE id = $1 AND step = ANY($9::text[]) AND expires_at > $10 RETURNING id;
 
+-- name: called
+-- Phones were rung to ask who is there.
+UPDATE psc.authorizations SET calls = $2 WHERE id = $1 AND step = 'open' AND expires_at > $3;
+
 -- name: stepped
 -- Approved or denied: nothing else of the row changes but its time.
 UPDATE psc.authorizations SET step = $2, expires_at = greatest(expires_at, $3)
@@ -49,6 +53,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- name: bearer
 -- A token that is good now.
 SELECT * FROM psc.tokens WHERE id = $1 AND secret_digest = $2 AND revoked_at IS NULL AND expires_at > $3;
+
+-- name: keep_asked
+-- The request that a phone was asked for an asynchronous signature.
+UPDATE psc.tokens SET sealed = $2
+WHERE id = $1 AND scope = 'async_signature' AND sealed IS NULL AND revoked_at IS NULL;
 
 -- name: begin_use
 -- Set out to ask the phone for what a one-use token is for: of all who try, one; or another when the first never came

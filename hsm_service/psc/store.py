@@ -102,6 +102,10 @@ class PscStore:
         )
         return found is not None
 
+    async def called(self, name: str, calls: Sequence[str], now: datetime) -> None:
+        """Phones were rung; pairing's links."""
+        await self._database.execute(QUERIES.called, name, list(calls), now)
+
     async def step(self, name: str, event: Event, until: datetime) -> bool:
         """Approved or denied; the row lives until then at least. False when it was in no such step."""
         sources, targets = AUTHORIZATION.steps(event)
@@ -152,6 +156,10 @@ class PscStore:
             expires=row["expires_at"],
         )
 
+    async def keep_asked(self, name: str, sealed: bytes) -> None:
+        """What a phone was asked for an asynchronous signature."""
+        await self._database.execute(QUERIES.keep_asked, name, sealed)
+
     async def begin_use(self, name: str, use: bytes, *, now: datetime, forsaken: datetime) -> bool:
         """Whether it is ours to ask the phone. ``forsaken``: whoever set out before then does not come back."""
         return await self._database.fetchval(QUERIES.begin_use, name, use, now, forsaken) is not None
@@ -193,6 +201,7 @@ def _authorization(row: Record) -> Authorization:
         ),
         step=Step(row["step"]),
         credentials=tuple(row["credentials"]),
+        calls=tuple(row["calls"]),
         sealed=row["sealed"],
         until=row["until"],
         expires=row["expires_at"],

@@ -26,6 +26,7 @@ from sandbox_phone.loopback import connector
 from tests.psc.integrators.birdid import BirdIdApplication
 from tests.psc.integrators.neoid import NeoIdApplication
 from tests.psc.integrators.norm import Application, Begun, Refused
+from tests.psc.integrators.vidaas import VidaasApplication
 from tests.support.oauth_requests import page_token
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -163,3 +164,36 @@ async def test_a_refusal_on_the_phone(journey: Journey) -> None:
     with pytest.raises(Refused) as refused:
         await signing
     assert (refused.value.status, refused.value.body["error"]) == (400, "user_denied")
+
+
+async def test_signs_by_push(journey: Journey) -> None:
+    """VIDaaS: the phone rings and says who; the poll gives the code; the signature rings by itself."""
+    world = journey.world
+    app = await journey.application(VidaasApplication, "/psc/vidaas")
+    code, verifier = await app.ring(world.holder.cpf)
+    statement = await world.phone.wait_for("identify")
+    assert (statement.content["integrator"]["name"], statement.content["scope"]) == ("Contratos SA", "single_signature")
+    assert await app.poll(code) is None
+    decided = await world.phone.approve(statement)
+    assert "check_code" not in (decided.get("next") or {}), "there is nowhere to type one"
+    told = await app.poll(code)
+    assert told is not None
+    token = await app.redeem(told["authorizationToken"], verifier)
+    assert token["authorized_identification"] == world.holder.cpf
+    (listed,) = await app.certificates()
+    signing = asyncio.create_task(app.sign([CONTRACT]))
+    await journey.approve("contrato.pdf")
+    (signature,) = await signing
+    journey.verified(listed["certificate"], b"contrato", signature)
+
+
+async def test_signs_asynchronously(journey: Journey) -> None:
+    """BirdID: asked with a message, approved on the phone, collected afterwards."""
+    app = await journey.application(BirdIdApplication, "/psc/birdid")
+    token = await app.ask(journey.world.holder.cpf, "Contrato de aluguel", [b"contrato"])
+    await journey.approve("Contrato de aluguel")
+    made = await app.collect(token)
+    assert made is not None
+    await journey.log_in(app, "authentication_session")
+    (listed,) = await app.certificates()
+    journey.verified(listed["certificate"], b"contrato", made[0])

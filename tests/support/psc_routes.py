@@ -1,57 +1,48 @@
-"""The Brazilian dialect mounted on the services of `signing_world`, as the roof does it."""
+"""The Brazilian dialect on the services of `signing_world`, with phones that a test answers for."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from aiohttp import web
-
-from foundation.audit import AuditChain
-from foundation.clock import Clock
-from foundation.database import Database
-from hsm_service.oauth.service.authentication import ClientAuthentication
-from hsm_service.oauth.service.pages import PageService
-from hsm_service.oauth.web.authorize import AuthorizePages
-from hsm_service.psc.domain.vendors import VENDORS
-from hsm_service.psc.service.authorizations import AuthorizationService
-from hsm_service.psc.service.discovery import DiscoveryService
-from hsm_service.psc.service.holders import Holders
-from hsm_service.psc.service.signatures import SignatureService
-from hsm_service.psc.service.tokens import TokenService
+from foundation.ids import new_id
+from hsm_service.psc.ports import CallAnswer
 from hsm_service.psc.settings import PscSettings
-from hsm_service.psc.web.authorize import PscPages, script_route
-from hsm_service.psc.web.endpoints import PscEndpoints
-from hsm_service.signing.service import SigningService
 
 SETTINGS = PscSettings.model_construct(**{**PscSettings().model_dump(), "wait_seconds": 0, "discoveries_per_minute": 5})
 """No call waits: what a test wants to happen meanwhile happens between two calls."""
 
 
-def psc_routes(
-    database: Database,
-    clock: Clock,
-    audit: AuditChain,
-    authentication: ClientAuthentication,
-    page_service: PageService,
-    shown: AuthorizePages,
-    holders: Holders,
-    signing: SigningService,
-) -> Iterator[web.RouteDef]:
-    """Every variant."""
-    authorizations = AuthorizationService(
-        database, clock, audit, pages=page_service, holders=holders, signing=signing, settings=SETTINGS
-    )
-    discovery = DiscoveryService(clock, holders, SETTINGS)
-    signatures = SignatureService(database, clock, holders=holders, signing=signing, settings=SETTINGS)
-    for vendor in VENDORS.values():
-        endpoints = PscEndpoints(
-            vendor,
-            clock=clock,
-            authentication=authentication,
-            authorizations=authorizations,
-            tokens=TokenService(database, clock),
-            discovery=discovery,
-            signatures=signatures,
-            settings=SETTINGS,
-        )
-        yield from endpoints.routes()
-        yield from PscPages(vendor, authorizations, shown, origin="https://gateway.linkid.test").routes()
-    yield script_route()
+@dataclass
+class Call:
+    """Phones that ring."""
+
+    secret: str
+    client: str
+    client_name: str
+    scope: str
+    address: str
+    credential: str
+    answer: CallAnswer = field(default_factory=lambda: CallAnswer("waiting"))
+
+
+class Calls:
+    """Pairing's calls, in memory: `last.answer = CallAnswer("approved", (credential,))` is the holder's part."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Call] = {}
+
+    async def call(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+    ) -> Sequence[str]:
+        link = new_id("lnk")
+        self.calls[link] = Call(secret, client, client_name, scope, address, credential)
+        return [link]
+
+    async def answer(self, calls: Sequence[str], secret: str) -> CallAnswer:
+        (link,) = calls
+        assert self.calls[link].secret == secret
+        return self.calls[link].answer
+
+    @property
+    def last(self) -> Call:
+        """The newest."""
+        return list(self.calls.values())[-1]

@@ -57,6 +57,9 @@ from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
 from hsm_service.psc.problems import BY_PREFIX as PSC
 from hsm_service.psc.service.holders import Holders as PscHolders
+from hsm_service.psc.service.pushes import Background
+from hsm_service.psc.web.mounting import Parts as PscParts
+from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
@@ -67,7 +70,8 @@ from protocol.keys import P256Key, sign_raw
 from protocol.sessions import Terms, Use
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
-from tests.support.psc_routes import psc_routes
+from tests.support.psc_routes import SETTINGS as PSC_SETTINGS
+from tests.support.psc_routes import Calls
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
 
 ORIGIN = "https://gateway.linkid.test"
@@ -323,6 +327,8 @@ class World:
     signing: SigningService
     credentials: CredentialService
     identifications: Identifications
+    calls: Calls
+    background: Background
     client: TestClient[Any, Any]
 
     async def begin_again(self) -> None:
@@ -337,6 +343,7 @@ class World:
         self.computers.came.clear()
         self.doorbell.rings.clear()
         self.links.links.clear()
+        self.calls.calls.clear()
         self.vouching.away = None
 
     async def credential(
@@ -544,8 +551,23 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
         )
         page_service = PageService(ours, clock, audit, links=links, issuer=ORIGIN)
         pages = AuthorizePages(page_service)
+        calls, background = Calls(), Background()
+        stack.push_async_callback(background.done)
         psc = psc_routes(
-            ours, clock, audit, authentication, page_service, pages, PscHolders(credentials, identifications), signing
+            PscParts(
+                database=ours,
+                clock=clock,
+                audit=audit,
+                settings=PSC_SETTINGS,
+                authentication=authentication,
+                pages=page_service,
+                shown=pages,
+                holders=PscHolders(credentials, identifications),
+                signing=signing,
+                calls=calls,
+                origin=ORIGIN,
+                background=background,
+            )
         )
         app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **PSC, **dict.fromkeys(PREFIXES, OAUTH)}))
         app.add_routes([*endpoints.routes(), *pages.routes(), *csc.routes(), *psc])
@@ -564,5 +586,7 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
             signing=signing,
             credentials=credentials,
             identifications=identifications,
+            calls=calls,
+            background=background,
             client=client,
         )

@@ -18,6 +18,7 @@ from typing import Final
 from foundation.machine import Machine
 from hsm_service.psc.domain.scopes import Scope
 
+AUTHORIZATION_PREFIX: Final = "psa"
 PAGE_LIFE: Final = timedelta(minutes=6)
 """As long as OAuth's page: the holder looks for the phone."""
 WAIT_LIFE: Final = timedelta(minutes=6)
@@ -85,6 +86,8 @@ class Authorization:
     wanted: Wanted
     step: Step
     credentials: Sequence[str]
+    calls: Sequence[str]
+    """Pairing's links of the phones that were rung."""
     sealed: bytes | None
     until: datetime | None
     """When the session that was asked for ends."""

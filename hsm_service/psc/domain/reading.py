@@ -95,6 +95,20 @@ def read_signature(body: JsonObject, most: int) -> WantedSignatures:
     return WantedSignatures(alias, wanted, hash_name, formats.pop(), families.pop())
 
 
+def read_async_hashes(body: JsonObject, most: int) -> list[bytes]:
+    """``hashes`` of ``/async-signature``: SHA-256, each text by itself. Raises BadPscRequest, FormatUnavailable."""
+    if _format(body) != RAW:
+        raise FormatUnavailable("signature_format: RAW")
+    hashes = body.get("hashes")
+    if not isinstance(hashes, Sequence) or isinstance(hashes, str) or not hashes:
+        raise BadPscRequest("hashes: expected a list with at least one hash")
+    if len(hashes) > most:
+        raise BadPscRequest(f"hashes: at most {most} in one call")
+    if not all(isinstance(one, str) and one for one in hashes):
+        raise BadPscRequest("hashes: expected texts")
+    return [read_digest(str(one), "SHA-256") for one in hashes]
+
+
 def read_lifetime(text_: str | None) -> int | None:
     """``lifetime`` of an authorize request, in seconds. Raises BadPscRequest."""
     if text_ is None:

@@ -24,6 +24,8 @@ class Scope(StrEnum):
     """Who the holder is; no signature."""
     APPLICATION = "application"
     """No holder at all: ``client_token``."""
+    ASYNC = "async_signature"
+    """One request of BirdID's ``/async-signature``: what the holder is asked is fixed, whoever it is."""
 
 
 OF_HOLDERS: Final = (Scope.SINGLE, Scope.MULTI, Scope.SESSION, Scope.AUTHENTICATION)

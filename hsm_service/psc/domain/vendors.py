@@ -30,8 +30,8 @@ class Vendor:
     """Whether ``redirect_uri=push://`` asks the phone and answers ``code=…`` for polling."""
     pending_status: int = 304
     """Of a poll that has nothing to say yet."""
-    start: bool = False
-    """Whether there are ``/oauth/start`` and ``/async-signature``."""
+    asynchronous: bool = False
+    """Whether there is ``/async-signature``."""
     hashes_in_hex: bool = False
     """What its documentation shows; we take both, whatever it shows."""
 
@@ -39,7 +39,7 @@ class Vendor:
 _ALL: Final = (
     Vendor("iti", "DOC-ICP-17.01", ""),
     Vendor("safeid", "SafeID", "/psc/safeid"),
-    Vendor("birdid", "BirdID", "/psc/birdid", token_type="bearer", start=True, hashes_in_hex=True),
+    Vendor("birdid", "BirdID", "/psc/birdid", token_type="bearer", asynchronous=True, hashes_in_hex=True),
     Vendor(
         "vidaas",
         "VIDaaS",

@@ -15,7 +15,8 @@ CREATE TABLE psc.authorizations (
     challenge      text        NOT NULL,
     lifetime       integer     CHECK (lifetime > 0),         -- seconds asked for
     hint           bytea       CHECK (octet_length(hint) = 32),
-    page           text        UNIQUE CHECK (page ~ '^pag_[0-9a-z]{26}$'), -- oauth's; null: the phone was rung
+    page           text        UNIQUE CHECK (page ~ '^pag_[0-9a-z]{26}$'), -- oauth's; null: the phone is rung
+    calls          text[]      NOT NULL DEFAULT '{}',        -- pairing's links, one for each phone that was rung
     step           text        NOT NULL CHECK (step IN ('open', 'waiting', 'granted', 'spent', 'denied')),
     credentials    text[]      NOT NULL DEFAULT '{}',
     wait_digest    bytea       UNIQUE CHECK (octet_length(wait_digest) = 32), -- of whoever polls for the outcome
@@ -36,7 +37,8 @@ CREATE TABLE psc.tokens (
     secret_digest bytea       NOT NULL CHECK (octet_length(secret_digest) = 32),
     client        text        NOT NULL,
     scope         text        NOT NULL CHECK (scope IN
-                    ('single_signature', 'multi_signature', 'signature_session', 'authentication_session', 'application')),
+                    ('single_signature', 'multi_signature', 'signature_session', 'authentication_session', 'application',
+                     'async_signature')),
     granted_by    text        UNIQUE REFERENCES psc.authorizations, -- one code, one token
     credentials   text[]      NOT NULL,
     sealed        bytea,                                     -- a session's handle, or of the one request asked
@@ -46,8 +48,8 @@ CREATE TABLE psc.tokens (
     issued_at     timestamptz NOT NULL,
     expires_at    timestamptz NOT NULL,
     revoked_at    timestamptz,
-    CHECK ((granted_by IS NULL) = (scope = 'application')),
-    CHECK (scope <> 'application' OR cardinality(credentials) = 0),
+    CHECK ((granted_by IS NULL) = (scope IN ('application', 'async_signature'))),
+    CHECK (granted_by IS NOT NULL OR cardinality(credentials) = 0),
     CHECK ((use_digest IS NULL) = (asked_at IS NULL)),
     CHECK (use_digest IS NULL OR scope IN ('single_signature', 'multi_signature')),
     CHECK (scope <> 'signature_session' OR sealed IS NOT NULL)
@@ -56,6 +58,6 @@ CREATE INDEX tokens_by_end ON psc.tokens (expires_at);
 
 GRANT USAGE ON SCHEMA psc TO linkid_gateway;
 GRANT SELECT, INSERT, DELETE ON psc.authorizations, psc.tokens TO linkid_gateway;
-GRANT UPDATE (step, credentials, wait_digest, code_digest, sealed, until, expires_at) ON psc.authorizations
+GRANT UPDATE (step, calls, credentials, wait_digest, code_digest, sealed, until, expires_at) ON psc.authorizations
     TO linkid_gateway;
 GRANT UPDATE (sealed, use_digest, asked_at, used_at, revoked_at) ON psc.tokens TO linkid_gateway;

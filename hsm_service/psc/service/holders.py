@@ -7,6 +7,7 @@ from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.domain.identification import Identification, identification_of
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.psc.errors import UserDenied
+from hsm_service.signing.domain import request as signing_request
 from protocol.algorithms import SIGN_ALGORITHMS, HashName
 
 
@@ -54,6 +55,11 @@ class Holders:
             raise UserDenied("no usable certificate of the holder asked for")
         whose = numbered[0][1]
         return GrantedHolder(whose, [credential for credential, of in numbered if of == whose])
+
+
+def signing_caller(client: str, name: str) -> signing_request.Caller:
+    """An application, as signing knows it."""
+    return signing_request.Caller(signing_request.CallerKind.INTEGRATOR, client, name)
 
 
 def sign_algorithm(key_algorithm: str, hash_name: HashName, family: str | None) -> str | None:

@@ -34,8 +34,8 @@ from hsm_service.psc.errors import (
     ScopeTooSmall,
     UserDenied,
 )
-from hsm_service.psc.service.authorizations import SESSION_HASH, signing_caller
-from hsm_service.psc.service.holders import Holders, sign_algorithm
+from hsm_service.psc.service.authorizations import SESSION_HASH
+from hsm_service.psc.service.holders import Holders, sign_algorithm, signing_caller
 from hsm_service.psc.service.tokens import Bearer
 from hsm_service.psc.settings import PscSettings
 from hsm_service.psc.store import PscStore

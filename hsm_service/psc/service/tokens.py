@@ -14,7 +14,7 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.psc.domain.authorization import Granted
 from hsm_service.psc.domain.scopes import APPLICATION_LIFE, Scope
 from hsm_service.psc.errors import PscTokenInvalid
-from hsm_service.psc.service.authorizations import TOKEN, Issued
+from hsm_service.psc.service.codes import TOKEN_PREFIX, Issued
 from hsm_service.psc.store import PscStore
 
 
@@ -42,7 +42,7 @@ class TokenService:
         """``client_token``. Raises ClientNotPermitted."""
         if GrantType.CLIENT not in client.grants:
             raise ClientNotPermitted()
-        token, now = new_token(TOKEN, self._random), self._clock.now()
+        token, now = new_token(TOKEN_PREFIX, self._random), self._clock.now()
         granted = Granted(
             id=token.public_id,
             client=client.id,
@@ -61,7 +61,7 @@ class TokenService:
         """``authorization``: all values of the header. Raises TokenMissing, MalformedAuthorization, PscTokenInvalid."""
         _, text = read_authorization(authorization)
         try:
-            name, secret = parse_token(text, TOKEN)
+            name, secret = parse_token(text, TOKEN_PREFIX)
         except BadToken as cause:
             raise PscTokenInvalid("not a token of this API") from cause
         granted = await self._store.bearer(name, secret, self._clock.now())
@@ -73,7 +73,7 @@ class TokenService:
     async def revoke(self, client: Client, text: str) -> None:
         """RFC 7009: a token of another application, or none at all, is answered like a success and stays as it is."""
         try:
-            name, secret = parse_token(text, TOKEN)
+            name, secret = parse_token(text, TOKEN_PREFIX)
         except BadToken:
             return
         await self._store.revoke(name, secret, client.id, self._clock.now())

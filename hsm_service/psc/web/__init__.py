@@ -1,3 +1,3 @@
-"""The dialect on HTTP: ``endpoints`` for programs, ``authorize`` for people, ``answers`` what both say; ``page``
-the page that waits for a session.
+"""The dialect on HTTP: ``endpoints`` for programs, ``programs`` for those without a page, ``authorize`` for people
+(``page`` waits for a session), ``answers`` what they say, ``clients`` who calls, ``mounting`` all of it as routes.
 """

@@ -11,7 +11,7 @@ from hsm_service.credentials.domain.credential import Credential
 from hsm_service.psc.domain.reading import WantedSignatures
 from hsm_service.psc.domain.scopes import Scope
 from hsm_service.psc.domain.vendors import Vendor
-from hsm_service.psc.service.authorizations import Issued
+from hsm_service.psc.service.codes import Issued
 from hsm_service.psc.service.signatures import Signed
 
 
@@ -54,12 +54,17 @@ def pem(der: bytes) -> str:
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode("ascii")
 
 
+def encoded(signature: bytes) -> str:
+    """Plain base64."""
+    return base64.b64encode(signature).decode("ascii")
+
+
 def signed(made: Signed, wanted: WantedSignatures) -> JsonObject:
     """``/signature``."""
     return {
         "certificate_alias": made.credential,
         "signatures": [
-            {"id": one.id, "raw_signature": base64.b64encode(signature).decode("ascii")}
+            {"id": one.id, "raw_signature": encoded(signature)}
             for one, signature in zip(wanted.hashes, made.signatures, strict=True)
         ],
     }

@@ -16,8 +16,10 @@ from hsm_service.oauth.web.form import once
 from hsm_service.psc.domain.vendors import Vendor
 from hsm_service.psc.errors import RedirectedError, WaitUnknown
 from hsm_service.psc.problems import redirect_parameters
-from hsm_service.psc.service.authorizations import AuthorizationService, Onward, SessionAsked, Waiting, with_answer
+from hsm_service.psc.service.authorizations import AuthorizationService, Onward, SessionAsked, Waiting
+from hsm_service.psc.service.requests import PUSH, with_answer
 from hsm_service.psc.web.endpoints import ROOT
+from hsm_service.psc.web.programs import PscPushes
 
 _FOLDER = resources.files("hsm_service.psc.web").joinpath("page")
 _SCRIPT: Final = _FOLDER.joinpath("session.js").read_bytes()
@@ -38,14 +40,16 @@ class PscPages:
         vendor: Vendor,
         authorizations: AuthorizationService,
         pages: AuthorizePages,
+        pushes: PscPushes | None,
         *,
         origin: str,
         trusted_proxies: tuple[Network, ...] = (),
     ) -> None:
-        """``origin``: our address as the outside knows it; ``pages``: OAuth's."""
+        """``origin``: our address as the outside has it; ``pages``: OAuth's; ``pushes``: where the vendor has them."""
         self._vendor = vendor
         self._authorizations = authorizations
         self._pages = pages
+        self._pushes = pushes
         self._root = vendor.prefix + ROOT
         self._back = f"{origin}{self._root}/authorize/continue"
         self._proxies = trusted_proxies
@@ -65,7 +69,9 @@ class PscPages:
         ]
 
     async def authorize(self, request: web.Request) -> web.Response:
-        """A person arrives, sent by an application (A1, A2)."""
+        """A person arrives, sent by an application (A1, A2); or a program that wants the phone rung."""
+        if self._pushes is not None and request.query.getall("redirect_uri", []) == [PUSH]:
+            return await self._pushes.authorize(request)
         try:
             parameters = once(request.query.items())
         except BadOAuthRequest as error:
