@@ -20,16 +20,28 @@ from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
+from foundation.web.certificates import CertificateReader
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.web import CscV2
+from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.http_tsa import HttpTsa
+from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.ports import TimeStampingAuthority
+from hsm_service.documents.service import DocumentService
+from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
+from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.pages import PageService
+from hsm_service.oauth.service.requests import RequestService
+from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
-from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.oauth.web.clients import ClientReader
+from hsm_service.oauth.web.endpoints import OAuthEndpoints
+from hsm_service.oauth.web.metadata import audiences
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
@@ -41,6 +53,7 @@ from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
+from linkid.apidocs.pages import ApiPages
 from linkid.joins import (
     CallsOfPsc,
     CredentialsOfSigning,
@@ -48,6 +61,7 @@ from linkid.joins import (
     HoldersOfPairing,
     LettersOfPairing,
     LinksOfOAuth,
+    SignaturesOfOAuth,
 )
 from linkid.running import in_background
 from linkid.settings import Settings
@@ -100,6 +114,12 @@ class Ground:
     """The app host's."""
 
     @property
+    def certificates(self) -> CertificateReader:
+        """Of the connections of programs that show one."""
+        mtls = self.settings.mtls
+        return CertificateReader(mtls.header if mtls else None, self.proxies)
+
+    @property
     def dpop(self) -> DpopVerifier:
         """Proofs of possession; what was used is remembered for all gateways together."""
         return DpopVerifier(self.clock, self.replays)
@@ -128,7 +148,7 @@ class Pairing:
 class OAuth:
     """The slice `oauth`: what the dialects use of it."""
 
-    authentication: ClientAuthentication
+    clients: ClientReader
     pages: PageService
     shown: AuthorizePages
 
@@ -150,10 +170,11 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     push = mount_push(app, ground, stack)
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
-    oauth = mount_oauth(app, ground, pairing)
+    oauth = mount_oauth(app, ground, pairing, credentials, signing)
     mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing)
     mount_csc(app, ground, pairing, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
+    app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, pki)
 
 
@@ -251,28 +272,45 @@ def mount_pairing(
     return Pairing(links, life, computers, calls)
 
 
-def mount_oauth(app: web.Application, ground: Ground, pairing: Pairing) -> OAuth:
-    """Who is calling: tokens for programs, and the page where a holder identifies."""
-    database, clock, audit = ground.database, ground.clock, ground.audit
+def mount_oauth(
+    app: web.Application, ground: Ground, pairing: Pairing, credentials: CredentialService, signing: SigningService
+) -> OAuth:
+    """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
+    database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
+    store = OAuthStore(database)
+    signatures = SignaturesOfOAuth(credentials, signing)
+    requests = RequestService(database, clock, signatures)
     authentication = ClientAuthentication(
-        OAuthStore(database),
+        store,
         pairing.computers,
         AssertionVerifier(clock, ground.replays),
-        frozenset({ground.origin, ground.origin + TOKEN_PATH}),
-    )
-    endpoints = OAuthEndpoints(
-        issuer=ground.origin,
+        audiences(origin),
+        authorities=ground.settings.client_authorities(),
         clock=clock,
-        authentication=authentication,
-        tokens=TokenService(database, clock, audit, computers=pairing.computers),
-        dpop=ground.dpop,
-        trusted_proxies=ground.proxies,
     )
-    pages = PageService(database, clock, audit, links=LinksOfOAuth(pairing.links), issuer=ground.origin)
+    clients = ClientReader(clock, authentication, ground.proxies, ground.certificates)
+    endpoints = OAuthEndpoints(
+        issuer=origin,
+        clients=clients,
+        tokens=TokenService(database, clock, audit, computers=pairing.computers),
+        requests=requests,
+        introspection=IntrospectionService(store, clock, origin),
+        dpop=ground.dpop,
+        mtls=ground.settings.mtls_url,
+    )
+    pages = PageService(
+        database,
+        clock,
+        audit,
+        links=LinksOfOAuth(pairing.links),
+        requests=requests,
+        signing=SigningPages(database, clock, signatures),
+        issuer=origin,
+    )
     shown = AuthorizePages(pages, ground.proxies)
     app.add_routes(endpoints.routes())
     app.add_routes(shown.routes())
-    return OAuth(authentication, pages, shown)
+    return OAuth(clients, pages, shown)
 
 
 def mount_psc(
@@ -284,7 +322,7 @@ def mount_psc(
         clock=ground.clock,
         audit=ground.audit,
         settings=ground.settings.psc,
-        authentication=oauth.authentication,
+        clients=oauth.clients,
         pages=oauth.pages,
         shown=oauth.shown,
         holders=holders,
@@ -315,13 +353,37 @@ def mount_csc(
     callers = CallerService(ground.database, ground.clock, dpop=ground.dpop, computers=pairing.computers)
     csc = CscV2(
         clock=ground.clock,
-        authenticator=Authenticator(callers, ground.origin),
+        authenticator=Authenticator(callers, ground.origin, ground.certificates),
         credentials=credentials,
         signing=signing,
         issuer=ground.origin,
         app_url=ground.app,
     )
     app.add_routes(csc.routes())
+
+
+def make_documents(ground: Ground) -> DocumentService:
+    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it.
+
+    Time stamps are the settings' authorities'; in development without any, the test authority's in the AC.
+    """
+    settings = ground.settings.documents
+    authorities: list[TimeStampingAuthority] = [
+        HttpTsa(
+            each.url,
+            seconds=each.seconds,
+            authorization=None if each.authorization is None else each.authorization.get_secret_value(),
+        )
+        for each in settings.time_stamping
+    ]
+    if not authorities and ground.settings.environment == "development":
+        authorities = [AuthorityTsa(ground.ac)]
+    return DocumentService(
+        ground.clock,
+        policies=read_policies(settings.policies),
+        time_stamps=TimeStampClient(authorities) if authorities else None,
+        evidences=AuthorityEvidence(ground.ac),
+    )
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:

@@ -18,7 +18,7 @@ from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
 from hsm_service.csc.errors import InvalidRequest, NotImplementedHere
 from hsm_service.oauth.domain.caller import Caller
-from hsm_service.oauth.web.bearer import Authenticator
+from hsm_service.oauth.web.bearer import ANY_SCOPE, SERVICE_ONLY, Authenticator
 from hsm_service.signing.domain import request as signing_request
 from hsm_service.signing.domain.labels import labels_for
 from hsm_service.signing.errors import CertificateNotValid
@@ -82,7 +82,7 @@ class CscV2:
 
     async def credential_info(self, request: web.Request) -> web.Response:
         """11.5."""
-        caller, body = await self._read(request)
+        caller, body = await self._read(request, ANY_SCOPE)
         wanted = dialect.read_credential_info(body)
         _check_own(caller, wanted.credential)
         found = await self._credentials.info(wanted.credential)
@@ -148,8 +148,9 @@ class CscV2:
         return waiting
 
     async def sign_hash(self, request: web.Request) -> web.Response:
-        """11.10: steps 8 to 10; of a session, U1 to U10."""
-        caller, body = await self._read(request)
+        """11.10: steps 8 to 10; of a session, U1 to U10. The SAD may be a credential token, or the caller's own."""
+        caller, body = await self._read(request, ANY_SCOPE)
+        body = await self._with_sad(caller, body)
         wanted = dialect.read_sign_hash(body, request.headers.get("Idempotency-Key"))
         _check_own(caller, wanted.credential)
         if any(len(digest) != wanted.algorithm.digest_bytes for digest in wanted.hashes):
@@ -175,10 +176,18 @@ class CscV2:
         """10.2: 501 for a method we do not have."""
         raise NotImplementedHere()
 
-    async def _read(self, request: web.Request) -> tuple[Caller, JsonObject]:
+    async def _read(self, request: web.Request, scopes: frozenset[str] = SERVICE_ONLY) -> tuple[Caller, JsonObject]:
         """Who first: a stranger learns nothing about what is wrong with a body."""
-        caller = await self._authenticator.caller(request)
+        caller = await self._authenticator.caller(request, scopes)
         return caller, await _body(request)
+
+    async def _with_sad(self, caller: Caller, body: JsonObject) -> JsonObject:
+        """The SAD that opens the activation, whichever of its three names the caller used (CSC 11.10)."""
+        given = body.get("SAD")
+        if given is not None and not isinstance(given, str):
+            return body
+        sad = await self._authenticator.sad(caller, given)
+        return body if sad is None else {**body, "SAD": sad}
 
 
 async def _body(request: web.Request) -> JsonObject:

@@ -38,6 +38,7 @@ from foundation.encoding import JsonObject, b64u
 from foundation.errors import BadInput, LinkIdError
 from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
+from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.problems import DIALECT as CSC
@@ -49,12 +50,17 @@ from hsm_service.oauth.problems import PREFIXES
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.clients import ClientService, Registered
+from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.pages import PageService
+from hsm_service.oauth.service.requests import RequestService
+from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
-from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.oauth.web.clients import ClientReader
+from hsm_service.oauth.web.endpoints import OAuthEndpoints
+from hsm_service.oauth.web.metadata import TOKEN_PATH, audiences
 from hsm_service.psc.problems import BY_PREFIX as PSC
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.pushes import Background
@@ -64,6 +70,7 @@ from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from linkid.joins import SignaturesOfOAuth
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
@@ -397,8 +404,8 @@ class World:
 
 EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, oauth.clients,
-         oauth.allowed, oauth.pages, oauth.codes, oauth.tokens, psc.authorizations, psc.tokens,
-         credentials.identifications, web.seen_proofs
+         oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens, oauth.refresh_tokens,
+         psc.authorizations, psc.tokens, credentials.identifications, web.seen_proofs
 """
 
 FACTS = """
@@ -505,8 +512,15 @@ IN_MODULES_LOOP = pytest.mark.asyncio(loop_scope="module")
 
 
 @contextlib.asynccontextmanager
-async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
-    """Assemble; everything is closed afterwards."""
+async def signing_world(
+    database: TestDatabase,
+    *,
+    certificates: CertificateReader = NO_CERTIFICATES,
+    authorities: Sequence[x509.Certificate] = (),
+    origin: str = ORIGIN,
+) -> AsyncIterator[World]:
+    """Assemble; everything is closed afterwards. `certificates`, `authorities`: of clients that show one; `origin`: the
+    address that the gateway calls its own."""
     clock = FixedClock(NOW)
     async with contextlib.AsyncExitStack() as stack:
         owner = await asyncpg.connect(database.dsn())
@@ -537,20 +551,36 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
         )
         tokens = TokenService(ours, clock, audit, computers=computers)
         authentication = ClientAuthentication(
-            OAuthStore(ours), computers, AssertionVerifier(clock, replays), frozenset({ORIGIN, ORIGIN + TOKEN_PATH})
+            OAuthStore(ours),
+            computers,
+            AssertionVerifier(clock, replays),
+            audiences(origin),
+            authorities=authorities,
+            clock=clock,
         )
-        endpoints = OAuthEndpoints(issuer=ORIGIN, clock=clock, authentication=authentication, tokens=tokens, dpop=dpop)
+        signatures = SignaturesOfOAuth(credentials, signing)
+        requests = RequestService(ours, clock, signatures)
+        reader = ClientReader(clock, authentication, certificates=certificates)
+        endpoints = OAuthEndpoints(
+            issuer=origin,
+            clients=reader,
+            tokens=tokens,
+            requests=requests,
+            introspection=IntrospectionService(OAuthStore(ours), clock, origin),
+            dpop=dpop,
+        )
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
         csc = CscV2(
             clock=clock,
-            authenticator=Authenticator(callers, ORIGIN),
+            authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
-            issuer=ORIGIN,
+            issuer=origin,
             app_url=APP,
         )
-        page_service = PageService(ours, clock, audit, links=links, issuer=ORIGIN)
-        pages = AuthorizePages(page_service)
+        signing_pages = SigningPages(ours, clock, signatures)
+        service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=origin)
+        pages = AuthorizePages(service)
         calls, background = Calls(), Background()
         stack.push_async_callback(background.done)
         psc = psc_routes(
@@ -559,13 +589,13 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
                 clock=clock,
                 audit=audit,
                 settings=PSC_SETTINGS,
-                authentication=authentication,
-                pages=page_service,
+                clients=reader,
+                pages=service,
                 shown=pages,
                 holders=PscHolders(credentials, identifications),
                 signing=signing,
                 calls=calls,
-                origin=ORIGIN,
+                origin=origin,
                 background=background,
             )
         )

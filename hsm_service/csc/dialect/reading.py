@@ -163,9 +163,7 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
         raise InvalidRequest("Invalid value for parameter numSignatures")
     hash_name, algorithm = _algorithms(body)
     _check_auth_data(body)
-    description = _optional_text(body, "description")
-    if len(description) > _MAX_DESCRIPTION:
-        raise invalid("description")
+    description = _description(body)
     labels = _labels(said, count)
     return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, description, _signed(said))
 
@@ -193,6 +191,7 @@ def read_session(body: JsonObject) -> SessionRequest | None:
         raise invalid("clientData")
     hash_name, algorithm = _algorithms(body)
     _check_auth_data(body)
+    _description(body)
     return SessionRequest(credential, hash_name, algorithm, maximum, until, seconds, purpose, _signed(said))
 
 
@@ -253,6 +252,8 @@ def _algorithms(body: JsonObject) -> tuple[HashName, SignAlgorithm | None]:
     if body.get("signAlgo") is not None:
         algorithm = _algorithm(body, hash_name)
         hash_name = algorithm.hash_name if hash_name is None else hash_name
+    else:
+        _optional_text(body, "signAlgoParams")
     if hash_name is None:
         raise missing("string", "hashAlgorithmOID")
     return hash_name, algorithm
@@ -279,6 +280,13 @@ def _optional_text(body: JsonObject, name: str) -> str:
     if not isinstance(value, str):
         raise invalid(name)
     return value
+
+
+def _description(body: JsonObject) -> str:
+    text = _optional_text(body, "description")
+    if len(text) > _MAX_DESCRIPTION:
+        raise invalid("description")
+    return text
 
 
 def _flag(body: JsonObject, name: str) -> bool:

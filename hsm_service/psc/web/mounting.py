@@ -9,9 +9,9 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.web.caller import Network
-from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.web.authorize import AuthorizePages
+from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.psc.domain.vendors import VENDORS
 from hsm_service.psc.ports import Calls
 from hsm_service.psc.service.async_signatures import AsyncSignatureService
@@ -39,7 +39,7 @@ class Parts:
     clock: Clock
     audit: AuditChain
     settings: PscSettings
-    authentication: ClientAuthentication
+    clients: ClientReader
     pages: PageService
     shown: AuthorizePages
     holders: Holders
@@ -76,7 +76,7 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
         background=background,
     )
     later = AsyncSignatureService(database, clock, holders=holders, signing=signing, background=background)
-    applications = Applications(parts.authentication, clock, parts.proxies)
+    applications = Applications(parts.clients)
     tokens = TokenService(database, clock)
     codes = CodeService(database, clock, parts.audit, holders=holders)
     discovery = DiscoveryService(clock, holders, settings)

@@ -6,7 +6,12 @@ from datetime import timedelta
 from typing import Final
 
 from foundation.encoding import JsonObject, b64u
+from foundation.errors import JsonValue
 from protocol.sessions import Use
+
+_SHORT: Final = 10**9
+"""Below, a counter is told as the number that it is."""
+_LETTERS: Final = "abcdefghijklmnop"
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Reserved:
     @property
     def id(self) -> str:
         """Names the row in the audit."""
-        return f"{self.activation}.{said_counter(self.counter)}"
+        return f"{self.activation}.{told(self.counter)}"
 
     @property
     def rank(self) -> int:
@@ -54,24 +59,19 @@ class Reserved:
         }
 
 
-def said_counter(counter: int) -> int | str:
-    """A counter in the audit, which takes no number that could be a person's: hexadecimal when it is cut from a digest,
-    as those of callers that do not count are."""
-    return counter if counter < _SMALL else f"x{counter:x}"
+def told(counter: int) -> int | str:
+    """A counter in the audit. One cut from a digest has up to 16 digits, and a line takes no number that could be a
+    person's: such a one is told in letters, a sixteenth each."""
+    return counter if counter < _SHORT else "".join(_LETTERS[int(digit, 16)] for digit in f"{counter:x}")
 
 
-def heard_counter(said: object) -> int:
-    """The same read back; 0 for what is no line of ours and teaches nothing."""
-    if isinstance(said, int):
-        return said
-    try:
-        return int(said[1:], 16) if isinstance(said, str) and said.startswith("x") else 0
-    except ValueError:
+def heard(value: JsonValue) -> int:
+    """The counter of a line; 0, which is nobody's, of what is none."""
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, str) or not value or not set(value) <= set(_LETTERS):
         return 0
-
-
-_SMALL: Final = 10**9
-"""What the audit takes for a count (foundation/audit/lines.py)."""
+    return int("".join(f"{_LETTERS.index(letter):x}" for letter in value), 16)
 
 
 def life_of(until: float, now: float, longest: timedelta) -> timedelta:

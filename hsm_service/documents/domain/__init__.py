@@ -1,0 +1,3 @@
+"""Pure: ``form`` (what goes with what), ``signatory``, ``prepared`` (the first half as bytes), ``policies``,
+``stamp`` (what is seen on the page), ``evidence``. No I/O; time is an argument.
+"""

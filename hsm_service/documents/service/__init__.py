@@ -1,0 +1,8 @@
+"""What documents do: ``signing`` is the way in; ``cms``, ``pades`` and ``xades`` are its families.
+
+``drawing`` makes the visible stamp, ``time_stamps`` asks authorities, ``long_term`` puts evidence beside signatures.
+"""
+
+from hsm_service.documents.service.signing import DocumentService, Finished
+
+__all__ = ["DocumentService", "Finished"]
