@@ -8,5 +8,5 @@
 
 ``oauth``, ``signing``, ``credentials`` and ``documents`` do not know each other. A dialect may call all of them;
 ``linkid`` wires them.
-Start with ``csc/web.py`` and follow one signature: docs/walkthroughs/one-signature.md.
+Start with ``csc/web/v2.py`` and follow one signature: docs/walkthroughs/one-signature.md.
 """

@@ -39,6 +39,8 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         "gateway.secret",
         "push",
         "pairing",
+        "csc",
+        "mtls",
         "documents",
         "psc",
         "sam_addresses",

@@ -148,9 +148,10 @@ class CallsOfPsc:
 class SignaturesOfOAuth:
     """`oauth.ports.Signatures` by the CSC dialect, which reads what is asked, and the signing slice, which asks."""
 
-    def __init__(self, credentials: CredentialService, signing: SigningService) -> None:
+    def __init__(self, credentials: CredentialService, signing: SigningService, app: str) -> None:
         self._credentials = credentials
         self._signing = signing
+        self._app = app
 
     def check(self, body: JsonObject) -> None:
         """Whether it may be one at all: what does not depend on the credential's key."""
@@ -171,7 +172,8 @@ class SignaturesOfOAuth:
             signed=wanted.signed,
         )
         asked = await self._signing.ask(_integrator(client, client_name), ask)
-        return oauth.AskedSignature(asked.handle, asked.verification_code, asked.expires_in)
+        address = f"{self._app}/r#1.{asked.document}"
+        return oauth.AskedSignature(asked.handle, asked.verification_code, asked.expires_in, address)
 
     async def look(self, client: str, client_name: str, handle: str) -> oauth.SignatureView:
         """As it is now."""

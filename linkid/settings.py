@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_vali
 
 from foundation.settings import Secret, Section, SettingsError, load
 from foundation.tls import TlsFiles
+from hsm_service.csc.settings import CscSettings
 from hsm_service.documents.settings import DocumentSettings
 from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
 from hsm_service.psc.settings import PscSettings
@@ -182,6 +183,7 @@ class Settings(Section):
     push: PushSettings = PushSettings()
     pairing: PairingSettings = PairingSettings()
     psc: PscSettings = PscSettings()
+    csc: CscSettings = CscSettings()
     documents: DocumentSettings = DocumentSettings()
     sam_addresses: tuple[str, ...] = ()
     """Where gateways reach the SAMs (``tls:host:port``); not given: the Unix sockets of this machine. What answers

@@ -22,7 +22,9 @@ from foundation.web import HttpMetrics
 from foundation.web.caller import Network
 from foundation.web.certificates import CertificateReader
 from hsm_service.credentials.service import CredentialService, Identifications
-from hsm_service.csc.web import CscV2
+from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
+from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
 from hsm_service.documents.adapters.http_tsa import HttpTsa
 from hsm_service.documents.adapters.policy_files import read_policies
@@ -40,7 +42,7 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
-from hsm_service.oauth.web.endpoints import OAuthEndpoints
+from hsm_service.oauth.web.endpoints import CSC_V1, RFC, Manners, OAuthEndpoints
 from hsm_service.oauth.web.metadata import audiences
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.web.mounting import Parts as PscParts
@@ -48,6 +50,8 @@ from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.responses import ResponseService
+from hsm_service.signing.service.waiting import WaitingCalls
 from issuance.adapters.altcha import AltchaCaptcha
 from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
@@ -146,11 +150,15 @@ class Pairing:
 
 @dataclass(frozen=True)
 class OAuth:
-    """The slice `oauth`: what the dialects use of it."""
+    """The slice `oauth`: what dialects with tokens of their own need of it."""
 
-    clients: ClientReader
-    pages: PageService
-    shown: AuthorizePages
+    endpoints: OAuthEndpoints
+    """With the manners of CSC API 1."""
+    pages: AuthorizePages
+    clients: ClientAuthentication
+    tokens: TokenService
+    reader: ClientReader
+    page_service: PageService
 
 
 @dataclass(frozen=True)
@@ -172,7 +180,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     pairing = mount_pairing(app, ground, push, credentials, signing)
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
     mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing)
-    mount_csc(app, ground, pairing, credentials, signing)
+    mount_csc(app, ground, pairing, oauth, credentials, signing)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, pki)
@@ -278,27 +286,32 @@ def mount_oauth(
     """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
     database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
     store = OAuthStore(database)
-    signatures = SignaturesOfOAuth(credentials, signing)
+    signatures = SignaturesOfOAuth(credentials, signing, ground.app)
     requests = RequestService(database, clock, signatures)
     authentication = ClientAuthentication(
         store,
         pairing.computers,
         AssertionVerifier(clock, ground.replays),
-        audiences(origin),
+        audiences(origin) | {origin + TOKEN_PATH_V1, origin + REVOKE_PATH_V1},
         authorities=ground.settings.client_authorities(),
         clock=clock,
     )
-    clients = ClientReader(clock, authentication, ground.proxies, ground.certificates)
-    endpoints = OAuthEndpoints(
-        issuer=origin,
-        clients=clients,
-        tokens=TokenService(database, clock, audit, computers=pairing.computers),
-        requests=requests,
-        introspection=IntrospectionService(store, clock, origin),
-        dpop=ground.dpop,
-        mtls=ground.settings.mtls_url,
-    )
-    pages = PageService(
+    reader = ClientReader(clock, authentication, ground.proxies, ground.certificates)
+    tokens = TokenService(database, clock, audit, computers=pairing.computers)
+
+    def endpoints_with(manners: Manners) -> OAuthEndpoints:
+        return OAuthEndpoints(
+            issuer=origin,
+            clients=reader,
+            tokens=tokens,
+            requests=requests,
+            introspection=IntrospectionService(store, clock, origin),
+            dpop=ground.dpop,
+            mtls=ground.settings.mtls_url,
+            manners=manners,
+        )
+
+    service = PageService(
         database,
         clock,
         audit,
@@ -307,10 +320,10 @@ def mount_oauth(
         signing=SigningPages(database, clock, signatures),
         issuer=origin,
     )
-    shown = AuthorizePages(pages, ground.proxies)
-    app.add_routes(endpoints.routes())
-    app.add_routes(shown.routes())
-    return OAuth(clients, pages, shown)
+    pages = AuthorizePages(service, ground.proxies)
+    app.add_routes(endpoints_with(RFC).routes())
+    app.add_routes(pages.routes())
+    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens, reader, service)
 
 
 def mount_psc(
@@ -322,9 +335,9 @@ def mount_psc(
         clock=ground.clock,
         audit=ground.audit,
         settings=ground.settings.psc,
-        clients=oauth.clients,
-        pages=oauth.pages,
-        shown=oauth.shown,
+        clients=oauth.reader,
+        pages=oauth.page_service,
+        shown=oauth.pages,
         holders=holders,
         signing=signing,
         calls=CallsOfPsc(pairing.calls),
@@ -346,20 +359,38 @@ def mount_csc(
     app: web.Application,
     ground: Ground,
     pairing: Pairing,
+    oauth: OAuth,
     credentials: CredentialService,
     signing: SigningService,
 ) -> None:
-    """The first dialect of the signing API."""
-    callers = CallerService(ground.database, ground.clock, dpop=ground.dpop, computers=pairing.computers)
-    csc = CscV2(
-        clock=ground.clock,
-        authenticator=Authenticator(callers, ground.origin, ground.certificates),
+    """The first dialect of the signing API, in both its versions."""
+    database, clock = ground.database, ground.clock
+    callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
+    authenticator = Authenticator(callers, ground.origin, ground.certificates)
+    second = CscV2(
+        clock=clock,
+        authenticator=authenticator,
         credentials=credentials,
         signing=signing,
+        responses=ResponseService(database, clock, signing),
         issuer=ground.origin,
         app_url=ground.app,
     )
-    app.add_routes(csc.routes())
+    first = CscV1(
+        clock=clock,
+        authenticator=authenticator,
+        credentials=credentials,
+        signing=signing,
+        waiting=WaitingCalls(database, clock, signing),
+        clients=oauth.clients,
+        tokens=oauth.tokens,
+        base_url=ground.origin,
+        app_url=ground.app,
+        wait_seconds=ground.settings.csc.authorize_seconds,
+    )
+    # API 1's own token addresses first: its last route answers for all that is not there.
+    app.add_routes(OAuthV1(oauth.endpoints, oauth.pages).routes())
+    app.add_routes([*second.routes(), *first.routes()])
 
 
 def make_documents(ground: Ground) -> DocumentService:

@@ -94,6 +94,8 @@ class AskedSignature:
     handle: str = field(repr=False)
     verification_code: str
     expires_in: int
+    address: str
+    """Where the phone app opens this request: for a link on the same phone, and for a QR when it does not ring."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ PRIVATE: Final = {
 }
 """Routes that no integrator calls, by how their path begins, and why."""
 
-COMING: Final[frozenset[str]] = frozenset()
+COMING: Final[frozenset[str]] = frozenset({"/v0/oauth", "/psc/"})
 """Beginnings of paths that are being built and not described yet. To be empty when they are."""
 
 

@@ -17,9 +17,12 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
 from hsm_service.documents.adapters.http_tsa import HttpTsa
+from hsm_service.documents.domain.findings import Reason, Verdict
 from hsm_service.documents.domain.form import Form, Format, Level, Packaging
 from hsm_service.documents.errors import BadCertificate, NoEvidence, NoTimeStamp
 from hsm_service.documents.service import DocumentService, Finished
+from hsm_service.documents.service.judging import judge
+from hsm_service.documents.service.judging.trust import Trust
 from hsm_service.documents.service.time_stamps import TimeStampClient
 from tests.agent.pki import Authority, Holder, der
 from tests.documents import strangers
@@ -51,6 +54,12 @@ class Vouched:
     holder: IssuedHolder
     root: x509.Certificate
     service: DocumentService
+
+    async def trust(self) -> Trust:
+        """As the verification gets it: root, issuing authority, lists of now."""
+        ours = await AuthorityEvidence(self.world.client).collect([])
+        *issuers, root = ours.certificates
+        return Trust((root,), tuple(issuers), ours.crls, self.world.now)
 
     async def finished(self, form: Form, **what: Any) -> Finished:
         return await finished(self.service, form, self.holder, **what)
@@ -122,6 +131,25 @@ async def test_a_revoked_holder_gets_no_evidence(vouched: Vouched, contract: byt
     await vouched.world.operator.revoke(vouched.world.now, protocol=PROTOCOL, reason="keyCompromise")
     with pytest.raises(BadCertificate):
         await vouched.finished(form, content=contract)
+
+
+async def test_verification_knows_our_revocations(vouched: Vouched, contract: bytes) -> None:
+    """Valid while the lists say nothing; once revoked, only what was stamped before stays valid."""
+    plain = (await vouched.finished(Form(Format.PADES), content=contract)).content
+    stamped = (await vouched.finished(Form(Format.PADES, Level.LTA), content=contract)).content
+    cades = (await vouched.finished(Form(Format.CADES, Level.T, Packaging.ATTACHED), content=CONTENT)).content
+    for document in (plain, stamped, cades):
+        report = await judge(document, None, await vouched.trust())
+        assert report.verdict is Verdict.VALID, report
+    assert [each.is_stamp for each in (await judge(stamped, None, await vouched.trust())).findings] == [False, True]
+    assert (await judge(stamped, None, await vouched.trust())).findings[0].stamped_at == vouched.world.now.timestamp()
+    vouched.world.clock.advance(timedelta(minutes=5))
+    await vouched.world.operator.revoke(vouched.world.now, protocol=PROTOCOL, reason="keyCompromise")
+    vouched.world.clock.advance(timedelta(minutes=5))
+    (found,) = (await judge(plain, None, await vouched.trust())).findings
+    assert found.reasons == (Reason.REVOKED,)
+    assert (await judge(stamped, None, await vouched.trust())).findings[0].verdict is Verdict.VALID
+    assert (await judge(cades, None, await vouched.trust())).findings[0].verdict is Verdict.VALID
 
 
 async def test_evidence_is_for_our_own_certificates(vouched: Vouched) -> None:

@@ -42,7 +42,9 @@ from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.problems import DIALECT as CSC
-from hsm_service.csc.web import CscV2
+from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
+from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
@@ -59,7 +61,7 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
-from hsm_service.oauth.web.endpoints import OAuthEndpoints
+from hsm_service.oauth.web.endpoints import CSC_V1, RFC, OAuthEndpoints
 from hsm_service.oauth.web.metadata import TOKEN_PATH, audiences
 from hsm_service.psc.problems import BY_PREFIX as PSC
 from hsm_service.psc.service.holders import Holders as PscHolders
@@ -70,6 +72,8 @@ from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.responses import ResponseService
+from hsm_service.signing.service.waiting import WaitingCalls
 from linkid.joins import SignaturesOfOAuth
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
@@ -241,7 +245,7 @@ class Computer(Caller):
         said: dict[str, Any] = json.loads(body.get("clientData", "{}"))
         if "session" in said:
             return self._signed_session(body, said)
-        found = [base64.b64decode(one) for one in body["hashes"]]
+        found = [base64.b64decode(one) for one in body.get("hashes") or body["hash"]]
         said.setdefault("documents", [{"label": f"Documento {number}"} for number, _ in enumerate(found, start=1)])
         listed = [
             {"label": one["label"], "size": one.get("size"), "hash": b64u(hash_)}
@@ -403,9 +407,9 @@ class World:
 
 
 EMPTY = """
-TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, oauth.clients,
-         oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens, oauth.refresh_tokens,
-         psc.authorizations, psc.tokens, credentials.identifications, web.seen_proofs
+TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
+         oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
+         oauth.refresh_tokens, psc.authorizations, psc.tokens, credentials.identifications, web.seen_proofs
 """
 
 FACTS = """
@@ -554,20 +558,24 @@ async def signing_world(
             OAuthStore(ours),
             computers,
             AssertionVerifier(clock, replays),
-            audiences(origin),
+            audiences(origin) | {origin + TOKEN_PATH_V1},
             authorities=authorities,
             clock=clock,
         )
-        signatures = SignaturesOfOAuth(credentials, signing)
+        signatures = SignaturesOfOAuth(credentials, signing, APP)
         requests = RequestService(ours, clock, signatures)
         reader = ClientReader(clock, authentication, certificates=certificates)
-        endpoints = OAuthEndpoints(
-            issuer=origin,
-            clients=reader,
-            tokens=tokens,
-            requests=requests,
-            introspection=IntrospectionService(OAuthStore(ours), clock, origin),
-            dpop=dpop,
+        endpoints, endpoints1 = (
+            OAuthEndpoints(
+                issuer=origin,
+                clients=reader,
+                tokens=tokens,
+                requests=requests,
+                introspection=IntrospectionService(OAuthStore(ours), clock, origin),
+                dpop=dpop,
+                manners=manners,
+            )
+            for manners in (RFC, CSC_V1)
         )
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
         csc = CscV2(
@@ -575,8 +583,21 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
+            responses=ResponseService(ours, clock, signing),
             issuer=origin,
             app_url=APP,
+        )
+        csc1 = CscV1(
+            clock=clock,
+            authenticator=Authenticator(callers, origin, certificates),
+            credentials=credentials,
+            signing=signing,
+            waiting=WaitingCalls(ours, clock, signing),
+            clients=authentication,
+            tokens=tokens,
+            base_url=origin,
+            app_url=APP,
+            wait_seconds=20,
         )
         signing_pages = SigningPages(ours, clock, signatures)
         service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=origin)
@@ -599,8 +620,11 @@ async def signing_world(
                 background=background,
             )
         )
-        app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **PSC, **dict.fromkeys(PREFIXES, OAUTH)}))
-        app.add_routes([*endpoints.routes(), *pages.routes(), *csc.routes(), *psc])
+        app = new_app(
+            errors=ErrorTable(by_prefix={"/csc": CSC, **PSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)})
+        )
+        app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])
+        app.add_routes([*csc.routes(), *csc1.routes(), *psc])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(
             clock=clock,

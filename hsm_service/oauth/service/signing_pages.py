@@ -34,6 +34,8 @@ class PageView:
     expires_in: int = 0
     link: LinkView | None = None
     verification_code: str | None = None
+    address: str | None = None
+    """Where the phone app opens the request."""
     why: str | None = None
     retry_after: int | None = None
 
@@ -66,7 +68,12 @@ class SigningPages:
             return await self._ask(page, secret)
         asked = self._opened(page, secret)
         view = await self._view(page, asked["handle"])
-        return PageView(_STATES.get(view.state, "late"), view.expires_in, verification_code=asked["verification_code"])
+        return PageView(
+            _STATES.get(view.state, "late"),
+            view.expires_in,
+            verification_code=asked["verification_code"],
+            address=asked["address"],
+        )
 
     async def approved(self, page: Page, secret: str) -> Approved | None:
         """What the holder approved; None while they did not."""
@@ -106,13 +113,14 @@ class SigningPages:
             "wish": wish.members,
             "handle": asked.handle,
             "verification_code": asked.verification_code,
+            "address": asked.address,
         }
         sealed = seal(content, row=page.id, secret=secret, random=self._random)
         if not await self._store.page_asked(page.id, sealed):
             # Another look of the same page was faster, or the page is over: this request rings for nobody.
             await self._signatures.withdraw(page.request.client, page.client_name, asked.handle)
             return PageView("busy", retry_after=1)
-        return PageView("asked", asked.expires_in, verification_code=asked.verification_code)
+        return PageView("asked", asked.expires_in, verification_code=asked.verification_code, address=asked.address)
 
     def _opened(self, page: Page, secret: str) -> dict[str, str]:
         assert page.sealed is not None, "an asked page has its handle sealed"

@@ -192,7 +192,15 @@ class AuthorizePages:
 def _view(view: PageView) -> JsonObject:
     told: dict[str, JsonValue] = {"state": view.state, "expires_in": view.expires_in}
     if view.link is None:
-        return {**told, "verification_code": view.verification_code, "why": view.why, "retry_after": view.retry_after}
+        drawn = draw(view.address) if view.address else EMPTY
+        return {
+            **told,
+            "verification_code": view.verification_code,
+            "address": view.address,
+            "qr": {"view_box": drawn.view_box, "path": drawn.path},
+            "why": view.why,
+            "retry_after": view.retry_after,
+        }
     drawn = draw(view.link.frame) if view.link.frame else EMPTY
     return {
         **told,

@@ -95,6 +95,26 @@
     else if (answer.status === 404 || answer.status === 410) over(answer.body.message, true);
   }
 
+  function showAsked(link) {
+    if (shown === "asked") return;
+    at("verification").textContent = link.verification_code;
+    at("request-qr").setAttribute("viewBox", link.qr.view_box);
+    at("request-qr").firstElementChild.setAttribute("d", link.qr.path);
+    at("same").href = link.address;
+    // A screen reader hears the code when it appears; digit by digit, since it is compared and not counted.
+    at("spoken").textContent = `Confira no celular o código ${[...link.verification_code].join(" ")}.`;
+    show("asked");
+  }
+
+  // Another request is answered in moments and then it is this one's turn; a pause after refusals is longer than a page.
+  function showBusy(link) {
+    const reason = BUSY[link.why] || BUSY.pending;
+    const minutes = Math.ceil(Number(link.retry_after) / 60);
+    if (link.why !== "pending" && minutes > 1) return over(`${reason} Tente daqui a ${minutes} minutos.`, true);
+    document.querySelector("#busy .reason").textContent = reason;
+    show("busy");
+  }
+
   async function render(link) {
     showTimeLeft(link.expires_in);
     switch (link.state) {
@@ -112,12 +132,10 @@
         show("approved");
         break;
       case "asked":
-        at("verification").textContent = link.verification_code;
-        show("asked");
+        showAsked(link);
         break;
       case "busy":
-        document.querySelector("#busy .reason").textContent = BUSY[link.why] || BUSY.pending;
-        show("busy");
+        showBusy(link);
         break;
       case "granted":
         await finish();
@@ -148,7 +166,7 @@
         if (stopped) return;
         if (answer.ok) {
           await render(answer.body);
-          if (answer.body.retry_after) pause = 1000 * Math.min(Number(answer.body.retry_after), 10);
+          if (answer.body.retry_after) pause = 1000 * Math.min(Number(answer.body.retry_after), 3);
         }
         else if (answer.status === 404 || answer.status === 410) over(answer.body.message);
         else pause = 1000 * Number(answer.body.retry_after || 3);
