@@ -62,6 +62,7 @@ from linkid.joins import (
     CallsOfPsc,
     CredentialsOfSigning,
     DevicesOfPush,
+    DocumentsOfPsc,
     HoldersOfPairing,
     LettersOfPairing,
     LinksOfOAuth,
@@ -341,6 +342,7 @@ def mount_psc(
         holders=holders,
         signing=signing,
         calls=CallsOfPsc(pairing.calls),
+        documents=DocumentsOfPsc(make_documents(ground)),
         origin=ground.origin,
         proxies=ground.proxies,
     )

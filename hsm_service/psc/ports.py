@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 
@@ -30,32 +29,31 @@ class Calls(Protocol):
 
 @dataclass(frozen=True)
 class Content:
-    """What is to become a signed document: the digest of a content, or a PDF."""
+    """What is to become a signed document: a PDF, or the digest of any content."""
 
-    digest: bytes
-    hash_name: str
     format: str
     """One of ``domain.reading.FORMATS`` but RAW."""
+    digest: bytes
     pdf: bytes | None = None
-    signature_page: bool = False
 
 
-class Prepared(Protocol):
+@dataclass(frozen=True)
+class Preparation:
     """A document that waits for its signature."""
 
-    @property
-    def to_be_signed(self) -> bytes:
-        """The digest that the phone approves and the SAM signs."""
-        ...
-
-    async def finish(self, signature: bytes) -> bytes:
-        """The whole: a CMS object, or the signed PDF."""
-        ...
+    digest: bytes
+    """What the phone approves and the SAM signs."""
+    kept: bytes
+    """What ``finish`` needs."""
 
 
 class Documents(Protocol):
-    """The documents slice."""
+    """The documents slice: CMS and PDF around a raw signature."""
 
-    async def prepare(self, content: Content, chain: Sequence[bytes], sign_algorithm: str, at: datetime) -> Prepared:
-        """``chain``: DER, the signer's first. The same arguments give the same digest. Raises BadInput."""
+    async def prepare(self, content: Content, chain: Sequence[bytes], sign_algorithm: str) -> Preparation:
+        """``chain``: DER, the signer's first. Raises BadInput, Conflict (a policy is not to be had), Unavailable."""
+        ...
+
+    async def finish(self, kept: bytes, signature: bytes) -> bytes:
+        """The CMS object, or the signed PDF. It may be called again with the same. Raises Unavailable."""
         ...

@@ -12,6 +12,7 @@ from foundation import errors
 from foundation.errors import JsonObject, JsonValue, LinkIdError
 from foundation.web import BodyTooLarge, Dialect, MethodNotAllowed, UnsupportedMedia, WireError
 from foundation.web.errors import Entry
+from hsm_service.documents.errors import PolicyNotAvailable
 from hsm_service.oauth.errors import (
     ClientNotPermitted,
     GrantRefused,
@@ -77,6 +78,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         NotDecidedYet: (503, "authorization_pending"),
         DecisionTimeOver: (400, "authorization_timeout"),
         FormatUnavailable: (400, "unsupported_signature_format"),
+        PolicyNotAvailable: (400, "unsupported_signature_format"),
         signing.CredentialDisabled: (400, "certificate_revoked"),
         signing.CertificateNotValid: (400, "certificate_expired"),
         signing.SessionExhausted: (403, "session_exhausted"),

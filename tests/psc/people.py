@@ -55,6 +55,16 @@ async def granted(world: World, app: Application, scope: str, *credentials: str,
         return await app.finish(begun, response.headers["Location"])
 
 
+async def session(world: World, app: Application, *credentials: str, **more: str) -> dict[str, Any]:
+    """The whole way to a token of a session: the page, then the phone's express yes."""
+    begun = app.begin("signature_session", **more)
+    async with await identified(world, begun.address, *credentials) as response:
+        page = {"page": (await response.text()).split('data-token="')[1].split('"')[0]}
+    world.sam.approve(ring(world))
+    async with await world.client.post(f"{urlsplit(begun.address).path}/wait", json=page) as response:
+        return await app.finish(begun, (await response.json())["redirect"])
+
+
 def ring(world: World) -> str:
     """The last document that rang."""
     return world.doorbell.rings[-1][0]

@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from foundation.ids import new_id
+from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.domain.policies import PolicyShelf
+from hsm_service.documents.settings import PolicyFile, PolicySettings
 from hsm_service.psc.ports import CallAnswer
 from hsm_service.psc.settings import PscSettings
+from tests.documents.policy_files import policy_file
 
 SETTINGS = PscSettings.model_construct(**{**PscSettings().model_dump(), "wait_seconds": 0, "discoveries_per_minute": 5})
 """No call waits: what a test wants to happen meanwhile happens between two calls."""
@@ -46,3 +51,10 @@ class Calls:
     def last(self) -> Call:
         """The newest."""
         return list(self.calls.values())[-1]
+
+
+def policies_in(folder: Path) -> PolicyShelf:
+    """AD-RB of both formats; AD-RT of none, as where an operator has not set it up."""
+    given = PolicyFile(file=folder / "policy.der", uri="http://politicas.example/PA.der")
+    given.file.write_bytes(policy_file("2.16.76.1.7.1.1.2.999"))
+    return read_policies(PolicySettings(cades_ad_rb=given, pades_ad_rb=given))

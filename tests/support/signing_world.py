@@ -45,6 +45,7 @@ from hsm_service.csc.problems import DIALECT as CSC
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
 from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
+from hsm_service.documents.service import DocumentService
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
@@ -74,7 +75,7 @@ from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
-from linkid.joins import SignaturesOfOAuth
+from linkid.joins import DocumentsOfPsc, SignaturesOfOAuth
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
@@ -82,7 +83,7 @@ from protocol.sessions import Terms, Use
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
 from tests.support.psc_routes import SETTINGS as PSC_SETTINGS
-from tests.support.psc_routes import Calls
+from tests.support.psc_routes import Calls, policies_in
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
 
 ORIGIN = "https://gateway.linkid.test"
@@ -616,6 +617,7 @@ async def signing_world(
                 holders=PscHolders(credentials, identifications),
                 signing=signing,
                 calls=calls,
+                documents=DocumentsOfPsc(DocumentService(clock, policies=policies_in(Path(folder)))),
                 origin=origin,
                 background=background,
             )

@@ -1,5 +1,7 @@
 """Requests of the dialect, read strictly into values. Pure. Members nobody documents are ignored, as clients expect."""
 
+import base64
+import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from protocol.algorithms import HashName
 
 MAX_BODY: Final = 256 * 1024
 """Bytes. 100 hashes with their names take about 40 KiB."""
+MAX_DOCUMENTS: Final = 9 * 1024 * 1024
+"""Bytes of a call of ``/signature``: PDFs come in it, together up to six and a half megabytes."""
 MAX_STATE: Final = 512
 MAX_LIFETIME: Final = 10**9
 _MAX_ID: Final = 255
@@ -30,6 +34,8 @@ class WantedHash:
     id: str
     alias: str
     digest: bytes
+    pdf: bytes | None = None
+    """``base64_content``, of which ``digest`` is the hash."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,10 @@ class WantedSignatures:
         return hashlib.sha256(b"linkid-psc-use-v1\0" + canonical_json(asked)).digest()
 
 
-def read_object(body: bytes) -> JsonObject:
+def read_object(body: bytes, most: int = MAX_BODY) -> JsonObject:
     """A JSON object. Raises BadPscRequest."""
     try:
-        value = strict_json(body, max_bytes=MAX_BODY)
+        value = strict_json(body, max_bytes=most)
     except LinkIdError as cause:
         raise BadPscRequest(f"the body is not valid JSON: {cause.detail}") from cause
     if not isinstance(value, Mapping):
@@ -81,10 +87,7 @@ def read_signature(body: JsonObject, most: int) -> WantedSignatures:
     if len(names) > 1 or len(formats) > 1 or len(families) > 1:
         raise BadPscRequest("hashes: one hash_algorithm, signature_format and padding_method for all of one call")
     (hash_name,) = names
-    wanted = [
-        WantedHash(text(entry, "id", _MAX_ID), _alias(entry), read_digest(text(entry, "hash", _MAX_ID), hash_name))
-        for entry in entries
-    ]
+    wanted = [_wanted(entry, hash_name) for entry in entries]
     if len({one.id for one in wanted}) < len(wanted):
         raise BadPscRequest("hashes: an id stands there twice")
     alias = body.get("certificate_alias")
@@ -137,6 +140,24 @@ def _mapping(entry: JsonValue, position: int) -> JsonObject:
     if not isinstance(entry, Mapping):
         raise BadPscRequest(f"hashes[{position}]: expected an object")
     return entry
+
+
+def _wanted(entry: JsonObject, hash_name: HashName) -> WantedHash:
+    name, alias = text(entry, "id", _MAX_ID), _alias(entry)
+    content = optional_text(entry, "base64_content", MAX_DOCUMENTS)
+    if content is None:
+        return WantedHash(name, alias, read_digest(text(entry, "hash", _MAX_ID), hash_name))
+    if not _format(entry).startswith("PAdES"):
+        raise BadPscRequest("base64_content: only a PDF, with PAdES")
+    try:
+        pdf = base64.b64decode("".join(content.split()), validate=True)
+    except (binascii.Error, ValueError) as cause:
+        raise BadPscRequest("base64_content: expected base64") from cause
+    digest = hashlib.new(hash_name.replace("-", ""), pdf).digest()
+    said = optional_text(entry, "hash", _MAX_ID)
+    if said is not None and read_digest(said, hash_name) != digest:
+        raise BadPscRequest("hash: not the one of base64_content")
+    return WantedHash(name, alias, digest, pdf)
 
 
 def _hash_name(entry: JsonObject) -> HashName:

@@ -9,19 +9,21 @@ A session goes from P2 to P6: the phone was asked when it began. P5 is the holde
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from foundation.clock import Clock
 from foundation.database import Database
+from foundation.encoding import b64u, unb64u
 from foundation.errors import LinkIdError
 from foundation.ids import Random
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.psc.domain.authorization import Granted
-from hsm_service.psc.domain.reading import RAW, WantedSignatures
+from hsm_service.psc.domain.reading import MAX_DOCUMENTS, RAW, WantedSignatures
 from hsm_service.psc.domain.scopes import ONE_USE, Scope
 from hsm_service.psc.domain.sealing import SealBroken, seal, unseal
 from hsm_service.psc.errors import (
@@ -34,6 +36,7 @@ from hsm_service.psc.errors import (
     ScopeTooSmall,
     UserDenied,
 )
+from hsm_service.psc.ports import Content, Documents
 from hsm_service.psc.service.authorizations import SESSION_HASH
 from hsm_service.psc.service.holders import Holders, sign_algorithm, signing_caller
 from hsm_service.psc.service.tokens import Bearer
@@ -59,10 +62,36 @@ LOOK_AGAIN: Final = 0.25
 
 @dataclass(frozen=True)
 class Signed:
-    """Signatures in the order of the hashes, by which certificate."""
+    """Signatures in the order of the hashes, by which certificate; CMS objects or PDFs in the formats beyond RAW."""
 
     credential: str
     signatures: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is signed, and the handle under which it was asked. ``kept``: documents that wait for their signatures."""
+
+    handle: str = field(repr=False)
+    digests: Sequence[bytes]
+    kept: Sequence[bytes] = field(repr=False)
+
+    def text(self) -> str:
+        """To be sealed."""
+        return json.dumps(
+            {
+                "handle": self.handle,
+                "digests": [b64u(one) for one in self.digests],
+                "kept": [b64u(one) for one in self.kept],
+            }
+        )
+
+    @classmethod
+    def read(cls, text: str) -> "Asked":
+        """What ``text`` wrote."""
+        said = json.loads(text)
+        digests = [unb64u(one, max_len=64) for one in said["digests"]]
+        return cls(said["handle"], digests, [unb64u(one, max_len=2 * MAX_DOCUMENTS) for one in said["kept"]])
 
 
 class SignatureService:
@@ -76,14 +105,16 @@ class SignatureService:
         holders: Holders,
         signing: SigningService,
         settings: PscSettings,
+        documents: Documents | None = None,
         random: Random = secrets.token_bytes,
     ) -> None:
-        """``settings``: how long a call waits for the holder."""
+        """``settings``: how long a call waits for the holder; ``documents``: None where there is RAW only."""
         self._store = PscStore(database)
         self._clock = clock
         self._holders = holders
         self._signing = signing
         self._settings = settings
+        self._documents = documents
         self._random = random
 
     async def sign(self, bearer: Bearer, wanted: WantedSignatures) -> Signed:
@@ -99,8 +130,8 @@ class SignatureService:
         # P2. What is asked agrees with the token, with the certificate and in itself.
         if granted.scope is Scope.SINGLE and len(wanted.hashes) != 1:
             raise OneHashOnly()
-        if wanted.format != RAW:
-            raise FormatUnavailable(f"{wanted.format} is not available yet; RAW is")
+        if wanted.format != RAW and self._documents is None:
+            raise FormatUnavailable(f"{wanted.format} is not available here; RAW is")
         credential = await self._credential(granted, wanted)
         algorithm = sign_algorithm(credential.key_algorithm, wanted.hash_name, wanted.family)
         if algorithm is None:
@@ -109,9 +140,12 @@ class SignatureService:
         if granted.scope is Scope.SESSION:
             if wanted.hash_name != SESSION_HASH or wanted.family is not None:
                 raise BadPscRequest(f"a signature_session signs {SESSION_HASH} hashes with the usual padding")
-            return await self._sign(caller, bearer, granted.sealed, credential.id, wanted, algorithm)
-        sealed = await self._asked(caller, bearer, credential.id, wanted, algorithm)
-        signed = await self._sign(caller, bearer, sealed, credential.id, wanted, algorithm)
+            handle = self._opened(bearer, granted.sealed)
+            digests, kept = await self._prepared(credential, wanted, algorithm)
+            return await self._sign(caller, Asked(handle, digests, kept), credential.id, wanted, algorithm)
+        sealed = await self._asked(caller, bearer, credential, wanted, algorithm)
+        asked = Asked.read(self._opened(bearer, sealed))
+        signed = await self._sign(caller, asked, credential.id, wanted, algorithm)
         await self._store.used(granted.id, self._clock.now())
         return signed
 
@@ -127,10 +161,28 @@ class SignatureService:
             raise BadPscRequest("certificate_alias: none of this token's certificates")
         return found[0]
 
+    async def _prepared(
+        self, credential: Credential, wanted: WantedSignatures, algorithm: str
+    ) -> tuple[list[bytes], list[bytes]]:
+        """The digests to be signed, and the documents around them that wait; none around raw signatures."""
+        if wanted.format == RAW or self._documents is None:
+            return [one.digest for one in wanted.hashes], []
+        found = [
+            await self._documents.prepare(Content(wanted.format, one.digest, one.pdf), credential.chain, algorithm)
+            for one in wanted.hashes
+        ]
+        return [one.digest for one in found], [one.kept for one in found]
+
+    def _opened(self, bearer: Bearer, sealed: bytes | None) -> str:
+        try:
+            return unseal(bearer.secret, bearer.granted.id, sealed or b"")
+        except SealBroken as cause:
+            raise PscTokenInvalid("the row is not the one this token was made for") from cause
+
     async def _asked(
-        self, caller: Caller, bearer: Bearer, credential: str, wanted: WantedSignatures, algorithm: str
+        self, caller: Caller, bearer: Bearer, credential: Credential, wanted: WantedSignatures, algorithm: str
     ) -> bytes:
-        """P3 and P4: the handle of the one request, sealed; asked for now, or before by the same call."""
+        """P3 and P4: the one request, sealed; asked for now, or before by the same call."""
         granted, use = bearer.granted, wanted.use
         loop = asyncio.get_running_loop()
         over = loop.time() + self._settings.wait_seconds
@@ -152,56 +204,53 @@ class SignatureService:
             granted = again
 
     async def _ask(
-        self, caller: Caller, bearer: Bearer, credential: str, wanted: WantedSignatures, algorithm: str
+        self, caller: Caller, bearer: Bearer, credential: Credential, wanted: WantedSignatures, algorithm: str
     ) -> bytes:
         """P4. The phone shows exactly these hashes with their names. A request that cannot be made uses nothing up."""
         granted, use = bearer.granted, wanted.use
-        ask = Ask(
-            credential=credential,
-            hashes=[one.digest for one in wanted.hashes],
-            hash_algorithm=wanted.hash_name,
-            sign_algorithm=algorithm,
-            labels=labels_for(len(wanted.hashes), [Label(one.alias) for one in wanted.hashes]),
-        )
         try:
+            digests, kept = await self._prepared(credential, wanted, algorithm)
+            ask = Ask(
+                credential=credential.id,
+                hashes=digests,
+                hash_algorithm=wanted.hash_name,
+                sign_algorithm=algorithm,
+                labels=labels_for(
+                    len(digests),
+                    [Label(one.alias, None if one.pdf is None else len(one.pdf)) for one in wanted.hashes],
+                ),
+            )
             asked = await self._signing.ask(caller, ask)
         except LinkIdError:
             await self._store.give_up_use(granted.id, use)
             raise
-        sealed = seal(bearer.secret, granted.id, asked.handle, self._random)
+        sealed = seal(bearer.secret, granted.id, Asked(asked.handle, digests, kept).text(), self._random)
         if not await self._store.keep_handle(granted.id, use, sealed):
             await self._signing.withdraw(caller, asked.handle)
             raise PscTokenInvalid("another call of this token was faster")
         return sealed
 
     async def _sign(
-        self,
-        caller: Caller,
-        bearer: Bearer,
-        sealed: bytes | None,
-        credential: str,
-        wanted: WantedSignatures,
-        algorithm: str,
+        self, caller: Caller, asked: Asked, credential: str, wanted: WantedSignatures, algorithm: str
     ) -> Signed:
         """P5 and P6."""
-        try:
-            handle = unseal(bearer.secret, bearer.granted.id, sealed or b"")
-        except SealBroken as cause:
-            raise PscTokenInvalid("the row is not the one this token was made for") from cause
         # P5. The holder decides.
-        sad = await self._decided(caller, handle)
+        sad = await self._decided(caller, asked.handle)
         # P6. Steps 8 to 10, or U1 to U10.
         try:
             signatures = await self._signing.sign(
                 caller,
                 sad=sad,
                 credential=credential,
-                hashes=[one.digest for one in wanted.hashes],
+                hashes=asked.digests,
                 hash_algorithm=wanted.hash_name,
                 sign_algorithm=algorithm,
             )
         except (BadSad, SadExpired) as cause:
             raise PscTokenInvalid("the session or the approval is over") from cause
+        if asked.kept and self._documents is not None:
+            finished = zip(asked.kept, signatures, strict=True)
+            signatures = [await self._documents.finish(kept, signature) for kept, signature in finished]
         return Signed(credential, signatures)
 
     async def _decided(self, caller: Caller, handle: str) -> str:

@@ -64,7 +64,7 @@ def signed(made: Signed, wanted: WantedSignatures) -> JsonObject:
     return {
         "certificate_alias": made.credential,
         "signatures": [
-            {"id": one.id, "raw_signature": encoded(signature)}
+            {"id": one.id, "raw_signature" if one.pdf is None else "file_base64_signed": encoded(signature)}
             for one, signature in zip(wanted.hashes, made.signatures, strict=True)
         ],
     }

@@ -30,8 +30,8 @@ class Applications:
         return await self.named(request, said if secret is None else {**said, "client_secret": secret})
 
 
-async def read_json_object(request: web.Request) -> JsonObject:
+async def read_json_object(request: web.Request, most: int = reading.MAX_BODY) -> JsonObject:
     """The body. Raises UnsupportedMedia, BodyTooLarge, BadPscRequest."""
     if request.content_type != "application/json":
         raise UnsupportedMedia("expected application/json")
-    return reading.read_object(await read_body(request, max_bytes=reading.MAX_BODY))
+    return reading.read_object(await read_body(request, max_bytes=most), most)

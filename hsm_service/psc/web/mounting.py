@@ -13,7 +13,7 @@ from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.psc.domain.vendors import VENDORS
-from hsm_service.psc.ports import Calls
+from hsm_service.psc.ports import Calls, Documents
 from hsm_service.psc.service.async_signatures import AsyncSignatureService
 from hsm_service.psc.service.authorizations import AuthorizationService
 from hsm_service.psc.service.codes import CodeService
@@ -45,6 +45,7 @@ class Parts:
     holders: Holders
     signing: SigningService
     calls: Calls
+    documents: Documents | None
     origin: str
     proxies: tuple[Network, ...] = ()
     background: Background | None = None
@@ -80,7 +81,9 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
     tokens = TokenService(database, clock)
     codes = CodeService(database, clock, parts.audit, holders=holders)
     discovery = DiscoveryService(clock, holders, settings)
-    signatures = SignatureService(database, clock, holders=holders, signing=signing, settings=settings)
+    signatures = SignatureService(
+        database, clock, holders=holders, signing=signing, settings=settings, documents=parts.documents
+    )
     for vendor in VENDORS.values():
         yield from PscEndpoints(
             vendor,
