@@ -22,6 +22,10 @@ SELECT unnest(certificates) AS certificate FROM oauth.clients WHERE method = 'se
 -- Replace a client's secret; the old one is worth nothing from now on.
 UPDATE oauth.clients SET secret_digest = $2 WHERE id = $1 AND method = 'secret' AND disabled_at IS NULL RETURNING id;
 
+-- name: new_redirects
+-- An application's return addresses, by itself.
+UPDATE oauth.clients SET redirects = $2 WHERE id = $1 AND disabled_at IS NULL;
+
 -- name: disable_client
 -- An integrator is shut out; nothing of it is deleted.
 UPDATE oauth.clients SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL RETURNING id;

@@ -125,6 +125,10 @@ class OAuthStore:
         """False when there is no such client with a secret."""
         return await self._database.fetchval(QUERIES.new_secret, client_id, digest) is not None
 
+    async def new_redirects(self, client_id: str, redirects: Sequence[str]) -> None:
+        """Where its people may be sent from now on."""
+        await self._database.execute(QUERIES.new_redirects, client_id, list(redirects))
+
     async def disable(self, connection: Connection, client_id: str, now: datetime) -> bool:
         """Shut a client out, and its tokens with it. False when it was already, or never was."""
         if await connection.fetchval(QUERIES.disable_client, client_id, now) is None:

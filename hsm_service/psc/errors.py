@@ -97,6 +97,28 @@ class PasswordGrantOff(NotPermitted):
     message = "O titular não autorizou este aplicativo a usar senhas em nome dele. Use a autorização pelo celular."
 
 
+class RegistrationOff(NotPermitted):
+    """``application`` where applications do not register themselves."""
+
+    code = "psc_registration_off"
+    summary = "Applications are registered by the operator of this service."
+    message = "Os aplicativos são cadastrados por quem opera este serviço."
+
+
+class TooManyWaiting(Unavailable):
+    """More applications wait for an operator than anybody reads."""
+
+    code = "psc_too_many_waiting"
+    summary = "Too many applications wait to be let in. Try again another day."
+
+
+class NameIsTheOperators(NotPermitted):
+    """An application's name is what phones show, and an operator's signed word."""
+
+    code = "psc_name_is_the_operators"
+    summary = "The name is what holders see: ask the operator of this service to change it."
+
+
 class WaitUnknown(NotAuthenticated):
     """No such page or poll code, or one that is over."""
 

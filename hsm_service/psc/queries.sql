@@ -91,3 +91,30 @@ DELETE FROM psc.tokens WHERE id IN (SELECT id FROM psc.tokens WHERE expires_at <
 DELETE FROM psc.authorizations WHERE id IN (
     SELECT a.id FROM psc.authorizations a
     WHERE a.expires_at < $1 AND NOT EXISTS (SELECT FROM psc.tokens t WHERE t.granted_by = a.id) LIMIT $2);
+
+-- name: ask_in
+-- An application registers itself, if not too many wait already.
+INSERT INTO psc.applications (id, name, comments, email, redirects, secret_digest, asked_at)
+SELECT $1, $2, $3, $4, $5, $6, $7
+WHERE (SELECT count(*) FROM psc.applications WHERE admitted_at IS NULL) < $8 RETURNING id;
+
+-- name: waiting_applications
+-- Those that wait for an operator, oldest first.
+SELECT * FROM psc.applications WHERE admitted_at IS NULL ORDER BY asked_at, id;
+
+-- name: waiting_application
+-- One of them.
+SELECT * FROM psc.applications WHERE id = $1 AND admitted_at IS NULL;
+
+-- name: admitted
+-- An operator let it in.
+UPDATE psc.applications SET admitted_at = $2 WHERE id = $1 AND admitted_at IS NULL;
+
+-- name: change_application
+-- What an application says of itself.
+UPDATE psc.applications SET comments = coalesce($2, comments), email = coalesce($3, email), redirects = $4 WHERE id = $1;
+
+-- name: forget_applications
+-- Those that nobody let in.
+DELETE FROM psc.applications WHERE id IN (
+    SELECT id FROM psc.applications WHERE admitted_at IS NULL AND asked_at < $1 LIMIT $2);

@@ -19,5 +19,8 @@ class PscSettings(Section):
     """Signatures of one ``signature_session``, at most; the phone shows the number."""
     discoveries_per_minute: Annotated[int, Field(ge=1)] = 30
     """``user-discovery`` of one application on one gateway: it tells who is a customer."""
+    registration: bool = False
+    """Whether applications may register themselves. They get an id and a secret that open nothing until an operator
+    lets them in (`linkid application admit`)."""
     pending_status: Literal[202, 304] | None = None
     """What a ``push://`` poll answers while the holder decides. Not given: as the vendor's clients expect."""

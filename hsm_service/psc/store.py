@@ -8,11 +8,14 @@ from typing import Final
 from foundation.database import Connection, Database, Record
 from foundation.ids import Token, secret_digest
 from foundation.queries import Queries
+from hsm_service.psc.domain.application import Application
 from hsm_service.psc.domain.authorization import AUTHORIZATION, Authorization, Event, Granted, Step, Wanted
 from hsm_service.psc.domain.scopes import Scope
 
 QUERIES = Queries.load("hsm_service.psc")
 
+WAITING: Final = timedelta(days=30)
+"""How long an application that registered itself waits for an operator."""
 KEPT: Final = timedelta(days=1)
 """How long rows outlive their end: a code used a second time is still recognised as used."""
 
@@ -184,6 +187,59 @@ class PscStore:
         """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
         for query in (QUERIES.forget_tokens, QUERIES.forget_authorizations):
             await self._database.execute(query, now - KEPT, limit)
+        await self._database.execute(QUERIES.forget_applications, now - WAITING, limit)
+
+
+class ApplicationStore:
+    """Applications that registered themselves."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def add(self, one: Application, most: int) -> bool:
+        """False when so many wait already."""
+        added = await self._database.fetchval(
+            QUERIES.ask_in,
+            one.id,
+            one.name,
+            one.comments,
+            one.email,
+            list(one.redirects),
+            one.secret_digest,
+            one.asked,
+            most,
+        )
+        return added is not None
+
+    async def waiting(self) -> list[Application]:
+        """Oldest first."""
+        return [_application(row) for row in await self._database.fetch(QUERIES.waiting_applications)]
+
+    async def one_waiting(self, name: str) -> Application | None:
+        """One of them."""
+        row = await self._database.fetchrow(QUERIES.waiting_application, name)
+        return None if row is None else _application(row)
+
+    async def admitted(self, name: str, now: datetime) -> None:
+        """An operator let it in."""
+        await self._database.execute(QUERIES.admitted, name, now)
+
+    async def change(self, name: str, comments: str | None, email: str | None, redirects: Sequence[str]) -> None:
+        """What it says of itself; nothing for one that an operator registered."""
+        await self._database.execute(QUERIES.change_application, name, comments, email, list(redirects))
+
+
+def _application(row: Record) -> Application:
+    return Application(
+        row["id"],
+        row["name"],
+        row["comments"],
+        row["email"],
+        tuple(row["redirects"]),
+        row["secret_digest"],
+        row["asked_at"],
+    )
 
 
 def _authorization(row: Record) -> Authorization:

@@ -12,7 +12,9 @@ from hsm_service.psc.ports import CallAnswer
 from hsm_service.psc.settings import PscSettings
 from tests.documents.policy_files import policy_file
 
-SETTINGS = PscSettings.model_construct(**{**PscSettings().model_dump(), "wait_seconds": 0, "discoveries_per_minute": 5})
+SETTINGS = PscSettings.model_construct(
+    **{**PscSettings().model_dump(), "wait_seconds": 0, "discoveries_per_minute": 5, "registration": True}
+)
 """No call waits: what a test wants to happen meanwhile happens between two calls."""
 
 

@@ -14,6 +14,7 @@ from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.psc.domain.vendors import VENDORS
 from hsm_service.psc.ports import Calls, Documents
+from hsm_service.psc.service.applications import ApplicationService
 from hsm_service.psc.service.async_signatures import AsyncSignatureService
 from hsm_service.psc.service.authorizations import AuthorizationService
 from hsm_service.psc.service.codes import CodeService
@@ -24,6 +25,7 @@ from hsm_service.psc.service.requests import AuthorizeRequests
 from hsm_service.psc.service.signatures import SignatureService
 from hsm_service.psc.service.tokens import TokenService
 from hsm_service.psc.settings import PscSettings
+from hsm_service.psc.web.applications import PscApplications
 from hsm_service.psc.web.authorize import PscPages, script_route
 from hsm_service.psc.web.clients import Applications
 from hsm_service.psc.web.endpoints import PscEndpoints
@@ -79,6 +81,7 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
     later = AsyncSignatureService(database, clock, holders=holders, signing=signing, background=background)
     applications = Applications(parts.clients)
     tokens = TokenService(database, clock)
+    registered = ApplicationService(database, clock, parts.audit, settings)
     codes = CodeService(database, clock, parts.audit, holders=holders)
     discovery = DiscoveryService(clock, holders, settings)
     signatures = SignatureService(
@@ -94,6 +97,7 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
             signatures=signatures,
             settings=settings,
         ).routes()
+        yield from PscApplications(vendor, registered, tokens, parts.proxies).routes()
         rung = PscPushes(vendor, pushes, settings, parts.proxies) if vendor.push else None
         if rung is not None:
             yield from rung.routes()

@@ -115,6 +115,28 @@ class Application:
         """A hash in base64, as the norm's documentation shows."""
         return base64.b64encode(digest).decode()
 
+    async def register(self, name: Any, **more: Any) -> str:
+        """POST /application: who we are from now on; what the service says to it."""
+        body = {
+            "name": name,
+            "comments": "ERP",
+            "redirect_uris": [self.redirect_uri],
+            "email": "ti@erp.example",
+            **more,
+        }
+        answer = await self._call("POST", "/v0/oauth/application", json=body)
+        assert answer["status"] == "success", answer
+        self.client_id, self.client_secret = answer["client_id"], answer["client_secret"]
+        said: str = answer["message"]
+        return said
+
+    async def maintain(self, **changed: Any) -> dict[str, Any]:
+        """PUT /client_maintenance, with the application's own token."""
+        own = await self.own_token()
+        headers = {"Authorization": f"Bearer {own['access_token']}"}
+        body = {"client_id": self.client_id, "redirect_uris": [self.redirect_uri], **changed}
+        return await self._call("PUT", "/v0/oauth/client_maintenance", headers=headers, json=body)
+
     async def known(self, number: str) -> dict[str, Any]:
         """POST /user-discovery."""
         kind = "CPF" if len(number) == 11 else "CNPJ"
