@@ -254,7 +254,7 @@ class SignatureService:
         return Signed(credential, signatures)
 
     async def _decided(self, caller: Caller, handle: str) -> str:
-        """The approved request's SAD. Raises UserDenied, DecisionTimeOver, NotDecidedYet."""
+        """P5. The approved request's SAD. Raises UserDenied, DecisionTimeOver, NotDecidedYet."""
         loop = asyncio.get_running_loop()
         over = loop.time() + self._settings.wait_seconds
         while True:
