@@ -15,11 +15,13 @@ from foundation.channel import PrivateClient
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
+from foundation.errors import Unavailable
 from foundation.group_commit import GroupCommit
+from foundation.logs import get_logger
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
 from foundation.web.certificates import CertificateReader
-from hsm_service.credentials.service import CredentialService
+from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
 from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
@@ -43,6 +45,9 @@ from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.oauth.web.endpoints import CSC_V1, RFC, Manners, OAuthEndpoints
 from hsm_service.oauth.web.metadata import audiences
+from hsm_service.psc.service.holders import Holders as PscHolders
+from hsm_service.psc.web.mounting import Parts as PscParts
+from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
@@ -55,8 +60,10 @@ from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
 from linkid.apidocs.pages import ApiPages
 from linkid.joins import (
+    CallsOfPsc,
     CredentialsOfSigning,
     DevicesOfPush,
+    DocumentsOfPsc,
     HoldersOfPairing,
     LettersOfPairing,
     LinksOfOAuth,
@@ -67,6 +74,7 @@ from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
@@ -87,6 +95,8 @@ from push.service.live import LiveHub
 from push.service.numbers import PushNumbers
 from push.service.outbox import OutboxService, OutboxWorker
 from push.web import inbox_routes, live_routes
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,7 @@ class Pairing:
     links: LinkService
     life: LinkLife
     computers: ComputerService
+    calls: CallService
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,16 @@ class OAuth:
     pages: AuthorizePages
     clients: ClientAuthentication
     tokens: TokenService
+    reader: ClientReader
+    page_service: PageService
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The slice `documents`: what dialects prepare, finish and stamp with."""
+
+    service: DocumentService
+    time_stamps: TimeStampClient | None
 
 
 @dataclass(frozen=True)
@@ -161,12 +182,16 @@ class Mounted:
 
 async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Mounted:
     """Make every slice, join them, add their routes."""
-    credentials = CredentialService(ground.database, ground.clock)
+    identifications = Identifications(ground.database, ground.settings.gateway_key("identification"))
+    in_background(stack, caught_up(identifications))
+    credentials = CredentialService(ground.database, ground.clock, identifications=identifications)
     push = mount_push(app, ground, stack)
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
-    mount_csc(app, ground, pairing, oauth, credentials, signing)
+    documents = make_documents(ground)
+    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
+    mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, pki)
@@ -262,7 +287,8 @@ def mount_pairing(
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
     app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
-    return Pairing(links, life, computers)
+    calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
+    return Pairing(links, life, computers, calls)
 
 
 def mount_oauth(
@@ -281,12 +307,13 @@ def mount_oauth(
         authorities=ground.settings.client_authorities(),
         clock=clock,
     )
+    reader = ClientReader(clock, authentication, ground.proxies, ground.certificates)
     tokens = TokenService(database, clock, audit, computers=pairing.computers)
 
     def endpoints_with(manners: Manners) -> OAuthEndpoints:
         return OAuthEndpoints(
             issuer=origin,
-            clients=ClientReader(clock, authentication, ground.proxies, ground.certificates),
+            clients=reader,
             tokens=tokens,
             requests=requests,
             introspection=IntrospectionService(store, clock, origin),
@@ -307,7 +334,43 @@ def mount_oauth(
     pages = AuthorizePages(service, ground.proxies)
     app.add_routes(endpoints_with(RFC).routes())
     app.add_routes(pages.routes())
-    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens)
+    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens, reader, service)
+
+
+def mount_psc(
+    app: web.Application,
+    ground: Ground,
+    pairing: Pairing,
+    oauth: OAuth,
+    holders: PscHolders,
+    signing: SigningService,
+    documents: Documents,
+) -> None:
+    """The Brazilian dialect, once for each vendor's variant."""
+    parts = PscParts(
+        database=ground.database,
+        clock=ground.clock,
+        audit=ground.audit,
+        settings=ground.settings.psc,
+        clients=oauth.reader,
+        pages=oauth.page_service,
+        shown=oauth.pages,
+        holders=holders,
+        signing=signing,
+        calls=CallsOfPsc(pairing.calls),
+        documents=DocumentsOfPsc(documents.service),
+        origin=ground.origin,
+        proxies=ground.proxies,
+    )
+    app.add_routes(psc_routes(parts))
+
+
+async def caught_up(identifications: Identifications) -> None:
+    """Credentials from before the table of identifications are found by their number too, soon after the start."""
+    try:
+        await identifications.catch_up()
+    except Unavailable as error:
+        _log.warning("identifications_put_off", error_code=error.code)
 
 
 def mount_csc(
@@ -317,20 +380,20 @@ def mount_csc(
     oauth: OAuth,
     credentials: CredentialService,
     signing: SigningService,
+    documents: Documents,
 ) -> None:
     """The first dialect of the signing API, in both its versions."""
     database, clock = ground.database, ground.clock
     callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
     authenticator = Authenticator(callers, ground.origin, ground.certificates)
-    time_stamps = make_time_stamps(ground)
-    documents = DocumentCalls(clock, signing, make_documents(ground, time_stamps), time_stamps)
+    document_calls = DocumentCalls(clock, signing, documents.service, documents.time_stamps)
     second = CscV2(
         clock=clock,
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
         responses=ResponseService(database, clock, signing),
-        documents=documents,
+        documents=document_calls,
         issuer=ground.origin,
         app_url=ground.app,
     )
@@ -340,7 +403,7 @@ def mount_csc(
         credentials=credentials,
         signing=signing,
         waiting=WaitingCalls(database, clock, signing),
-        documents=documents,
+        documents=document_calls,
         clients=oauth.clients,
         tokens=oauth.tokens,
         base_url=ground.origin,
@@ -368,14 +431,16 @@ def make_time_stamps(ground: Ground) -> TimeStampClient | None:
     return TimeStampClient(authorities) if authorities else None
 
 
-def make_documents(ground: Ground, time_stamps: TimeStampClient | None) -> DocumentService:
+def make_documents(ground: Ground) -> Documents:
     """Signatures in documents. It has no routes of its own: dialects prepare and finish with it."""
-    return DocumentService(
+    time_stamps = make_time_stamps(ground)
+    service = DocumentService(
         ground.clock,
         policies=read_policies(ground.settings.documents.policies),
         time_stamps=time_stamps,
         evidences=AuthorityEvidence(ground.ac),
     )
+    return Documents(service, time_stamps)
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:
