@@ -1,7 +1,8 @@
 """Keys and signatures: what is signed, for whom, and under whose approval.
 
 * ``hsm``: PKCS#11, the only importer of ``pkcs11``; ``sam``: the signature activation module, a process of its own.
-* ``credentials``: which keys and certificates exist, and whose they are; ``signing``: a signature request's life.
+* ``credentials``: which keys and certificates exist, and whose they are; ``signing``: a signature request's life;
+  ``webhooks``: telling applications what became of theirs.
 * ``oauth``: who is calling; ``csc``: the Cloud Signature Consortium's dialect. Dialects own no table.
 
 ``oauth``, ``signing`` and ``credentials`` do not know each other. A dialect may call all three; ``linkid`` wires them.

@@ -17,6 +17,7 @@ _ORDER: Final = (
     "hsm_service.signing",
     "pairing",
     "push",
+    "hsm_service.webhooks",
     "issuance",
 )
 

@@ -217,7 +217,7 @@ _PREFER: Final = Parameter(
     "Prefer",
     "header",
     text(
-        {"type": "string", "maxLength": 100},
+        {"type": "string"},
         "`wait=25` holds the answer back (RFC 7240).",
         "`wait=25` segura a resposta (RFC 7240).",
     ),

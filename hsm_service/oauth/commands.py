@@ -14,6 +14,7 @@ from typing import Any, TextIO, TypeAlias
 from foundation.errors import LinkIdError
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.errors import BadClientData
+from hsm_service.oauth.ports import Webhooks
 from hsm_service.oauth.service.clients import ClientService, Registered
 from hsm_service.oauth.store import ClientSummary
 
@@ -39,6 +40,13 @@ example:
 For an application that the gateway knows and the SAM does not (`caller_unknown`): registered before the SAM was told,
 or lost to it in a restored backup. Without --name you are told by which name the gateway has it: compare, then say it.
 """
+_WEBHOOK = """\
+example:
+  linkid integrator webhook cli_… https://contratos.example/link-id
+
+Events are signed; the key is at /.well-known/linkid-webhook-keys of the gateway (docs/integrators.md has a verifier).
+In development also plain http to this machine.
+"""
 _DISABLE = """\
 Its tokens end at once; the SAM, told by an order signed with the operator's key, asks nobody in its name any more and
 opens nothing for it. If the SAM does not answer, or there is no operator key, the first half is done and the exit code
@@ -54,6 +62,7 @@ class Operator:
     base_url: str
     out: TextIO = sys.stdout
     err: TextIO = sys.stderr
+    webhooks: Webhooks | None = None
 
     def say(self, text: str) -> None:
         """One or more lines."""
@@ -111,6 +120,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         one.add_argument("client", metavar="CLIENT", help="cli_…")
         one.add_argument("credential", metavar="CREDENTIAL", help="cred_…, as `linkid certificate list` shows it")
         one.set_defaults(act=act)
+    webhook = actions.add_parser(
+        "webhook",
+        help="where an application is told what became of its requests",
+        description="Set, show or drop it.",
+        epilog=_WEBHOOK,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    webhook.add_argument("client", metavar="CLIENT", help="cli_…")
+    webhook.add_argument("url", metavar="URL", nargs="?", help="https to a name on the internet; none: show")
+    webhook.add_argument("--off", action="store_true", help="tell it nothing any more")
+    webhook.set_defaults(act=_webhook)
     disable = actions.add_parser(
         "disable",
         help="shut an application out, and end its tokens",
@@ -196,8 +216,26 @@ async def _disallow(given: argparse.Namespace, operator: Operator) -> int:
     return 0
 
 
+async def _webhook(given: argparse.Namespace, operator: Operator) -> int:
+    if operator.webhooks is None or (given.off and given.url is not None):
+        raise BadClientData("either an address, or --off")
+    if given.off:
+        operator.say("dropped" if await operator.webhooks.drop(given.client) else "there was none")
+        return 0
+    if given.url is None:
+        operator.say(await operator.webhooks.address(given.client) or "none")
+        return 0
+    if all(one.id != given.client for one in await operator.clients.all()):
+        raise BadClientData(f"{given.client}: no such integrator")
+    await operator.webhooks.set(given.client, given.url)
+    operator.say("set: it is told there from now on")
+    return 0
+
+
 async def _disable(given: argparse.Namespace, operator: Operator) -> int:
     done = await operator.clients.disable(given.client)
+    if operator.webhooks is not None:
+        await operator.webhooks.drop(given.client)
     if done.unheard is not None:
         operator.complain(
             f"linkid integrator: shut out at the gateway, but the SAM has not heard of it: {done.unheard}; "

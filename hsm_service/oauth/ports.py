@@ -85,3 +85,19 @@ class Vouching(Protocol):
     async def disabled(self, client: str, name: str) -> None:
         """Nobody is asked in its name any more, and nothing that was approved opens for it."""
         ...
+
+
+class Webhooks(Protocol):
+    """Where applications want to be told what became of their requests."""
+
+    async def set(self, client: str, url: str) -> None:
+        """From now on there. Raises LinkIdError saying what is wrong."""
+        ...
+
+    async def drop(self, client: str) -> bool:
+        """Nowhere any more; whether it was anywhere."""
+        ...
+
+    async def address(self, client: str) -> str | None:
+        """Where."""
+        ...

@@ -1,6 +1,6 @@
 """Rows of ``signing.requests`` as requests."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from foundation.database import Connection, Database, Record, on_violation
@@ -41,6 +41,11 @@ class RequestStore:
     async def pending_of(self, caller: Caller, credential: str) -> Request | None:
         """What this caller still waits for."""
         return _maybe(await self._database.fetchrow(QUERIES.pending_of_caller, caller.id, credential))
+
+    async def overdue(self, callers: Collection[str], now: datetime, count: int) -> list[Request]:
+        """Of these callers, pending beyond their time."""
+        rows = await self._database.fetch(QUERIES.overdue, list(callers), now, count)
+        return [found for row in rows if (found := _maybe(row)) is not None]
 
     async def count_pending(self, credential: str, now: datetime) -> int:
         """Of all callers."""

@@ -7,6 +7,7 @@ from typing import Final
 from foundation.web.openapi import Answer, Operation, Section, Words
 from hsm_service.csc.openapi import SECTION as CSC
 from hsm_service.oauth.openapi import SECTION as OAUTH
+from hsm_service.webhooks.openapi import SECTION as WEBHOOKS
 from issuance.openapi import SECTION as PKI
 
 ITSELF: Final = Section(
@@ -39,7 +40,7 @@ ITSELF: Final = Section(
     ],
 )
 
-SECTIONS: Final = (CSC, OAUTH, PKI, ITSELF)
+SECTIONS: Final = (CSC, OAUTH, WEBHOOKS, PKI, ITSELF)
 
 PRIVATE: Final = {
     "/phone/v1/": "between us and the phone app (docs/protocol.md 9.2)",
