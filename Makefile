@@ -29,6 +29,7 @@ sandbox: web ## the same with test holders that approve, refuse, keep silent, mi
 	@exec $(PYTHON) -m linkid sandbox
 
 test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pairing runs some
+	@$(PYTHON) -m tools.web strangers
 	@code=0; \
 	$(if $(TESTS),,$(PYTHON) -m tools.web test || code=1;) \
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
@@ -61,5 +62,5 @@ lock: setup ## choose the newest library versions again and write locks/
 	@$(PYTHON) -m tools.lock
 
 clean: ## remove what was built (never var/: database, tokens, secrets)
-	rm -rf .venv phone_app/node_modules phone_app/dist dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv phone_app/node_modules tests/oauth/strangers/node_modules phone_app/dist dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ _FILES: Final = {
     "issuing.crl": ("application/pkix-crl", Words("The revocation list", "A lista de revogação")),
     "dpc.txt": ("text/plain", Words("The practices", "As práticas")),
 }
+_STAMPED: Final = "application/timestamp-reply"
 _OCSP: Final = Answer(
     Words("Signed by the responder.", "Assinada pelo respondedor."), media="application/ocsp-response"
 )
@@ -39,6 +40,15 @@ SECTION: Final = Section(
                 errors=(503,),
             )
             for name, (media, about) in _FILES.items()
+        ),
+        Operation(
+            id="pkiTimeStamp",
+            method="POST",
+            path="/pki/tsa",
+            summary=Words("A time stamp (RFC 3161)", "Um carimbo do tempo (RFC 3161)"),
+            body=Body({}, "application/timestamp-query"),
+            answers={200: Answer(Words("Granted, or why not.", "Concedido, ou por que não."), media=_STAMPED)},
+            errors=(400, 413, 415, 429, 503),
         ),
         Operation(
             id="pkiOcspPost",

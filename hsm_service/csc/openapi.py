@@ -8,7 +8,7 @@ from typing import Final
 from foundation.errors import JsonValue
 from foundation.web.openapi import Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
 from hsm_service.csc.algorithms import HASH_OIDS
-from hsm_service.csc.dialect.reading import PHONE
+from hsm_service.csc.dialect.members import PHONE
 from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS
 from protocol.algorithms import MAX_HASHES
 from protocol.sessions import MOST

@@ -6,7 +6,14 @@ from foundation.errors import JsonValue
 from foundation.web.openapi import FORM, Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
 from hsm_service.oauth.domain.client import GrantType
 from hsm_service.oauth.service.authentication import ASSERTION_TYPE
-from hsm_service.oauth.web.endpoints import AUTHORIZE_PATH, METADATA_PATH, REVOKE_PATH, TOKEN_PATH
+from hsm_service.oauth.web.metadata import (
+    AUTHORIZE_PATH,
+    INTROSPECT_PATH,
+    METADATA_PATH,
+    PUSH_PATH,
+    REVOKE_PATH,
+    TOKEN_PATH,
+)
 
 _TEXT: Final[Schema] = {"type": "string"}
 _STRINGS: Final[Schema] = {"type": "array", "items": _TEXT}
@@ -18,6 +25,28 @@ _CLIENT: Final[dict[str, JsonValue]] = {
     "client_assertion": text(_TEXT, "A JWT by your key (RFC 7523).", "Um JWT pela sua chave (RFC 7523)."),
 }
 _HTML: Final = "text/html"
+_DETAILS: Final = text(
+    _TEXT,
+    "One authorization detail in an array (RFC 9396), as JSON: what is to be signed.",
+    "Um detalhe de autorização numa lista (RFC 9396), em JSON: o que assinar.",
+)
+_ASKED: Final[dict[str, JsonValue]] = {
+    "response_type": {"type": "string", "enum": ["code"]},
+    "redirect_uri": _TEXT,
+    "scope": {"type": "string", "enum": ["service", "credential"]},
+    "state": _TEXT,
+    "code_challenge": _TEXT,
+    "code_challenge_method": {"type": "string", "enum": ["S256"]},
+    "authorization_details": _DETAILS,
+    "credentialID": text(_TEXT, "With scope=credential.", "Com scope=credential."),
+    "numSignatures": text(_TEXT, "With scope=credential.", "Com scope=credential."),
+    "hashes": text(_TEXT, "With scope=credential: base64url, commas.", "Com scope=credential: base64url, vírgulas."),
+    "hashAlgorithmOID": text(_TEXT, "With scope=credential.", "Com scope=credential."),
+    "description": text(_TEXT, "Shown to the holder as your word.", "Mostrado ao titular como palavra sua."),
+    "clientData": text(_TEXT, "As in credentials/authorize.", "Como em credentials/authorize."),
+    "dpop_jkt": text(_TEXT, "The key that redeems the code (RFC 9449).", "A chave que troca o código (RFC 9449)."),
+}
+"""What an authorize request may say, pushed or not."""
 
 SECTION: Final = Section(
     tag="OAuth",
@@ -42,6 +71,10 @@ SECTION: Final = Section(
                 "code": text(_TEXT, "With authorization_code.", "Com authorization_code."),
                 "redirect_uri": text(_TEXT, "As it was sent to authorize.", "Como foi em authorize."),
                 "code_verifier": text(_TEXT, "PKCE (RFC 7636).", "PKCE (RFC 7636)."),
+                "refresh_token": text(_TEXT, "With refresh_token; good once.", "Com refresh_token; vale uma vez."),
+                "authorization_details": text(
+                    _TEXT, "As they were approved, or left out.", "Como foram aprovados, ou sem eles."
+                ),
                 "scope": _TEXT,
                 **_CLIENT,
             },
@@ -54,6 +87,44 @@ SECTION: Final = Section(
                 "token_type": {"enum": ["Bearer", "DPoP"]},
                 "expires_in": {"type": "integer"},
                 "scope": _TEXT,
+                "refresh_token": _TEXT,
+                "authorization_details": {"type": "array", "items": {"type": "object"}},
+                "credentialID": text(_TEXT, "The one the holder chose.", "O que o titular escolheu."),
+            },
+        },
+        "PushRequest": {
+            "type": "object",
+            "required": ["response_type", "code_challenge", "code_challenge_method"],
+            "properties": {**_ASKED, **_CLIENT},
+        },
+        "Pushed": {
+            "type": "object",
+            "required": ["request_uri", "expires_in"],
+            "properties": {"request_uri": _TEXT, "expires_in": {"type": "integer"}},
+        },
+        "IntrospectRequest": {
+            "type": "object",
+            "required": ["token"],
+            "properties": {
+                "token": text(_TEXT, "Yours, or one you may read.", "O seu, ou um que pode ler."),
+                **_CLIENT,
+            },
+        },
+        "Introspected": {
+            "type": "object",
+            "required": ["active"],
+            "properties": {
+                "active": {"type": "boolean"},
+                "iss": _URL,
+                "client_id": _TEXT,
+                "scope": _TEXT,
+                "token_type": {"enum": ["Bearer", "DPoP"]},
+                "iat": {"type": "integer"},
+                "exp": {"type": "integer"},
+                "sub": _TEXT,
+                "cnf": {"type": "object"},
+                "credentialID": _TEXT,
+                "authorization_details": {"type": "array", "items": {"type": "object"}},
             },
         },
         "RevokeRequest": {
@@ -87,6 +158,42 @@ SECTION: Final = Section(
             optional_security=True,
         ),
         Operation(
+            id="oauthPush",
+            method="POST",
+            path=PUSH_PATH,
+            summary=Words("Push an authorize request (RFC 9126)", "Enviar um pedido de autorização antes (RFC 9126)"),
+            answers={201: Answer(Words("Good once, for 90 seconds.", "Vale uma vez, por 90 segundos."), ref("Pushed"))},
+            errors=(400, 401, 413, 415, 429, 503),
+            body=Body(
+                ref("PushRequest"),
+                FORM,
+                example={
+                    "response_type": "code",
+                    "scope": "service",
+                    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+                    "code_challenge_method": "S256",
+                },
+            ),
+            security=("basic",),
+            optional_security=True,
+        ),
+        Operation(
+            id="oauthIntrospect",
+            method="POST",
+            path=INTROSPECT_PATH,
+            summary=Words("What a token is (RFC 7662)", "O que é um token (RFC 7662)"),
+            answers={
+                200: Answer(
+                    Words("Its facts, or only that it is not active.", "Os fatos, ou só que não está ativo."),
+                    ref("Introspected"),
+                )
+            },
+            errors=(400, 401, 413, 415, 429, 503),
+            body=Body(ref("IntrospectRequest"), FORM, example={"token": "at_…"}),
+            security=("basic",),
+            optional_security=True,
+        ),
+        Operation(
             id="oauthRevoke",
             method="POST",
             path=REVOKE_PATH,
@@ -108,7 +215,9 @@ SECTION: Final = Section(
             id="oauthAuthorize",
             method="GET",
             path=AUTHORIZE_PATH,
-            summary=Words("The page where a holder identifies", "A página em que o titular se identifica"),
+            summary=Words(
+                "The page where a holder identifies or approves", "A página em que o titular se identifica ou aprova"
+            ),
             parameters=[
                 Parameter("response_type", "query", {"type": "string", "enum": ["code"]}),
                 Parameter("client_id", "query", _TEXT, required=True),
@@ -117,6 +226,8 @@ SECTION: Final = Section(
                 Parameter("state", "query", _TEXT),
                 Parameter("code_challenge", "query", _TEXT),
                 Parameter("code_challenge_method", "query", {"type": "string", "enum": ["S256"]}),
+                Parameter("request_uri", "query", _TEXT),
+                Parameter("authorization_details", "query", _TEXT),
             ],
             answers={
                 200: Answer(Words("For the holder's browser.", "Para o navegador do titular."), media=_HTML),

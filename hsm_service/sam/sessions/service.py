@@ -1,9 +1,9 @@
 """Using, listing and ending sessions.
 
 ``use``: U1 to U6 the session opens (``opening``) · U7 the counter is reserved and the signatures counted, together, and
-committed before anything is signed · U8 the permit; the key is unwrapped in the HSM, signs and is destroyed; each
-signature is verified · U9 signatures and the audit's outcome are committed together · U10 what was stored is read back,
-verified (again, if others stored it) and returned in the order of the use.
+committed before anything is signed · U8 the permit; the key is unwrapped in the HSM, or was a few seconds ago, and
+signs; each signature is verified · U9 signatures and the audit's outcome are committed together · U10 what was stored
+is read back, verified (again, if others stored it) and returned in the order of the use.
 
 After a crash between U7 and U9 the same use completes, and is not counted again. The same counter with the same use
 gets the stored signatures; with another use it is refused.
