@@ -9,6 +9,7 @@ from foundation.errors import JsonValue
 from foundation.web.openapi import Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
 from hsm_service.csc.algorithms import HASH_OIDS
 from hsm_service.csc.dialect.members import PHONE
+from hsm_service.csc.dialect.reading import LONGEST_VALIDITY
 from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS
 from protocol.algorithms import MAX_HASHES
 from protocol.sessions import MOST
@@ -29,7 +30,7 @@ _CLIENT_DATA: Final = text(
     "A JSON object as text is ours: `documents` (labels for the phone), `session`, `use`, `ask`. Else opaque.",
     "Um objeto JSON como texto é nosso: `documents` (nomes para o celular), `session`, `use`, `ask`. O resto é opaco.",
 )
-_HASHES: Final = text(
+HASHES: Final = text(
     {
         "type": "array",
         "minItems": 1,
@@ -148,7 +149,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             f"As many as hashes (up to {MAX_HASHES}), or the maximum of a session.",
             f"Tantas quantos hashes (até {MAX_HASHES}), ou o máximo de uma sessão.",
         ),
-        hashes=_HASHES,
+        hashes=HASHES,
         hashAlgorithmOID=_HASH_OID,
         signAlgo=_ALGORITHM,
         signAlgoParams=_PARAMETERS,
@@ -198,13 +199,42 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ["credentialID", "SAD", "hashes", "signAlgo"],
         credentialID=_CREDENTIAL,
         SAD=_ID,
-        hashes=_HASHES,
+        hashes=HASHES,
         hashAlgorithmOID=_HASH_OID,
         signAlgo=text(_ID, "As for `authorize`.", "Como em `authorize`."),
         signAlgoParams=_PARAMETERS,
-        operationMode={"type": ["string", "null"], "enum": ["S", None]},
+        operationMode=text(
+            {"type": ["string", "null"], "enum": ["S", "A", None]},
+            "A: the answer is kept for `signPolling`.",
+            "A: a resposta fica guardada para `signPolling`.",
+        ),
+        validity_period=text(
+            {},
+            f"In mode A: milliseconds, up to {LONGEST_VALIDITY}.",
+            f"No modo A: milissegundos, até {LONGEST_VALIDITY}.",
+        ),
         clientData=_CLIENT_DATA,
     ),
+    "ChallengeRequest": _object(
+        ["credentialID", "authObjectID"],
+        credentialID=_CREDENTIAL,
+        authObjectID={"const": PHONE},
+        clientData=_CLIENT_DATA,
+    ),
+    "ExtendRequest": _object(
+        ["credentialID", "SAD", "hashes", "hashAlgorithmOID"],
+        credentialID=_CREDENTIAL,
+        SAD=_ID,
+        hashes=HASHES,
+        hashAlgorithmOID=text({"type": "string", "enum": sorted(HASH_OIDS)}, "Which hash.", "Qual hash."),
+        clientData=_CLIENT_DATA,
+    ),
+    "PollingRequest": _object(
+        ["requestID"],
+        requestID=text(_ID, "The `responseID` of `signHash`.", "O `responseID` de `signHash`."),
+        clientData=_CLIENT_DATA,
+    ),
+    "Kept": _closed([], signatures=_STRINGS, responseID={"type": "string"}),
     "Signatures": _closed(
         ["signatures"],
         signatures=text(
@@ -213,7 +243,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
 }  # fmt: skip
 
-_PREFER: Final = Parameter(
+PREFER: Final = Parameter(
     "Prefer",
     "header",
     text(
@@ -222,7 +252,7 @@ _PREFER: Final = Parameter(
         "`wait=25` segura a resposta (RFC 7240).",
     ),
 )
-_KEY: Final = Parameter(
+KEY: Final = Parameter(
     "Idempotency-Key",
     "header",
     text(
@@ -326,17 +356,48 @@ SECTION: Final = Section(
                 ),
                 202: _WAITS,
             },
-            {"handle": "hdl_…"}, _PREFER,
+            {"handle": "hdl_…"}, PREFER,
         ),
         _call(
             "cscV2SignHash", "signatures/signHash", Words("Collect the signatures", "Recolher as assinaturas"),
             "SignHashRequest",
-            {200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures"))},
+            {
+                200: Answer(
+                    Words("The signatures; in mode A where they are kept.", "As assinaturas; no modo A, onde ficam."),
+                    ref("Kept"),
+                    links={"poll": ("cscV2SignPolling", {"requestID": "$response.body#/responseID"})},
+                )
+            },
             {
                 "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…", "hashes": [_EXAMPLE_HASH],
                 "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1", "signAlgo": "1.2.840.113549.1.1.11",
             },
-            _KEY,
+            KEY,
+        ),
+        _call(
+            "cscV2SignPolling", "signatures/signPolling", Words("Collect in mode A", "Recolher no modo A"),
+            "PollingRequest",
+            {
+                200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures")),
+                202: Answer(
+                    Words("Not there yet.", "Ainda não."), ref("CscError"), headers={"Retry-After": _SECONDS}
+                ),
+            },
+            {"requestID": "rsp_…"},
+        ),
+        _call(
+            "cscV2GetChallenge", "credentials/getChallenge",
+            Words("Nothing to send: the phone is asked by authorize", "Nada a enviar: authorize pede ao celular"),
+            "ChallengeRequest", {204: Answer(Words("Nothing rings.", "Nada toca."), media=None)},
+            {"credentialID": "cred_0000000000000000000000000a", "authObjectID": PHONE},
+        ),
+        _call(
+            "cscV2Extend", "credentials/extendTransaction", Words("Go on with a session", "Continuar uma sessão"),
+            "ExtendRequest", {200: Answer(Words("The same SAD.", "O mesmo SAD."), ref("Approved"))},
+            {
+                "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…", "hashes": [_EXAMPLE_HASH],
+                "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1",
+            },
         ),
         _call(
             "cscV2Withdraw", "linkid/withdraw", Words("Give up (ours)", "Desistir (nosso)"), "HandleRequest",

@@ -6,6 +6,7 @@ from typing import Final
 
 from foundation.web.openapi import Answer, Operation, Section, Words
 from hsm_service.csc.openapi import SECTION as CSC
+from hsm_service.csc.openapi1 import SECTION as CSC_V1
 from hsm_service.oauth.openapi import SECTION as OAUTH
 from hsm_service.webhooks.openapi import SECTION as WEBHOOKS
 from issuance.openapi import SECTION as PKI
@@ -40,7 +41,7 @@ ITSELF: Final = Section(
     ],
 )
 
-SECTIONS: Final = (CSC, OAUTH, WEBHOOKS, PKI, ITSELF)
+SECTIONS: Final = (CSC, CSC_V1, OAUTH, WEBHOOKS, PKI, ITSELF)
 
 PRIVATE: Final = {
     "/phone/v1/": "between us and the phone app (docs/protocol.md 9.2)",
@@ -50,11 +51,14 @@ PRIVATE: Final = {
     "/oauth2/assets/": "its files",
     "/docs/api/assets/": "the files of the page of this description",
     "/dev/": "exists only in development, for this very machine (9.7)",
+    "/csc/v1/{method}": "answers 501 to every method that we do not have",
     "/csc/v2/{method}": "answers 501 to every method that we do not have",
 }
 """Routes that no integrator calls, by how their path begins, and why."""
 
-COMING: Final[frozenset[str]] = frozenset()
+COMING: Final[frozenset[str]] = frozenset(
+    {"/csc/v2/signatures/signDoc", "/csc/v2/signatures/timestamp", "/csc/v1/signatures/timestamp"}
+)
 """Beginnings of paths that are being built and not described yet. To be empty when they are."""
 
 

@@ -82,6 +82,8 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
     algorithm = members.algorithm(body, hash_name, V1) if body.get("signAlgo") is not None else None
     if algorithm is not None:
         hash_name = hash_name or algorithm.hash_name
+    else:
+        members.optional_text(body, "signAlgoParams")
     hash_name = hash_name or members.hash_by_length(hashes)
     labels = members.labels(said, count)
     described = members.description(body)
