@@ -21,11 +21,13 @@ from foundation.web.caller import Network
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.web import CscV2
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.files import read_policies, read_roots
 from hsm_service.documents.adapters.http_tsa import HttpTsa
-from hsm_service.documents.adapters.policy_files import read_policies
 from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
+from hsm_service.documents.service.verification import VerificationService
+from hsm_service.documents.web.verify import VerifyPages
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.pages import PageService
@@ -131,6 +133,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     pairing = mount_pairing(app, ground, push, credentials, signing)
     mount_oauth(app, ground, pairing)
     mount_csc(app, ground, pairing, credentials, signing)
+    mount_verification(app, ground)
     pki = mount_issuance(app, ground, credentials)
     return Mounted(pairing.life, pki)
 
@@ -291,6 +294,18 @@ def make_documents(ground: Ground) -> DocumentService:
         time_stamps=TimeStampClient(authorities) if authorities else None,
         evidences=AuthorityEvidence(ground.ac),
     )
+
+
+def mount_verification(app: web.Application, ground: Ground) -> None:
+    """*Verificar assinatura*, for anybody."""
+    settings = ground.settings.documents
+    verification = VerificationService(
+        ground.clock,
+        roots=read_roots(settings.roots),
+        evidences=AuthorityEvidence(ground.ac),
+        at_once=settings.verifications,
+    )
+    app.add_routes(VerifyPages(verification, ground.clock, ground.proxies).routes())
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:
