@@ -21,6 +21,7 @@ from foundation.web.caller import Network
 from foundation.web.certificates import CertificateReader
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
@@ -321,12 +322,15 @@ def mount_csc(
     database, clock = ground.database, ground.clock
     callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
     authenticator = Authenticator(callers, ground.origin, ground.certificates)
+    time_stamps = make_time_stamps(ground)
+    documents = DocumentCalls(clock, signing, make_documents(ground, time_stamps), time_stamps)
     second = CscV2(
         clock=clock,
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
         responses=ResponseService(database, clock, signing),
+        documents=documents,
         issuer=ground.origin,
         app_url=ground.app,
     )
@@ -336,6 +340,7 @@ def mount_csc(
         credentials=credentials,
         signing=signing,
         waiting=WaitingCalls(database, clock, signing),
+        documents=documents,
         clients=oauth.clients,
         tokens=oauth.tokens,
         base_url=ground.origin,
@@ -347,11 +352,8 @@ def mount_csc(
     app.add_routes([*second.routes(), *first.routes()])
 
 
-def make_documents(ground: Ground) -> DocumentService:
-    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it.
-
-    Time stamps are the settings' authorities'; in development without any, the test authority's in the AC.
-    """
+def make_time_stamps(ground: Ground) -> TimeStampClient | None:
+    """Time stamps are the settings' authorities'; in development without any, the test authority's in the AC."""
     settings = ground.settings.documents
     authorities: list[TimeStampingAuthority] = [
         HttpTsa(
@@ -363,10 +365,15 @@ def make_documents(ground: Ground) -> DocumentService:
     ]
     if not authorities and ground.settings.environment == "development":
         authorities = [AuthorityTsa(ground.ac)]
+    return TimeStampClient(authorities) if authorities else None
+
+
+def make_documents(ground: Ground, time_stamps: TimeStampClient | None) -> DocumentService:
+    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it."""
     return DocumentService(
         ground.clock,
-        policies=read_policies(settings.policies),
-        time_stamps=TimeStampClient(authorities) if authorities else None,
+        policies=read_policies(ground.settings.documents.policies),
+        time_stamps=time_stamps,
         evidences=AuthorityEvidence(ground.ac),
     )
 

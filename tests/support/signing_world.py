@@ -43,8 +43,11 @@ from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.problems import DIALECT as CSC
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
+from hsm_service.documents.service import DocumentService
+from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
@@ -77,6 +80,7 @@ from protocol.sessions import Terms, Use
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
+from tests.support.stamping_authority import StampingAuthority
 
 ORIGIN = "https://gateway.linkid.test"
 APP = "https://app.linkid.test"
@@ -331,6 +335,7 @@ class World:
     signing: SigningService
     credentials: CredentialService
     client: TestClient[Any, Any]
+    stamping: StampingAuthority
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
@@ -345,6 +350,7 @@ class World:
         self.doorbell.rings.clear()
         self.links.links.clear()
         self.vouching.away = None
+        self.stamping.away, self.stamping.asked = False, 0
 
     async def credential(self, key_algorithm: str = "RSA-2048", subject: str = "MARIA DA SILVA", **facts: Any) -> str:
         """A credential with a certificate; `facts` replace columns of the SAM's view."""
@@ -544,12 +550,16 @@ async def signing_world(
             for manners in (RFC, CSC_V1)
         )
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
+        authority = StampingAuthority(clock, _RSA)
+        stamps = TimeStampClient([authority])
+        documents = DocumentCalls(clock, signing, DocumentService(clock, time_stamps=stamps), stamps)
         csc = CscV2(
             clock=clock,
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
             responses=ResponseService(ours, clock, signing),
+            documents=documents,
             issuer=origin,
             app_url=APP,
         )
@@ -559,6 +569,7 @@ async def signing_world(
             credentials=credentials,
             signing=signing,
             waiting=WaitingCalls(ours, clock, signing),
+            documents=documents,
             clients=authentication,
             tokens=tokens,
             base_url=origin,
@@ -586,4 +597,5 @@ async def signing_world(
             signing=signing,
             credentials=credentials,
             client=client,
+            stamping=authority,
         )
