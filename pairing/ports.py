@@ -215,3 +215,7 @@ class Callers(Protocol):
     async def decided(self, document: str) -> None:
         """A phone decided a signature request: wake who waits for it. Only a hint."""
         ...
+
+    async def session_ended(self, activation: str) -> None:
+        """The holder ended a session on the phone."""
+        ...

@@ -127,6 +127,10 @@ class OAuthStore:
         """False when there is no such client with a secret."""
         return await self._database.fetchval(QUERIES.new_secret, client_id, digest) is not None
 
+    async def new_redirects(self, client_id: str, redirects: Sequence[str]) -> None:
+        """Where its people may be sent from now on."""
+        await self._database.execute(QUERIES.new_redirects, client_id, list(redirects))
+
     async def disable(self, connection: Connection, client_id: str, now: datetime) -> bool:
         """Shut a client out, and its tokens with it. False when it was already, or never was."""
         if await connection.fetchval(QUERIES.disable_client, client_id, now) is None:
@@ -286,6 +290,15 @@ class OAuthStore:
             row["sealed"],
             row["jkt"],
         )
+
+    async def consume_page_code(
+        self, page_id: str, code_id: str, secret: str, client_id: str, now: datetime
+    ) -> Sequence[str] | None:
+        """The credentials of a page's code, to exactly one of all who try."""
+        row = await self._database.fetchrow(
+            QUERIES.consume_page_code, code_id, secret_digest(secret), client_id, page_id, now
+        )
+        return None if row is None else tuple(row["credentials"])
 
     async def revoke_by_code(self, connection: Connection, code_id: str, secret: str, now: datetime) -> int:
         """Take back what a code gave that was used before; how many tokens that were."""

@@ -176,6 +176,7 @@ class DecisionService:
         await self._sam.end_session(activation, device.id)
         async with self._database.transaction() as connection:
             self._audit.note(connection, "session.end_carried", activation=activation, device=device.id)
+        await self._callers.session_ended(activation)
 
     async def _pair(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         # pairing, step 7: the SAM judged; what follows is step 8

@@ -79,7 +79,11 @@ def main() -> int:
     while made < given.requests:
         words = command(variables["LINKID_URL"], examples=300, seed=seed, phases="examples,coverage,fuzzing,stateful")
         done = subprocess.run(
-            words, env=environment(variables, new_token(variables), seed), cwd=ROOT, stdout=subprocess.PIPE, text=True
+            words,
+            env=environment(variables, new_token(variables), seed),
+            cwd=file.parent,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         made += generated(done.stdout)
         print(f"seed {seed}: {made} calls so far", flush=True)

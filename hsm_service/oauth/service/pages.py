@@ -20,9 +20,17 @@ from foundation.encoding import b64u
 from foundation.errors import BadInput, JsonValue, NotPermitted
 from foundation.ids import BadToken, Random, Token, new_token, parse_token, secret_matches
 from foundation.web import SlidingWindow
+from hsm_service.oauth.domain.client import Client
 from hsm_service.oauth.domain.grant import CODE_LIFE, PAGE_LIFE, AuthorizeRequest, Page, PageState
 from hsm_service.oauth.domain.sealing import seal, unseal
-from hsm_service.oauth.errors import NotApprovedYet, PageOver, PageUnknown, RedirectableError, TooManyPages
+from hsm_service.oauth.errors import (
+    GrantRefused,
+    NotApprovedYet,
+    PageOver,
+    PageUnknown,
+    RedirectableError,
+    TooManyPages,
+)
 from hsm_service.oauth.ports import Links
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.sealed import seal_approved
@@ -107,6 +115,37 @@ class PageService:
         if link is not None:
             view = PageView.of(await self._links.look(link, page_key=page_key(token.secret)))
         return OpenPage(token.text, checked.client.name, request, view, once="request_uri" in parameters)
+
+    async def open_for(self, client: Client, request: AuthorizeRequest, *, address: str) -> OpenPage:
+        """For a dialect that checked an authorize request by rules of its own: a page that identifies and leads back to
+        the dialect, which takes its code with ``redeem``. Of ``request.challenge`` nobody has the verifier.
+
+        Raises TooManyPages.
+        """
+        if self._opened.take(address, self._clock.now()):
+            raise TooManyPages(retry_after=60)
+        token, now = new_token(PREFIX, self._random), self._clock.now()
+        link = await self._links.open(
+            page_key=page_key(token.secret),
+            client=client.id,
+            client_name=client.name,
+            scope=request.scope,
+            address=address,
+        )
+        await self._store.add_page(token, request, link, now=now, until=now + PAGE_LIFE, sealed=None, credential=None)
+        view = PageView.of(await self._links.look(link, page_key=page_key(token.secret)))
+        return OpenPage(token.text, client.name, request, view, once=False)
+
+    async def redeem(self, page_id: str, code: str, client_id: str) -> Sequence[str]:
+        """The credentials that a holder approved on a page opened by ``open_for``, once. Raises GrantRefused."""
+        try:
+            code_id, secret = parse_token(code, "ac")
+        except BadToken as cause:
+            raise GrantRefused("not a code of ours") from cause
+        found = await self._store.consume_page_code(page_id, code_id, secret, client_id, self._clock.now())
+        if found is None:
+            raise GrantRefused("unknown, expired, used, or another page's code")
+        return found
 
     async def look(self, token: str) -> PageView:
         """The page as it is this second; it is here that a phone rings for the first time, since a page that nobody's
