@@ -275,7 +275,10 @@ class Settings(Section):
     @property
     def mtls_url(self) -> str | None:
         """Where applications show a certificate, as they reach it."""
-        return None if self.mtls is None else (self.mtls.url or f"https://localhost:{self.mtls.port}").rstrip("/")
+        if self.mtls is None:
+            return None
+        usual = self.url("gateway") if self.mtls.header is not None else f"https://localhost:{self.mtls.port}"
+        return (self.mtls.url or usual).rstrip("/")
 
     def client_authorities(self) -> list[x509.Certificate]:
         """Those that issue certificates to applications. Raises OSError, ValueError."""

@@ -23,6 +23,7 @@ from foundation.web.caller import Network
 from foundation.web.certificates import CertificateReader
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
@@ -163,6 +164,14 @@ class OAuth:
 
 
 @dataclass(frozen=True)
+class Documents:
+    """The slice `documents`: what dialects prepare, finish and stamp with."""
+
+    service: DocumentService
+    time_stamps: TimeStampClient | None
+
+
+@dataclass(frozen=True)
 class Mounted:
     """What the gateway's process still needs when every slice stands."""
 
@@ -180,8 +189,9 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     signing = await make_signing(ground, stack, push, credentials)
     pairing = mount_pairing(app, ground, push, credentials, signing)
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
-    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing)
-    mount_csc(app, ground, pairing, oauth, credentials, signing)
+    documents = make_documents(ground)
+    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
+    mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, pki)
@@ -328,7 +338,13 @@ def mount_oauth(
 
 
 def mount_psc(
-    app: web.Application, ground: Ground, pairing: Pairing, oauth: OAuth, holders: PscHolders, signing: SigningService
+    app: web.Application,
+    ground: Ground,
+    pairing: Pairing,
+    oauth: OAuth,
+    holders: PscHolders,
+    signing: SigningService,
+    documents: Documents,
 ) -> None:
     """The Brazilian dialect, once for each vendor's variant."""
     parts = PscParts(
@@ -342,7 +358,7 @@ def mount_psc(
         holders=holders,
         signing=signing,
         calls=CallsOfPsc(pairing.calls),
-        documents=DocumentsOfPsc(make_documents(ground)),
+        documents=DocumentsOfPsc(documents.service),
         origin=ground.origin,
         proxies=ground.proxies,
     )
@@ -364,17 +380,20 @@ def mount_csc(
     oauth: OAuth,
     credentials: CredentialService,
     signing: SigningService,
+    documents: Documents,
 ) -> None:
     """The first dialect of the signing API, in both its versions."""
     database, clock = ground.database, ground.clock
     callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
     authenticator = Authenticator(callers, ground.origin, ground.certificates)
+    document_calls = DocumentCalls(clock, signing, documents.service, documents.time_stamps)
     second = CscV2(
         clock=clock,
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
         responses=ResponseService(database, clock, signing),
+        documents=document_calls,
         issuer=ground.origin,
         app_url=ground.app,
     )
@@ -384,6 +403,7 @@ def mount_csc(
         credentials=credentials,
         signing=signing,
         waiting=WaitingCalls(database, clock, signing),
+        documents=document_calls,
         clients=oauth.clients,
         tokens=oauth.tokens,
         base_url=ground.origin,
@@ -395,11 +415,8 @@ def mount_csc(
     app.add_routes([*second.routes(), *first.routes()])
 
 
-def make_documents(ground: Ground) -> DocumentService:
-    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it.
-
-    Time stamps are the settings' authorities'; in development without any, the test authority's in the AC.
-    """
+def make_time_stamps(ground: Ground) -> TimeStampClient | None:
+    """Time stamps are the settings' authorities'; in development without any, the test authority's in the AC."""
     settings = ground.settings.documents
     authorities: list[TimeStampingAuthority] = [
         HttpTsa(
@@ -411,12 +428,19 @@ def make_documents(ground: Ground) -> DocumentService:
     ]
     if not authorities and ground.settings.environment == "development":
         authorities = [AuthorityTsa(ground.ac)]
-    return DocumentService(
+    return TimeStampClient(authorities) if authorities else None
+
+
+def make_documents(ground: Ground) -> Documents:
+    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it."""
+    time_stamps = make_time_stamps(ground)
+    service = DocumentService(
         ground.clock,
-        policies=read_policies(settings.policies),
-        time_stamps=TimeStampClient(authorities) if authorities else None,
+        policies=read_policies(ground.settings.documents.policies),
+        time_stamps=time_stamps,
         evidences=AuthorityEvidence(ground.ac),
     )
+    return Documents(service, time_stamps)
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:

@@ -85,8 +85,9 @@ UPDATE oauth.pages SET asked = true, sealed = $2
 WHERE id = $1 AND state = 'open' AND NOT asked RETURNING id;
 
 -- name: close_page
--- The page comes to its one end.
-UPDATE oauth.pages SET state = $2 WHERE id = $1 AND state = 'open' AND expires_at > $3 RETURNING id;
+-- The page comes to its one end; of a good one, where it led to stays sealed with it, in case the answer was lost.
+UPDATE oauth.pages SET state = $2, sealed = coalesce($4, sealed)
+WHERE id = $1 AND state = 'open' AND expires_at > $3 RETURNING id;
 
 -- name: add_code
 -- A holder identified: a code for the client.

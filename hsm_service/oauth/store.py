@@ -22,6 +22,8 @@ from hsm_service.oauth.domain.grant import (
 
 QUERIES = Queries.load("hsm_service.oauth")
 
+PUSHED_KEPT: Final = timedelta(minutes=10)
+"""Pushed requests are large, and a second use of one is refused whether or not it is still known."""
 KEPT: Final = timedelta(days=1)
 """How long pages, codes and tokens outlive their end: a code used a second time is still recognised as used."""
 
@@ -238,9 +240,11 @@ class OAuthStore:
         """A phone rang for it. False when one did before."""
         return await self._database.fetchval(QUERIES.page_asked, page_id, sealed) is not None
 
-    async def close_page(self, connection: Connection, page_id: str, state: PageState, now: datetime) -> bool:
-        """False when it was closed before, or is too old."""
-        return await connection.fetchval(QUERIES.close_page, page_id, state.value, now) is not None
+    async def close_page(
+        self, connection: Connection, page_id: str, state: PageState, now: datetime, sealed: bytes | None = None
+    ) -> bool:
+        """False when it was closed before, or is too old. ``sealed``: where it led to."""
+        return await connection.fetchval(QUERIES.close_page, page_id, state.value, now, sealed) is not None
 
     async def add_code(
         self,
@@ -406,9 +410,9 @@ class OAuthStore:
 
     async def forget(self, now: datetime, limit: int = 10_000) -> None:
         """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
+        await self._database.execute(QUERIES.forget_pushed, now - PUSHED_KEPT, limit)
         before = now - KEPT
         for query in (
-            QUERIES.forget_pushed,
             QUERIES.forget_refresh_tokens,
             QUERIES.forget_tokens,
             QUERIES.forget_codes,

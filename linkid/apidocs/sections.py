@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from foundation.web.openapi import Answer, Operation, Section, Words
+from hsm_service.csc.openapi import OAUTH_V1
 from hsm_service.csc.openapi import SECTION as CSC
+from hsm_service.csc.openapi import SECTION_V1 as CSC_V1
 from hsm_service.oauth.openapi import SECTION as OAUTH
 from hsm_service.psc.openapi import SECTION as PSC
 from issuance.openapi import SECTION as PKI
@@ -40,7 +42,7 @@ ITSELF: Final = Section(
     ],
 )
 
-SECTIONS: Final = (CSC, OAUTH, PSC, PKI, ITSELF)
+SECTIONS: Final = (CSC, CSC_V1, OAUTH, OAUTH_V1, PSC, PKI, ITSELF)
 
 PRIVATE: Final = {
     "/phone/v1/": "between us and the phone app (docs/protocol.md 9.2)",
@@ -54,6 +56,7 @@ PRIVATE: Final = {
     "/docs/api/assets/": "the files of the page of this description",
     "/dev/": "exists only in development, for this very machine (9.7)",
     "/csc/v2/{method}": "answers 501 to every method that we do not have",
+    "/csc/v1/{method}": "likewise",
 }
 """Routes that no integrator calls, by how their path begins, and why."""
 

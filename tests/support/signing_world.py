@@ -43,9 +43,11 @@ from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.problems import DIALECT as CSC
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.service import DocumentService
+from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
@@ -85,6 +87,7 @@ from tests.support.postgres import TestDatabase
 from tests.support.psc_routes import SETTINGS as PSC_SETTINGS
 from tests.support.psc_routes import Calls, policies_in
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
+from tests.support.stamping_authority import StampingAuthority
 
 ORIGIN = "https://gateway.linkid.test"
 APP = "https://app.linkid.test"
@@ -342,6 +345,7 @@ class World:
     calls: Calls
     background: Background
     client: TestClient[Any, Any]
+    stamping: StampingAuthority
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
@@ -357,6 +361,7 @@ class World:
         self.links.links.clear()
         self.calls.calls.clear()
         self.vouching.away = None
+        self.stamping.away, self.stamping.asked = False, 0
 
     async def credential(
         self,
@@ -580,12 +585,16 @@ async def signing_world(
             for manners in (RFC, CSC_V1)
         )
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
+        authority = StampingAuthority(clock, _RSA)
+        stamps = TimeStampClient([authority])
+        documents = DocumentCalls(clock, signing, DocumentService(clock, time_stamps=stamps), stamps)
         csc = CscV2(
             clock=clock,
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
             responses=ResponseService(ours, clock, signing),
+            documents=documents,
             issuer=origin,
             app_url=APP,
         )
@@ -595,6 +604,7 @@ async def signing_world(
             credentials=credentials,
             signing=signing,
             waiting=WaitingCalls(ours, clock, signing),
+            documents=documents,
             clients=authentication,
             tokens=tokens,
             base_url=origin,
@@ -646,4 +656,5 @@ async def signing_world(
             calls=calls,
             background=background,
             client=client,
+            stamping=authority,
         )

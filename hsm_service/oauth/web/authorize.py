@@ -5,7 +5,7 @@ script and style and nothing inline, so that a slip there would still run nothin
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from aiohttp import web
 from foundation.errors import JsonObject, JsonValue, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
+from hsm_service.oauth.domain.grant import PageState
 from hsm_service.oauth.errors import BadOAuthRequest, PushedRequestOver, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.problems import redirect_parameters
 from hsm_service.oauth.service.pages import OpenPage, PageService
@@ -70,10 +71,9 @@ class AuthorizePages:
             auto_reload=False,
         )
 
-    def routes(self, prefixes: Sequence[str] = ()) -> list[web.RouteDef]:
-        """For the gateway's application. The page itself also stands below other base addresses (``prefixes``)."""
+    def routes(self) -> list[web.RouteDef]:
+        """For the gateway's application."""
         return [
-            *(web.get(prefix + PATH, self.page) for prefix in prefixes),
             web.get(PATH, self.page),
             web.post(f"{PATH}/state", self.state),
             web.post(f"{PATH}/check", self.check),
@@ -191,6 +191,8 @@ class AuthorizePages:
 
 def _view(view: PageView) -> JsonObject:
     told: dict[str, JsonValue] = {"state": view.state, "expires_in": view.expires_in}
+    if view.state == PageState.DONE:
+        return {**told, "redirect": view.address}
     if view.link is None:
         drawn = draw(view.address) if view.address else EMPTY
         return {
