@@ -365,7 +365,6 @@ SECTION: Final = Section(
                 200: Answer(
                     Words("The signatures; in mode A where they are kept.", "As assinaturas; no modo A, onde ficam."),
                     ref("Kept"),
-                    links={"poll": ("cscV2SignPolling", {"requestID": "$response.body#/responseID"})},
                 )
             },
             {

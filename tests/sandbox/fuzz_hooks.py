@@ -19,7 +19,7 @@ import schemathesis
 CREDENTIAL, TOKEN = os.environ.get("HOLDER_APPROVES", ""), os.environ.get("FUZZ_TOKEN", "")
 HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 SHA256, RSA = "2.16.840.1.101.3.4.2.1", "1.2.840.113549.1.1.11"
-_BEHIND_A_TOKEN = re.compile("^/csc/v2/(credentials|signatures|linkid)/")
+_BEHIND_A_TOKEN = re.compile("^/csc/v[12]/(auth/revoke$|credentials/|signatures/|linkid/)")
 _tried: set[str] = set()
 _random = random.Random(int(os.environ.get("FUZZ_SEED", "1")))
 
@@ -46,17 +46,19 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if "credentialID" in body:
         body["credentialID"] = CREDENTIAL
     path = case.operation.path
+    hashes, algorithm = ("hash", "hashAlgo") if "/v1/" in path else ("hashes", "hashAlgorithmOID")
     if path.endswith("credentials/authorize"):
-        body.update(hashes=[HASH], numSignatures=1, hashAlgorithmOID=SHA256, signAlgo=RSA)
-        for name in ("authData", "signAlgoParams", "clientData", "description"):
+        body.update({hashes: [HASH], algorithm: SHA256}, numSignatures=1, signAlgo=RSA)
+        case.headers = {**(case.headers or {}), "Prefer": "wait=5"}  # API 1 waits in this very call
+        for name in ("PIN", "OTP", "authData", "signAlgoParams", "clientData", "description"):
             body.pop(name, None)
         if _random.random() < 0.25:
-            del body["hashes"]
+            del body[hashes]
             body.update(numSignatures=5, clientData=json.dumps({"session": {"seconds": 120, "purpose": "fuzz"}}))
     elif path.endswith("credentials/authorizeCheck"):
         case.headers = {**(case.headers or {}), "Prefer": "wait=2"}
     elif path.endswith("signatures/signHash"):
-        body.update(hashes=[HASH], hashAlgorithmOID=SHA256, signAlgo=RSA)
+        body.update({hashes: [HASH], algorithm: SHA256}, signAlgo=RSA)
         for name in ("signAlgoParams", "clientData", "operationMode"):
             body.pop(name, None)
 
@@ -79,7 +81,7 @@ def refuses_strangers(context: Any, response: Any, case: Any) -> None:
         assert "error" in again.json()
 
 
-@schemathesis.serializer("application/ocsp-request")
-def ocsp(context: Any, value: Any) -> bytes:
+@schemathesis.serializer("application/ocsp-request", "application/timestamp-query")
+def as_bytes(context: Any, value: Any) -> bytes:
     """Any bytes at all."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
