@@ -40,6 +40,8 @@ from hsm_service.csc.web.oauth1 import PREFIXES as OAUTH_PREFIXES_V1
 from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.store import OAuthStore
+from hsm_service.psc.problems import BY_PREFIX as PSC_ERRORS
+from hsm_service.psc.store import PscStore
 from hsm_service.signing.store import ResponseStore
 from issuance.store import forget_visits
 from linkid.running import in_background
@@ -87,7 +89,11 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         app = new_app(
             # the authorize page's own calls answer in our words: it shows them to people
             errors=ErrorTable(
-                by_prefix={"/csc": CSC_ERRORS, **dict.fromkeys((*OAUTH_PREFIXES, *OAUTH_PREFIXES_V1), OAUTH_ERRORS)}
+                by_prefix={
+                    "/csc": CSC_ERRORS,
+                    **PSC_ERRORS,
+                    **dict.fromkeys((*OAUTH_PREFIXES, *OAUTH_PREFIXES_V1), OAUTH_ERRORS),
+                }
             ),
             security=SecurityHeaders(https=ground.origin.startswith("https://")),
             cors=Cors(origins=(ground.app,)),
@@ -167,6 +173,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "messages": lambda now: forget_messages(database, now - _REMEMBERED),
         "visits": lambda now: forget_visits(database, now - _REMEMBERED),
         "oauth": OAuthStore(database).forget,
+        "psc": PscStore(database).forget,
         "responses": ResponseStore(database).forget,
     }
 

@@ -20,7 +20,12 @@ from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.credentials.store import Held
 from hsm_service.csc import dialect as csc
+from hsm_service.documents.domain.form import Form, Format, policy_form
+from hsm_service.documents.domain.prepared import Prepared
+from hsm_service.documents.domain.signatory import Signatory
+from hsm_service.documents.service import DocumentService
 from hsm_service.oauth import ports as oauth
+from hsm_service.psc import ports as psc
 from hsm_service.signing import ports as signing
 from hsm_service.signing.domain.labels import labels_for
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Request, State
@@ -30,6 +35,7 @@ from hsm_service.signing.service import Approved, SigningService
 from hsm_service.webhooks.service import Event, EventType, Telling
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
+from pairing.service.calls import CallService
 from pairing.service.links import LinkService
 from pairing.web import Doorkeeper
 from protocol.algorithms import HASH_BYTES
@@ -124,6 +130,25 @@ class LinksOfOAuth:
     async def give_up(self, link: str, *, page_key: str) -> None:
         """The page was left."""
         await self._links.give_up(link, page_key)
+
+
+class CallsOfPsc:
+    """`psc.ports.Calls` by the pairing slice: phones that are rung to ask who is there."""
+
+    def __init__(self, calls: CallService) -> None:
+        self._calls = calls
+
+    async def call(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+    ) -> list[str]:
+        """A link for each phone."""
+        asking = pairing.AskingIntegrator(client, client_name)
+        return await self._calls.call(secret, asking, scope=scope, address=address, credential=credential)
+
+    async def answer(self, calls: Sequence[str], secret: str) -> psc.CallAnswer:
+        """The first yes or no."""
+        answer = await self._calls.answer(calls, secret)
+        return psc.CallAnswer(answer.state, answer.credentials)
 
 
 class NoticesOfSigning:
@@ -227,6 +252,36 @@ _ENDS: Final[Mapping[type[LinkIdError], str]] = {
 
 def _integrator(client: str, client_name: str) -> Caller:
     return Caller(CallerKind.INTEGRATOR, client, client_name)
+
+
+class DocumentsOfPsc:
+    """`psc.ports.Documents` by the documents slice."""
+
+    def __init__(self, documents: DocumentService) -> None:
+        self._documents = documents
+
+    async def prepare(self, content: psc.Content, chain: Sequence[bytes], sign_algorithm: str) -> psc.Preparation:
+        """Around a digest, or a PDF."""
+        signatory = Signatory(tuple(chain), sign_algorithm)
+        form = _PSC_FORMS[content.format]
+        if content.pdf is not None:
+            prepared = await self._documents.prepare(form, signatory, content=content.pdf)
+        else:
+            prepared = await self._documents.prepare(form, signatory, digest=content.digest)
+        return psc.Preparation(prepared.digest, prepared.to_bytes())
+
+    async def finish(self, kept: bytes, signature: bytes) -> bytes:
+        """The CMS object, or the PDF."""
+        return (await self._documents.finish(Prepared.from_bytes(kept), signature)).content
+
+
+_PSC_FORMS: Final = {
+    "CMS": Form(Format.CMS),
+    "CAdES_AD_RB": policy_form(Format.CADES, "AD-RB"),
+    "CAdES_AD_RT": policy_form(Format.CADES, "AD-RT"),
+    "PAdES_AD_RB": policy_form(Format.PADES, "AD-RB"),
+    "PAdES_AD_RT": policy_form(Format.PADES, "AD-RT"),
+}
 
 
 class DevicesOfPush:

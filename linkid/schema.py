@@ -15,6 +15,7 @@ _ORDER: Final = (
     "hsm_service.credentials",
     "hsm_service.oauth",
     "hsm_service.signing",
+    "hsm_service.psc",
     "pairing",
     "push",
     "hsm_service.webhooks",

@@ -15,12 +15,15 @@ from foundation.channel import PrivateClient
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
+from foundation.errors import Unavailable
 from foundation.group_commit import GroupCommit
+from foundation.logs import get_logger
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
 from foundation.web.certificates import CertificateReader
-from hsm_service.credentials.service import CredentialService
+from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
@@ -42,6 +45,9 @@ from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.oauth.web.endpoints import CSC_V1, RFC, Manners, OAuthEndpoints
 from hsm_service.oauth.web.metadata import audiences
+from hsm_service.psc.service.holders import Holders as PscHolders
+from hsm_service.psc.web.mounting import Parts as PscParts
+from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
@@ -57,8 +63,10 @@ from issuance.web import EmissionRoutes, PkiRoutes
 from linkid.apidocs.pages import ApiPages
 from linkid.joins import (
     CallersOfPairing,
+    CallsOfPsc,
     CredentialsOfSigning,
     DevicesOfPush,
+    DocumentsOfPsc,
     HoldersOfPairing,
     LettersOfPairing,
     LinksOfOAuth,
@@ -70,6 +78,7 @@ from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
@@ -92,6 +101,8 @@ from push.service.live import LiveHub
 from push.service.numbers import PushNumbers
 from push.service.outbox import OutboxService, OutboxWorker
 from push.web import inbox_routes, live_routes
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,7 @@ class Pairing:
     links: LinkService
     life: LinkLife
     computers: ComputerService
+    calls: CallService
 
 
 @dataclass(frozen=True)
@@ -155,6 +167,16 @@ class OAuth:
     pages: AuthorizePages
     clients: ClientAuthentication
     tokens: TokenService
+    reader: ClientReader
+    page_service: PageService
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The slice `documents`: what dialects prepare, finish and stamp with."""
+
+    service: DocumentService
+    time_stamps: TimeStampClient | None
 
 
 @dataclass(frozen=True)
@@ -169,13 +191,17 @@ class Mounted:
 
 async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Mounted:
     """Make every slice, join them, add their routes."""
-    credentials = CredentialService(ground.database, ground.clock)
+    identifications = Identifications(ground.database, ground.settings.gateway_key("identification"))
+    in_background(stack, caught_up(identifications))
+    credentials = CredentialService(ground.database, ground.clock, identifications=identifications)
     push = mount_push(app, ground, stack)
     telling = mount_webhooks(app, ground, stack, push)
     signing = await make_signing(ground, stack, push, credentials, telling)
     pairing = mount_pairing(app, ground, push, credentials, CallersOfPairing(signing, telling))
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
-    mount_csc(app, ground, pairing, oauth, credentials, signing)
+    documents = make_documents(ground)
+    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
+    mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, signing, pki)
@@ -286,7 +312,8 @@ def mount_pairing(
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
     app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
-    return Pairing(links, life, computers)
+    calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
+    return Pairing(links, life, computers, calls)
 
 
 def mount_oauth(
@@ -305,12 +332,13 @@ def mount_oauth(
         authorities=ground.settings.client_authorities(),
         clock=clock,
     )
+    reader = ClientReader(clock, authentication, ground.proxies, ground.certificates)
     tokens = TokenService(database, clock, audit, computers=pairing.computers)
 
     def endpoints_with(manners: Manners) -> OAuthEndpoints:
         return OAuthEndpoints(
             issuer=origin,
-            clients=ClientReader(clock, authentication, ground.proxies, ground.certificates),
+            clients=reader,
             tokens=tokens,
             requests=requests,
             introspection=IntrospectionService(store, clock, origin),
@@ -331,7 +359,43 @@ def mount_oauth(
     pages = AuthorizePages(service, ground.proxies)
     app.add_routes(endpoints_with(RFC).routes())
     app.add_routes(pages.routes())
-    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens)
+    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens, reader, service)
+
+
+def mount_psc(
+    app: web.Application,
+    ground: Ground,
+    pairing: Pairing,
+    oauth: OAuth,
+    holders: PscHolders,
+    signing: SigningService,
+    documents: Documents,
+) -> None:
+    """The Brazilian dialect, once for each vendor's variant."""
+    parts = PscParts(
+        database=ground.database,
+        clock=ground.clock,
+        audit=ground.audit,
+        settings=ground.settings.psc,
+        clients=oauth.reader,
+        pages=oauth.page_service,
+        shown=oauth.pages,
+        holders=holders,
+        signing=signing,
+        calls=CallsOfPsc(pairing.calls),
+        documents=DocumentsOfPsc(documents.service),
+        origin=ground.origin,
+        proxies=ground.proxies,
+    )
+    app.add_routes(psc_routes(parts))
+
+
+async def caught_up(identifications: Identifications) -> None:
+    """Credentials from before the table of identifications are found by their number too, soon after the start."""
+    try:
+        await identifications.catch_up()
+    except Unavailable as error:
+        _log.warning("identifications_put_off", error_code=error.code)
 
 
 def mount_csc(
@@ -341,17 +405,20 @@ def mount_csc(
     oauth: OAuth,
     credentials: CredentialService,
     signing: SigningService,
+    documents: Documents,
 ) -> None:
     """The first dialect of the signing API, in both its versions."""
     database, clock = ground.database, ground.clock
     callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
     authenticator = Authenticator(callers, ground.origin, ground.certificates)
+    document_calls = DocumentCalls(clock, signing, documents.service, documents.time_stamps)
     second = CscV2(
         clock=clock,
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
         responses=ResponseService(database, clock, signing),
+        documents=document_calls,
         issuer=ground.origin,
         app_url=ground.app,
     )
@@ -361,6 +428,7 @@ def mount_csc(
         credentials=credentials,
         signing=signing,
         waiting=WaitingCalls(database, clock, signing),
+        documents=document_calls,
         clients=oauth.clients,
         tokens=oauth.tokens,
         base_url=ground.origin,
@@ -372,11 +440,8 @@ def mount_csc(
     app.add_routes([*second.routes(), *first.routes()])
 
 
-def make_documents(ground: Ground) -> DocumentService:
-    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it.
-
-    Time stamps are the settings' authorities'; in development without any, the test authority's in the AC.
-    """
+def make_time_stamps(ground: Ground) -> TimeStampClient | None:
+    """Time stamps are the settings' authorities'; in development without any, the test authority's in the AC."""
     settings = ground.settings.documents
     authorities: list[TimeStampingAuthority] = [
         HttpTsa(
@@ -388,12 +453,19 @@ def make_documents(ground: Ground) -> DocumentService:
     ]
     if not authorities and ground.settings.environment == "development":
         authorities = [AuthorityTsa(ground.ac)]
-    return DocumentService(
+    return TimeStampClient(authorities) if authorities else None
+
+
+def make_documents(ground: Ground) -> Documents:
+    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it."""
+    time_stamps = make_time_stamps(ground)
+    service = DocumentService(
         ground.clock,
-        policies=read_policies(settings.policies),
-        time_stamps=TimeStampClient(authorities) if authorities else None,
+        policies=read_policies(ground.settings.documents.policies),
+        time_stamps=time_stamps,
         evidences=AuthorityEvidence(ground.ac),
     )
+    return Documents(service, time_stamps)
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:

@@ -126,16 +126,16 @@ RETURNING id;
 -- name: add_link
 -- A link begins. A computer whose key we know keeps its id.
 INSERT INTO pairing.links (id, purpose, state, jkt, key, token, locator, computer, name, os, version, integrator, scope,
-                           address, checks, created_at, expires_at)
+                           address, checks, created_at, expires_at, called)
 VALUES ($1, $2, $3, $4, $5, $6, $7,
         CASE WHEN $8::text IS NOT NULL THEN coalesce((SELECT id FROM pairing.computers WHERE jkt = $4), $8) END,
-        $9, $10, $11, $12, $13, $14, 0, $15, $16);
+        $9, $10, $11, $12, $13, $14, 0, $15, $16, $17);
 
 -- name: link
 -- A link, to the key that began it only, with the nickname of the phone that claimed it.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.id = $1 AND link.jkt = $2;
 
@@ -143,7 +143,7 @@ WHERE link.id = $1 AND link.jkt = $2;
 -- The link whose frame was scanned.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.token = $1;
 
@@ -151,15 +151,15 @@ WHERE link.token = $1;
 -- The open link whose code was typed.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
-WHERE link.locator = $1 AND link.state IN ('waiting', 'claimed', 'approved');
+WHERE link.locator = $1 AND NOT link.called AND link.state IN ('waiting', 'claimed', 'approved');
 
 -- name: link_by_document
 -- The link that a decided document belongs to.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.document = $1;
 
@@ -193,7 +193,7 @@ RETURNING link.id;
 -- name: reserve_check
 -- Count a check code before it is compared.
 UPDATE pairing.links SET checks = checks + 1
-WHERE id = $1 AND jkt = $2 AND state = 'approved' AND checks < 3 AND expires_at > $3
+WHERE id = $1 AND jkt = $2 AND NOT called AND state = 'approved' AND checks < 3 AND expires_at > $3
 RETURNING checks;
 
 -- name: taken_back
@@ -204,7 +204,7 @@ UPDATE pairing.links SET taken_back_at = $2 WHERE id = $1 AND taken_back_at IS N
 -- Links that died, or whose time is over, with a document at the SAM that nobody has taken back.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.document IS NOT NULL AND link.taken_back_at IS NULL AND link.state NOT IN ('associated', 'refused')
   AND (link.state = 'dead' OR link.expires_at <= $1)

@@ -168,6 +168,7 @@ def _request(row: Record) -> Request:
         expires=row["expires_at"],
         reason=row["reason"],
         activation=row["activation"],
+        asked=row["asked_at"],
     )
 
 

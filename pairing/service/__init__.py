@@ -4,6 +4,7 @@
 * ``decisions``: documents of the SAM on their way to a phone and back, and what follows from the SAM's verdict.
 * ``links``: the side that shows a QR code and takes the check code (OAuth's authorize page is one as well); ``scans``:
   the phone; ``link_life``: what they share.
+* ``calls``: the same question by ringing the phone, for programs that have no page.
 * ``computers``: computers as OAuth clients, and how they go.
 * ``bells``: which phones to ring for a credential.
 * ``warnings``: what holders are told on every phone.

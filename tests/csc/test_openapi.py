@@ -8,14 +8,11 @@ from typing import Any
 
 import pytest
 
-from foundation.errors import LinkIdError
-from foundation.web.openapi import JSON
+from foundation.errors import BadInput
 from hsm_service.csc import dialect
 from hsm_service.csc.dialect import V1, version1
 from hsm_service.csc.openapi import SCHEMAS as V2_SCHEMAS
-from hsm_service.csc.openapi import SECTION as V2_SECTION
-from hsm_service.csc.openapi1 import SCHEMAS as V1_SCHEMAS
-from hsm_service.csc.openapi1 import SECTION as V1_SECTION
+from hsm_service.csc.openapi import SECTION, SECTION_V1
 
 READERS: dict[str, Callable[[Any], object]] = {
     "InfoRequest": dialect.read_info,
@@ -27,23 +24,26 @@ READERS: dict[str, Callable[[Any], object]] = {
     "ChallengeRequest": dialect.read_challenge,
     "ExtendRequest": dialect.read_extend,
     "PollingRequest": dialect.read_polling,
+    "SignDocRequest": dialect.read_sign_doc,
+    "TimestampRequest": version1.read_timestamp,
+    "V1LoginRequest": lambda body: version1.read_login([], body),
+    "V1RevokeRequest": version1.read_revoke,
     "V1ListRequest": version1.read_list,
     "V1AuthorizeRequest": lambda body: dialect.read_session(body, V1) or version1.read_authorize(body),
     "V1ExtendRequest": lambda body: dialect.read_extend(body, V1),
-    "V1SignHashRequest": lambda body: dialect.read_sign_hash(body, None, V1),
     "V1OtpRequest": version1.read_send_otp,
-    "V1LoginRequest": lambda body: version1.read_login([], body),
-    "V1RevokeRequest": version1.read_revoke,
+    "V1SignHashRequest": lambda body: dialect.read_sign_hash(body, None, V1),
 }
-SCHEMAS: dict[str, Any] = {**V2_SCHEMAS, **V1_SCHEMAS}
+SCHEMAS = {**V2_SCHEMAS, **SECTION_V1.schemas}
+SAY_LITTLE = {"V1LoginRequest"}
+"""Whose members are refused whatever they are: the table promises nothing about them."""
 EXAMPLES: dict[str, Any] = {}
-for operation in (*V2_SECTION.operations, *V1_SECTION.operations):
-    if operation.body is None or operation.body.media != JSON:
-        continue
+for operation in (*SECTION.operations, *SECTION_V1.operations):
+    assert operation.body is not None
     name = str(operation.body.schema["$ref"]).rpartition("/")[2]
     EXAMPLES.setdefault(name, operation.body.example)
 
-HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+HASH, SHA256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "2.16.840.1.101.3.4.2.1"
 OF_TYPE: dict[str, Any] = {
     "string": "x", "integer": 7, "number": 1.5, "boolean": True, "null": None, "array": [], "object": {"a": 1},
 }  # fmt: skip
@@ -57,8 +57,6 @@ def violations(schema: Any, member: str) -> Iterator[Any]:
         fits = kind in kinds or (kind == "integer" and "number" in kinds)
         if kinds and not fits:
             yield value
-    if "const" in schema:
-        yield from (7, "none of these", None)
     if "enum" in schema:
         yield "none of these"
     if "minimum" in schema:
@@ -81,7 +79,7 @@ def violations(schema: Any, member: str) -> Iterator[Any]:
 def refused(name: str, body: Any) -> bool:
     try:
         READERS[name](body)
-    except LinkIdError:
+    except BadInput:
         return True
     return False
 
@@ -92,7 +90,7 @@ def test_a_session_is_asked_for_under_the_same_rules() -> None:
     del session["hashes"]
     assert not refused("AuthorizeRequest", session)
     for member in ("description", "signAlgo", "signAlgoParams", "authData", "hashAlgorithmOID"):
-        rule: Any = SCHEMAS["AuthorizeRequest"]["properties"][member]
+        rule: Any = SCHEMAS["AuthorizeRequest"]["properties"][member]  # type: ignore[index, call-overload]
         for value in violations(rule, member):
             assert refused("AuthorizeRequest", {**session, member: value}), (member, str(value)[:80])
 
@@ -121,14 +119,15 @@ def test_readers_refuse_what_the_table_forbids(name: str) -> None:
         for value in violations(rule, member):
             body = {**copy.deepcopy(EXAMPLES[name]), member: value}
             if member == "numSignatures" and isinstance(value, int):
-                body = {one: body[one] for one in body if one not in ("hashes", "hash")}  # the bound is a session's
+                body.pop("hashes", None), body.pop("hash", None)  # the bound is a session's
+                body["hashAlgorithmOID"] = SHA256
                 body["clientData"] = '{"session": {"seconds": 60}}'
             if member == "lang" and name in ("AuthorizeRequest", "SignHashRequest"):
                 continue
             assert refused(name, body), f"{name}.{member} = {str(value)[:80]!r}"
             tried += 1
-        if "null" in rule.get("type", []) and rule["type"] != "null":
+        if "null" in rule.get("type", []):
             nulled = {**EXAMPLES[name], member: None}
             needed = name == "AuthorizeRequest" and member == "hashAlgorithmOID"  # or signAlgo says it
             assert needed or not refused(name, nulled), f"{name}.{member} = null"
-    assert tried >= 3
+    assert tried >= 4 or name in SAY_LITTLE

@@ -15,6 +15,7 @@ from foundation.dpop import DpopVerifier, MemoryReplayCache
 from foundation.web import new_app
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
@@ -48,6 +49,7 @@ class Gateway:
     links: LinkService
     computers: ComputerService
     bells: BellService
+    calls: CallService
 
     def phone(self) -> Phone:
         """Somebody's phone, with a new key."""
@@ -143,6 +145,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             links,
             computers,
             bells,
+            CallService(gateway_database, clock, links=links, scans=scans, doorbell=doorbell),
         )
 
     yield make

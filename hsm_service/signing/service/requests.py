@@ -118,10 +118,13 @@ class SigningService:
         self._notices = notices or NobodyListens()
         self._random = random
 
-    async def ask(self, caller: Caller, ask: Ask | SessionAsk, *, call_key: bytes | None = None) -> Asked:
+    async def ask(
+        self, caller: Caller, ask: Ask | SessionAsk, *, call_key: bytes | None = None, at: datetime | None = None
+    ) -> Asked:
         """Ask a holder to approve signatures, or a session. The caller must be one that may use this credential.
 
         ``call_key``: of a caller that gets no handle, and finds its request again by it (``waiting.py``).
+        ``at``: the time that stands in what the hashes are of, where a dialect made that (``asked_at``).
 
         Raises the errors of ``domain/policy.py``, UnknownCredential, RequestPending, or what the SAM refuses.
         """
@@ -143,7 +146,9 @@ class SigningService:
         now = self._clock.now()
 
         async def ask_it(connection: Connection) -> None:
-            await self._store.add(connection, name, activation_secret.digest, caller, ask, now=now, until=now + FIXING)
+            await self._store.add(
+                connection, name, activation_secret.digest, caller, ask, now=at or now, until=now + FIXING
+            )
 
         await self._commits.run(ask_it)
         # 4. The SAM fixes, stores and signs the document.
@@ -240,6 +245,14 @@ class SigningService:
 
         await self._commits.run(note)
         return signatures
+
+    async def asked_at(self, caller: Caller, *, sad: object, credential: str) -> datetime | None:
+        """When the request of a SAD was asked; None of a session, whose signatures are made when they are wanted.
+
+        Raises BadSad, SadExpired.
+        """
+        request, _ = await self._redeemable(caller, sad, credential)
+        return request.asked if request.kind is Kind.LISTED else None
 
     async def extend(
         self, caller: Caller, *, sad: object, credential: str, count: int, hash_algorithm: str
