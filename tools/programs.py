@@ -63,6 +63,9 @@ FOR_TESTS = (
     Program("pdfsig", "poppler-utils", ("usr/bin/pdfsig",), ("-v",)),
     Program("pdftoppm", "poppler-utils", ("usr/bin/pdftoppm",), ("-v",)),
     Program("certutil", "libnss3-tools", ("usr/bin/certutil",), None),
+    Program("modutil", "libnss3-tools", ("usr/bin/modutil",), None),
+    Program("pkcs11-tool", "opensc", ("usr/bin/pkcs11-tool",), None),
+    Program("pkcs11-engine", "libengine-pkcs11-openssl", ("usr/lib*/*/engines-3/pkcs11.so",), None),
     Program(
         "chromium",
         "chromium",
