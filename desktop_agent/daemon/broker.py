@@ -137,6 +137,7 @@ class Broker:
             approved = await approval.ask_session(credential_of(held), terms, algorithm)
         opened = OpenSession(held.profile, held.credential, approved.activation, approved.sad, terms, program)
         self._grants.open(opened)
+        self._refused = {key: moment for key, moment in self._refused.items() if key[1] != held.credential}
         return opened
 
     @property

@@ -63,10 +63,10 @@ def _what_runs(words: list[str]) -> str:
     for word in rest:
         if word in ("-jar", "-m"):
             return next(rest, "")
-        if word in ("-cp", "-classpath", "--module-path", "-c"):
-            if word == "-c":
-                return ""
-            next(rest, "")
+        if word == "-c":
+            return ""
+        if word in ("-cp", "-classpath", "--module-path", "-X", "-W"):
+            next(rest, "")  # its value
         elif word and not word.startswith("-"):
             return word
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,6 +22,8 @@ from tests.agent.daemon.p11_client import P11Client
 from tests.agent.gateway_double import AgentGateway
 from tests.agent.pki import Authority, Holder
 from tests.sandbox_phone.roots import new_id
+
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass
@@ -51,6 +54,14 @@ class Running:
     @property
     def control(self) -> Path:
         return self.folder / places.CONTROL
+
+    @property
+    def command(self) -> dict[str, str]:
+        """For our own commands: where their state and the daemon's sockets are."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        backend = "keyring.backends.fail.Keyring"
+        home = {"LINKID_DESKTOP_HOME": str(self.folder / "home"), "HOME": str(self.folder)}
+        return kept | home | {"PYTHON_KEYRING_BACKEND": backend, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -98,6 +109,8 @@ async def running(
     gateway.credentials[new_id("cred")] = ana
     told, stop = Told(), asyncio.Event()
     daemon = Daemon(profiles, told, pace=Pace(qr_after=100.0, tick=0.01), hurried_seconds=hurried_seconds)
+    (short_folder / "home").symlink_to(profiles.home)
+    (profiles.home / "run").symlink_to(short_folder)
     task = asyncio.create_task(serve(daemon, own(short_folder), stop))
     yield Running(daemon, short_folder, gateway, told, maria, ana)
     stop.set()
