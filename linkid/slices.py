@@ -42,6 +42,7 @@ from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
@@ -216,8 +217,9 @@ def mount_pairing(
         commits=ground.commits,
     )
     computers = ComputerService(database, clock, audit, sam)
+    blocks = BlockService(database, audit, sam, warnings)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
-    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
+    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks))
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
     return Pairing(links, life, computers)
 

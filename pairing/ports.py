@@ -33,12 +33,14 @@ class WaitingDocument:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``, ``activation`` for requests."""
+    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``, ``activation`` for requests; of an
+    ``unblock`` the credential, and since when it had been shut."""
 
     state: Literal["approved", "refused"]
     type: str
     binding: str | None = None
     activation: str | None = None
+    unblocked: tuple[str, datetime] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,17 @@ class Binding:
     binding: str
     credential: str
     state: str
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A certificate that its holder shut. ``by``: the phone, or ``operator``; ``undo``: from when on the phone that is
+    told may open it again, None: it may not."""
+
+    credential: str
+    since: datetime
+    by: str
+    undo: datetime | None
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,18 @@ class Sam(Protocol):
 
     async def fix_identify(self, device: str, integrator: AskingIntegrator, scope: str, address: str) -> FixedDocument:
         """``documents/identify``."""
+        ...
+
+    async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
+        """``documents/unblock``."""
+        ...
+
+    async def block(self, device: str) -> Sequence[Blocked]:
+        """``credentials/block``. Raises BindingNotActive."""
+        ...
+
+    async def blocks(self, device: str) -> Sequence[Blocked]:
+        """``credentials/blocks``: those that stand now."""
         ...
 
     async def statement(self, document: str, device: str) -> FixedDocument:

@@ -294,6 +294,11 @@ SELECT warning.id, warning.kind, warning.credential, warning.phone, source.nickn
 FROM pairing.warnings AS warning LEFT JOIN pairing.devices AS source ON source.id = warning.phone
 WHERE warning.device = $1 AND warning.dismissed_at IS NULL ORDER BY warning.since DESC, warning.id LIMIT 20;
 
+-- name: settle_warnings
+-- A block that ended: that it began is no news any more, wherever it was not read yet.
+UPDATE pairing.warnings SET dismissed_at = $3
+WHERE credential = $1 AND kind = 'credential_blocked' AND since = $2 AND dismissed_at IS NULL RETURNING id;
+
 -- name: dismiss_warning
 -- The holder read it on this phone.
 UPDATE pairing.warnings SET dismissed_at = $3 WHERE id = $1 AND device = $2 AND dismissed_at IS NULL

@@ -28,7 +28,7 @@ from sandbox_phone.errors import Expired, GatewayRefused, GatewayUnreachable, No
 from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
 from sandbox_phone.storage import MemoryStorage, Storage
 
-PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "sign", "session")
+PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "unblock", "sign", "session")
 REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
 _FRAME_KEY: Final = re.compile(r"/l#1\.[^.]+\.[^.]+\.[^.]+\.([A-Za-z0-9_-]{43})\Z")

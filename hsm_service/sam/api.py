@@ -12,6 +12,7 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.service import SignCall
 from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.bindings.service import Bindings
+from hsm_service.sam.blocks.service import Blocks
 from hsm_service.sam.clients.service import Clients
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.decisions.service import Decisions
@@ -51,6 +52,7 @@ class Rooms:
     signatures: Signatures
     session_asks: SessionAsks
     sessions: Sessions
+    blocks: Blocks
     bindings: Bindings
     associations: Associations
     clients: Clients
@@ -69,11 +71,14 @@ class Api:
             "emission/keys": self.emission_keys,
             "credentials/activate": self.credentials_activate,
             "credentials/revoke": self.credentials_revoke,
+            "credentials/block": self.credentials_block,
+            "credentials/blocks": self.credentials_blocks,
             "clients/register": self.clients_register,
             "documents/pair": self.documents_pair,
             "documents/test": self.documents_test,
             "documents/associate": self.documents_associate,
             "documents/identify": self.documents_identify,
+            "documents/unblock": self.documents_unblock,
             "documents/sign": self.documents_sign,
             "documents/session": self.documents_session,
             "documents/statement": self.documents_statement,
@@ -138,6 +143,14 @@ class Api:
         await self._rooms.credentials.revoke(body.text("revocation", max_characters=4096))
         return {}
 
+    async def credentials_block(self, body: Fields) -> JsonObject:
+        """{device}: B1 to B5."""
+        return await self._rooms.blocks.block(body.id("device", "dev"))
+
+    async def credentials_blocks(self, body: Fields) -> JsonObject:
+        """{device}."""
+        return await self._rooms.blocks.list(body.id("device", "dev"))
+
     async def clients_register(self, body: Fields) -> JsonObject:
         """{order}."""
         return await self._rooms.clients.register(body.text("order", max_characters=_MAX_ORDER))
@@ -172,6 +185,11 @@ class Api:
             body.text("scope"),
             body.text("address"),
         )
+        return stated.answer()
+
+    async def documents_unblock(self, body: Fields) -> JsonObject:
+        """{device, credential}."""
+        stated = await self._rooms.documents.unblock(body.id("device", "dev"), body.id("credential", "cred"))
         return stated.answer()
 
     async def documents_sign(self, body: Fields) -> JsonObject:

@@ -12,6 +12,7 @@ from foundation.channel import Answer, PrivateCalls, near
 from foundation.errors import JsonObject, LinkIdError
 from pairing.errors import (
     BindingNotActive,
+    CertificateBlocked,
     CertificateNotActive,
     CredentialNotOfPhone,
     NothingToDecide,
@@ -21,6 +22,7 @@ from pairing.ports import (
     AskingComputer,
     AskingIntegrator,
     Binding,
+    Blocked,
     DocumentState,
     FixedDocument,
     OpenSession,
@@ -33,6 +35,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "document_unknown": NothingToDecide,
         "credential_unknown": CredentialNotOfPhone,
         "credential_not_active": CertificateNotActive,
+        "credential_blocked": CertificateBlocked,
         "binding_unknown": BindingNotActive,
         "activation_unknown": SessionNotFound,
     }
@@ -74,6 +77,15 @@ class SamOverChannel:
             "documents/identify", {"device": device, "integrator": asking, "scope": scope, "address": address}
         )
 
+    async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
+        return await self._fixed("documents/unblock", {"device": device, "credential": credential})
+
+    async def block(self, device: str) -> list[Blocked]:
+        return await self._blocks("credentials/block", device)
+
+    async def blocks(self, device: str) -> list[Blocked]:
+        return await self._blocks("credentials/blocks", device)
+
     async def statement(self, document: str, device: str) -> FixedDocument:
         answer = await self._call("documents/statement", {"document": document, "device": device})
         return FixedDocument(document, answer.text("statement"), answer.instant("expires"))
@@ -98,6 +110,9 @@ class SamOverChannel:
             answer.text("type"),
             binding=answer.text_or_none("binding"),
             activation=answer.text_or_none("activation"),
+            unblocked=(answer.text("credential"), answer.instant("blocked"))
+            if (answer.text("type"), state) == ("unblock", "approved")
+            else None,
         )
 
     async def state(self, document: str) -> DocumentState:
@@ -149,6 +164,13 @@ class SamOverChannel:
     async def end_association(self, computer: str, device: str | None) -> None:
         body = {"computer": computer} if device is None else {"computer": computer, "device": device}
         await self._call("associations/end", body)
+
+    async def _blocks(self, name: str, device: str) -> list[Blocked]:
+        answer = await self._call(name, {"device": device})
+        return [
+            Blocked(item.text("credential"), item.instant("since"), item.text("by"), item.instant_or_none("from"))
+            for item in answer.objects("blocks")
+        ]
 
     async def _fixed(self, name: str, body: JsonObject) -> FixedDocument:
         answer = await self._call(name, body)

@@ -71,6 +71,29 @@ def credential_locked(nickname: str | None, since: datetime, until: datetime | N
     )
 
 
+def credential_blocked(nickname: str, at: datetime) -> Letter:
+    """A phone of the holder's shut the certificate."""
+    return _letter(
+        "Seu certificado em nuvem foi bloqueado por você",
+        f"O seu certificado foi bloqueado pelo botão “Bloquear tudo” do celular “{nickname}”. Nada é assinado com ele",
+        at,
+        "Nada foi assinado. Alguém está com esse celular: peça agora a revogação do certificado a quem o emitiu.",
+        "Para desbloquear, abra o Link ID nesse mesmo celular, uma hora depois do bloqueio, e use a senha de uso. Se o "
+        "celular não está mais com você, fale com o atendimento de quem emitiu o certificado.",
+    )
+
+
+def credential_unblocked(nickname: str, at: datetime) -> Letter:
+    """The phone that had shut it opened it again, with the usage password."""
+    return _letter(
+        "Seu certificado em nuvem foi desbloqueado",
+        f"O seu certificado foi desbloqueado no celular “{nickname}”, com a senha de uso",
+        at,
+        "Alguém está com esse celular e conhece a sua senha de uso: peça agora a revogação do certificado a quem o "
+        "emitiu.",
+    )
+
+
 def _moment(at: datetime) -> str:
     return at.astimezone(_BRASILIA).strftime("%d/%m/%Y às %H:%M")
 

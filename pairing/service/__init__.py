@@ -6,6 +6,7 @@
   the phone; ``link_life``: what they share.
 * ``computers``: computers as OAuth clients, and how they go.
 * ``bells``: which phones to ring for a credential.
+* ``blocks``: certificates that a holder shuts, and opens again.
 * ``warnings``: what holders are told on every phone.
 * ``meter``: limits.
 

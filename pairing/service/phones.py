@@ -5,7 +5,7 @@ phone any right to sign. That needs the usage password and the SAM (``decisions.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -33,7 +33,7 @@ from pairing.errors import (
     TooManyMessages,
     TooManyTries,
 )
-from pairing.ports import Binding, CredentialFacts, Holders, Letters, Sam, Sms
+from pairing.ports import Binding, Blocked, CredentialFacts, Holders, Letters, Sam, Sms
 from pairing.service.meter import Meter
 from pairing.store import AssociatedRow, ComputerStore, DeviceRow, DeviceStore, PairingRow, PairingStore
 
@@ -65,6 +65,8 @@ class Portrait:
     device: str
     nickname: str | None
     bindings: Sequence[tuple[Binding, CredentialFacts]]
+    blocks: Mapping[str, Blocked]
+    """By credential: those that stand now."""
     computers: Sequence[AssociatedRow]
 
 
@@ -222,6 +224,7 @@ class PhoneService:
             device.id,
             device.nickname,
             [(binding, facts[binding.credential]) for binding in bindings if binding.credential in facts],
+            {one.credential: one for one in await self._sam.blocks(device.id)},
             await self._computers.of_device(device.id),
         )
 

@@ -1,6 +1,7 @@
 """HTTP of this slice: ``/phone/v1`` (docs/protocol.md 9.2) and ``/links/v1`` (9.3).
 
-    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers, warnings)
+    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers, warnings,
+                            blocks)
 
 ``phone`` and ``links`` are the routes, ``doorkeeper`` says who calls. ``GET /phone/v1/live`` is push's; it finds out
 who is calling by ``Doorkeeper.device`` as well.
@@ -8,6 +9,7 @@ who is calling by ``Doorkeeper.device`` as well.
 
 from aiohttp import web
 
+from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.links import LinkService
@@ -29,9 +31,10 @@ def pairing_routes(
     scans: ScanService,
     computers: ComputerService,
     warnings: WarningService,
+    blocks: BlockService,
 ) -> list[web.RouteDef]:
     """Everything, ready for ``app.add_routes``."""
     return [
-        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings).routes(),
+        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings, blocks).routes(),
         *LinkRoutes(doorkeeper, links, computers).routes(),
     ]

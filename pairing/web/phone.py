@@ -8,7 +8,8 @@ from pydantic import Field
 
 from foundation.encoding import JsonObject
 from foundation.web import WireModel, answer, read_json
-from pairing.ports import CredentialFacts, OpenSession
+from pairing.ports import Blocked, CredentialFacts, OpenSession
+from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
@@ -73,6 +74,7 @@ class PhoneRoutes:
         scans: ScanService,
         computers: ComputerService,
         warnings: WarningService,
+        blocks: BlockService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -81,6 +83,7 @@ class PhoneRoutes:
         self._scans = scans
         self._computers = computers
         self._warnings = warnings
+        self._blocks = blocks
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -99,6 +102,8 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
             web.get(f"{_PREFIX}/sessions", self.sessions),
             web.post(f"{_PREFIX}/sessions/{{activation}}/end", self.end_session),
+            web.post(f"{_PREFIX}/block", self.block),
+            web.post(f"{_PREFIX}/unblock", self.unblock),
             web.get(f"{_PREFIX}/warnings", self.warnings),
             web.delete(f"{_PREFIX}/warnings/{{warning}}", self.dismiss),
             web.post(f"{_PREFIX}/scan", self.scan),
@@ -202,6 +207,19 @@ class PhoneRoutes:
         await self._decisions.end_session(device, request.match_info["activation"])
         return web.Response(status=204)
 
+    async def block(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        found = await self._blocks.block(device)
+        return answer(
+            {"blocked": [{"credential": one.credential, **(_blocked(one, device.id) or {})} for one in found]}
+        )
+
+    async def unblock(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, CredentialBody)
+        fixed = await self._blocks.unblock(device, body.credential)
+        return answer({"statement": fixed.statement}, status=201)
+
     async def warnings(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         return answer({"items": [_warning(one, device.id) for one in await self._warnings.of(device)]})
@@ -260,6 +278,16 @@ def _session(session: OpenSession) -> JsonObject:
     }
 
 
+def _blocked(blocked: Blocked | None, device: str) -> JsonObject | None:
+    if blocked is None:
+        return None
+    return {
+        "since": instant(blocked.since),
+        "here": blocked.by == device,
+        "from": None if blocked.undo is None else instant(blocked.undo),
+    }
+
+
 def _warning(warning: WarningRow, device: str) -> JsonObject:
     return {
         "id": warning.id,
@@ -283,6 +311,7 @@ def _portrait(portrait: Portrait) -> JsonObject:
                 "kind": facts.kind,
                 "state": binding.state,
                 "valid_to": instant(facts.valid_to),
+                "blocked": _blocked(portrait.blocks.get(binding.credential), portrait.device),
             }
             for binding, facts in portrait.bindings
         ],

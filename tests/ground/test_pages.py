@@ -64,11 +64,11 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_decision_is_listed_by_its_number() -> None:
-    """The table has them all, in order, without a gap."""
+    """The table has them all, in order; branches draw their numbers ahead, so there may be a gap."""
     files = sorted(file.name for file in DECISIONS.glob("[0-9]*.md"))
     listed = re.findall(r"^\| \[(\d{4})\]\((\d{4}-[\w-]+\.md)\)", (DECISIONS / "README.md").read_text("utf-8"), re.M)
     assert [name for _, name in listed] == files
-    assert [int(number) for number, _ in listed] == list(range(1, len(files) + 1))
+    assert len({number for number, _ in listed}) == len(listed)
     for file in files:
         assert (DECISIONS / file).read_text("utf-8").startswith(f"# {file[:4]}: ")
 

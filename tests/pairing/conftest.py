@@ -15,6 +15,7 @@ from foundation.dpop import DpopVerifier, MemoryReplayCache
 from foundation.web import new_app
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
@@ -121,9 +122,10 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             warnings=warnings,
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
+        blocks = BlockService(gateway_database, audit, sam, warnings)
         doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
         app = new_app()
-        app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
+        app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks))
         client = TestClient(TestServer(app))
         await client.start_server()
         clients.append(client)

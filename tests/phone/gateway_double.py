@@ -90,6 +90,7 @@ class GatewayDouble:
         self.scan_errors: list[Refusal] = []
         self.locked: Refusal | None = None
         self.warnings: list[dict[str, Any]] = []
+        self.blocks: dict[str, dict[str, Any]] = {}
         self.live_fails = False
         self.rogue: dict[str, Any] | None = None
         self.retire_once = False
@@ -114,6 +115,8 @@ class GatewayDouble:
         app.router.add_get(phone + "/documents/{id}", self.get_document)
         app.router.add_post(phone + "/documents/{id}/decision", self.decide)
         app.router.add_post(f"{phone}/scan", self.scan)
+        app.router.add_post(f"{phone}/block", self.block)
+        app.router.add_post(f"{phone}/unblock", self.unblock)
         app.router.add_get(f"{phone}/warnings", self.get_warnings)
         app.router.add_delete(phone + "/warnings/{wrn}", self.dismiss)
         app.router.add_get(f"{phone}/live", self.live)
@@ -196,7 +199,12 @@ class GatewayDouble:
 
     async def get_device(self, _request: web.Request) -> web.Response:
         bindings = [
-            {"credential": one["id"], **{name: one[name] for name in ("subject", "kind", "valid_to")}, "state": state}
+            {
+                "credential": one["id"],
+                **{name: one[name] for name in ("subject", "kind", "valid_to")},
+                "state": state,
+                "blocked": self.blocks.get(one["id"]),
+            }
             for one in self.credentials
             if (state := self.bindings.get(one["id"]))
         ]
@@ -212,12 +220,33 @@ class GatewayDouble:
         self.computers = [one for one in self.computers if one["id"] != request.match_info["cmp"]]
         return web.Response(status=204)
 
-    def warn(self, *, hours: int | None = 3, phone: str | None = "Celular antigo", here: bool = False) -> str:
-        """Wrong passwords locked the certificate just now, and the doorbell rings."""
+    async def block(self, _request: web.Request) -> web.Response:
+        now = int(time.time())
+        for one in self.bindings:
+            self.blocks.setdefault(one, {"since": rfc3339(now), "here": True, "from": rfc3339(now + 3600)})
+        self.sessions.clear()
+        self.documents.clear()
+        return web.json_response({"blocked": [{"credential": one, **block} for one, block in self.blocks.items()]})
+
+    async def unblock(self, request: web.Request) -> web.Response:
+        id = (await request.json())["credential"]
+        block = self.blocks[id]
+        assert block["here"], "the app offers it where it cannot work"
+        if block["from"] > rfc3339(int(time.time())):
+            raise Refusal(429, "unblock_too_early", retry_after=100)
+        since = int(datetime.fromisoformat(block["since"]).timestamp())
+        made = self.add("unblock", proof="unblock", credential=id, subject=SUBJECT, blocked=since)
+        return web.json_response({"statement": self.statement(made)}, status=201)
+
+    def warn(
+        self, *, hours: int | None = 3, phone: str | None = "Celular antigo", here: bool = False,
+        kind: str = "credential_locked",
+    ) -> str:  # fmt: skip
+        """Wrong passwords locked the certificate just now (or what ``kind`` says), and the doorbell rings."""
         now = int(time.time())
         until = None if hours is None else rfc3339(now + hours * 3600)
         made = {
-            "id": new_id("wrn"), "kind": "credential_locked", "credential": self.credentials[0]["id"],
+            "id": new_id("wrn"), "kind": kind, "credential": self.credentials[0]["id"],
             "phone": phone, "here": here, "since": rfc3339(now), "until": until,
         }  # fmt: skip
         self.warnings.insert(0, made)
@@ -425,6 +454,8 @@ class GatewayDouble:
             return {"state": "approved", "next": {"document": test}}
         if document["type"] == "test":
             self.bindings[document["credential"]] = "active"
+        if document["type"] == "unblock":
+            del self.blocks[document["credential"]]
         if document["type"] in ("associate", "identify"):
             return {"state": "approved", "next": {"check_code": "042"}}
         return {"state": "approved"}

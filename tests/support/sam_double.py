@@ -7,8 +7,9 @@ key over exactly those bytes, a document is decided once and in time, and a devi
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -16,11 +17,12 @@ from foundation.clock import Clock
 from foundation.encoding import JsonObject, JsonValue
 from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
-from pairing.errors import SessionNotFound
+from pairing.errors import BindingNotActive, SessionNotFound
 from pairing.ports import (
     AskingComputer,
     AskingIntegrator,
     Binding,
+    Blocked,
     DocumentState,
     FixedDocument,
     OpenSession,
@@ -72,6 +74,8 @@ class SamDouble:
         self._held: dict[str, _Held] = {}
         self._bound: dict[str, _Bound] = {}
         self.associations: set[tuple[str, str, str]] = set()
+        self.blocked: dict[str, Blocked] = {}
+        """By credential; ``undo`` for the phone that blocked."""
         self.open_sessions: dict[str, OpenSession] = {}
         self.away = False
         self.wrong: LinkIdError | None = None
@@ -113,6 +117,32 @@ class SamDouble:
         members: JsonObject = {"credentials": listed, "integrator": asked, "scope": scope, "address": address}
         return self._fix("identify", {**self._of(device), **members}, device)
 
+    async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
+        self._called("documents/unblock")
+        if credential not in {one.credential for one in self._active(device)}:
+            raise BindingNotActive()
+        blocked = self.blocked[credential]
+        members = {**self._of(device), **self._named(credential), "blocked": int(blocked.since.timestamp())}
+        return self._fix("unblock", members, device)
+
+    async def block(self, device: str) -> list[Blocked]:
+        self._called("credentials/block")
+        if not self._active(device):
+            raise BindingNotActive()
+        now = self._clock.now()
+        for one in self._active(device):
+            self.blocked.setdefault(one.credential, Blocked(one.credential, now, device, now + timedelta(hours=1)))
+        return await self.blocks(device)
+
+    async def blocks(self, device: str) -> list[Blocked]:
+        self._called("credentials/blocks")
+        found = [self.blocked.get(one.credential) for one in self._active(device)]
+        return [replace(one, undo=one.undo if one.by == device else None) for one in found if one is not None]
+
+    def bind(self, device: str, key: P256Key, credential: str) -> None:
+        """As after a whole pairing."""
+        self._bound[new_id("bnd")] = _Bound(device, key, credential, "active")
+
     def fix_sign(self, credential: str) -> FixedDocument:
         """What a caller's `documents/sign` leads to."""
         members: dict[str, JsonValue] = {
@@ -152,7 +182,7 @@ class SamDouble:
         return self._fixed(document)
 
     def _fixed(self, document: Document) -> FixedDocument:
-        wants_proof = {"pair": "pair", **dict.fromkeys(REQUESTS, "sign")}.get(document.type)
+        wants_proof = {"pair": "pair", "unblock": "unblock", **dict.fromkeys(REQUESTS, "sign")}.get(document.type)
         proof = None
         if wants_proof is not None:
             proof = ProofWanted(wants_proof, bytes(16), Argon2(19456, 2, 1), self.root)
@@ -190,12 +220,18 @@ class SamDouble:
             raise DocumentExpired()
         if held.state != "waiting":
             raise DocumentDecided()
-        if decided.approves and (held.document.is_request or held.document.type == "pair") and proof != RIGHT_PROOF:
+        wants = held.document.is_request or held.document.type in ("pair", "unblock")
+        if decided.approves and wants and proof != RIGHT_PROOF:
             raise self.wrong or PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
         binding = self._effect(held, device) if decided.approves else None
         activation = new_id("act") if decided.approves and held.document.is_request else None
-        verdict = Verdict("approved" if decided.approves else "refused", held.document.type, binding, activation)
+        unblocked = None
+        if decided.approves and held.document.type == "unblock":
+            ended = self.blocked.pop(held.document.text("credential"))
+            unblocked = ended.credential, ended.since
+        state: Literal["approved", "refused"] = "approved" if decided.approves else "refused"
+        verdict = Verdict(state, held.document.type, binding, activation, unblocked)
         held.decided = (decided.word, proof, verdict)
         return verdict
 

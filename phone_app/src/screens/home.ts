@@ -10,6 +10,7 @@ import { icon, type IconName } from "../ui/icons";
 import { busy, button, item, notice, row } from "../ui/parts";
 import { isUnpaired, problemText } from "../ui/problem";
 import type { PhoneType } from "../ceremony";
+import { blockedCard, readBlocked, showBlock } from "./block";
 import { readCredentials } from "./code";
 import { readComputers, showComputers } from "./computers";
 import { showCredential, showTest } from "./credential";
@@ -18,7 +19,7 @@ import { showWarning } from "./warning";
 import { showByHand, showFound, showScan } from "./scan";
 import { readSessions, showSessions } from "./sessions";
 
-const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate" };
+const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate", unblock: "lock" };
 
 /** Requests already opened by themselves once: going back from one must not open it again. */
 const opened = new Set<string>();
@@ -28,6 +29,7 @@ export function showHome(app: App): void {
   const certificates = h("ul", { class: "rows" });
   const computers = h("span", {});
   const sessions = h("div", {});
+  const blocked = h("section", { class: "warnings", "aria-label": t.block.standing, hidden: true });
   const live = h("span", { class: "live", role: "status" });
   const trouble = h("div", {});
   const warned = h("section", { class: "warnings", "aria-label": t.warning.title, hidden: true });
@@ -82,6 +84,7 @@ export function showHome(app: App): void {
     content: [
       h("div", { class: "greeting" }, h("p", { class: "greeting-name" }, foreign(app.profile.nickname ?? t.device.title)), live),
       trouble,
+      blocked,
       warned,
       h(
         "div",
@@ -97,7 +100,7 @@ export function showHome(app: App): void {
           "div",
           { class: "column" },
           h("section", {}, h("h2", {}, t.home.certificates), certificates, notBound.length > 0 && button(t.home.addCertificate, "quiet", () => void addCertificate(app, notBound))),
-          h("div", { class: "rows" }, row("computer", t.home.computers, computers, () => showComputers(app)), row("phone", t.home.device, foreign(app.profile.nickname ?? ""), () => showDevice(app))),
+          h("div", { class: "rows" }, row("computer", t.home.computers, computers, () => showComputers(app)), row("phone", t.home.device, foreign(app.profile.nickname ?? ""), () => showDevice(app)), row("lock", t.block.button, t.block.buttonWhat, () => showBlock(app))),
         ),
       ),
       historySection(app.history),
@@ -105,7 +108,7 @@ export function showHome(app: App): void {
   });
   app.live.start();
   app.refresh();
-  void refreshDevice(app, certificates, computers);
+  void refreshDevice(app, certificates, computers, blocked);
   void refreshSessions(app, sessions);
 }
 
@@ -156,10 +159,13 @@ function troubles(app: App): Node[] {
   return made;
 }
 
-async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement): Promise<void> {
+async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement, blocked: HTMLElement): Promise<void> {
   try {
     const answer = await app.gateway.call("GET", "/phone/v1/device");
     drawCertificates(app, certificates, readCredentials(answer.bindings));
+    const shut = readBlocked(answer.bindings);
+    blocked.replaceChildren(...shut.map((one) => blockedCard(app, one)));
+    blocked.hidden = shut.length === 0;
     computers.textContent = t.home.computersCount(readComputers(answer.computers).length);
   } catch {
     // What is known stays on the screen; that we are not connected is said by the live mark and the inbox.
