@@ -48,6 +48,7 @@ from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
@@ -218,8 +219,11 @@ def mount_pairing(
     )
     computers = ComputerService(database, clock, audit, sam)
     blocks = BlockService(database, audit, sam, warnings)
+    possessions = PossessionService(database, clock, audit, sam=sam, letters=letters, phones=phones)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
-    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks))
+    app.add_routes(
+        pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+    )
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
     return Pairing(links, life, computers)
 

@@ -50,6 +50,55 @@ class Binding:
     binding: str
     credential: str
     state: str
+    tries_left: int | None = None
+    """Of the usage password, before the next lock; None when the SAM does not say."""
+
+
+@dataclass(frozen=True)
+class BoundPhone:
+    """A phone of a credential."""
+
+    device: str
+    credential: str
+    nickname: str
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class KnownComputer:
+    """A computer that may ask for a credential."""
+
+    id: str
+    credential: str
+    name: str
+    os: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class PastRequest:
+    """A request that waits no more. ``about``: what a list shows of it, by its type, as the SAM says."""
+
+    request: str
+    type: str
+    credential: str
+    state: str
+    decision: str | None
+    caller_kind: str
+    caller_name: str
+    created: datetime
+    decided: datetime | None
+    device: str | None
+    about: JsonObject
+
+
+@dataclass(frozen=True)
+class PastRequests:
+    """A page of them; ``more``: there may be another."""
+
+    requests: Sequence[PastRequest]
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -150,6 +199,18 @@ class Sam(Protocol):
         """``documents/state``."""
         ...
 
+    async def phones(self, device: str) -> Sequence[BoundPhone]:
+        """``bindings/phones``: of every credential that this one is actively bound to, itself included."""
+        ...
+
+    async def computers(self, device: str) -> Sequence[KnownComputer]:
+        """``associations/of``: of every credential that this phone is actively bound to."""
+        ...
+
+    async def history(self, device: str, before: str | None) -> PastRequests:
+        """``documents/history``."""
+        ...
+
     async def evidence(self, document: str, device: str) -> str:
         """``documents/evidence``. Raises NotFound unless it is a decided request of this device's holder."""
         ...
@@ -162,8 +223,8 @@ class Sam(Protocol):
         """``bindings/list``."""
         ...
 
-    async def end_bindings(self, device: str) -> None:
-        """``bindings/end``: all of a device. It only ever takes rights away."""
+    async def end_bindings(self, device: str, by: str | None = None) -> None:
+        """``bindings/end``: all of a device, or what it shares with ``by``. It only ever takes rights away."""
         ...
 
     async def sessions(self, device: str) -> Sequence[OpenSession]:

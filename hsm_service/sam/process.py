@@ -57,6 +57,7 @@ from hsm_service.sam.documents.stating import Stating
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.emission.service import Emission
+from hsm_service.sam.evidence.history import History
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.house import open_token
@@ -200,6 +201,7 @@ async def build_sam(
             database=database, clock=clock, documents=documents_store, credentials=credentials, bindings=bindings,
             roots=roots, alarm=alarm,
         ),
+        history=History(database, clock, seals, documents_store, bindings),
         outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
         signatures=Signatures(
             database=database, audit=audit, clock=clock,
@@ -217,7 +219,7 @@ async def build_sam(
             memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
         ),
         blocks=blocks,
-        bindings=Bindings(database, audit, bindings, endings),
+        bindings=Bindings(database, audit, bindings, endings, attempts),
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),
     )  # fmt: skip

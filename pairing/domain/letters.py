@@ -37,6 +37,17 @@ def phone_bound(nickname: str, at: datetime) -> Letter:
     )
 
 
+def phone_removed(nickname: str, by: str, at: datetime) -> Letter:
+    """A phone was sent away by another one of the holder's."""
+    return _letter(
+        "Celular removido do seu certificado em nuvem",
+        f"O celular “{nickname}” foi removido pelo celular “{by}” e não aprova mais assinaturas com o seu certificado",
+        at,
+        f"Alguém está com o celular “{by}”. Sem a senha de uso ele não assina nada: vincule outro celular, remova "
+        "aquele e, se ele não está com você, peça a revogação do certificado a quem o emitiu.",
+    )
+
+
 def computer_associated(name: str, at: datetime) -> Letter:
     """A computer may ask for signatures from now on."""
     return _letter(

@@ -1,7 +1,7 @@
 """HTTP of this slice: ``/phone/v1`` (docs/protocol.md 9.2) and ``/links/v1`` (9.3).
 
     routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers, warnings,
-                            blocks)
+                            blocks, possessions)
 
 ``phone`` and ``links`` are the routes, ``doorkeeper`` says who calls. ``GET /phone/v1/live`` is push's; it finds out
 who is calling by ``Doorkeeper.device`` as well.
@@ -14,6 +14,7 @@ from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web.doorkeeper import Doorkeeper
@@ -32,9 +33,10 @@ def pairing_routes(
     computers: ComputerService,
     warnings: WarningService,
     blocks: BlockService,
+    possessions: PossessionService,
 ) -> list[web.RouteDef]:
     """Everything, ready for ``app.add_routes``."""
     return [
-        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings, blocks).routes(),
+        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings, blocks, possessions).routes(),
         *LinkRoutes(doorkeeper, links, computers).routes(),
     ]

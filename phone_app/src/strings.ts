@@ -51,6 +51,7 @@ const pt = {
     start: "Vamos começar!",
     installTitle: "Instale antes de começar",
     installIos: "No iPhone, toque em Compartilhar e depois em “Adicionar à Tela de Início”. Abra o Link ID pelo ícone e comece por lá: o navegador e o aplicativo guardam chaves separadas.",
+    installByMenu: "No menu do navegador (⋮), toque em “Instalar aplicativo” ou “Adicionar à tela inicial”. Abra o Link ID pelo ícone: assim ele recebe avisos.",
     installAndroid: "Instalado, o Link ID abre pelo ícone e recebe avisos.",
     install: "Instalar o aplicativo",
     anyway: "Continuar no navegador mesmo assim",
@@ -111,6 +112,10 @@ const pt = {
     none: "Não encontramos certificado em nuvem para este número.",
     noneWhat: "Confira se este é o número informado na emissão. Se o certificado ainda não foi emitido, conclua antes a emissão.",
     validTo: (date: string) => `Válido até ${date}`,
+    endsIn: (days: number) => `Vence em ${plural(days, "dia", "dias")}.`,
+    endsSoon: (days: number) => `Vence em ${plural(days, "dia", "dias")}. Combine a renovação com quem o emitiu.`,
+    endsNow: (days: number) => (days === 0 ? "Vence hoje. Peça já um novo a quem o emitiu." : `Vence em ${plural(days, "dia", "dias")}. Peça já um novo a quem o emitiu.`),
+    over: "Venceu: não assina mais. Peça um novo a quem o emitiu.",
     unusable: { revoked: "revogado", expired: "vencido", locked: "bloqueado" } as Record<string, string>,
   },
   pairPassword: {
@@ -124,6 +129,7 @@ const pt = {
     invalid: "A senha de uso tem de 8 a 15 letras e números, sem acentos nem espaços.",
     wrong: (left: number) => `Senha incorreta. ${left === 1 ? "Resta 1 tentativa" : `Restam ${left} tentativas`} antes do bloqueio.`,
     wrongSimple: "Senha incorreta.",
+    left: (left: number) => `Alguém digitou a senha errada há pouco. ${left === 1 ? "Resta 1 tentativa" : `Restam ${left} tentativas`} antes do bloqueio.`,
     stretching: "Protegendo a senha neste celular…",
     sending: "Enviando a sua decisão…",
     noRecovery: "A senha de uso não pode ser recuperada. Quem a esquece precisa emitir um novo certificado.",
@@ -158,8 +164,7 @@ const pt = {
     addCertificate: "Vincular outro certificado",
     computers: "Computadores",
     computersCount: (count: number) => (count === 0 ? "Nenhum associado" : plural(count, "associado", "associados")),
-    history: "Desde que o aplicativo abriu",
-    noHistory: "O que você aprovar ou recusar aparece aqui até fechar o aplicativo.",
+    history: "Agora há pouco",
     device: "Este celular",
     live: { connected: "Conectado", polling: "Conexão instável", closed: "Sem conexão" },
     discarded: "Chegou um pedido que não pôde ser conferido e foi descartado. Nada foi assinado. Se isso se repetir, avise o suporte.",
@@ -365,8 +370,36 @@ const pt = {
     removeLead: "Ele não poderá mais pedir assinaturas. Para usá-lo de novo, será preciso ler o QR Code outra vez.",
     removed: "Computador removido.",
   },
+  phones: {
+    title: "Celulares",
+    rowWhat: "Quais aprovam, celular reserva, trocar de celular",
+    lead: "Estes celulares aprovam assinaturas com os seus certificados.",
+    here: "Este celular",
+    trial: "Ainda falta aprovar o teste nele",
+    since: (date: string) => `Vinculado em ${date}`,
+    neverSeen: "Sem uso registrado",
+    alone: "Você só tem este celular. Com um celular reserva, perder um não deixa você sem assinar.",
+    add: "Ter outro celular",
+    addLead: "Vale para um celular reserva e para trocar de celular. Tudo é feito no outro celular:",
+    addSteps: (address: string) => [
+      `Abra ${address} no navegador dele e instale o Link ID.`,
+      "Toque em “Vamos começar!” e informe o número de celular do certificado. O código chega por SMS nesse número.",
+      "Confirme com a sua senha de uso e aprove o teste.",
+    ],
+    spare: "Celular reserva?",
+    spareWhat: "Guarde-o em lugar seguro. Os pedidos chegam nos dois, e basta responder em um.",
+    moving: "Trocando de celular?",
+    movingWhat: "Depois que o novo estiver pronto, remova o antigo nesta lista. Os computadores associados continuam funcionando.",
+    removeTitle: "Remover este celular?",
+    removeLead: "Ele deixa de aprovar assinaturas, e as sessões que ele abriu são encerradas na hora. Os computadores associados continuam.",
+    removeLost: "Perdeu este celular ou foi roubado? Depois de remover, use também “Bloquear tudo” se alguém pode saber a sua senha de uso.",
+    removed: "Celular removido.",
+  },
   device: {
     title: "Este celular",
+    unpairShort: "Desvincular",
+    unpairLast: "É o seu único celular: sem ele ninguém aprova assinaturas, e os computadores associados deixam de pedir.",
+    unpairOthers: "Os seus outros celulares continuam aprovando, e os computadores associados continuam.",
     nickname: "Apelido",
     rename: "Mudar apelido",
     notifications: "Notificações",
@@ -382,6 +415,26 @@ const pt = {
     unpaired: "Este celular foi desvinculado.",
   },
   history: {
+    title: "Histórico",
+    rowWhat: "Pedidos, respostas e comprovantes",
+    lead: "Os pedidos feitos com os seus certificados, respondidos em qualquer celular seu.",
+    none: "Nenhum pedido até agora",
+    noneWhat: "Cada pedido de assinatura respondido, ou que ficou sem resposta, aparece aqui.",
+    more: "Mostrar mais",
+    details: "Detalhes",
+    andMore: (count: number) => `e mais ${plural(count, "documento", "documentos")}`,
+    states: { approved: "Aprovado", refused: "Recusado", expired: "Sem resposta", withdrawn: "Cancelado" } as Record<string, string>,
+    notMe: "Não fui eu",
+    state: "Resultado",
+    kind: "De onde",
+    asked: "Pedido",
+    answered: "Respondido",
+    where: "Celular",
+    here: "Este celular",
+    elsewhere: "Um celular que não está mais vinculado",
+    evidence: "Baixar comprovante",
+    evidenceWhat: "O comprovante é um arquivo assinado pelo Link ID que prova o que foi pedido, a sua resposta e o que foi assinado. Guarde-o junto com o documento.",
+    kept: "Comprovante conferido e baixado.",
     approved: "Aprovado",
     refused: "Recusado",
   },
@@ -434,6 +487,7 @@ const pt = {
       not_blocked: "Este certificado não está mais bloqueado.",
       blocked_elsewhere: "Só o celular que bloqueou este certificado pode desbloqueá-lo. Se ele não está com você, fale com o atendimento.",
       unblock_too_early: "Ainda não dá para desbloquear. Espere a hora indicada e tente de novo.",
+      device_not_found: "Este celular não está mais vinculado aos seus certificados.",
       session_not_found: "Esta sessão já acabou, ou não é deste celular.",
       document_not_found: "Este pedido não existe mais ou não é para este celular.",
       binding_not_active: "Este celular ainda não está pronto. Termine antes de vincular o certificado.",
@@ -456,6 +510,8 @@ const pt = {
     waitFor: (time: string) => `Muitas tentativas em pouco tempo. Tente de novo ${time}.`,
   },
   time: {
+    justToday: "Hoje",
+    justYesterday: "Ontem",
     today: (time: string) => `hoje às ${time}`,
     tomorrow: (time: string) => `amanhã às ${time}`,
     yesterday: (time: string) => `ontem às ${time}`,
@@ -576,8 +632,23 @@ export const t = pt;
 const DATE = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short" });
 const DATE_TIME = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short", timeStyle: "short" });
 const DAY = new Intl.DateTimeFormat(pt.lang, { weekday: "long", day: "numeric", month: "long" });
+const FULL_DAY = new Intl.DateTimeFormat(pt.lang, { day: "numeric", month: "long", year: "numeric" });
 const TIME = new Intl.DateTimeFormat(pt.lang, { timeStyle: "short" });
 const NUMBER = new Intl.NumberFormat(pt.lang, { maximumFractionDigits: 1 });
+
+/** The day of a time (seconds since 1970), as people name it. */
+export function day(seconds: number, now: number = Date.now() / 1000): string {
+  const at = new Date(seconds * 1000).toDateString();
+  if (at === new Date(now * 1000).toDateString()) return t.time.justToday;
+  if (at === new Date((now - 86_400) * 1000).toDateString()) return t.time.justYesterday;
+  return FULL_DAY.format(seconds * 1000);
+}
+
+/** Whole days until then (RFC 3339); negative when it is over, null when it cannot be read. */
+export function daysLeft(text: string, now: number = Date.now()): number | null {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? null : Math.floor((time - now) / 86_400_000);
+}
 
 /** RFC 3339 as a date people read; an unreadable one as it came. */
 export function date(text: string): string {

@@ -124,7 +124,8 @@ async function ask(app: App, one: BlockedCertificate): Promise<Opened<"unblock">
 
 function confirming(app: App, statement: Opened<"unblock">): Node[] {
   const password = passwordField();
-  const trouble = h("div", {});
+  const guessed = app.triesWarning(statement.document.credential);
+  const trouble = h("div", {}, guessed === null ? null : notice("warning", guessed));
   const doing = progress();
   const approve = async (): Promise<void> => {
     const typed = password.value();
