@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.phone.conftest import World
 from tests.phone.gateway_double import PASSWORD, rfc3339
@@ -49,6 +49,37 @@ async def test_blocked_and_unblocked(world: World) -> None:
     await phone.press("Concluir")
     await phone.at("home")
     await expect(phone.page.get_by_text("Certificado bloqueado")).to_have_count(0)
+
+
+async def tab_to(page: Page, words: str) -> None:
+    """With nothing but the Tab key, to the control that begins with these words."""
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if str(await page.evaluate("document.activeElement.innerText.trim()")).startswith(words):
+            return
+    raise AssertionError(f"no way to {words!r} by keyboard")
+
+
+async def test_by_keyboard_alone(world: World) -> None:
+    """From home to everything blocked without a pointer, each screen beginning at its heading; a press that fails for
+    want of a network says so, and the next one works."""
+    world.chromium.expect_trouble("ERR_INTERNET_DISCONNECTED")
+    phone = await world.paired()
+    page = phone.page
+    await tab_to(page, "Bloquear tudo")
+    await page.keyboard.press("Enter")
+    await phone.at("block")
+    assert await page.evaluate("document.activeElement.tagName + document.activeElement.innerText") == (
+        "H1Bloquear tudo?"
+    )
+    await page.context.set_offline(True)
+    await tab_to(page, "Bloquear tudo agora")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("Sem conexão com o Link ID")
+    await page.context.set_offline(False)
+    await page.keyboard.press("Enter")  # the focus is where it was
+    await phone.at("blocked")
+    assert world.gateway.blocks
 
 
 async def test_blocked_on_another_phone(world: World) -> None:

@@ -96,7 +96,7 @@ export function blockedCard(app: App, one: BlockedCertificate): HTMLElement {
     { class: "warning" },
     h("h2", {}, icon("lock"), t.block.standing),
     h("p", { class: "warning-who" }, holder(one.subject)),
-    h("p", {}, t.block.standingSince(moment(one.since))),
+    h("p", {}, one.here ? t.block.standingHere(moment(one.since)) : t.block.standingSince(moment(one.since))),
     ready ? actions(button(t.block.unblock, "plain", () => showUnblock(app, one))) : h("p", { class: "warning-end" }, wayBack(one)),
   );
 }

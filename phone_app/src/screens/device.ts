@@ -33,13 +33,14 @@ export function showDevice(app: App): void {
       said,
       card(form(rename, nickname.element, actions(submitButton(t.device.rename)))),
       card(
-        facts(
-          [t.device.notifications, allowed ? t.device.on : t.device.off],
-          [t.device.environment, foreign(app.trust.environment)],
-          [t.device.version, __VERSION__],
-          [t.device.key, h("code", {}, app.key.jkt)],
-        ),
+        facts([t.device.notifications, allowed ? t.device.on : t.device.off]),
         canNotify() === "ask" && actions(button(t.device.enable, "plain", () => void askToNotify().then(() => showDevice(app)))),
+      ),
+      h(
+        "details",
+        { class: "technical" },
+        h("summary", {}, t.device.details),
+        facts([t.device.environment, foreign(app.trust.environment)], [t.device.version, __VERSION__], [t.device.key, h("code", {}, app.key.jkt)]),
       ),
       actions(button(t.device.unpair, "danger", () => showUnpair(app))),
     ],

@@ -3,7 +3,7 @@
 import type { App } from "../app";
 import { now } from "../ceremony";
 import { asObject, type Json, type JsonObject } from "../encoding";
-import { day, moment, size, t } from "../strings";
+import { clockTime, day, moment, size, t } from "../strings";
 import { MAX_EVIDENCE, verifyRootSigned } from "../trust";
 import { foreign, h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
@@ -103,7 +103,7 @@ function entry(app: App, one: Past): HTMLElement {
   const open = button(t.history.details, "quiet", () => showPast(app, one));
   const told = stateOf(one);
   open.setAttribute("aria-label", `${t.history.details}: ${foreign(one.caller).textContent}, ${told}, ${moment(one.created)}`);
-  const below = h("span", { class: "lines" }, what(one), h("span", {}, moment(one.created)), chip(told, one.state === "approved"));
+  const below = h("span", { class: "lines" }, what(one), h("span", {}, clockTime(one.created * 1000)), chip(told, one.state === "approved"));
   return item(one.session ? "history" : "document", foreign(one.caller, t.common.noName), below, open);
 }
 

@@ -164,9 +164,10 @@ function troubles(app: App): Node[] {
 async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement, blocked: HTMLElement): Promise<void> {
   try {
     const answer = await app.gateway.call("GET", "/phone/v1/device");
-    drawCertificates(app, certificates, readCredentials(answer.bindings));
-    app.learnTries(answer.bindings);
     const shut = readBlocked(answer.bindings);
+    const known = readCredentials(answer.bindings);
+    drawCertificates(app, certificates, known.map((one) => (shut.some((each) => each.credential === one.id) ? { ...one, state: "blocked" } : one)));
+    app.learnTries(answer.bindings);
     blocked.replaceChildren(...shut.map((one) => blockedCard(app, one)));
     blocked.hidden = shut.length === 0;
     computers.textContent = t.home.computersCount(readComputers(answer.computers).length);
@@ -191,7 +192,7 @@ function drawCertificates(_app: App, list: HTMLElement, credentials: KnownCreden
     ...credentials.map((one) => {
       const validity = one.valid_to === null ? null : t.credential.validTo(date(one.valid_to));
       const below = [product(one.kind), validity].filter(Boolean).join(" · ");
-      const days = one.valid_to === null || one.state !== "active" ? null : daysLeft(one.valid_to);
+      const days = one.valid_to === null || (one.state !== "active" && one.state !== "blocked") ? null : daysLeft(one.valid_to);
       const ends = days === null || days > SOON[0] ? null : days;
       const lines = h("span", { class: "lines" }, below === "" ? null : foreign(below), ends === null ? null : h("span", { class: "ends" }, ending(ends)));
       const state = ends !== null && ends < 0 ? "expired" : one.state;
