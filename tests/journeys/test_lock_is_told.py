@@ -27,16 +27,21 @@ async def test_a_holder_blocks_everything_and_an_operator_opens_it(world: World,
     may ask for nothing; the phone cannot undo it before its time; `linkid unblock` does, and signing goes on."""
     ask = await world.computer.ask(world.credential)
     sad = await world.approved(ask)
-    [block] = (await world.phone._gateway.call("POST", "/phone/v1/block"))["blocked"]
+    [block] = await world.phone.block()
     assert (block["credential"], block["here"]) == (world.credential, True)
     for refused in (world.computer.sign(world.credential, sad, ask.hashes), world.computer.ask(world.credential)):
         with pytest.raises(CallRefused):
             await refused
     with pytest.raises(GatewayRefused) as early:
-        await world.phone._gateway.call("POST", "/phone/v1/unblock", {"credential": world.credential})
+        await world.phone.unblock(world.credential, world.holder.password)
     assert (early.value.reason, early.value.data["retry_after"] > 3500) == ("unblock_too_early", True)
     assert "unblocked" in await stack.linkid("unblock", world.credential)
     assert len(await world.signed()) == 1
+    page = await world.phone.history()
+    assert [(one["state"], one["signed"]) for one in page["requests"]] == [("approved", 1), ("approved", 0)]
+    for one in page["requests"]:
+        assert await world.phone.evidence(one["request"])
+    assert [one["here"] for one in await world.phone.phones()] == [True]
     await letter(stack, "Bloquear tudo")
 
 
