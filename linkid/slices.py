@@ -80,12 +80,14 @@ from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
@@ -312,8 +314,12 @@ def mount_pairing(
         commits=ground.commits,
     )
     computers = ComputerService(database, clock, audit, sam)
+    blocks = BlockService(database, audit, sam, warnings)
+    possessions = PossessionService(database, clock, audit, sam=sam, letters=letters, phones=phones)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
-    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
+    app.add_routes(
+        pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+    )
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
     calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
     return Pairing(links, life, computers, calls)
