@@ -27,11 +27,13 @@ from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.files import read_policies, read_roots
 from hsm_service.documents.adapters.http_tsa import HttpTsa
-from hsm_service.documents.adapters.policy_files import read_policies
 from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
+from hsm_service.documents.service.verification import VerificationService
+from hsm_service.documents.web.verify import VerifyPages
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.introspection import IntrospectionService
@@ -78,12 +80,14 @@ from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
@@ -202,6 +206,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     documents = make_documents(ground)
     mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
     mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
+    mount_verification(app, ground)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, signing, pki)
@@ -309,8 +314,12 @@ def mount_pairing(
         commits=ground.commits,
     )
     computers = ComputerService(database, clock, audit, sam)
+    blocks = BlockService(database, audit, sam, warnings)
+    possessions = PossessionService(database, clock, audit, sam=sam, letters=letters, phones=phones)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
-    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
+    app.add_routes(
+        pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+    )
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
     calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
     return Pairing(links, life, computers, calls)
@@ -466,6 +475,18 @@ def make_documents(ground: Ground) -> Documents:
         evidences=AuthorityEvidence(ground.ac),
     )
     return Documents(service, time_stamps)
+
+
+def mount_verification(app: web.Application, ground: Ground) -> None:
+    """*Verificar assinatura*, for anybody."""
+    settings = ground.settings.documents
+    verification = VerificationService(
+        ground.clock,
+        roots=read_roots(settings.roots),
+        evidences=AuthorityEvidence(ground.ac),
+        at_once=settings.verifications,
+    )
+    app.add_routes(VerifyPages(verification, ground.clock, ground.proxies).routes())
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:

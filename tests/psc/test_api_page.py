@@ -36,7 +36,7 @@ PUBLISHED: Final = {
     "POST /oauth/start": "challenge qr_code",
 }
 """Endpoints and members that the norm and the vendors document."""
-OURS: Final = {"GET /v0/oauth/authorize/continue", "POST /v0/oauth/authorize/wait"}
+OURS: Final = {"GET /v0/oauth/authorize/continue", "POST /v0/oauth/authorize/wait", "POST /v0/oauth/authorize/leave"}
 """Where our own pages go."""
 
 

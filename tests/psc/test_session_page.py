@@ -20,9 +20,9 @@ __all__ = ["chromium", "chromium_of_module", "playwright"]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest.mark.parametrize("approved", [True, False])
+@pytest.mark.parametrize("approved", [True, False, None])
 async def test_from_the_page_that_identifies_to_the_application(
-    world: World, chromium: Chromium, approved: bool
+    world: World, chromium: Chromium, approved: bool | None
 ) -> None:
     """Check code typed, then the session's page with the phone's own verification code, then back with the answer."""
     credential = await world.credential(number=MARIA)
@@ -52,9 +52,13 @@ async def test_from_the_page_that_identifies_to_the_application(
     await chromium.shot(page, f"psc-session-{approved}")
     if approved:
         world.sam.approve(ring(world))
-    else:
+    elif approved is False:
         world.sam.refuse(ring(world))
+    else:
+        await page.get_by_role("button", name="Cancelar e voltar").press("Enter")
     await page.wait_for_url(f"{CALLBACK}**")
     answer = answer_in(page.url)
     assert answer["code"].startswith("psa_") if approved else answer["error"] == "user_denied"
+    states = {True: "approved", False: "refused", None: "withdrawn"}
+    assert world.sam.held[ring(world)].state == states[approved]
     assert urlsplit(page.url).hostname == "contratos.test"

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,12 @@ class Program:
             return (await asyncio.wait_for(self.process.stdout.readline(), seconds)).decode().rstrip("\n")
         except TimeoutError:
             return None
+
+    async def line_but(self, others: Collection[str]) -> str | None:
+        """The next one that is none of these."""
+        while (found := await self.line()) in others:
+            pass
+        return found
 
 
 @dataclass

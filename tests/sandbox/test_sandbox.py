@@ -122,13 +122,13 @@ async def test_an_application_is_told(sandbox: Sandbox) -> None:
         assert await sandbox.run(*linkid, client, address) == (0, "set: it is told there from now on\n")
 
         asked = [await sandbox.ask("HOLDER_APPROVES")]
-        while (told := await receiver.line(1.0)) is None:  # gateways look every two seconds who listens
+        while await receiver.line(1.0) is None:  # gateways look every two seconds who listens
             asked.append(await sandbox.ask("HOLDER_APPROVES"))
-        assert told in [f"request.approved {one}" for one in asked]
+        late = {f"request.approved {one}" for one in asked}
         refused = await sandbox.ask("HOLDER_REFUSES")
-        assert await receiver.line() == f"request.refused {refused} refuse:changed-mind"
+        assert await receiver.line_but(late) == f"request.refused {refused} refuse:changed-mind"
         session = await sandbox.ask("HOLDER_APPROVES", session={"seconds": 120, "purpose": "Lote"})
-        assert await receiver.line() == f"request.approved {session}"
+        assert await receiver.line_but(late) == f"request.approved {session}"
         await sandbox.end_sessions("approves")
         assert await receiver.line() == f"session.ended {session} holder"
         for headers in ({}, {"webhook-id": "evt_x", "webhook-timestamp": "1", "webhook-signature": "v1a,AAAA"}):
@@ -175,8 +175,8 @@ async def test_the_description_is_served_and_shown(sandbox: Sandbox) -> None:
 
 
 async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
-    """schemathesis, unmodified, on everything described, through to signatures; `make fuzz` is the long run."""
-    words = command(sandbox.url, examples=8, seed=1, phases="coverage,stateful")
+    """schemathesis, unmodified, through to signatures; `make fuzz` is the long run, on every dialect."""
+    words = command(sandbox.url, examples=8, seed=1, phases="coverage,stateful", tags="^(CSC v2|OAuth|Webhooks)$")
     fuzzed = Sandbox(sandbox.folder, environment(sandbox.variables, sandbox.token, 1))
     code, said = await fuzzed.run(*words)
     assert code == 0, said[-6000:]

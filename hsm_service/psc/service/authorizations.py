@@ -182,6 +182,22 @@ class AuthorizationService:
             case _:
                 raise WaitOver(authorization.step.value)
 
+    async def leave(self, secret: str) -> None:
+        """A5, when the person goes back instead: the phone stops showing it.
+
+        Raises RedirectedError with what the application shall hear, WaitUnknown, WaitOver.
+        """
+        authorization = await self._store.by_wait(secret) if len(secret) <= _LONGEST_SECRET else None
+        client = None if authorization is None else await self._requests.client(authorization.wanted.client)
+        if authorization is None or client is None:
+            raise WaitUnknown("nobody waits with this")
+        if not await self._store.step(authorization.id, Event.DENIED, authorization.expires):
+            raise WaitOver(authorization.step.value)
+        if authorization.sealed is not None:
+            handle = self._handle(authorization, code_secret(secret))
+            await self._signing.withdraw(signing_caller(client.id, client.name), handle)
+        raise self._denied(authorization, UserDenied("the person left the page"))
+
     # --- A4, A5: sessions
 
     async def ask_session(
@@ -222,11 +238,7 @@ class AuthorizationService:
 
     async def _look(self, authorization: Authorization, client: Client, code: str, seconds: float) -> Waiting | Onward:
         """What the phone answered about the session."""
-        assert authorization.sealed is not None, "the table's CHECK: what waits has its handle"
-        try:
-            handle = unseal(code, authorization.id, authorization.sealed)
-        except SealBroken as cause:
-            raise WaitUnknown("the row is not the one this waiter began") from cause
+        handle = self._handle(authorization, code)
         try:
             state = await self._signing.check(signing_caller(client.id, client.name), handle, wait=seconds)
         except RequestRefused as cause:
@@ -238,6 +250,13 @@ class AuthorizationService:
             return Waiting(state.expires_in)
         await self._store.step(authorization.id, Event.APPROVED, self._clock.now() + CODE_LIFE)
         return self._allowed(authorization, code)
+
+    def _handle(self, authorization: Authorization, code: str) -> str:
+        assert authorization.sealed is not None, "what waits has its handle"
+        try:
+            return unseal(code, authorization.id, authorization.sealed)
+        except SealBroken as cause:
+            raise WaitUnknown("the row is not the one this waiter began") from cause
 
     # --- answers
 

@@ -66,6 +66,7 @@ class PscPages:
             web.get(f"{self._root}/authorize", self.authorize),
             web.get(f"{self._root}/authorize/continue", self.came_back),
             web.post(f"{self._root}/authorize/wait", self.wait),
+            web.post(f"{self._root}/authorize/leave", self.leave),
         ]
 
     async def authorize(self, request: web.Request) -> web.Response:
@@ -111,6 +112,15 @@ class PscPages:
             return answer({"state": "waiting", "expires_in": state.expires_in})
         return answer({"state": "done", "redirect": state.address})
 
+    async def leave(self, request: web.Request) -> web.Response:
+        """The person goes back instead."""
+        call = await read_json(request, WaitCall)
+        try:
+            await self._authorizations.leave(call.page)
+        except RedirectedError as problem:
+            return answer({"state": "over", "redirect": self._problem_address(problem)})
+        raise WaitUnknown("leaving always leads back")
+
     def _problem_address(self, problem: RedirectedError) -> str:
         return with_answer(problem.redirect, problem.state, **redirect_parameters(self._vendor, problem.error))
 
@@ -118,7 +128,7 @@ class PscPages:
         text = self._templates.get_template("session.html").render(
             assets=self._pages.assets,
             script=SCRIPT_PATH,
-            wait=f"{self._root}/authorize/wait",
+            calls=f"{self._root}/authorize",
             asked=asked,
         )
         headers = {"Content-Security-Policy": CSP, "Cache-Control": "no-store"}

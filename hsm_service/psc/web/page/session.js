@@ -6,7 +6,23 @@
   const page = document.getElementById("page");
   const at = (id) => document.getElementById(id);
 
+  let stopped = false;
+
+  function call(path) {
+    return fetch(`${page.dataset.calls}/${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ page: page.dataset.token }),
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+      signal: AbortSignal.timeout(10000),
+    });
+  }
+
   function stop(status, reason, address) {
+    stopped = true;
+    at("cancel").hidden = true;
     at("status").textContent = status;
     at("waiting").hidden = true;
     at("done").hidden = false;
@@ -21,20 +37,14 @@
   }
 
   async function look() {
+    if (stopped) return;
     let pause = 1000;
     try {
       if (document.visibilityState === "visible") {
-        const response = await fetch(page.dataset.wait, {
-          method: "POST",
-          headers: { "Content-Type": "application/json" },
-          body: JSON.stringify({ page: page.dataset.token }),
-          cache: "no-store",
-          credentials: "omit",
-          redirect: "error",
-          signal: AbortSignal.timeout(10000),
-        });
+        const response = await call("wait");
         const body = await response.json();
         at("offline").hidden = true;
+        if (stopped) return;
         if (response.ok && body.state === "done") return leave("Sessão aprovada", body.redirect);
         if (response.ok && body.state === "over") return leave("Não foi desta vez", body.redirect);
         if (!response.ok && response.status < 500 && response.status !== 429) return stop("Não foi desta vez", body.message, "");
@@ -46,6 +56,19 @@
     }
     setTimeout(look, pause);
   }
+
+  at("cancel").addEventListener("click", async () => {
+    at("cancel").disabled = true;
+    try {
+      const response = await call("leave");
+      const body = await response.json();
+      if (response.ok) return leave("Cancelado", body.redirect);
+      at("cancel").disabled = false; // approved or over meanwhile: the next look says which
+    } catch {
+      at("offline").hidden = false;
+      at("cancel").disabled = false;
+    }
+  });
 
   setTimeout(look, 1000);
 })();
