@@ -339,7 +339,7 @@ def mount_csc(
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
-        waiting=WaitingCalls(database, clock, signing),
+        waiting=WaitingCalls(signing),
         documents=documents,
         clients=oauth.clients,
         tokens=oauth.tokens,
