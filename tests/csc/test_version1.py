@@ -176,7 +176,7 @@ async def test_rivals_with_the_same_call_ring_once(world: World) -> None:
 
 
 async def test_a_rival_that_looked_too_early(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It found nothing; meanwhile the other one's request was made, and approved: it gets that SAD, and nothing rings."""
+    """It found nothing; meanwhile the other one's request was made and approved: it gets that SAD, nothing rings."""
     credential = await world.credential()
     caller = await world.integrator(credential)
     body = authorize(credential, "a")
