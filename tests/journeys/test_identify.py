@@ -86,6 +86,7 @@ async def test_a_holder_identifies_and_the_application_signs(world: World) -> No
         status, issued = await post(session, f"{base}/oauth2/token", data=form)
         assert status == 200, issued
         await application_signs(world, session, issued["access_token"])
+        await page_signs(world, session, client, {**asked, "scope": "credential"}, verifier)
         await older_application_signs(world, session, issued["access_token"])
         await application_has_a_file_signed(world, session, issued["access_token"])
         # The code a second time: refused, and the token is gone with it.
@@ -120,6 +121,42 @@ async def application_signs(world: World, session: aiohttp.ClientSession, token:
         "signAlgo": "1.2.840.113549.1.1.11",
     }
     status, signed = await post(session, f"{csc}/signatures/signHash", token, json=sign)
+    assert status == 200, signed
+    world.verify(DIGEST, base64.b64decode(signed["signatures"][0]))
+
+
+async def page_signs(
+    world: World, session: aiohttp.ClientSession, client: dict[str, Any], asked: dict[str, str], verifier: str
+) -> None:
+    """The same holder, known by the token above, approves on the authorize page: pushed, with authorization details."""
+    base = world.stack.gateway
+    hashed = base64.b64encode(DIGEST).decode()
+    detail = {
+        "type": "credential",
+        "credentialID": world.credential,
+        "documentDigests": [{"hash": hashed, "label": "Distrato.pdf"}],
+        "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1",
+    }
+    proof = {"client_id": client["client_id"], "client_secret": client["client_secret"]}
+    form = {**asked, **proof, "authorization_details": json.dumps([detail])}
+    status, pushed = await post(session, f"{base}/oauth2/pushed_authorize", data=form)
+    assert status == 201, pushed
+    brought = urlencode({"client_id": client["client_id"], "request_uri": pushed["request_uri"]})
+    async with session.get(f"{base}/oauth2/authorize?{brought}") as answer:
+        page = {"page": page_token(await answer.text())}
+    _, shown = await post(session, f"{base}/oauth2/authorize/state", json=page)
+    assert shown["state"] == "asked", shown
+    statement = await world.phone.fetch(shown["address"].rpartition("1.")[2])
+    assert statement.content["documents"] == [{"label": "Distrato.pdf", "size": None, "hash": b64u(DIGEST)}]
+    assert statement.content["verification_code"] == shown["verification_code"]
+    await world.phone.approve(statement, world.holder.password)
+    _, done = await post(session, f"{base}/oauth2/authorize/finish", json=page)
+    told = dict(parse_qsl(urlsplit(done["redirect"]).query))
+    form = {**proof, "grant_type": "authorization_code", "code": told["code"], "code_verifier": verifier}
+    status, issued = await post(session, f"{base}/oauth2/token", data={**form, "redirect_uri": CALLBACK})
+    assert (status, issued["authorization_details"]) == (200, [detail])
+    sign = {"credentialID": world.credential, "hashes": [hashed], "signAlgo": "1.2.840.113549.1.1.11"}
+    status, signed = await post(session, f"{base}/csc/v2/signatures/signHash", issued["access_token"], json=sign)
     assert status == 200, signed
     world.verify(DIGEST, base64.b64decode(signed["signatures"][0]))
 
