@@ -51,7 +51,7 @@ class AuthorizeRequests:
             raise RedirectedError(error, redirect, state) from error
 
     async def of_program(self, parameters: Mapping[str, str]) -> tuple[Client, Wanted]:
-        """With ``redirect_uri=push://``. Raises UnknownClient, ClientNotPermitted, and what is wrong with the request."""
+        """With ``redirect_uri=push://``. Raises UnknownClient, ClientNotPermitted, and what is wrong with it."""
         client = await self.client(parameters.get("client_id", ""))
         if client is None:
             raise UnknownClient("unknown client_id")
