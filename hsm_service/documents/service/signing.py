@@ -148,13 +148,12 @@ class DocumentService:
         # (5) The content is still the one whose digest was signed.
         await asyncio.to_thread(_demand_same_content, prepared)
         # (6) The container.
-        signed = await asyncio.to_thread(cms.container, prepared, signature)
+        closed = await asyncio.to_thread(cms.container, prepared, signature)
         # (7) The time stamp, and the evidence.
         if form.level is not Level.B:
             hash_name = prepared.signatory.digest_name
-            token = await self._stamp(cms.imprint(signed, hash_name), hash_name)
-            signed = cms.with_time_stamp(signed, token)
-        closed = bytes(signed.dump())
+            token = await self._stamp(await asyncio.to_thread(cms.imprint, closed, hash_name), hash_name)
+            closed = await asyncio.to_thread(cms.with_time_stamp, closed, token)
         evidence = await self._evidence(form, closed)
         if not whole:
             if evidence is not None:
