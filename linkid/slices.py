@@ -21,8 +21,9 @@ from foundation.web.caller import Network
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.web import CscV2
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
-from hsm_service.documents.adapters.files import read_policies, read_roots
 from hsm_service.documents.adapters.http_tsa import HttpTsa
+from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.adapters.root_files import read_roots
 from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient

@@ -86,11 +86,13 @@ class DocumentService:
         stamp: Stamp | None = None,
         element: str | None = None,
         name: str = "documento",
+        certify: bool = False,
     ) -> Prepared:
         """Steps 1 to 3, from a document or from its digest (by the hash of the signatory's algorithm); not both.
 
         ``stamp``: only on a PDF. ``element``: XAdES enveloped, the Id of what is signed (NF-e: infNFe's), else all.
-        ``name``: XAdES detached, how the signature refers to the file.
+        ``name``: XAdES detached, how the signature refers to the file. ``certify``: a PDF's first signature as a
+        certification (CSC's ``Certification``; without it ``Revision``).
 
         A digest gives a signature alone: CMS, detached CAdES, or the CMS for a PDF that the caller prepared.
         Raises FormNotPossible, UnsuitableDocument, DocumentTooLarge, BadCertificate, PolicyNotAvailable; NoTimeStamp at
@@ -112,9 +114,11 @@ class DocumentService:
             raise DocumentTooLarge(f"at most {MAX_DOCUMENT} bytes")
         if stamp is not None and (form.format is not Format.PADES or content is None):
             raise FormNotPossible("a stamp needs a PDF")
+        if certify and (form.format is not Format.PADES or content is None):
+            raise FormNotPossible("only a PDF is certified")
         # (2) and (3) The digest of the content; what will be signed, with its times.
         if form.format is Format.PADES and content is not None:
-            return await asyncio.to_thread(pades.prepare, form, signatory, at, policy, content, stamp)
+            return await asyncio.to_thread(pades.prepare, form, signatory, at, policy, content, stamp, certify=certify)
         if form.format is Format.XADES:
             return await asyncio.to_thread(_prepare_xades, form, signatory, at, content, digest, element, name)
         kept = content if content is not None and form.packaging is Packaging.ATTACHED else b""
