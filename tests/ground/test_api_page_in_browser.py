@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import pytest_asyncio
@@ -39,7 +40,11 @@ async def test_it_can_be_read_by_anybody(chromium: Chromium, address: str) -> No
     page = await chromium.page(width=320)
     await page.goto(f"{address}/docs/api/")
     await page.evaluate(AXE)
-    for scheme, rules in (("light", "{}"), ("dark", "{runOnly: ['color-contrast']}")):
+    schemes: list[tuple[Literal["light", "dark"], str]] = [
+        ("light", "{}"),
+        ("dark", "{runOnly: ['color-contrast']}"),
+    ]
+    for scheme, rules in schemes:
         await page.emulate_media(color_scheme=scheme)
         await chromium.shot(page, f"api-320-{scheme}")
         assert await page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
