@@ -56,6 +56,8 @@ _PROOFS_SECONDS: Final = 60.0
 """Used proofs are worth remembering for two minutes, and every call of a phone leaves one."""
 _PROOFS_BITE: Final = 10_000
 _SWEEP_SECONDS: Final = 300.0
+_FOLLOW_SECONDS: Final = 5.0
+"""How late, at most, an application is told that nobody answered its request."""
 _CERTIFICATES_SECONDS: Final = 15.0
 """How soon an application that was just registered with a certificate of its own is let in with it."""
 _SAM_PATIENCE: Final = 5.0
@@ -99,6 +101,8 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         )
         mounted = await mount_slices(app, ground, stack)
         in_background(stack, now_and_then(_PROOFS_SECONDS, ground.clock, {"proofs": partial(forget_proofs, ground)}))
+        follow: Chore = lambda _now: mounted.signing.follow_up()  # noqa: E731
+        in_background(stack, now_and_then(_FOLLOW_SECONDS, ground.clock, {"requests": follow}))
         in_background(stack, now_and_then(_SWEEP_SECONDS, ground.clock, _chores(ground, mounted.life)))
         tls = None if settings.tls is None else server_context(settings.tls.certificate, settings.tls.key)
         listener = settings.gateway

@@ -6,14 +6,14 @@ only here. A translation that needs more than a line is a sign that a port says 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 from aiohttp import web
 
 from foundation.clock import Clock
-from foundation.database import Database
+from foundation.database import Connection, Database
 from foundation.errors import JsonObject, LinkIdError, Unavailable
 from foundation.logs import get_logger
 from hsm_service.credentials.errors import NoSuchCredential
@@ -28,9 +28,11 @@ from hsm_service.oauth import ports as oauth
 from hsm_service.psc import ports as psc
 from hsm_service.signing import ports as signing
 from hsm_service.signing.domain.labels import labels_for
-from hsm_service.signing.domain.request import Ask, Caller, CallerKind
+from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Request, State
+from hsm_service.signing.domain.request import Kind as RequestKind
 from hsm_service.signing.errors import BadDigest, RequestLapsed, RequestRefused, RequestWithdrawn
 from hsm_service.signing.service import Approved, SigningService
+from hsm_service.webhooks.service import Event, EventType, Telling
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
 from pairing.service.calls import CallService
@@ -147,6 +149,53 @@ class CallsOfPsc:
         """The first yes or no."""
         answer = await self._calls.answer(calls, secret)
         return psc.CallAnswer(answer.state, answer.credentials)
+
+
+class NoticesOfSigning:
+    """`signing.ports.Notices` by the webhooks slice: a request that came to its answer is an event."""
+
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+
+    def listening(self) -> Collection[str]:
+        """Applications with an address."""
+        return self._telling.listening()
+
+    async def settled(self, connection: Connection, request: Request) -> None:
+        """Told, if its caller is an application and a holder could see it."""
+        kind = _EVENTS.get(request.state)
+        if kind is None or request.document is None or request.caller.kind is not CallerKind.INTEGRATOR:
+            return
+        session = request.activation if request.kind is RequestKind.SESSION else None
+        event = Event(kind, request.caller.id, request.document, request.credential, session, request.reason)
+        await self._telling.tell(connection, event, None if session is None else request.expires)
+
+
+_EVENTS: Final = {
+    State.APPROVED: EventType.APPROVED,
+    State.REFUSED: EventType.REFUSED,
+    State.LAPSED: EventType.EXPIRED,
+    State.WITHDRAWN: EventType.WITHDRAWN,
+}
+
+
+class CallersOfPairing:
+    """`pairing.ports.Callers` by the signing slice and the webhooks slice."""
+
+    def __init__(self, signing: SigningService, telling: Telling) -> None:
+        self._signing = signing
+        self._telling = telling
+
+    async def decided(self, document: str) -> None:
+        """A phone decided."""
+        await self._signing.decided(document)
+
+    async def session_ended(self, activation: str) -> None:
+        """The holder ended a session. It is over whether or not that can be told."""
+        try:
+            await self._telling.session_ended(activation, "holder")
+        except Unavailable as error:
+            _log.warning("session_end_not_told", error_code=error.code)
 
 
 class SignaturesOfOAuth:

@@ -18,6 +18,7 @@ _ORDER: Final = (
     "hsm_service.psc",
     "pairing",
     "push",
+    "hsm_service.webhooks",
     "issuance",
 )
 

@@ -27,11 +27,13 @@ from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.files import read_policies, read_roots
 from hsm_service.documents.adapters.http_tsa import HttpTsa
-from hsm_service.documents.adapters.policy_files import read_policies
 from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
+from hsm_service.documents.service.verification import VerificationService
+from hsm_service.documents.web.verify import VerifyPages
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.introspection import IntrospectionService
@@ -53,6 +55,8 @@ from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
+from hsm_service.webhooks.service import Telling
+from hsm_service.webhooks.web import WebhookKeys
 from issuance.adapters.altcha import AltchaCaptcha
 from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
@@ -60,6 +64,7 @@ from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
 from linkid.apidocs.pages import ApiPages
 from linkid.joins import (
+    CallersOfPairing,
     CallsOfPsc,
     CredentialsOfSigning,
     DevicesOfPush,
@@ -67,6 +72,7 @@ from linkid.joins import (
     HoldersOfPairing,
     LettersOfPairing,
     LinksOfOAuth,
+    NoticesOfSigning,
     SignaturesOfOAuth,
 )
 from linkid.running import in_background
@@ -74,12 +80,14 @@ from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
@@ -87,8 +95,10 @@ from push.adapters.inbox import DevelopmentInbox
 from push.adapters.live_bells import LiveBells, LiveListener
 from push.adapters.smtp_email import SmtpEmail
 from push.adapters.twilio_sms import TwilioSms
+from push.adapters.webhooks import WebhookCarrier
 from push.domain.outbox import Kind
 from push.domain.sealing import Seal
+from push.domain.webhooks import WebhookSigner
 from push.ports import Carrier
 from push.service.bells import DoorbellService
 from push.service.live import LiveHub
@@ -138,6 +148,8 @@ class Pushing:
     outbox: OutboxService
     doorbell: DoorbellService
     hub: LiveHub
+    seal: Seal
+    numbers: PushNumbers
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,7 @@ class Mounted:
     """What the gateway's process still needs when every slice stands."""
 
     life: LinkLife
+    signing: SigningService
     pki: PkiRoutes
     """They stand on the plain listener too."""
 
@@ -186,15 +199,17 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     in_background(stack, caught_up(identifications))
     credentials = CredentialService(ground.database, ground.clock, identifications=identifications)
     push = mount_push(app, ground, stack)
-    signing = await make_signing(ground, stack, push, credentials)
-    pairing = mount_pairing(app, ground, push, credentials, signing)
+    telling = mount_webhooks(app, ground, stack, push)
+    signing = await make_signing(ground, stack, push, credentials, telling)
+    pairing = mount_pairing(app, ground, push, credentials, CallersOfPairing(signing, telling))
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
     documents = make_documents(ground)
     mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
     mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
+    mount_verification(app, ground)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
-    return Mounted(pairing.life, pki)
+    return Mounted(pairing.life, signing, pki)
 
 
 def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Pushing:
@@ -224,11 +239,25 @@ def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> P
     app.on_shutdown.append(let_streams_go)
     for work in (worker.run(), hub.run(), LiveListener(settings.dsn("gateway"), hub.tell).run()):
         in_background(stack, work)
-    return Pushing(outbox, DoorbellService(database, clock, outbox), hub)
+    return Pushing(outbox, DoorbellService(database, clock, outbox), hub, seal, numbers)
+
+
+def mount_webhooks(app: web.Application, ground: Ground, stack: AsyncExitStack, push: Pushing) -> Telling:
+    """Telling applications. A worker of its own: a slow receiver keeps nobody's doorbell waiting."""
+    settings, clock, database = ground.settings, ground.clock, ground.database
+    signer = WebhookSigner(settings.gateway_key("webhooks"))
+    carrier = WebhookCarrier(signer, clock, development=settings.environment == "development")
+    stack.push_async_callback(carrier.close)
+    worker = OutboxWorker(database, clock, push.seal, {Kind.WEBHOOK: carrier}, numbers=push.numbers)
+    telling = Telling(database, clock, OutboxService(database, clock, push.seal, worker))
+    for work in (worker.run(), telling.run()):
+        in_background(stack, work)
+    app.add_routes(WebhookKeys(signer.keys()).routes())
+    return telling
 
 
 async def make_signing(
-    ground: Ground, stack: AsyncExitStack, push: Pushing, credentials: CredentialService
+    ground: Ground, stack: AsyncExitStack, push: Pushing, credentials: CredentialService, telling: Telling
 ) -> SigningService:
     """A signature request's life. It has no routes: a dialect speaks for it."""
     database, clock = ground.database, ground.clock
@@ -241,12 +270,13 @@ async def make_signing(
         doorbell=BellService(database, clock, push.doorbell),
         credentials=CredentialsOfSigning(credentials),
         wakeups=wakeups,
+        notices=NoticesOfSigning(telling),
         commits=ground.commits,
     )
 
 
 def mount_pairing(
-    app: web.Application, ground: Ground, push: Pushing, credentials: CredentialService, signing: SigningService
+    app: web.Application, ground: Ground, push: Pushing, credentials: CredentialService, callers: CallersOfPairing
 ) -> Pairing:
     """Phones and computers; and the stream of each phone, which pairing knows and push rings."""
     database, clock, audit = ground.database, ground.clock, ground.audit
@@ -277,15 +307,19 @@ def mount_pairing(
         sam=sam,
         holders=holders,
         doorbell=push.doorbell,
-        callers=signing,
+        callers=callers,
         letters=letters,
         scans=scans,
         warnings=warnings,
         commits=ground.commits,
     )
     computers = ComputerService(database, clock, audit, sam)
+    blocks = BlockService(database, audit, sam, warnings)
+    possessions = PossessionService(database, clock, audit, sam=sam, letters=letters, phones=phones)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
-    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
+    app.add_routes(
+        pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+    )
     app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
     calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
     return Pairing(links, life, computers, calls)
@@ -441,6 +475,18 @@ def make_documents(ground: Ground) -> Documents:
         evidences=AuthorityEvidence(ground.ac),
     )
     return Documents(service, time_stamps)
+
+
+def mount_verification(app: web.Application, ground: Ground) -> None:
+    """*Verificar assinatura*, for anybody."""
+    settings = ground.settings.documents
+    verification = VerificationService(
+        ground.clock,
+        roots=read_roots(settings.roots),
+        evidences=AuthorityEvidence(ground.ac),
+        at_once=settings.verifications,
+    )
+    app.add_routes(VerifyPages(verification, ground.clock, ground.proxies).routes())
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:

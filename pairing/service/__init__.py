@@ -6,7 +6,9 @@
   the phone; ``link_life``: what they share.
 * ``calls``: the same question by ringing the phone, for programs that have no page.
 * ``computers``: computers as OAuth clients, and how they go.
+* ``possessions``: phones of a holder, seen from one of them; past requests.
 * ``bells``: which phones to ring for a credential.
+* ``blocks``: certificates that a holder shuts, and opens again.
 * ``warnings``: what holders are told on every phone.
 * ``meter``: limits.
 

@@ -81,7 +81,7 @@ def refuses_strangers(context: Any, response: Any, case: Any) -> None:
         assert "error" in again.json()
 
 
-@schemathesis.serializer("application/ocsp-request")
-def ocsp(context: Any, value: Any) -> bytes:
+@schemathesis.serializer("application/ocsp-request", "application/timestamp-query")
+def as_bytes(context: Any, value: Any) -> bytes:
     """Any bytes at all."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")

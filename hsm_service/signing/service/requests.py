@@ -7,6 +7,7 @@ the phone's. What stays here: 3 policy, 5 the doorbell, handing out the secret, 
 import asyncio
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -33,7 +34,17 @@ from hsm_service.signing.errors import (
     UnknownCredential,
     UnknownHandle,
 )
-from hsm_service.signing.ports import Credentials, CredentialView, Doorbell, FixedDocument, Outcome, Sam, Wakeups
+from hsm_service.signing.ports import (
+    Credentials,
+    CredentialView,
+    Doorbell,
+    FixedDocument,
+    NobodyListens,
+    Notices,
+    Outcome,
+    Sam,
+    Wakeups,
+)
 from hsm_service.signing.store import RequestStore
 
 FIXING: Final = timedelta(seconds=30)
@@ -43,6 +54,8 @@ ACTIVATION: Final = timedelta(seconds=300)
 MAX_WAIT: Final = 25.0
 """Seconds a poll may be kept waiting: below the 30 s after which common proxies give up."""
 NOTHING_SAID: Final = SaidUse()
+FOLLOWED: Final = 200
+"""Requests looked at in one go by ``follow_up``."""
 LOOK_AGAIN: Final = 5.0
 """Seconds after which a waiting poll asks the SAM although no bell rang: bells may be lost."""
 
@@ -89,6 +102,7 @@ class SigningService:
         doorbell: Doorbell,
         credentials: Credentials,
         wakeups: Wakeups,
+        notices: Notices | None = None,
         commits: GroupCommit | None = None,
         random: Random = secrets.token_bytes,
     ) -> None:
@@ -101,6 +115,7 @@ class SigningService:
         self._doorbell = doorbell
         self._credentials = credentials
         self._wakeups = wakeups
+        self._notices = notices or NobodyListens()
         self._random = random
 
     async def ask(
@@ -267,8 +282,25 @@ class SigningService:
             await self._settle(request, Event.WITHDRAWN)
 
     async def decided(self, document: str) -> None:
-        """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint."""
+        """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint.
+
+        Who wants to be told without asking is told now; what fails here is made good by ``follow_up``.
+        """
         await self._wakeups.announce(document)
+        if self._notices.listening():
+            with suppress(LinkIdError):
+                request = await self._store.by_document(document)
+                if request is not None and request.caller.id in self._notices.listening():
+                    await self._refresh(request)
+
+    async def follow_up(self) -> int:
+        """Settle what is over and nobody asks about, for those who want to be told; how many were looked at."""
+        listening = self._notices.listening()
+        overdue = await self._store.overdue(listening, self._clock.now(), FOLLOWED) if listening else []
+        for request in overdue:
+            with suppress(LinkIdError):  # one that cannot be learnt now does not keep the others from their turn
+                await self._refresh(request)
+        return len(overdue)
 
     async def _situation(self, caller: Caller, name: str, credential: CredentialView) -> policy.Situation:
         now = self._clock.now()
@@ -399,6 +431,7 @@ class SigningService:
                 self._audit.note(
                     connection, f"signing.{settled.state}", request=request.document, caller=request.caller.id
                 )
+                await self._notices.settled(connection, settled)
             return settled
 
         return await self._commits.run(settle) or await self._reread(request)
