@@ -436,7 +436,7 @@ def mount_csc(
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
-        waiting=WaitingCalls(database, clock, signing),
+        waiting=WaitingCalls(signing),
         documents=document_calls,
         clients=oauth.clients,
         tokens=oauth.tokens,
