@@ -27,6 +27,11 @@ class EchoServers:
         ]
         self.ports = [int(process.stdout.readline()) for process in self._processes if process.stdout is not None]
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes."""
+        return [process.pid for process in self._processes]
+
     def close(self) -> None:
         """End them."""
         for process in self._processes:

@@ -35,6 +35,7 @@ def text(outcome: Outcome, when: datetime | None = None) -> str:
                 ("looked at", f"{outcome.looks} times: all occurrences, all audit chains"),
                 ("approvals", f"{outcome.approvals} sent, {outcome.acknowledged} acknowledged"),
                 ("occurrences", f"{outcome.occurrences} in the SAM's rows"),
+                ("recycled", f"{outcome.recycled} SAMs, worn by what they unwrapped"),
             ],
         ),
         "",
@@ -59,6 +60,10 @@ def text(outcome: Outcome, when: datetime | None = None) -> str:
         *_table(
             ("process", "pid", "watched, s", "first, MB", "last, MB", "most, MB", "growth, kB/min"), _lives(outcome)
         ),
+        "",
+        "By name, whichever process had it: SAMs make room for new ones by themselves while it runs.",
+        "",
+        *_table(("name", "processes", "watched, s", "median MB by quarter of the run"), _places(outcome)),
         "",
         "## Answers that a caller did not expect",
         "",
@@ -94,6 +99,12 @@ def _lives(outcome: Outcome) -> Iterable[Sequence[str]]:
             *(f"{size:.1f}" for size in (life.first, life.last, life.most)),
             growth,
         )
+
+
+def _places(outcome: Outcome) -> Iterable[Sequence[str]]:
+    for place in outcome.memory.places():
+        quarters = " · ".join(f"{size:.1f}" for size in place.quarters)
+        yield place.name, str(place.processes), f"{place.seconds:.0f}", quarters
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

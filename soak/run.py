@@ -60,6 +60,8 @@ class Outcome:
     occurrences: int = 0
     looks: int = 0
     seconds: float = 0.0
+    recycled: int = 0
+    """SAMs that were worn and made room for new ones, by themselves."""
     violations: list[Violation] = field(default_factory=list)
 
 
@@ -160,6 +162,7 @@ class Soak:
         self._found(stuck)
         await self._look_now(over=True)
         self._found(self._memory.judge())
+        self._outcome.recycled = self._stack.log.read_bytes().count(b"sam_worn")
         self._outcome.approvals = len(self._ledger.approvals)
         self._outcome.acknowledged = sum(one.acknowledged is not None for one in self._ledger.approvals.values())
         self._outcome.outages = outages(self._log.worked, self._injected)

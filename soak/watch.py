@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import asyncpg
@@ -21,6 +22,9 @@ _JUDGED: Final = 600.0
 """Seconds of life before growth is a violation: until then pools, caches and statements of ten connections fill."""
 MOST_GROWTH: Final = 1024.0
 """kB a minute in the second half of a long life. What a SAM remembers on purpose (docs/threats.md, 2) is a tenth."""
+MOST_OF_A_PLACE: Final = 1.15
+"""The last quarter of a run against its second, whichever processes had the name: lives end sooner or later in their
+filling, so it swings by a tenth."""
 
 
 async def occurrences(stack: Stack) -> list[Occurrence]:
@@ -83,13 +87,47 @@ class Memory:
         """One row for each process."""
         return [_life(name, pid, each) for (name, pid), each in self.samples.items()]
 
-    def judge(self) -> list[Violation]:
-        """A process that lived long enough to tell, and grew all the while."""
+    def places(self) -> list[Place]:
+        """One row for each name: whichever process had it, one after the other."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        for (name, _), samples in self.samples.items():
+            found.setdefault(name, []).extend(samples)
         return [
+            _place(name, sorted(samples), sum(one == name for one, _ in self.samples))
+            for name, samples in found.items()
+        ]
+
+    def judge(self) -> list[Violation]:
+        """A process that lived long enough to tell, and grew all the while; and a place that grows over its processes,
+        each larger than the one before."""
+        lives = [
             Violation("memory", life.name, f"pid {life.pid} grows by {life.growth:.0f} kB a minute")
             for life in self.lives()
             if life.growth is not None and life.seconds >= _JUDGED and life.growth > MOST_GROWTH
         ]
+        return lives + [
+            Violation("memory", place.name, f"from {place.quarters[1]:.0f} MB to {place.quarters[3]:.0f}, over all")
+            for place in self.places()
+            if place.seconds >= _JUDGED * 2 and place.quarters[3] > place.quarters[1] * MOST_OF_A_PLACE
+        ]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A name: how many processes had it, seconds watched, the median MB in each quarter of them."""
+
+    name: str
+    processes: int
+    seconds: float
+    quarters: Sequence[float]
+
+
+def _place(name: str, samples: Sequence[tuple[float, float]], processes: int) -> Place:
+    begin, end = samples[0][0], samples[-1][0]
+    parts: list[list[float]] = [[], [], [], []]
+    for at, size in samples:
+        parts[min(3, int(4 * (at - begin) / (end - begin or 1)))].append(size / 1024)
+    return Place(name, processes, end - begin, [median(part) if part else 0.0 for part in parts])
 
 
 @dataclass(frozen=True)

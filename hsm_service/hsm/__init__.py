@@ -8,7 +8,8 @@
 * ``house``: their further versions, by two operators' order; check values; whether another token could take its place.
 * ``quiet``: nobody is inside while a token object is made. ``vendors``: what differs between HSMs.
 * ``templates``: what each object may and may not. ``keys``: what others may hold of them, as plain data.
-* ``operations``: what the SAM does with them. ``x509_keys``: how the AC signs certificates with them.
+* ``operations``: what the SAM does with them. ``kept``: keys that stay unwrapped for seconds, while a session is used.
+* ``x509_keys``: how the AC signs certificates with them.
 * ``facade``: ``Hsm``, all of it for asyncio, with deadlines.
 
 The traps behind the shape of this package are measured facts of python-pkcs11 0.10 and SoftHSM 2.6; each is named where

@@ -49,6 +49,8 @@ class Hsm:
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="hsm")
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="hsm-ahead")
         self._hanging = 0
+        self._kept_seconds = settings.kept_seconds
+        self._forgetting: asyncio.Task[None] | None = None
         self.begun = 0
         """Calls ever asked for, those of ``generate_ahead`` left out: unchanged between two looks, nobody needed us."""
         self.at_work = 0
@@ -65,6 +67,8 @@ class Hsm:
 
     async def close(self) -> None:
         """Take no more calls. Sessions end with the process: closing the module under load would crash it."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._aside.shutdown(wait=False, cancel_futures=True)
 
@@ -230,6 +234,30 @@ class Hsm:
             lambda room: operations.sign_wrapped(room, key, key_algorithm, algorithm, digests),
             deadline=self._deadline + len(digests) * 0.05,
         )
+
+    async def sign_kept(
+        self, key: WrappedKey, key_algorithm: KeyAlgorithm, algorithm: SignAlgorithm, digests: Sequence[bytes]
+    ) -> list[bytes]:
+        """The same for one use of a session: the key stays unwrapped for ``kept_seconds``, for the next use."""
+        made, unwrapped = await self.in_room(
+            lambda room: operations.sign_kept(room, key, key_algorithm, algorithm, digests),
+            deadline=self._deadline + len(digests) * 0.05,
+        )
+        if unwrapped:
+            self._wear(1)
+            if self._forgetting is None or self._forgetting.done():
+                self._forgetting = asyncio.create_task(self._forget_kept())
+        return made
+
+    async def _forget_kept(self) -> None:
+        """As long as keys are kept; so none outlives its time by more than the half, though nobody signs any more."""
+        left = 1
+        while left:
+            await asyncio.sleep(self._kept_seconds / 2)
+            try:
+                left = await self.run(self.token.forget_kept)
+            except LinkIdError as error:
+                _log.info("hsm_kept_keys_wait", error_code=error.code)
 
     async def demand_strong(self, kek: int) -> None:
         """Refuse a SAM's token weaker than the ones we make. Raises SlotDamaged."""

@@ -1,9 +1,11 @@
 """What the SAM does with its token: keys are born and wrapped, unwrapped, used and destroyed; MACs, ECDH, randomness.
 
 Each function does one thing in a ``Room`` and leaves nothing behind in the token: holders' keys exist there as session
-objects for milliseconds. Nothing here decides whether a signature may be made; that is the SAM's ``signatures`` room.
+objects for milliseconds, in sessions for some seconds (``kept``). Nothing here decides whether a signature may be made;
+that is the SAM's ``signatures`` room.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -111,6 +113,26 @@ def sign_wrapped(
         return [_sign(private, kind, algorithm, digest) for digest in digests]
     finally:
         private.destroy()
+
+
+def sign_kept(
+    room: Room, key: WrappedKey, key_algorithm: KeyAlgorithm, algorithm: SignAlgorithm, digests: Sequence[bytes]
+) -> tuple[list[bytes], bool]:
+    """The same in a session of the holder's: by the key that was kept, or is unwrapped and kept now (``kept``).
+
+    Says also whether it was unwrapped.
+    """
+    kind = KEY_KINDS[key_algorithm]
+    kept = room.kept.take(key, time.monotonic())
+    private = kept or _unwrapped(room, key, kind)
+    ours = kept is not None
+    try:
+        made = [_sign(private, kind, algorithm, digest) for digest in digests]
+        ours = ours or room.kept.keep(key, private, time.monotonic())
+    finally:
+        if not ours:
+            private.destroy()
+    return made, kept is None
 
 
 def _unwrapped(room: Room, key: WrappedKey, kind: KeyKind) -> Any:

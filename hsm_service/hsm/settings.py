@@ -54,6 +54,14 @@ class HsmSettings(Section):
     """A SAM that unwrapped so many keys makes room for a new process, one SAM after the other: SoftHSM 2.6 keeps 250
     bytes of each. 0: never, for libraries that keep nothing."""
 
+    kept_keys: Annotated[int, Field(ge=0, le=1000)] = 32
+    """How many holders' keys each thread keeps unwrapped in the HSM while sessions are used. 0: none, each signature of
+    a session unwraps its key. Whoever takes over a SAM can sign with those that are kept at that moment, for as long
+    as they are."""
+
+    kept_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """How long each is kept, counted from its unwrapping."""
+
     @model_validator(mode="before")
     @classmethod
     def _fill_from_vendor(cls, given: Any) -> Any:

@@ -9,6 +9,7 @@ import random
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -33,6 +34,7 @@ from hsm_service.hsm.faults import (
     TokenChanged,
     kind_of,
 )
+from hsm_service.hsm.kept import KeptKeys
 from hsm_service.hsm.module import Module
 from hsm_service.hsm.quiet import Quiet
 from hsm_service.hsm.settings import HsmSettings
@@ -64,11 +66,14 @@ class Handle:
 class Room:
     """What one thread has in one epoch: a session, and the objects found through it."""
 
-    def __init__(self, session: Any, epoch: int, module: Module, wrap_mechanism: int) -> None:
+    def __init__(self, session: Any, epoch: int, module: Module, settings: HsmSettings) -> None:
         """Made by Token only."""
         self.session = session
+        self.busy = threading.RLock()
+        """Held by whoever uses the session: its thread, or who destroys what was kept too long."""
+        self.kept = KeptKeys(settings.kept_keys, settings.kept_seconds)
         self.epoch = epoch
-        self.wrap_mechanism = mechanism(wrap_mechanism)
+        self.wrap_mechanism = mechanism(settings.wrap_mechanism)
         self._module = module
         self._found: dict[tuple[Any, str], Handle] = {}
 
@@ -134,6 +139,8 @@ class Token:
         self._opening = threading.Lock()
         self._renewing = threading.Lock()
         self._local = threading.local()
+        self._rooms: weakref.WeakSet[Room] = weakref.WeakSet()
+        """Of all threads."""
         self._login_refused: HsmLoginRefused | None = None
         self._marks: Marks | None = None
 
@@ -194,13 +201,34 @@ class Token:
         if not self._canary_sings():
             self._renew(seen)
 
+    def forget_kept(self) -> int:
+        """Destroy the keys that were kept long enough, also of threads that have nothing to do; how many are left.
+
+        A thread at work is left alone: it does so itself, at its next visit. Raises HsmUnavailable, TokenBusy.
+        """
+        left = 0
+        with self.quiet.visit(), self.module.entered() as epoch:
+            for room in [one for one in self._rooms if one.epoch == epoch]:  # older ones went with their epoch
+                if room.busy.acquire(blocking=False):
+                    try:
+                        room.kept.forget(time.monotonic())
+                    except pkcs11.PKCS11Error as error:
+                        _log.warning("hsm_kept_key_lost", fault=type(error).__name__)
+                    finally:
+                        room.busy.release()
+                left += len(room.kept)
+        return left
+
     def _attempt(self, work: Callable[[Room], T]) -> "tuple[int, T | _Suspect]":
         if self._login_refused is not None:
             raise self._login_refused
         try:
             with self.quiet.visit(), self.module.entered() as epoch:
                 try:
-                    return epoch, work(self._room(epoch))
+                    room = self._room(epoch)
+                    with room.busy:
+                        room.kept.forget(time.monotonic())
+                        return epoch, work(room)
                 except pkcs11.PKCS11Error as error:
                     if kind_of(error) is Kind.SUSPECT:
                         return epoch, _Suspect(error)
@@ -213,7 +241,8 @@ class Token:
         room: Room | None = getattr(self._local, "room", None)
         if room is None or room.epoch != epoch:
             session = self._open_session(epoch)
-            room = self._local.room = Room(session, epoch, self.module, self.settings.wrap_mechanism)
+            room = self._local.room = Room(session, epoch, self.module, self.settings)
+            self._rooms.add(room)
         return room
 
     def _forget_room(self) -> None:
@@ -263,7 +292,7 @@ class Token:
 
     def _recognise(self, token: Any, session: Any, epoch: int) -> None:
         """The first login learns the token's marks; later ones demand them."""
-        room = Room(session, epoch, self.module, self.settings.wrap_mechanism)
+        room = Room(session, epoch, self.module, self.settings)
         if self._marks is None or self._marks.empty:
             self._marks = Marks.of(token, room)
             return
@@ -291,7 +320,7 @@ class Token:
         with self.module.entered() as epoch:
             session = self._open_session(epoch)
             try:
-                room = Room(session, epoch, self.module, self.settings.wrap_mechanism)
+                room = Room(session, epoch, self.module, self.settings)
                 if self._marks is None or self._marks.empty:  # it may have got its keys meanwhile, from us
                     assert self._root is not None
                     self._marks = Marks.of(self._root[1], room)

@@ -11,6 +11,7 @@ from hsm_service.hsm import operations
 from hsm_service.hsm.faults import HsmRequestFault, HsmUnavailable, SlotDamaged, TokenChanged
 from hsm_service.hsm.slots import add_transport_key, initialise_sam_slot
 from hsm_service.hsm.token import Token
+from linkid.platform import program
 from protocol.algorithms import SIGN_ALGORITHMS
 from tests.hsm.conftest import NOW
 from tests.hsm.fault_token import Lab
@@ -84,8 +85,8 @@ def test_made_anew_by_somebody_else(lab: Lab) -> None:
     """C_InitToken on ours: its keys are gone. Refused, whatever the new token holds."""
     lab.mac()
     subprocess.run(
-        ["softhsm2-util", "--init-token", "--token", lab.settings.token_label, "--label", lab.settings.token_label,
-         "--so-pin", "12345678", "--pin", "1234"],
+        [str(program("softhsm2-util")), "--init-token", "--token", lab.settings.token_label,
+         "--label", lab.settings.token_label, "--so-pin", "12345678", "--pin", "1234"],
         check=True, capture_output=True,
     )  # fmt: skip
     for _ in range(2):

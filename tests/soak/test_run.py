@@ -52,6 +52,18 @@ def test_a_process_that_grows_for_long_is_a_violation() -> None:
     )
 
 
+def test_a_place_grows_over_short_lives() -> None:
+    """Where each process is larger than the one before, no life is long enough to tell; all of them together are."""
+    memory = Memory()
+    for at in range(0, 1300, 5):
+        number, age = divmod(at, 240)
+        memory.samples.setdefault(("sam-0", number), []).append((float(at), 70_000 + age * 80.0))
+        memory.samples.setdefault(("sam-1", number), []).append((float(at), 70_000 + age * 80.0 + number * 8_000))
+    assert [violation.document for violation in memory.judge()] == ["sam-1"]
+    assert [(place.name, place.processes) for place in memory.places()] == [("sam-0", 6), ("sam-1", 6)]
+    assert [round(size) for size in memory.places()[0].quarters] == pytest.approx([77, 77, 77, 77], abs=3)
+
+
 def test_the_page_says_what_was(tmp_path: Path) -> None:
     """Violations above all."""
     outcome = Outcome(Options(minutes=1), Log(), Memory())

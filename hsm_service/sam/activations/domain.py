@@ -95,7 +95,7 @@ class Permit:
     of a session) make one, after everything was checked.
     """
 
-    __slots__ = ("algorithm", "credential", "digests", "epoch", "key", "key_algorithm", "spent")
+    __slots__ = ("algorithm", "credential", "digests", "epoch", "in_session", "key", "key_algorithm", "spent")
 
     def __init__(
         self,
@@ -107,11 +107,16 @@ class Permit:
         algorithm: SignAlgorithm,
         digests: Sequence[bytes],
         epoch: int,
+        in_session: bool = False,
     ) -> None:
-        """Raises TypeError without the mint."""
+        """``in_session``: its key will be wanted again at once, and may stay unwrapped for a moment.
+
+        Raises TypeError without the mint.
+        """
         if not isinstance(mint, _Mint):
             raise TypeError("permits are minted by steps 8 and U8 only")
         self.credential = credential
+        self.in_session = in_session
         self.key = key
         self.key_algorithm = key_algorithm
         self.algorithm = algorithm

@@ -171,6 +171,7 @@ class Opening:
             algorithm=opened.algorithm,
             digests=call.use.digests,
             epoch=self._hsm.epoch,
+            in_session=True,
         )
 
 

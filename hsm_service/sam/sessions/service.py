@@ -1,9 +1,9 @@
 """Using, listing and ending sessions.
 
 ``use``: U1 to U6 the session opens (``opening``) · U7 the counter is reserved and the signatures counted, together, and
-committed before anything is signed · U8 the permit; the key is unwrapped in the HSM, signs and is destroyed; each
-signature is verified · U9 signatures and the audit's outcome are committed together · U10 what was stored is read back,
-verified (again, if others stored it) and returned in the order of the use.
+committed before anything is signed · U8 the permit; the key is unwrapped in the HSM, or was a few seconds ago, and
+signs; each signature is verified · U9 signatures and the audit's outcome are committed together · U10 what was stored
+is read back, verified (again, if others stored it) and returned in the order of the use.
 
 After a crash between U7 and U9 the same use completes, and is not counted again. The same counter with the same use
 gets the stored signatures; with another use it is refused.
@@ -30,7 +30,7 @@ from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.memory import Sessions as SessionMemory
 from hsm_service.sam.memory import name_of
 from hsm_service.sam.rows import Alarm
-from hsm_service.sam.sessions.domain import Reserved, UseCall
+from hsm_service.sam.sessions.domain import Reserved, UseCall, told
 from hsm_service.sam.sessions.opening import NotLearntYet, OpenedUse, Opening
 from hsm_service.sam.sessions.store import TABLE, ForgedUse, UseStore
 from hsm_service.sam.signatures.signer import Signer, verify_all
@@ -153,7 +153,7 @@ class Sessions:
                     activation=reserved.activation,
                     document=opened.fixed.id,
                     credential=opened.credential.id,
-                    counter=reserved.counter,
+                    counter=told(reserved.counter),
                     count=reserved.count,
                     used=reserved.total,
                     hashes=hashes_digest(call.use.digests),

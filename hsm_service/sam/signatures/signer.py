@@ -32,7 +32,8 @@ class Signer:
         if permit.epoch != self._hsm.epoch:
             raise SignatureNotReleased("the HSM was initialised anew since the permit was made", retry_after=1)
         permit.spend()
-        made = await self._hsm.sign_wrapped(permit.key, permit.key_algorithm, permit.algorithm, permit.digests)
+        sign = self._hsm.sign_kept if permit.in_session else self._hsm.sign_wrapped
+        made = await sign(permit.key, permit.key_algorithm, permit.algorithm, permit.digests)
         # An epoch that ended meanwhile is no matter: what verifies with the certificate was made by its key.
         verify_all(certificate, permit.algorithm, permit.digests, made)
         return made

@@ -1,0 +1,472 @@
+"""The story of a signature request, in the steps of docs/walkthroughs/one-signature.md that happen in the gateway.
+
+Steps 1 and 2 (the ask is read, the caller known) lie behind us when ``ask`` is called; 4 and 6 to 9 are the SAM's and
+the phone's. What stays here: 3 policy, 5 the doorbell, handing out the secret, and bringing it back for 8 and 10.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Connection, Database
+from foundation.errors import LinkIdError
+from foundation.group_commit import GroupCommit
+from foundation.ids import BadToken, Random
+from hsm_service.signing.domain import policy, secret
+from hsm_service.signing.domain.request import PENDING, USABLE, Ask, Caller, Event, Kind, Request, SessionAsk, State
+from hsm_service.signing.domain.uses import SaidUse
+from hsm_service.signing.errors import (
+    BadSad,
+    FixedList,
+    NotTheApprovedHashes,
+    RequestLapsed,
+    RequestPending,
+    RequestRefused,
+    RequestWithdrawn,
+    SadExpired,
+    UnknownCredential,
+    UnknownHandle,
+)
+from hsm_service.signing.ports import (
+    Credentials,
+    CredentialView,
+    Doorbell,
+    FixedDocument,
+    NobodyListens,
+    Notices,
+    Outcome,
+    Sam,
+    Wakeups,
+)
+from hsm_service.signing.store import RequestStore
+
+FIXING: Final = timedelta(seconds=30)
+"""How long a request may stay ``asked``: longer than the SAM's answer takes, short enough not to bar its caller."""
+ACTIVATION: Final = timedelta(seconds=300)
+"""docs/protocol.md section 15; used only where the SAM does not say itself until when."""
+MAX_WAIT: Final = 25.0
+"""Seconds a poll may be kept waiting: below the 30 s after which common proxies give up."""
+NOTHING_SAID: Final = SaidUse()
+FOLLOWED: Final = 200
+"""Requests looked at in one go by ``follow_up``."""
+LOOK_AGAIN: Final = 5.0
+"""Seconds after which a waiting poll asks the SAM although no bell rang: bells may be lost."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller gets for asking. ``handle`` carries the activation secret: it exists here and nowhere else."""
+
+    handle: str = field(repr=False)
+    document: str
+    verification_code: str
+    statement: str
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class StillWaiting:
+    """The holder has not decided."""
+
+    handle: str = field(repr=False)
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class Approved:
+    """The holder approved; the SAD may be used for so many seconds more. Asking again gives the same SAD."""
+
+    sad: str = field(repr=False)
+    expires_in: int
+    session: str | None = None
+    """The activation of a session: what its caller signs at each use names it."""
+
+
+class SigningService:
+    """One per gateway. Keeps nothing in memory."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        audit: AuditChain,
+        *,
+        sam: Sam,
+        doorbell: Doorbell,
+        credentials: Credentials,
+        wakeups: Wakeups,
+        notices: Notices | None = None,
+        commits: GroupCommit | None = None,
+        random: Random = secrets.token_bytes,
+    ) -> None:
+        """The roof brings the partners together."""
+        self._commits = commits or GroupCommit(database)
+        self._store = RequestStore(database)
+        self._clock = clock
+        self._audit = audit
+        self._sam = sam
+        self._doorbell = doorbell
+        self._credentials = credentials
+        self._wakeups = wakeups
+        self._notices = notices or NobodyListens()
+        self._random = random
+
+    async def ask(
+        self, caller: Caller, ask: Ask | SessionAsk, *, call_key: bytes | None = None, at: datetime | None = None
+    ) -> Asked:
+        """Ask a holder to approve signatures, or a session. The caller must be one that may use this credential.
+
+        ``call_key``: of a caller that gets no handle, and finds its request again by it (``waiting.py``).
+        ``at``: the time that stands in what the hashes are of, where a dialect made that (``asked_at``).
+
+        Raises the errors of ``domain/policy.py``, UnknownCredential, RequestPending, or what the SAM refuses.
+        """
+        # 3. Admissible? First the rules, then the database's own promise of one pending request.
+        credential = await self._credentials.find(ask.credential)
+        if credential is None:
+            raise UnknownCredential(ask.credential[:40])
+        await self._settle_pending(caller, ask.credential)
+        situation = await self._situation(caller, ask.credential, credential)
+        if isinstance(ask, SessionAsk):
+            policy.admit_session(ask, situation)
+        else:
+            policy.admit(ask, situation)
+        if call_key is not None and await self.of_call(caller, ask.credential, call_key) is not None:
+            # A rival with the same call was faster, and its request may be decided already.
+            raise RequestPending(retry_after=1, data={"why": "pending"})
+        name = secret.new_request_name(self._random)
+        if call_key is None:
+            activation_secret = secret.new_secret(self._random)
+        else:
+            activation_secret = secret.secret_of_call(call_key, name)
+        now = self._clock.now()
+
+        async def ask_it(connection: Connection) -> None:
+            await self._store.add(
+                connection, name, activation_secret.digest, caller, ask, now=at or now, until=now + FIXING
+            )
+
+        await self._commits.run(ask_it)
+        # 4. The SAM fixes, stores and signs the document.
+        try:
+            if isinstance(ask, SessionAsk):
+                fixed = await self._sam.fix_session_document(caller, ask, activation_secret.public_key)
+            else:
+                fixed = await self._sam.fix_sign_document(caller, ask, activation_secret.public_key)
+        except LinkIdError:
+            await self._give_up(name)
+            raise
+        # 5. The doorbell, in the transaction that makes the request wait.
+        await self._now_waiting(name, caller, ask, fixed)
+        return Asked(
+            handle=secret.handle_text(name, activation_secret),
+            document=fixed.document,
+            verification_code=fixed.verification_code,
+            statement=fixed.statement,
+            expires_in=self._seconds_until(fixed.expires),
+        )
+
+    async def check(self, caller: Caller, handle: object, wait: float = 0.0) -> StillWaiting | Approved:
+        """What became of a request; with ``wait`` (seconds) the answer is held back until there is something to say.
+
+        Raises UnknownHandle, RequestRefused, RequestLapsed, RequestWithdrawn.
+        """
+        request, activation_secret = await self._own(caller, handle)
+        if request.document is None:
+            return self._answer(request, activation_secret)
+        # Not the clock that decides about expiry, only how long this answer is held back.
+        loop = asyncio.get_running_loop()
+        over = loop.time() + min(max(wait, 0.0), MAX_WAIT)
+        with self._wakeups.listen(request.document) as bell:
+            while True:
+                request = await self._refresh(request)
+                left = over - loop.time()
+                if request.state not in PENDING or left <= 0:
+                    return self._answer(request, activation_secret)
+                await bell.wait(min(left, LOOK_AGAIN))
+
+    async def sign(
+        self,
+        caller: Caller,
+        *,
+        sad: object,
+        credential: str,
+        hashes: Sequence[bytes],
+        hash_algorithm: str,
+        sign_algorithm: str,
+        said: SaidUse = NOTHING_SAID,
+    ) -> list[bytes]:
+        """Steps 8 to 10, or U1 to U10 of a session: signatures in the order of ``hashes``.
+
+        Repeating a call gives the same signatures. ``said``: the caller's words about its use of a session. Raises
+        BadSad, SadExpired, NotTheApprovedHashes, Unavailable; SessionExhausted, CounterUsed, UseNotSigned.
+        """
+        request, activation_secret = await self._redeemable(caller, sad, credential)
+        # Cheap refusals; that these are the approved hashes is the SAM's to check, which alone knows them.
+        if len(hashes) > request.count:
+            raise NotTheApprovedHashes("more hashes than were approved")
+        if (hash_algorithm, sign_algorithm) != (request.hash_algorithm, request.sign_algorithm):
+            raise NotTheApprovedHashes("another algorithm than the approved one")
+        assert request.activation is not None, "the table's CHECK: an approved request has its activation"
+        # 8 and 9 happen in the SAM: it opens the sealed blob with the secret, reserves, signs, verifies, writes down.
+        if request.kind is Kind.SESSION:
+            signatures = await self._sam.use(
+                caller,
+                activation=request.activation,
+                secret=activation_secret.value,
+                counter=said.counter_for(hashes, hash_algorithm, sign_algorithm),
+                signature=said.signature,
+                hashes=hashes,
+                hash_algorithm=hash_algorithm,
+                sign_algorithm=sign_algorithm,
+            )
+        else:
+            signatures = await self._sam.sign(
+                caller,
+                activation=request.activation,
+                secret=activation_secret.value,
+                hashes=hashes,
+                hash_algorithm=hash_algorithm,
+                sign_algorithm=sign_algorithm,
+            )
+        # 10. Returned in input order. Our own note of it may fail without harm: the SAM knows. A session goes on.
+        whole = request.kind is Kind.LISTED and len(hashes) == request.count
+
+        async def note(connection: Connection) -> None:
+            if request.kind is Kind.LISTED or request.state is State.APPROVED:
+                await self._store.moved(connection, request, Event.ALL_SIGNED if whole else Event.SOME_SIGNED)
+            self._audit.note(
+                connection, "signing.returned", request=request.document, caller=caller.id, count=len(hashes)
+            )
+
+        await self._commits.run(note)
+        return signatures
+
+    async def asked_at(self, caller: Caller, *, sad: object, credential: str) -> datetime | None:
+        """When the request of a SAD was asked; None of a session, whose signatures are made when they are wanted.
+
+        Raises BadSad, SadExpired.
+        """
+        request, _ = await self._redeemable(caller, sad, credential)
+        return request.asked if request.kind is Kind.LISTED else None
+
+    async def of_call(self, caller: Caller, credential: str, call_key: bytes) -> str | None:
+        """The handle of a request that this very call made before; None when it made none that counts still."""
+        for request in await self._store.findable(caller, credential, self._clock.now()):
+            known = secret.secret_of_call(call_key, request.name)
+            if request.caller.kind is caller.kind and known.is_the_one_of(request.secret_digest):
+                return secret.handle_text(request.name, known)
+        return None
+
+    async def extend(
+        self, caller: Caller, *, sad: object, credential: str, count: int, hash_algorithm: str
+    ) -> Approved:
+        """May ``count`` more hashes be signed under this SAD? In a session they may, until its end; else never.
+
+        Raises BadSad, SadExpired, FixedList, NotTheApprovedHashes.
+        """
+        request, activation_secret = await self._redeemable(caller, sad, credential)
+        if request.kind is Kind.LISTED:
+            raise FixedList(data={"why": "fixed_list"})
+        if count > request.count or hash_algorithm != request.hash_algorithm:
+            raise NotTheApprovedHashes("more than the session has, or another hash algorithm")
+        answer = self._answer(request, activation_secret)
+        assert isinstance(answer, Approved), "what may be redeemed was approved"
+        return answer
+
+    async def withdraw(self, caller: Caller, handle: object) -> None:
+        """Whoever asked gives up; the phone then stops showing it. A decided request stays as it is."""
+        request, _ = await self._own(caller, handle)
+        if request.state not in PENDING:
+            return
+        if request.document is not None:
+            await self._sam.withdraw(request.document)
+            request = await self._refresh(request)
+        if request.state in PENDING:
+            await self._settle(request, Event.WITHDRAWN)
+
+    async def decided(self, document: str) -> None:
+        """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint.
+
+        Who wants to be told without asking is told now; what fails here is made good by ``follow_up``.
+        """
+        await self._wakeups.announce(document)
+        if self._notices.listening():
+            with suppress(LinkIdError):
+                request = await self._store.by_document(document)
+                if request is not None and request.caller.id in self._notices.listening():
+                    await self._refresh(request)
+
+    async def follow_up(self) -> int:
+        """Settle what is over and nobody asks about, for those who want to be told; how many were looked at."""
+        listening = self._notices.listening()
+        overdue = await self._store.overdue(listening, self._clock.now(), FOLLOWED) if listening else []
+        for request in overdue:
+            with suppress(LinkIdError):  # one that cannot be learnt now does not keep the others from their turn
+                await self._refresh(request)
+        return len(overdue)
+
+    async def _situation(self, caller: Caller, name: str, credential: CredentialView) -> policy.Situation:
+        now = self._clock.now()
+        return policy.Situation(
+            credential=policy.CredentialFacts(
+                credential.active, credential.valid_from, credential.valid_to, credential.key_algorithm
+            ),
+            history=await self._store.history(caller, name, now - policy.REMEMBERED),
+            pending_of_credential=await self._store.count_pending(name, now),
+            now=now,
+        )
+
+    async def _settle_pending(self, caller: Caller, credential: str) -> None:
+        """A request left behind (its caller never asked again) must not bar the next one. Raises RequestPending."""
+        pending = await self._store.pending_of(caller, credential)
+        if pending is None:
+            return
+        pending = await self._refresh(pending)
+        if pending.state in PENDING:
+            retry = min(self._seconds_until(pending.expires), policy.PENDING_RETRY_SECONDS)
+            raise RequestPending(retry_after=max(1, retry), data={"why": "pending"})
+
+    async def _now_waiting(self, name: str, caller: Caller, ask: Ask | SessionAsk, fixed: FixedDocument) -> None:
+        async def ring(connection: Connection) -> None:
+            waiting = await self._store.fixed(
+                connection,
+                name,
+                document=fixed.document,
+                verification_code=fixed.verification_code,
+                expires=fixed.expires,
+            )
+            if waiting is None:
+                raise RequestLapsed("the SAM took longer than a request may stay asked; its document rings nowhere")
+            await self._doorbell.ring(connection, document=fixed.document, credential=ask.credential)
+            self._audit.note(
+                connection,
+                "signing.asked",
+                request=fixed.document,
+                credential=ask.credential,
+                caller=caller.id,
+                count=ask.count,
+            )
+
+        await self._commits.run(ring)
+
+    async def _give_up(self, name: str) -> None:
+        """The SAM did not fix it: the caller may ask again at once."""
+        request = await self._store.by_name(name)
+        if request is not None and request.state is State.ASKED:
+            await self._settle(request, Event.WITHDRAWN)
+
+    async def _own(self, caller: Caller, handle: object) -> tuple[Request, secret.ActivationSecret]:
+        """The request of a handle, if it is this caller's. One answer for every reason why not."""
+        try:
+            name, activation_secret = secret.read_token(handle, secret.HANDLE)
+        except BadToken as cause:
+            raise UnknownHandle("not a handle") from cause
+        request = await self._store.by_name(name)
+        if request is None or not activation_secret.is_the_one_of(request.secret_digest):
+            raise UnknownHandle("no such handle")
+        if (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
+            raise UnknownHandle("another caller's handle")
+        return request, activation_secret
+
+    async def _redeemable(
+        self, caller: Caller, sad: object, credential: str
+    ) -> tuple[Request, secret.ActivationSecret]:
+        """The approved request of a SAD. Raises BadSad or SadExpired."""
+        try:
+            name, activation_secret = secret.read_token(sad, secret.SAD)
+            request, _ = await self._own(caller, secret.handle_text(name, activation_secret))
+        except (BadToken, UnknownHandle) as cause:
+            raise BadSad("no such SAD of this caller") from cause
+        if request.credential != credential:
+            raise BadSad("another credential's SAD")
+        request = await self._refresh(request)
+        if request.state is State.LAPSED:
+            raise SadExpired()
+        if request.state not in USABLE:
+            raise BadSad(f"the request is {request.state}")
+        return request, activation_secret
+
+    async def _refresh(self, request: Request) -> Request:
+        """The request as it is now: what the SAM says while pending, what the clock says once approved."""
+        now = self._clock.now()
+        if request.state is State.ASKED:
+            return request if now < request.expires else await self._settle(request, Event.EXPIRED)
+        if request.state is State.WAITING:
+            assert request.document is not None, "the table's CHECK: a waiting request has its document"
+            return await self._learn(request, request.document)
+        if request.state in (State.APPROVED, State.REDEEMED) and now >= request.expires:
+            moved = await self._commits.run(lambda connection: self._store.moved(connection, request, Event.EXPIRED))
+            return moved or await self._reread(request)
+        return request
+
+    async def _learn(self, request: Request, document: str) -> Request:
+        """Write down what the SAM says has become of a document."""
+        verdict = await self._sam.verdict(document)
+        match verdict.outcome:
+            case Outcome.WAITING:
+                return request
+            case Outcome.APPROVED:
+                until = verdict.until or self._clock.now() + ACTIVATION
+                return await self._settle(request, Event.APPROVED, activation=verdict.activation, until=until)
+            case Outcome.REFUSED:
+                return await self._settle(request, Event.REFUSED, reason=verdict.reason or "refuse")
+            case Outcome.EXPIRED:
+                return await self._settle(request, Event.EXPIRED)
+            case Outcome.WITHDRAWN:
+                return await self._settle(request, Event.WITHDRAWN)
+
+    async def _settle(
+        self,
+        request: Request,
+        event: Event,
+        *,
+        reason: str | None = None,
+        activation: str | None = None,
+        until: datetime | None = None,
+    ) -> Request:
+        """Pending no more. When another gateway was faster, its word stands."""
+
+        async def settle(connection: Connection) -> Request | None:
+            settled = await self._store.settled(
+                connection, request, event, now=self._clock.now(), reason=reason, activation=activation, until=until
+            )
+            if settled is not None:
+                self._audit.note(
+                    connection, f"signing.{settled.state}", request=request.document, caller=request.caller.id
+                )
+                await self._notices.settled(connection, settled)
+            return settled
+
+        return await self._commits.run(settle) or await self._reread(request)
+
+    async def _reread(self, request: Request) -> Request:
+        again = await self._store.by_name(request.name)
+        assert again is not None, "requests are never deleted"
+        return again
+
+    def _answer(self, request: Request, activation_secret: secret.ActivationSecret) -> StillWaiting | Approved:
+        match request.state:
+            case State.ASKED | State.WAITING:
+                handle = secret.handle_text(request.name, activation_secret)
+                return StillWaiting(handle, self._seconds_until(request.expires))
+            case State.APPROVED | State.REDEEMED | State.SIGNED:
+                sad = secret.sad_text(request.name, activation_secret)
+                session = request.activation if request.kind is Kind.SESSION else None
+                return Approved(sad, self._seconds_until(request.expires), session)
+            case State.REFUSED:
+                raise RequestRefused(data={"reason": request.reason})
+            case State.LAPSED:
+                raise RequestLapsed()
+            case State.WITHDRAWN:
+                raise RequestWithdrawn()
+
+    def _seconds_until(self, instant: datetime) -> int:
+        return max(0, ceil((instant - self._clock.now()).total_seconds()))
