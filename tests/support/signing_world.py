@@ -603,7 +603,7 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
-            waiting=WaitingCalls(ours, clock, signing),
+            waiting=WaitingCalls(signing),
             documents=documents,
             clients=authentication,
             tokens=tokens,
