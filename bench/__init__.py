@@ -6,6 +6,7 @@ among a million credentials), ``report`` prints.
 
     the generator's process:  generator → flows → client_side (what clients compute), wire (HTTP)
     references:               raw_pkcs11 → raw_worker (the bare token), echo (bare aiohttp)
+    what it could cost:       least (the protocol's own parts, each alone)
     what it cost:             usage (/proc), machine (which one), profile (of gateway and SAM), page (the document)
 
 Absolute numbers belong to one machine and one minute; ratios travel better, so every row has one.

@@ -303,6 +303,7 @@ def page(costs: dict[str, float], machine: dict[str, str]) -> str:
         stories.append("| " + " | ".join(cells) + " |")
     where = ", ".join(f"{name} {machine[name]}" for name in ("Python", "SoftHSM", "PostgreSQL"))
     return _TEXT.read_text(encoding="utf-8").format(
+        rows="[How fast](benchmarks.md)",
         machine=f"{machine['processor']}; {where}; {machine['date']}, load before {machine['load before'].split()[0]}.",
         parts="\n".join(f"| {part}: {what} | {costs[part]:,.0f} |" for part, what in PARTS.items()),
         stories="\n".join(stories),

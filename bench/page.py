@@ -25,6 +25,7 @@ def write_page(measured: Sequence[Kept], page: Path = PAGE) -> None:
         table=markdown(whole),
         waiting=_missing({each.row.name for each in whole}),
         clients=CLIENTS,
+        least="[the least that one signature costs](benchmarks-least.md)",
     )
     page.write_text(text, encoding="utf-8")
 

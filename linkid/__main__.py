@@ -23,6 +23,9 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "serve": Command("linkid.commands.serve", "start everything on this machine and keep it up"),
+    "sandbox": Command(
+        "linkid.commands.sandbox", "start it with test holders in it, for whoever writes an application"
+    ),
     "migrate": Command("linkid.commands.migrate", "make the database's roles, and bring its tables up to date"),
     "hsm": Command("linkid.commands.hsm", "make tokens and the keys in them, look after them, check their backup"),
     "gateway": Command("linkid.commands.gateway", "serve everything that the internet reaches, except static files"),
@@ -34,7 +37,10 @@ COMMANDS: Final = {
     "request": Command("linkid.commands.request", "order a certificate for a person"),
     "certificate": Command("linkid.commands.certificate", "list, show and revoke certificates"),
     "integrator": Command("linkid.commands.integrator", "register applications that use the signing API"),
+    "application": Command("linkid.commands.application", "let in applications that registered themselves"),
     "unfreeze": Command("linkid.commands.unfreeze", "let a caller ask again whom a holder had called 'not me'"),
+    "block": Command("linkid.commands.block", "shut a certificate, as its holder's 'Bloquear tudo' does"),
+    "unblock": Command("linkid.commands.block", "open a certificate again that was shut"),
     "audit": Command("linkid.commands.audit", "verify, read and export the audit chains"),
     "accept-restore": Command("linkid.commands.accept_restore", "go on after the database was restored on purpose"),
 }

@@ -9,5 +9,6 @@
 A doorbell is an opaque id and never content: what waits is fetched over the phone's own proved call. Losing one costs
 seconds, because phones also look for themselves. FCM and Web Push will be further carriers of the kind ``doorbell``.
 
-Floors as everywhere; ``adapters`` has the outside: Twilio, SMTP, the development inbox, PostgreSQL's LISTEN.
+Floors as everywhere; ``adapters`` has the outside: Twilio, SMTP, applications' webhooks, the development inbox,
+PostgreSQL's LISTEN.
 """

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from foundation.errors import LinkIdError
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.errors import BadClientData
+from hsm_service.oauth.ports import Webhooks
 from hsm_service.oauth.service.clients import ClientService, Registered
 from hsm_service.oauth.store import ClientSummary
 
@@ -27,6 +31,8 @@ examples:
       an application that can keep no secret
   linkid integrator new --name "Banco" --by-itself --auth key --key public.jwk --signs-asks
       it signs each request with its own key, so that not even our gateway can ask in its name
+  linkid integrator new --name "ERP" --by-itself --auth tls --tls-subject "dn:CN=erp,O=Contratos SA,C=BR"
+      its TLS certificate says who it is; --auth self_signed --certificate cert.pem for one that it signed itself
 
 The name is what phones show, so it is signed with the key of `linkid operator init` and handed to the SAM, which must
 be running (linkid serve); then the gateway gets its row. If either fails, the message says so: run the command again.
@@ -38,6 +44,13 @@ example:
 
 For an application that the gateway knows and the SAM does not (`caller_unknown`): registered before the SAM was told,
 or lost to it in a restored backup. Without --name you are told by which name the gateway has it: compare, then say it.
+"""
+_WEBHOOK = """\
+example:
+  linkid integrator webhook cli_… https://contratos.example/link-id
+
+Events are signed; the key is at /.well-known/linkid-webhook-keys of the gateway (docs/integrators.md has a verifier).
+In development also plain http to this machine.
 """
 _DISABLE = """\
 Its tokens end at once; the SAM, told by an order signed with the operator's key, asks nobody in its name any more and
@@ -54,6 +67,7 @@ class Operator:
     base_url: str
     out: TextIO = sys.stdout
     err: TextIO = sys.stderr
+    webhooks: Webhooks | None = None
 
     def say(self, text: str) -> None:
         """One or more lines."""
@@ -81,7 +95,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--redirect", action="append", default=[], metavar="URI", help="return address; may be repeated")
     new.add_argument("--by-itself", action="store_true", help="client credentials, besides or instead of --redirect")
     new.add_argument(
-        "--auth", choices=["secret", "key", "none"], default="secret", help="how it proves itself (%(default)s)"
+        "--auth",
+        choices=[method.value for method in ClientMethod],
+        default="secret",
+        help="how it proves itself (%(default)s)",
+    )
+    new.add_argument("--refresh", action="store_true", help="refresh tokens: holders identify once in thirty days")
+    new.add_argument("--tls-subject", metavar="SUBJECT", help="with --auth tls: dn:…, dns:…, uri:…, ip:… or email:…")
+    new.add_argument(
+        "--certificate", action="append", default=[], type=Path, metavar="FILE", help="with --auth self_signed: PEM"
     )
     _key_arguments(new)
     new.add_argument("--json", action="store_true", help="for programs")
@@ -111,6 +133,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         one.add_argument("client", metavar="CLIENT", help="cli_…")
         one.add_argument("credential", metavar="CREDENTIAL", help="cred_…, as `linkid certificate list` shows it")
         one.set_defaults(act=act)
+    webhook = actions.add_parser(
+        "webhook",
+        help="where an application is told what became of its requests",
+        description="Set, show or drop it.",
+        epilog=_WEBHOOK,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    webhook.add_argument("client", metavar="CLIENT", help="cli_…")
+    webhook.add_argument("url", metavar="URL", nargs="?", help="https to a name on the internet; none: show")
+    webhook.add_argument("--off", action="store_true", help="tell it nothing any more")
+    webhook.set_defaults(act=_webhook)
+    for name, act, about in (
+        ("let-read", _let_read, "let a resource server ask what an application's tokens are (introspection)"),
+        ("stop-reading", _stop_reading, "take that back"),
+    ):
+        one = actions.add_parser(name, help=about)
+        one.add_argument("reader", metavar="READER", help="cli_…, the resource server")
+        one.add_argument("client", metavar="CLIENT", help="cli_…, whose tokens")
+        one.set_defaults(act=act)
     disable = actions.add_parser(
         "disable",
         help="shut an application out, and end its tokens",
@@ -139,6 +180,7 @@ async def perform(given: argparse.Namespace, operator: Operator) -> int:
 async def _new(given: argparse.Namespace, operator: Operator) -> int:
     grants = [GrantType.CODE] if given.redirect else []
     grants += [GrantType.CLIENT] if given.by_itself else []
+    grants += [GrantType.REFRESH] if given.refresh else []
     if not grants:
         raise BadClientData("say how it will be used: --redirect URI (holders identify), --by-itself, or both")
     registered = await operator.clients.register(
@@ -148,6 +190,8 @@ async def _new(given: argparse.Namespace, operator: Operator) -> int:
         redirects=given.redirect,
         keys=[_key(file) for file in given.key],
         signs_asks=given.signs_asks,
+        tls_subject=given.tls_subject,
+        certificates=[_certificate(file) for file in given.certificate],
     )
     if given.json:
         operator.say(json.dumps(_facts(registered), ensure_ascii=False))
@@ -196,8 +240,38 @@ async def _disallow(given: argparse.Namespace, operator: Operator) -> int:
     return 0
 
 
+async def _webhook(given: argparse.Namespace, operator: Operator) -> int:
+    if operator.webhooks is None or (given.off and given.url is not None):
+        raise BadClientData("either an address, or --off")
+    if given.off:
+        operator.say("dropped" if await operator.webhooks.drop(given.client) else "there was none")
+        return 0
+    if given.url is None:
+        operator.say(await operator.webhooks.address(given.client) or "none")
+        return 0
+    if all(one.id != given.client for one in await operator.clients.all()):
+        raise BadClientData(f"{given.client}: no such integrator")
+    await operator.webhooks.set(given.client, given.url)
+    operator.say("set: it is told there from now on")
+    return 0
+
+
+async def _let_read(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.let_read(given.reader, given.client)
+    operator.say("it may now introspect this application's tokens")
+    return 0
+
+
+async def _stop_reading(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.stop_reading(given.reader, given.client)
+    operator.say("taken back")
+    return 0
+
+
 async def _disable(given: argparse.Namespace, operator: Operator) -> int:
     done = await operator.clients.disable(given.client)
+    if operator.webhooks is not None:
+        await operator.webhooks.drop(given.client)
     if done.unheard is not None:
         operator.complain(
             f"linkid integrator: shut out at the gateway, but the SAM has not heard of it: {done.unheard}; "
@@ -241,6 +315,13 @@ def _key(file: Path) -> Mapping[str, object]:
     if not isinstance(value, dict) or "d" in value:
         raise BadClientData(f"{file}: expected a public key as JWK (a private one has no business here)")
     return value
+
+
+def _certificate(file: Path) -> bytes:
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes()).public_bytes(Encoding.DER)
+    except (OSError, ValueError) as cause:
+        raise BadClientData(f"{file}: cannot be read as a certificate (PEM)") from cause
 
 
 def _facts(registered: Registered) -> dict[str, Any]:

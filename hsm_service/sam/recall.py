@@ -31,11 +31,13 @@ from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import TABLE as BINDINGS
 from hsm_service.sam.clients.store import TABLE as CLIENTS
 from hsm_service.sam.credentials.domain import State as CredentialState
+from hsm_service.sam.credentials.domain import rank_of
 from hsm_service.sam.credentials.revocations import TABLE as REVOCATIONS
 from hsm_service.sam.credentials.store import TABLE as CREDENTIALS
 from hsm_service.sam.documents.store import TABLE as DOCUMENTS
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.rows import RowSeals
+from hsm_service.sam.sessions.domain import heard
 
 queries = Queries.load("hsm_service.sam")
 
@@ -154,7 +156,7 @@ def _learn_sessions(mind: Mind, said: dict[str, JsonValue]) -> None:
     activation = str(said.get("activation", ""))
     if said.get("event") == "session.used":
         mind.memory.sessions.use(activation, _number(said.get("used")))
-        mind.memory.sessions.recall_release(activation, _number(said.get("counter")), str(said.get("signatures", "")))
+        mind.memory.sessions.recall_release(activation, heard(said.get("counter")), str(said.get("signatures", "")))
     elif said.get("event") == "session.ended":
         mind.memory.sessions.ended(activation)
 
@@ -179,7 +181,11 @@ def _learn(mind: Mind, said: dict[str, JsonValue]) -> None:
         case "client.registered" | "client.disabled":
             seals.remember(CLIENTS, text("client"), _seconds(text("ordered")))
         case "credential.revoked":
-            seals.remember(CREDENTIALS, text("credential"), len(CredentialState) - 1)
+            seals.remember(CREDENTIALS, text("credential"), rank_of(CredentialState.REVOKED))
+        case "credential.blocked" | "credential.unblocked":
+            seals.remember(
+                CREDENTIALS, text("credential"), rank_of(CredentialState.ACTIVE, _number(said.get("number")))
+            )
         case "certificate.revoked":
             seals.remember(REVOCATIONS, text("certificate"), 1)
         case "attempt.reserved":

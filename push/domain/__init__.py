@@ -1,1 +1,3 @@
-"""The rules, without I/O: the life of a queued message, when to try again, how its content is sealed."""
+"""The rules, without I/O: ``outbox`` is the life of a queued message and when to try again, ``sealing`` how its content
+is sealed, ``webhooks`` what applications are sent and where that may go.
+"""

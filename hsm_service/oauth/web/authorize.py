@@ -5,6 +5,7 @@ script and style and nothing inline, so that a slip there would still run nothin
 """
 
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,17 +13,18 @@ from urllib.parse import urlsplit
 import jinja2
 from aiohttp import web
 
-from foundation.errors import JsonObject, LinkIdError, TooMany, Unavailable
+from foundation.errors import JsonObject, JsonValue, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
-from hsm_service.oauth.errors import BadOAuthRequest, RedirectableError, UnsafeRedirect
-from hsm_service.oauth.ports import LinkView
+from hsm_service.oauth.domain.grant import PageState
+from hsm_service.oauth.errors import BadOAuthRequest, PushedRequestOver, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.problems import redirect_parameters
 from hsm_service.oauth.service.pages import OpenPage, PageService
+from hsm_service.oauth.service.signing_pages import PageView
 from hsm_service.oauth.web.drawing import EMPTY, draw
 from hsm_service.oauth.web.form import once
+from hsm_service.oauth.web.metadata import AUTHORIZE_PATH as PATH
 
-PATH: Final = "/oauth2/authorize"
 ASSETS: Final = "/oauth2/assets"
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -75,6 +77,7 @@ class AuthorizePages:
             web.get(PATH, self.page),
             web.post(f"{PATH}/state", self.state),
             web.post(f"{PATH}/check", self.check),
+            web.post(f"{PATH}/finish", self.finish),
             web.post(f"{PATH}/cancel", self.cancel),
             web.get(f"{ASSETS}/{{version}}/{{name}}", self.asset),
         ]
@@ -85,28 +88,41 @@ class AuthorizePages:
             parameters = once(request.query.items())
         except BadOAuthRequest as error:
             # A parameter that stands there twice may be the address itself: nobody is sent anywhere.
-            return self._refused(request, UnsafeRedirect(error.detail))
+            return self.refused(request, UnsafeRedirect(error.detail))
         try:
             opened = await self._pages.open(parameters, address=client_address(request, self._proxies))
         except UnsafeRedirect as error:
-            return self._refused(request, error)
+            return self.refused(request, error)
         except (TooMany, Unavailable) as error:
-            return self._busy(request, error)
+            return self.busy(request, error)
         except RedirectableError as problem:
-            checked = await self._pages.client_address(parameters)
-            state = parameters.get("state")
-            return _redirect(self._pages.address(checked.redirect, state, **redirect_parameters(problem.error)))
-        return self._html("authorize.html", self._shown(opened))
+            answered = redirect_parameters(problem.error)
+            return _redirect(self._pages.address(problem.redirect, problem.state, **answered))
+        return self.shown(opened, opened.request.redirect)
+
+    @property
+    def assets(self) -> Mapping[str, str]:
+        """Where the page's files are, by name, for a dialect's own page."""
+        return self._paths
+
+    def shown(self, opened: OpenPage, back_to: str) -> web.Response:
+        """The page just opened; ``back_to``: where the person will return to."""
+        return self._html("authorize.html", self._shown(opened, back_to))
 
     async def state(self, request: web.Request) -> web.Response:
         """Once a second: how it stands, and this second's QR."""
         call = await read_json(request, PageCall)
-        return answer(_link(await self._pages.look(call.page)))
+        return answer(_view(await self._pages.look(call.page)))
 
     async def check(self, request: web.Request) -> web.Response:
-        """The check code was typed."""
+        """The check code was typed; without an address to go on to, the page goes on asking how it stands."""
         call = await read_json(request, CheckCall)
-        return answer({"redirect": await self._pages.finish(call.page, call.code)})
+        return answer({"redirect": await self._pages.check(call.page, call.code)})
+
+    async def finish(self, request: web.Request) -> web.Response:
+        """The phone approved the signatures."""
+        call = await read_json(request, PageCall)
+        return answer({"redirect": await self._pages.finish(call.page)})
 
     async def cancel(self, request: web.Request) -> web.Response:
         """The person goes back without having identified."""
@@ -126,24 +142,33 @@ class AuthorizePages:
             },
         )
 
-    def _shown(self, opened: OpenPage) -> dict[str, object]:
+    def _shown(self, opened: OpenPage, back_to: str) -> dict[str, object]:
+        link, wish = opened.view.link, opened.request.wish
         return {
             "client": opened.client_name,
-            "host": _host(opened.request.redirect),
+            "host": _host(back_to),
             "token": opened.token,
-            "link": opened.link,
-            "qr": draw(opened.link.frame) if opened.link.frame else EMPTY,
+            "state": opened.view.state,
+            "code": link.code if link else None,
+            "qr": draw(link.frame) if link and link.frame else EMPTY,
+            "documents": [] if wish is None else wish.labels,
+            "count": 0 if wish is None else wish.count,
+            "once": opened.once,
         }
 
-    def _refused(self, request: web.Request, error: UnsafeRedirect) -> web.Response:
+    def refused(self, request: web.Request, error: LinkIdError) -> web.Response:
+        """Nobody is sent anywhere; the person is told so."""
+        detail = f"{error.code}: {error.detail or error.summary}"
+        if isinstance(error, PushedRequestOver):
+            advice = "Esta página se abre uma vez só, por segurança. Você pode fechá-la."
+            return self._told(request, error, "Este pedido não vale mais", advice, detail, status=400)
         advice = (
             "Por segurança não levamos você a lugar nenhum. Feche esta página. "
             "Se você confia no aplicativo, avise quem cuida dele."
         )
-        detail = f"{error.code}: {error.detail or error.summary}"
         return self._told(request, error, "Este endereço não confere", advice, detail, status=400)
 
-    def _busy(self, request: web.Request, error: TooMany | Unavailable) -> web.Response:
+    def busy(self, request: web.Request, error: TooMany | Unavailable) -> web.Response:
         """A person gets a page also when we cannot go on now."""
         status = 429 if isinstance(error, TooMany) else 503
         response = self._told(
@@ -164,15 +189,27 @@ class AuthorizePages:
         return web.Response(text=text, content_type="text/html", status=status, headers=headers)
 
 
-def _link(view: LinkView) -> JsonObject:
-    drawn = draw(view.frame) if view.frame else EMPTY
+def _view(view: PageView) -> JsonObject:
+    told: dict[str, JsonValue] = {"state": view.state, "expires_in": view.expires_in}
+    if view.state == PageState.DONE:
+        return {**told, "redirect": view.address}
+    if view.link is None:
+        drawn = draw(view.address) if view.address else EMPTY
+        return {
+            **told,
+            "verification_code": view.verification_code,
+            "address": view.address,
+            "qr": {"view_box": drawn.view_box, "path": drawn.path},
+            "why": view.why,
+            "retry_after": view.retry_after,
+        }
+    drawn = draw(view.link.frame) if view.link.frame else EMPTY
     return {
-        "state": view.state,
-        "expires_in": view.expires_in,
+        **told,
         "qr": {"view_box": drawn.view_box, "path": drawn.path},
-        "code": view.code,
-        "phone": view.phone,
-        "ended_by": view.ended_by,
+        "code": view.link.code,
+        "phone": view.link.phone,
+        "ended_by": view.link.ended_by,
     }
 
 

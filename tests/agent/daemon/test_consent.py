@@ -194,63 +194,63 @@ async def test_a_service_that_lies_or_is_gone(running: Running, client: P11Clien
     assert await rv_of(asyncio.ensure_future(client.sign(key, Ckm.SHA256_RSA_PKCS, DATA))) == Rv.DEVICE_REMOVED
 
 
-class TestGrants:
-    """The rules, without anything around them."""
+def asked_for(**other: object) -> Asked:
+    plain = {"program": "/usr/bin/curl", "profile": "p", "credential": "c", "algorithm": algorithm("RSA-PSS"),
+             "digest": hashlib.sha256(b"a").digest()}  # fmt: skip
+    return Asked(**(plain | other))  # type: ignore[arg-type]
 
-    @staticmethod
-    def asked(**other: object) -> Asked:
-        plain = {"program": "/usr/bin/curl", "profile": "p", "credential": "c", "algorithm": algorithm("RSA-PSS"),
-                 "digest": hashlib.sha256(b"a").digest()}  # fmt: skip
-        return Asked(**(plain | other))  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize(
-        "other",
-        [{"program": "/usr/bin/wget"}, {"credential": "d"}, {"profile": "q"}, {"digest": bytes(32)},
-         {"algorithm": algorithm("RSA-PKCS1")}],
-        ids=lambda other: next(iter(other)),
-    )  # fmt: skip
-    def test_a_late_yes_is_for_one_thing(self, other: dict[str, object]) -> None:
-        """Another program, certificate, algorithm or digest gets nothing; the right one gets it, once."""
-        grants = Grants(lambda: 1000)
-        grants.keep(self.asked(), b"signature")
-        assert grants.take(self.asked(**other)) is None
-        assert grants.take(self.asked()) == b"signature"
-        assert grants.take(self.asked()) is None
+@pytest.mark.parametrize(
+    "other",
+    [{"program": "/usr/bin/wget"}, {"credential": "d"}, {"profile": "q"}, {"digest": bytes(32)},
+     {"algorithm": algorithm("RSA-PKCS1")}],
+    ids=lambda other: next(iter(other)),
+)  # fmt: skip
+def test_a_late_yes_is_for_one_thing(other: dict[str, object]) -> None:
+    """Another program, certificate, algorithm or digest gets nothing; the right one gets it, once."""
+    grants = Grants(lambda: 1000)
+    grants.keep(asked_for(), b"signature")
+    assert grants.take(asked_for(**other)) is None
+    assert grants.take(asked_for()) == b"signature"
+    assert grants.take(asked_for()) is None
 
-    def test_a_late_yes_grows_old(self) -> None:
-        """Two minutes later it serves nobody."""
-        now = [1000]
-        grants = Grants(lambda: now[0])
-        grants.keep(self.asked(), b"signature")
-        now[0] += LATE_YES_SECONDS
-        assert grants.take(self.asked()) is None
 
-    @pytest.mark.parametrize(
-        ("other", "name", "serves"),
-                [
-            ({}, "curl", True), ({"digest": bytes(32)}, "curl", True), ({}, "wget", False),
-            ({"credential": "d"}, "curl", False), ({"algorithm": algorithm("RSA-PKCS1")}, "curl", False),
-            ({"algorithm": algorithm("RSA-PSS", "SHA-384")}, "curl", False),
-        ],
-        ids=str,
-    )  # fmt: skip
-    def test_whom_a_session_serves(self, other: dict[str, object], name: str, serves: bool) -> None:
-        """Any digest, but only of its certificate, algorithm and program; each use has a counter of its own."""
-        grants = Grants(lambda: 1000)
-        grants.open(OpenSession("p", "c", "act_1", "sad", Terms(1060, 2, "x", "RSA-PSS-SHA256"), "curl"))
-        found = grants.session_for(self.asked(**other), name)
-        assert (found is not None) == serves
-        if found is not None:
-            assert found[1] == 1
-            assert (grants.session_for(self.asked(), "curl") or (None, 0))[1] == 2
-            assert grants.session_for(self.asked(), "curl") is None, "two were allowed"
+def test_a_late_yes_grows_old() -> None:
+    """Two minutes later it serves nobody."""
+    now = [1000]
+    grants = Grants(lambda: now[0])
+    grants.keep(asked_for(), b"signature")
+    now[0] += LATE_YES_SECONDS
+    assert grants.take(asked_for()) is None
 
-    def test_a_session_ends_with_its_time(self) -> None:
-        """Not a second later."""
-        now = [1000]
-        grants = Grants(lambda: now[0])
-        grants.open(OpenSession("p", "c", "act_1", "sad", Terms(1060, 9, "x", "RSA-PSS-SHA256")))
-        assert grants.session_for(self.asked(), "curl") is not None
-        now[0] = 1060
-        assert grants.session_for(self.asked(), "curl") is None
-        assert grants.listed() == []
+
+@pytest.mark.parametrize(
+    ("other", "name", "serves"),
+            [
+        ({}, "curl", True), ({"digest": bytes(32)}, "curl", True), ({}, "wget", False),
+        ({"credential": "d"}, "curl", False), ({"algorithm": algorithm("RSA-PKCS1")}, "curl", False),
+        ({"algorithm": algorithm("RSA-PSS", "SHA-384")}, "curl", False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_whom_a_session_serves(other: dict[str, object], name: str, serves: bool) -> None:
+    """Any digest, but only of its certificate, algorithm and program; each use has a counter of its own."""
+    grants = Grants(lambda: 1000)
+    grants.open(OpenSession("p", "c", "act_1", "sad", Terms(1060, 2, "x", "RSA-PSS-SHA256"), "curl"))
+    found = grants.session_for(asked_for(**other), name)
+    assert (found is not None) == serves
+    if found is not None:
+        assert found[1] == 1
+        assert (grants.session_for(asked_for(), "curl") or (None, 0))[1] == 2
+        assert grants.session_for(asked_for(), "curl") is None, "two were allowed"
+
+
+def test_a_session_ends_with_its_time() -> None:
+    """Not a second later."""
+    now = [1000]
+    grants = Grants(lambda: now[0])
+    grants.open(OpenSession("p", "c", "act_1", "sad", Terms(1060, 9, "x", "RSA-PSS-SHA256")))
+    assert grants.session_for(asked_for(), "curl") is not None
+    now[0] = 1060
+    assert grants.session_for(asked_for(), "curl") is None
+    assert grants.listed() == []
