@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from foundation.clock import Clock
-from foundation.database import Database
+from foundation.database import Connection, Database
 from foundation.errors import Unavailable
 from foundation.logs import get_logger
 from hsm_service.credentials.errors import NoSuchCredential
@@ -24,6 +24,7 @@ from hsm_service.signing import ports as signing
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
 from pairing.service.links import LinkService
+from pairing.service.phones import PhoneService
 from pairing.web import Doorkeeper
 from push.service.outbox import OutboxService
 
@@ -116,6 +117,17 @@ class LinksOfOAuth:
     async def give_up(self, link: str, *, page_key: str) -> None:
         """The page was left."""
         await self._links.give_up(link, page_key)
+
+
+class NumbersOfPush:
+    """`push.ports.Numbers` by the pairing slice."""
+
+    def __init__(self, phones: PhoneService) -> None:
+        self._phones = phones
+
+    async def number_of(self, connection: Connection, device: str) -> str | None:
+        """The one it proved last."""
+        return await self._phones.number_of(connection, device)
 
 
 class DevicesOfPush:

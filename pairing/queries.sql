@@ -66,6 +66,10 @@ ON CONFLICT (device, number) DO UPDATE SET verified_at = EXCLUDED.verified_at;
 -- The numbers a phone proved since then, the latest first.
 SELECT number, verified_at FROM pairing.numbers WHERE device = $1 AND verified_at > $2 ORDER BY verified_at DESC, number;
 
+-- name: last_number
+-- The number that a phone proved last.
+SELECT number FROM pairing.numbers WHERE device = $1 ORDER BY verified_at DESC, number LIMIT 1;
+
 -- name: device_by_token
 -- The phone of a token's public half, with the digest of its secret half.
 SELECT id, jkt, key, nickname, state, token_digest FROM pairing.devices WHERE token = $1 AND state <> 'removed';

@@ -33,7 +33,7 @@ from pairing.errors import (
     TooManyMessages,
     TooManyTries,
 )
-from pairing.ports import Binding, CredentialFacts, Holders, Letters, Sam, Sms
+from pairing.ports import Binding, CredentialFacts, Doorbell, Holders, Letters, Sam, Sms
 from pairing.service.meter import Meter
 from pairing.store import AssociatedRow, ComputerStore, DeviceRow, DeviceStore, PairingRow, PairingStore
 
@@ -82,6 +82,7 @@ class PhoneService:
         sms: Sms,
         sam: Sam,
         letters: Letters,
+        doorbell: Doorbell,
         app_host: str,
         messages_per_day: int,
         random: Random = secrets.token_bytes,
@@ -95,6 +96,7 @@ class PhoneService:
         self._sms = sms
         self._sam = sam
         self._letters = letters
+        self._doorbell = doorbell
         self._app_host = app_host.partition(":")[0]  # origin-bound codes know no ports
         self._budget = budget(messages_per_day)
         self._random = random
@@ -225,6 +227,10 @@ class PhoneService:
             await self._computers.of_device(device.id),
         )
 
+    async def number_of(self, connection: Connection, device: str) -> str | None:
+        """The number that a phone proved last, in E.164."""
+        return await self._devices.last_number(connection, device)
+
     async def remove(self, device: DeviceRow) -> None:
         """Unpair: first the rights (the SAM's), then what we know. Repeating it after a failure finishes it."""
         await self._sam.end_bindings(device.id)
@@ -232,6 +238,7 @@ class PhoneService:
             await self._sam.end_association(computer.id, device.id)
         async with self._database.transaction() as connection:
             if await self._devices.remove(connection, device.id, self._clock.now()):
+                await self._doorbell.removed(connection, device.id)
                 self._audit.note(connection, "device.removed", device=device.id)
 
     async def _spend(self, connection: Connection, row: PairingRow, address: str, now: datetime) -> None:

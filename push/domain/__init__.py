@@ -1,1 +1,6 @@
-"""The rules, without I/O: the life of a queued message, when to try again, how its content is sealed."""
+"""The rules, without I/O.
+
+``outbox``: the life of a queued message, and when to try again; ``sealing``: how its content is sealed; ``waits``: how
+long a provider wants us to wait. ``addresses``: where a closed app is reached; ``bombing``: how often. ``deliveries``:
+what a provider tells later.
+"""

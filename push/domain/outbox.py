@@ -19,7 +19,8 @@ class Kind(StrEnum):
 
     SMS = "sms"
     EMAIL = "email"
-    DOORBELL = "doorbell"
+    DOORBELL = "doorbell"  # to phones whose app is open
+    PUSH = "push"  # to phones whose app is closed
 
 
 class Message(StrEnum):
@@ -28,7 +29,7 @@ class Message(StrEnum):
     QUEUED = "queued"
     TAKEN = "taken"
     SENT = "sent"
-    LAPSED = "lapsed"  # of no use any more: its code expired, its document was decided
+    LAPSED = "lapsed"  # of no use any more: its code expired, its document was decided, the phone knows already
     DEAD = "dead"  # refused, or tried too often
 
 
@@ -65,8 +66,9 @@ MESSAGE: Final[Machine[Message, MessageEvent]] = Machine(
 LEASE: Final = timedelta(seconds=30)
 """Longer than any carrier's deadline, so that only a dead worker's lease ends before its report."""
 
-MAX_ATTEMPTS: Final = MappingProxyType({Kind.SMS: 4, Kind.EMAIL: 8, Kind.DOORBELL: 3})
-"""A text message is asked for again by its reader, an e-mail is not; a doorbell is worth little after seconds."""
+MAX_ATTEMPTS: Final = MappingProxyType({Kind.SMS: 4, Kind.EMAIL: 8, Kind.DOORBELL: 3, Kind.PUSH: 8})
+"""A text message is asked for again by its reader, an e-mail is not; a doorbell is worth little after seconds; a push
+may wait for its provider, and for its turn (``bombing.py``), as long as the request waits."""
 
 _FIRST_WAIT: Final = timedelta(seconds=2)
 _LONGEST_WAIT: Final = timedelta(minutes=5)

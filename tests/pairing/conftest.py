@@ -101,6 +101,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             sms=sms,
             sam=sam,
             letters=letters,
+            doorbell=doorbell,
             app_host="app.test",
             messages_per_day=messages_per_day,
         )

@@ -7,12 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from foundation.clock import FixedClock
 from foundation.database import Database
-from foundation.errors import NotAuthenticated
 from foundation.web import new_app
 from push.adapters.live_bells import LiveBells, LiveListener
 from push.domain.outbox import Kind
@@ -21,20 +20,10 @@ from push.service.bells import DoorbellService
 from push.service.live import STREAMS_PER_DEVICE, LiveHub
 from push.service.outbox import OutboxService, OutboxWorker
 from push.web import LiveSettings, live_routes
-from tests.push.conftest import KEY
+from tests.push.conftest import KEY, NamedDevices
 from tests.support.postgres import TestDatabase
 
 PATIENCE = 10.0
-
-
-class NamedDevices:
-    """Whoever says which phone it is, is it."""
-
-    async def device_id(self, request: web.Request) -> str:
-        device = request.headers.get("Test-Device")
-        if device is None:
-            raise NotAuthenticated()
-        return device
 
 
 class Node:
