@@ -2,6 +2,7 @@
 
 import type { App } from "../app";
 import { askToNotify, canNotify } from "../notices";
+import { keepReachable } from "../push";
 import { t } from "../strings";
 import { foreign, h } from "../ui/dom";
 import { actions, busy, button, card, facts, field, form, lead, notice, submitButton } from "../ui/parts";
@@ -38,7 +39,10 @@ export function showDevice(app: App): void {
           [t.device.version, __VERSION__],
           [t.device.key, h("code", {}, app.key.jkt)],
         ),
-        canNotify() === "ask" && actions(button(t.device.enable, "plain", () => void askToNotify().then(() => showDevice(app)))),
+        canNotify() === "ask" && actions(button(t.device.enable, "plain", () => void askToNotify().then(() => {
+          void keepReachable(app.gateway);
+          showDevice(app);
+        }))),
       ),
       actions(button(t.device.unpair, "danger", () => showUnpair(app))),
     ],
