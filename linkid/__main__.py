@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "request": Command("linkid.commands.request", "order a certificate for a person"),
     "certificate": Command("linkid.commands.certificate", "list, show and revoke certificates"),
     "integrator": Command("linkid.commands.integrator", "register applications that use the signing API"),
+    "holder": Command("linkid.commands.holder", "find a holder; see phones, computers, locks and what left"),
     "unfreeze": Command("linkid.commands.unfreeze", "let a caller ask again whom a holder had called 'not me'"),
     "audit": Command("linkid.commands.audit", "verify, read and export the audit chains"),
     "accept-restore": Command("linkid.commands.accept_restore", "go on after the database was restored on purpose"),

@@ -54,6 +54,7 @@ from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
+from pairing.service.numbers import PairingNumbers
 from pairing.service.phones import PhoneService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
@@ -249,6 +250,7 @@ def mount_pairing(
         doorbell=push.doorbell,
         app_host=ground.app.partition("://")[2],
         messages_per_day=ground.settings.pairing.messages_per_day,
+        numbers=PairingNumbers(ground.metrics.registry),
     )
     life = LinkLife(database, clock, audit, code_key, sam)
     links = LinkService(database, clock, audit, life=life, holders=holders, letters=letters, app=ground.app)

@@ -9,7 +9,7 @@ from foundation.ids import Random, is_id, new_id
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.domain.holder import holder_data
 from hsm_service.credentials.errors import NoSuchCredential
-from hsm_service.credentials.store import CredentialStore, Held, Holder
+from hsm_service.credentials.store import CredentialStore, Held, Holder, Wanted
 
 
 class CredentialService:
@@ -59,3 +59,11 @@ class CredentialService:
     async def holder_of(self, credential_id: str) -> Holder | None:
         """Whose it is, or None when nobody was recorded."""
         return await self._store.holder_of(credential_id)
+
+    async def find_holders(self, wanted: Wanted, limit: int) -> list[Holder]:
+        """For an operator: at most ``limit`` that match any of what is wanted."""
+        return await self._store.find(wanted, limit)
+
+    async def holdings(self, holder: str) -> list[str]:
+        """The ids of what belongs to a holder, the newest first."""
+        return await self._store.holdings(holder)

@@ -7,7 +7,7 @@
 * ``computers``: computers as OAuth clients, and how they go.
 * ``bells``: which phones to ring for a credential.
 * ``warnings``: what holders are told on every phone.
-* ``meter``: limits.
+* ``meter``: limits. ``look``: what an operator is told. ``numbers``: metrics.
 
 A service holds no state; every gateway has its own and they agree through the database.
 """

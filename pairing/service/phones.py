@@ -35,6 +35,7 @@ from pairing.errors import (
 )
 from pairing.ports import Binding, CredentialFacts, Doorbell, Holders, Letters, Sam, Sms
 from pairing.service.meter import Meter
+from pairing.service.numbers import PairingNumbers
 from pairing.store import AssociatedRow, ComputerStore, DeviceRow, DeviceStore, PairingRow, PairingStore
 
 
@@ -85,6 +86,7 @@ class PhoneService:
         doorbell: Doorbell,
         app_host: str,
         messages_per_day: int,
+        numbers: PairingNumbers | None = None,
         random: Random = secrets.token_bytes,
     ) -> None:
         """``app_host``: the phone app's host, for origin-bound codes. ``messages_per_day``: the breaker."""
@@ -99,6 +101,7 @@ class PhoneService:
         self._doorbell = doorbell
         self._app_host = app_host.partition(":")[0]  # origin-bound codes know no ports
         self._budget = budget(messages_per_day)
+        self._numbers = numbers or PairingNumbers()
         self._random = random
         self._meter = Meter(database)
         self._pairings = PairingStore(database)
@@ -188,6 +191,7 @@ class PhoneService:
             self._audit.note(
                 connection, "pairing.verified", pairing=row.id, device=device.id, device_key=jkt, state=device.state
             )
+        self._numbers.entered(row.number)
         # 4d. Whoever uses these credentials on another phone already is told: the number may have been stolen.
         await self._letters.to_holders(used, number_proved_elsewhere(now))
         return Paired(device.id, token.text, credentials)
@@ -255,6 +259,12 @@ class PhoneService:
     async def _send(self, connection: Connection, row: PairingRow, *, send: int, expires_at: datetime) -> None:
         text = sms_text(self._code_key.sms_code(row.id, send), self._app_host)
         await self._sms.send(connection, row.number if row.known else None, text, expires_at)
+        if row.known:
+
+            async def committed() -> None:
+                self._numbers.sent(row.number)
+
+            connection.after_commit(committed)
 
     async def _wrong(self, row: PairingRow) -> LinkIdError:
         """Write down that a code was wrong, and end the pairing if it was the last try."""

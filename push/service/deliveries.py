@@ -1,15 +1,20 @@
-"""What a provider tells later: believed under its signature only, and only written down and counted."""
+"""What a provider tells later (believed under its signature only, and only written down and counted), and what an
+operator is told of what left.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from foundation.database import Database
 from push.domain.deliveries import TWILIO
 from push.errors import CallbackRefused
 from push.ports import CallbackSignature
 from push.service.numbers import PushNumbers
-from push.store import OutboxStore
+from push.store import AddressStore, DoorbellStore, OutboxStore
 
 _LARGEST = 2**63 - 1
+_BELLS = 5
 
 
 class DeliveryService:
@@ -32,3 +37,29 @@ class DeliveryService:
         number = int(message)
         if delivery is not None and number <= _LARGEST and await self._store.delivered(number, delivery):
             self._numbers.deliveries.labels("sms", delivery).inc()
+
+
+class DeliveryReport:
+    """For an operator: numbers, and how a phone was rung. No content, no address."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._outbox = OutboxStore(database)
+        self._doorbells = DoorbellStore(database)
+        self._addresses = AddressStore(database)
+
+    async def since(self, since: datetime) -> Sequence[dict[str, Any]]:
+        """(kind, state, delivery, failure, messages)."""
+        return [dict(row) for row in await self._outbox.deliveries(since)]
+
+    async def waiting(self) -> Sequence[dict[str, Any]]:
+        """(kind, waiting, eldest)."""
+        return [
+            {"kind": one.kind, "waiting": one.waiting, "eldest": one.eldest} for one in await self._outbox.backlog()
+        ]
+
+    async def of_phone(self, device: str) -> dict[str, Any]:
+        """How it is reached (``push``: the kind of its address, or None), and its last bells."""
+        address = await self._addresses.of(device)
+        bells = await self._doorbells.of_device(device, _BELLS)
+        return {"push": None if address is None else address.kind, "bells": [dict(bell) for bell in bells]}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
 
 from foundation.audit import AuditChain
 from foundation.clock import FixedClock
@@ -19,6 +20,7 @@ from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
+from pairing.service.numbers import PairingNumbers
 from pairing.service.phones import PhoneService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
@@ -48,6 +50,7 @@ class Gateway:
     links: LinkService
     computers: ComputerService
     bells: BellService
+    registry: CollectorRegistry
 
     def phone(self) -> Phone:
         """Somebody's phone, with a new key."""
@@ -91,6 +94,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         key = CodeKey(bytes(range(32)))
         sam = sam or SamDouble(clock, {one.id: one.subject for one in CREDENTIALS})
         holders, letters = TownOfHolders(), RecordingLetters()
+        registry = CollectorRegistry()
         sms, doorbell, callers = RecordingSms(), RecordingDoorbell(), RecordingCallers()
         phones = PhoneService(
             gateway_database,
@@ -104,6 +108,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             doorbell=doorbell,
             app_host="app.test",
             messages_per_day=messages_per_day,
+            numbers=PairingNumbers(registry),
         )
         life = LinkLife(gateway_database, clock, audit, key, sam)
         links = LinkService(gateway_database, clock, audit, life=life, holders=holders, letters=letters, app=APP)
@@ -144,6 +149,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             links,
             computers,
             bells,
+            registry,
         )
 
     yield make
