@@ -7,7 +7,7 @@ PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push iss
 JOBS ?= 3
 TESTS ?=
 
-.PHONY: help setup run test check fix demo bench soak web lock clean programs
+.PHONY: help setup run sandbox fuzz test check fix demo bench soak web lock clean programs
 
 help: ## this text
 	@awk 'BEGIN {FS = ":.*## "; print "Link ID. Each command sets up by itself what it needs.\n"} \
@@ -25,7 +25,11 @@ web: setup ## build the phone app and the emission page
 run: web ## start everything on this machine; LAN=1 serves HTTPS to a phone on the same network
 	@exec $(PYTHON) -m linkid serve $(if $(LAN),--lan)
 
+sandbox: web ## the same with test holders that approve, refuse, keep silent, mistype; prints all you need
+	@exec $(PYTHON) -m linkid sandbox
+
 test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pairing runs some
+	@$(PYTHON) -m tools.web strangers
 	@code=0; \
 	$(if $(TESTS),,$(PYTHON) -m tools.web test || code=1;) \
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
@@ -51,9 +55,12 @@ bench: web ## how fast, as ratios to the bare token; ONLY=row,row runs some, QUI
 soak: setup ## 41 minutes of load while things break; MINUTES=5 for less; writes docs/soak/latest.md
 	@$(PYTHON) -m soak $(if $(MINUTES),--minutes $(MINUTES))
 
+fuzz: setup ## schemathesis on the described API, 50,000 calls; with `make sandbox` in another terminal
+	@$(PYTHON) -m tests.sandbox.fuzz $(if $(REQUESTS),--requests $(REQUESTS))
+
 lock: setup ## choose the newest library versions again and write locks/
 	@$(PYTHON) -m tools.lock
 
 clean: ## remove what was built (never var/: database, tokens, secrets)
-	rm -rf .venv phone_app/node_modules phone_app/dist dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv phone_app/node_modules tests/oauth/strangers/node_modules phone_app/dist dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +

@@ -5,10 +5,11 @@ once (``ca.crt`` is installed on the phone by hand) and a server certificate for
 when it nears its end or the addresses change. Production brings its own files.
 """
 
+import contextlib
 import ipaddress
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,6 +45,28 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.load_cert_chain(certificate, key)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def asking_server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """For public HTTPS at an address of its own, where programs may show a certificate (RFC 8705).
+
+    Which ones are let through the handshake is said by ``let_knock``; without one a client still gets in, nameless.
+    """
+    context = server_context(certificate, key)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def let_knock(context: ssl.SSLContext, certificates: Iterable[bytes]) -> None:
+    """Let clients with these certificates (DER), or with ones that these issued, finish the handshake.
+
+    It proves that they have the key, and nothing else: who they are is decided where clients are authenticated, which
+    does not believe what is let in here. Certificates that cannot be read are skipped.
+    """
+    for certificate in certificates:
+        with contextlib.suppress(ssl.SSLError):
+            context.load_verify_locations(cadata=certificate)
 
 
 def private_server_context(files: TlsFiles) -> ssl.SSLContext:

@@ -2,8 +2,10 @@
 
 * ``hsm``: PKCS#11, the only importer of ``pkcs11``; ``sam``: the signature activation module, a process of its own.
 * ``credentials``: which keys and certificates exist, and whose they are; ``signing``: a signature request's life.
+* ``documents``: CMS, CAdES, PAdES and XAdES around a raw signature, and what such signatures are worth.
 * ``oauth``: who is calling; ``csc``: the Cloud Signature Consortium's dialect. Dialects own no table.
 
-``oauth``, ``signing`` and ``credentials`` do not know each other. A dialect may call all three; ``linkid`` wires them.
-Start with ``csc/web.py`` and follow one signature: docs/walkthroughs/one-signature.md.
+``oauth``, ``signing``, ``credentials`` and ``documents`` do not know each other. A dialect may call all of them;
+``linkid`` wires them.
+Start with ``csc/web/v2.py`` and follow one signature: docs/walkthroughs/one-signature.md.
 """

@@ -27,6 +27,8 @@ _MAX_CAPTCHA: Final = 4096
 _MAX_OCSP: Final = 4096
 _FILES: Final = ("root.crt", "issuing.crt", "chain.p7b", "root.crl", "issuing.crl")
 _OCSP_PER_MINUTE: Final = 600
+_STAMPS_PER_MINUTE: Final = 120
+"""Of one address: each costs a signature of the AC's token."""
 
 
 class StartBody(WireModel):
@@ -107,7 +109,7 @@ class EmissionRoutes:
 
 
 class PkiRoutes:
-    """The authority's files and OCSP. Every answer is signed by the AC, so this relay is not trusted."""
+    """The authority's files, OCSP and time stamps. Every answer is signed by the AC, so this relay is not trusted."""
 
     def __init__(self, ac: Ac, clock: Clock, proxies: Collection[Network] = ()) -> None:
         """Serve it on the gateway and on a plain-HTTP listener of its own: clients fetch these without TLS."""
@@ -116,6 +118,7 @@ class PkiRoutes:
         self._proxies = proxies
         self._kept: dict[str, tuple[datetime, Published]] = {}
         self._asking = SlidingWindow(_OCSP_PER_MINUTE, timedelta(minutes=1))
+        self._stamping = SlidingWindow(_STAMPS_PER_MINUTE, timedelta(minutes=1))
 
     def routes(self) -> list[web.RouteDef]:
         """The table in 9.6."""
@@ -124,6 +127,7 @@ class PkiRoutes:
             *files,
             web.get("/pki/dpc.txt", self.practices),
             web.post("/pki/ocsp", self.ocsp_post),
+            web.post("/pki/tsa", self.tsa),
             web.get("/pki/ocsp/{request:.+}", self.ocsp_get),
         ]
 
@@ -142,6 +146,17 @@ class PkiRoutes:
         asked = await self._ask(request, await read_body(request, max_bytes=_MAX_OCSP))
         # RFC 9110 section 9.3.3: answers to POST are not kept.
         return web.Response(body=asked.body, content_type=asked.content_type, headers={hdrs.CACHE_CONTROL: "no-store"})
+
+    async def tsa(self, request: web.Request) -> web.Response:
+        """RFC 3161 section 3.4: the test time-stamping authority."""
+        if request.content_type != "application/timestamp-query":
+            raise UnsupportedMedia("expected application/timestamp-query")
+        der = await read_body(request, max_bytes=_MAX_OCSP)
+        self._stamping.demand(client_address(request, self._proxies), self._clock.now())
+        stamped = await self._ac.published("tsa", {"request": b64u(der)})
+        return web.Response(
+            body=stamped.body, content_type=stamped.content_type, headers={hdrs.CACHE_CONTROL: "no-store"}
+        )
 
     async def ocsp_get(self, request: web.Request) -> web.Response:
         """RFC 6960 appendix A.1: the request as base64 in the path, often with its slashes as they are."""

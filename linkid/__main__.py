@@ -23,6 +23,9 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "serve": Command("linkid.commands.serve", "start everything on this machine and keep it up"),
+    "sandbox": Command(
+        "linkid.commands.sandbox", "start it with test holders in it, for whoever writes an application"
+    ),
     "migrate": Command("linkid.commands.migrate", "make the database's roles, and bring its tables up to date"),
     "hsm": Command("linkid.commands.hsm", "make tokens and the keys in them, look after them, check their backup"),
     "gateway": Command("linkid.commands.gateway", "serve everything that the internet reaches, except static files"),

@@ -34,7 +34,18 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         "sam_fault_points",
     ),
     "ac": ("database.ac", "ac_hsm", "private_tls", "listen"),
-    "gateway": ("database.gateway", "gateway.secret", "push", "pairing", "sam_addresses", "ac", "private_tls"),
+    "gateway": (
+        "database.gateway",
+        "gateway.secret",
+        "push",
+        "pairing",
+        "csc",
+        "mtls",
+        "documents",
+        "sam_addresses",
+        "ac",
+        "private_tls",
+    ),
     "app-host": (),
 }
 """By process: the settings, or whole sections, that it gets beside those for all."""

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from foundation.audit import AuditChain
 from foundation.channel import PrivateClient
 from foundation.clock import Clock, SystemClock
@@ -20,22 +22,25 @@ from foundation.dpop import DatabaseReplayCache
 from foundation.errors import Unavailable
 from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
-from foundation.tls import server_context
+from foundation.tls import asking_server_context, let_knock, server_context
 from foundation.web import (
     Cors,
     ErrorTable,
     Health,
     HttpMetrics,
     SecurityHeaders,
+    Server,
     health_routes,
     metrics_route,
     new_app,
     serve,
 )
 from hsm_service.csc.problems import DIALECT as CSC_ERRORS
+from hsm_service.csc.web.oauth1 import PREFIXES as OAUTH_PREFIXES_V1
 from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.store import OAuthStore
+from hsm_service.signing.store import ResponseStore
 from issuance.store import forget_visits
 from linkid.running import in_background
 from linkid.sams import Sams
@@ -49,6 +54,8 @@ _PROOFS_SECONDS: Final = 60.0
 """Used proofs are worth remembering for two minutes, and every call of a phone leaves one."""
 _PROOFS_BITE: Final = 10_000
 _SWEEP_SECONDS: Final = 300.0
+_CERTIFICATES_SECONDS: Final = 15.0
+"""How soon an application that was just registered with a certificate of its own is let in with it."""
 _SAM_PATIENCE: Final = 5.0
 """Seconds in which a call waits for a SAM: longer than the only one of a machine needs to make room for another."""
 _REMEMBERED: Final = timedelta(days=2)
@@ -77,7 +84,9 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         health = _health(ground, sams)
         app = new_app(
             # the authorize page's own calls answer in our words: it shows them to people
-            errors=ErrorTable(by_prefix={"/csc": CSC_ERRORS, **dict.fromkeys(OAUTH_PREFIXES, OAUTH_ERRORS)}),
+            errors=ErrorTable(
+                by_prefix={"/csc": CSC_ERRORS, **dict.fromkeys((*OAUTH_PREFIXES, *OAUTH_PREFIXES_V1), OAUTH_ERRORS)}
+            ),
             security=SecurityHeaders(https=ground.origin.startswith("https://")),
             cors=Cors(origins=(ground.app,)),
             metrics=ground.metrics,
@@ -87,7 +96,8 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         in_background(stack, now_and_then(_SWEEP_SECONDS, ground.clock, _chores(ground, mounted.life)))
         tls = None if settings.tls is None else server_context(settings.tls.certificate, settings.tls.key)
         listener = settings.gateway
-        await stack.enter_async_context(await serve(app, listener.host, listener.port, tls=tls, health=health))
+        server = await stack.enter_async_context(await serve(app, listener.host, listener.port, tls=tls, health=health))
+        await _listen_for_certificates(server, ground, stack)
         plain = new_app()
         plain.add_routes(mounted.pki.routes())
         await stack.enter_async_context(await serve(plain, settings.pki.host, settings.pki.port))
@@ -119,6 +129,23 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     )
 
 
+async def _listen_for_certificates(server: Server, ground: Ground, stack: AsyncExitStack) -> None:
+    """The same application at an address where programs may show a certificate, unless a proxy of ours does that."""
+    settings = ground.settings
+    if settings.mtls is None or settings.mtls.header is not None or settings.tls is None:
+        return
+    context = asking_server_context(settings.tls.certificate, settings.tls.key)
+    let_knock(context, [one.public_bytes(Encoding.DER) for one in settings.client_authorities()])
+    store = OAuthStore(ground.database)
+
+    async def learn(_now: datetime) -> None:
+        let_knock(context, await store.certificates())
+
+    await learn(ground.clock.now())
+    in_background(stack, now_and_then(_CERTIFICATES_SECONDS, ground.clock, {"certificates": learn}))
+    await server.listen(settings.mtls.host, settings.mtls.port, tls=context)
+
+
 def _health(ground: Ground, sams: Sams) -> Health:
     health = Health()
     health.add("database", ground.database.ping)
@@ -136,6 +163,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "messages": lambda now: forget_messages(database, now - _REMEMBERED),
         "visits": lambda now: forget_visits(database, now - _REMEMBERED),
         "oauth": OAuthStore(database).forget,
+        "responses": ResponseStore(database).forget,
     }
 
 

@@ -6,7 +6,7 @@ only here. A translation that needs more than a line is a sign that a port says 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -14,18 +14,24 @@ from aiohttp import web
 
 from foundation.clock import Clock
 from foundation.database import Connection, Database
-from foundation.errors import Unavailable
+from foundation.errors import JsonObject, LinkIdError, Unavailable
 from foundation.logs import get_logger
 from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.credentials.store import Held
+from hsm_service.csc import dialect as csc
 from hsm_service.oauth import ports as oauth
 from hsm_service.signing import ports as signing
+from hsm_service.signing.domain.labels import labels_for
+from hsm_service.signing.domain.request import Ask, Caller, CallerKind
+from hsm_service.signing.errors import BadDigest, RequestLapsed, RequestRefused, RequestWithdrawn
+from hsm_service.signing.service import Approved, SigningService
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
 from pairing.web import Doorkeeper
+from protocol.algorithms import HASH_BYTES
 from push.service.outbox import OutboxService
 
 _LETTER_LIFE: Final = timedelta(days=2)
@@ -117,6 +123,62 @@ class LinksOfOAuth:
     async def give_up(self, link: str, *, page_key: str) -> None:
         """The page was left."""
         await self._links.give_up(link, page_key)
+
+
+class SignaturesOfOAuth:
+    """`oauth.ports.Signatures` by the CSC dialect, which reads what is asked, and the signing slice, which asks."""
+
+    def __init__(self, credentials: CredentialService, signing: SigningService, app: str) -> None:
+        self._credentials = credentials
+        self._signing = signing
+        self._app = app
+
+    def check(self, body: JsonObject) -> None:
+        """Whether it may be one at all: what does not depend on the credential's key."""
+        wanted = csc.read_authorize(body)
+        if any(len(digest) != HASH_BYTES[wanted.hash_name] for digest in wanted.hashes):
+            raise BadDigest()
+
+    async def ask(self, client: str, client_name: str, body: JsonObject) -> oauth.AskedSignature:
+        """As `credentials/authorize` does it for a caller with a token."""
+        wanted = csc.read_authorize(body)
+        credential = await self._credentials.info(wanted.credential)
+        ask = Ask(
+            credential=wanted.credential,
+            hashes=wanted.hashes,
+            hash_algorithm=wanted.hash_name,
+            sign_algorithm=wanted.algorithm_for(credential.key_algorithm).name,
+            labels=labels_for(len(wanted.hashes), wanted.labels, wanted.description),
+            signed=wanted.signed,
+        )
+        asked = await self._signing.ask(_integrator(client, client_name), ask)
+        address = f"{self._app}/r#1.{asked.document}"
+        return oauth.AskedSignature(asked.handle, asked.verification_code, asked.expires_in, address)
+
+    async def look(self, client: str, client_name: str, handle: str) -> oauth.SignatureView:
+        """As it is now."""
+        try:
+            found = await self._signing.check(_integrator(client, client_name), handle)
+        except (RequestRefused, RequestLapsed, RequestWithdrawn) as over:
+            return oauth.SignatureView(_ENDS[type(over)])
+        if isinstance(found, Approved):
+            return oauth.SignatureView("approved", found.expires_in, found.sad)
+        return oauth.SignatureView("waiting", found.expires_in)
+
+    async def withdraw(self, client: str, client_name: str, handle: str) -> None:
+        """The page was left."""
+        await self._signing.withdraw(_integrator(client, client_name), handle)
+
+
+_ENDS: Final[Mapping[type[LinkIdError], str]] = {
+    RequestRefused: "refused",
+    RequestLapsed: "lapsed",
+    RequestWithdrawn: "withdrawn",
+}
+
+
+def _integrator(client: str, client_name: str) -> Caller:
+    return Caller(CallerKind.INTEGRATOR, client, client_name)
 
 
 class NumbersOfPush:

@@ -48,6 +48,8 @@ _KNOWN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "curl": ("curl", ()),
     "pdfsig": ("poppler-utils", ()),
     "pdftoppm": ("poppler-utils", ()),
+    "mutool": ("mupdf-tools", ()),
+    "xmlsec1": ("xmlsec1", ()),
     "certutil": ("libnss3-tools", ()),
 }
 

@@ -15,10 +15,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
+from cryptography import x509
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 
 from foundation.settings import Secret, Section, SettingsError, load
 from foundation.tls import TlsFiles
+from hsm_service.csc.settings import CscSettings
+from hsm_service.documents.settings import DocumentSettings
 from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
@@ -86,6 +89,21 @@ class Health(Listener):
     """Health and metrics, for operators; never on a public address."""
 
     port: Port = 8449
+
+
+class MutualTls(Listener):
+    """Where programs show a TLS certificate to say who they are (RFC 8705): the gateway at an address of its own, so
+    that no browser is ever asked for one."""
+
+    port: Port = 8443
+    authorities: Path | None = None
+    """PEM of the authorities that issue certificates to applications directly. Whoever can write it, or has one of
+    these authorities' keys, can call in the name of every application registered with ``--auth tls``; what they ask is
+    still approved on a phone."""
+    header: str | None = None
+    """Given: TLS ends at a proxy (one of ``proxies`` under [gateway]), which passes the certificate on in this header,
+    as RFC 9440 says or as nginx's $ssl_client_escaped_cert, and removes the header where clients send it. We then
+    open no listener of our own. Whoever can send from a proxy's address can call in any such application's name."""
 
 
 class ServerTls(Section):
@@ -158,9 +176,13 @@ class Settings(Section):
     pki: Pki = Pki()
     health: Health = Health()
     tls: ServerTls | None = None
+    mtls: MutualTls | None = None
+    """Not given: no application says who it is by a certificate."""
     database: DatabaseSettings = DatabaseSettings()
     push: PushSettings = PushSettings()
     pairing: PairingSettings = PairingSettings()
+    csc: CscSettings = CscSettings()
+    documents: DocumentSettings = DocumentSettings()
     sam_addresses: tuple[str, ...] = ()
     """Where gateways reach the SAMs (``tls:host:port``); not given: the Unix sockets of this machine. What answers
     there is believed only under the SAM root's signature."""
@@ -183,6 +205,14 @@ class Settings(Section):
     hsm_variables: tuple[str, ...] = ()
     """Names of environment variables that the library of a real HSM reads. `linkid serve` hands them to SAM and AC;
     beside what every program needs, no process gets variables that are not its own."""
+
+    @model_validator(mode="after")
+    def _certificates_come_somehow(self) -> Settings:
+        if self.mtls is not None and self.mtls.header is None and self.tls is None:
+            raise ValueError("[mtls] needs [tls] to listen with, or the header in which a proxy passes certificates on")
+        if self.mtls is not None and self.mtls.header is not None and not self.gateway.proxies:
+            raise ValueError("header under [mtls] is believed from proxies only: name them under [gateway]")
+        return self
 
     @model_validator(mode="after")
     def _production_is_in_earnest(self) -> Settings:
@@ -239,6 +269,16 @@ class Settings(Section):
             else given.get_secret_value()
         )
         return hmac.digest(bytes.fromhex(text), f"linkid-gateway-v1|{purpose}".encode("ascii"), "sha256")
+
+    @property
+    def mtls_url(self) -> str | None:
+        """Where applications show a certificate, as they reach it."""
+        return None if self.mtls is None else (self.mtls.url or f"https://localhost:{self.mtls.port}").rstrip("/")
+
+    def client_authorities(self) -> list[x509.Certificate]:
+        """Those that issue certificates to applications. Raises OSError, ValueError."""
+        file = self.mtls.authorities if self.mtls else None
+        return [] if file is None else x509.load_pem_x509_certificates(file.read_bytes())
 
     def url(self, name: Literal["app", "gateway", "pki"]) -> str:
         """The public address of a listener, without a slash at the end."""

@@ -61,6 +61,8 @@ class Child:
     """Exit codes after which none is started, and why: trying again would do harm."""
     advice: str = ""
     """What to look at when it does not become ready; said after that."""
+    log: Path | None = None
+    """A file for its words, when the terminal is for somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -336,8 +338,15 @@ class Supervisor:
     # --- words --------------------------------------------------------------------------------------------------------
 
     async def _pump(self, name: str, process: asyncio.subprocess.Process) -> None:
-        """The child's words, line by line, with its name in front."""
+        """The child's words, line by line, with its name in front; or as they are, into its own file."""
         assert process.stdout is not None
+        log = self._children[name].log
+        if log is not None:
+            with log.open("ab") as file:
+                while words := await process.stdout.read(_LONGEST_LINE):
+                    file.write(words)
+                    file.flush()
+            return
         while True:
             try:
                 line = await process.stdout.readuntil(b"\n")
@@ -362,6 +371,15 @@ class Supervisor:
 
 def _after(advice: str) -> str:
     return f". {advice}" if advice else ""
+
+
+def runs_in(folder: Path) -> bool:
+    """Whether a supervisor keeps this folder now."""
+    try:
+        with _OnlyOne(folder):
+            return False
+    except AlreadyRunning:
+        return True
 
 
 class _OnlyOne:

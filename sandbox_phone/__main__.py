@@ -2,7 +2,7 @@
 
     python -m sandbox_phone emit 1234567890 --cpf 12345678909
     python -m sandbox_phone pair "+55 11 98765-4321"
-    python -m sandbox_phone wait
+    python -m sandbox_phone wait --approve
     python -m sandbox_phone approve req_…
     python -m sandbox_phone refuse req_… not-me
     python -m sandbox_phone scan "http://localhost:8440/l#1.…"
@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 from sandbox_phone.domain.decision import REFUSALS
 from sandbox_phone.domain.statement import Statement
 from sandbox_phone.emission import SandboxEmission
-from sandbox_phone.errors import PhoneError
+from sandbox_phone.errors import GatewayRefused, PhoneError
 from sandbox_phone.gateway import fetch_trust
 from sandbox_phone.phone import PHONE_TYPES, SandboxPhone
 from sandbox_phone.storage import FileStorage
@@ -81,8 +81,31 @@ async def wait(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
                 continue
             shown.add(statement.id)
             say(describe(statement))
-            if arguments.approve and (arguments.without_key or not statement.without_key):
-                await decide(phone, statement, arguments.without_key)
+            try:
+                await answer_in_manner(phone, statement, arguments)
+            except GatewayRefused as refused:  # withdrawn or decided elsewhere meanwhile: what comes next is waited for
+                say(f"{statement.id}: {refused.reason}")
+
+
+async def answer_in_manner(phone: SandboxPhone, statement: Statement, arguments: argparse.Namespace) -> None:
+    """What whoever holds this phone does with whatever arrives; nothing, unless a manner was named."""
+    if arguments.refuse:
+        answer = await phone.refuse(statement)
+        say(f"{statement.id}: {answer['state']}")
+        return
+    if arguments.mistype and statement.proof:
+        try:
+            await phone.approve(statement, mistyped(password()))
+        except GatewayRefused as refused:
+            say(f"{statement.id}: {refused.reason}")
+        statement = await phone.fetch(statement.id)
+    if (arguments.approve or arguments.mistype) and (arguments.without_key or not statement.without_key):
+        await decide(phone, statement, arguments.without_key)
+
+
+def mistyped(right: str) -> str:
+    """The same with another last letter: of the right form, and wrong."""
+    return right[:-1] + ("x" if right[-1] != "x" else "y")
 
 
 async def decide(phone: SandboxPhone, statement: Statement, without_key: bool = False) -> None:
@@ -162,7 +185,10 @@ def build_parser() -> argparse.ArgumentParser:
     pairing.add_argument("--code", help="the SMS code, when it is known already")
     pairing.add_argument("--nickname", default="Celular de teste")
     waiting = add("wait", wait, f"show what arrives ({', '.join(PHONE_TYPES)})")
-    waiting.add_argument("--approve", action="store_true", help="approve whatever arrives")
+    manner = waiting.add_mutually_exclusive_group()
+    manner.add_argument("--approve", action="store_true", help="approve whatever arrives")
+    manner.add_argument("--refuse", action="store_true", help="refuse whatever arrives")
+    manner.add_argument("--mistype", action="store_true", help="type the password wrong once, then approve")
     approving = add("approve", approve, "approve a document")
     approving.add_argument("document")
     for command in (waiting, approving):

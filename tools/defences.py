@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests/attacks/defences.toml"
-_LINKED = ("var/deps", "phone_app/node_modules")
+_LINKED = ("var/deps", "phone_app/node_modules", "tests/oauth/strangers/node_modules")
 _COPIED = ("phone_app/dist",)  # built anew for a browser when a source is changed
 
 

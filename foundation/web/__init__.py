@@ -4,7 +4,9 @@
 * ``errors``: the one table from our errors to wire answers, per dialect and path prefix.
 * ``bodies``: JSON in, checked by a model; JSON out.
 * ``caller``: request id, the client's address.
+* ``certificates``: the one a connection brought, or a trusted proxy's word about it.
 * ``proofs``: DPoP on a request; not exported here, since it needs the database and the app host has none.
+* ``openapi``: how a slice describes its calls to others.
 * ``health``, ``metrics``: what operators ask, on a listener of their own.
 * ``serving``: listening, and stopping without cutting anybody off.
 * ``unparsed``: what is no HTTP, refused in our words.

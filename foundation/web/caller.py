@@ -79,6 +79,12 @@ def client_address(request: web.Request, trusted: Collection[Network] = ()) -> s
     return str(peer)
 
 
+def peer_in(request: web.Request, networks: Collection[Network]) -> bool:
+    """Whether the connection itself comes from one of these, whatever its headers say."""
+    peer = _parse(request.remote or "")
+    return peer is not None and any(peer in one for one in networks if one.version == peer.version)
+
+
 def _parse(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text.partition("%")[0])

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from types import TracebackType
+from typing import Any
 
 from aiohttp import web
 
@@ -27,6 +28,12 @@ class Server:
         self._health = health
         self._drain_seconds = drain_seconds
         self.url = url
+
+    async def listen(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> str:
+        """Listen at one more address with the same application; where. Raises OSError."""
+        before = len(self._runner.addresses)
+        await web.TCPSite(self._runner, host, port, ssl_context=tls, backlog=_BACKLOG).start()
+        return _url(self._runner.addresses[before], tls)
 
     async def close(self) -> None:
         """Not ready any more; wait ``drain_seconds``; accept nothing new; let open requests end; then close."""
@@ -78,9 +85,12 @@ async def serve(
     except BaseException:
         await runner.cleanup()
         raise
-    address = runner.addresses[0]
+    return Server(runner, _url(runner.addresses[0], tls), health, drain_seconds)
+
+
+def _url(address: Any, tls: ssl.SSLContext | None) -> str:
     name = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return Server(runner, f"{'https' if tls else 'http'}://{name}:{address[1]}", health, drain_seconds)
+    return f"{'https' if tls else 'http'}://{name}:{address[1]}"
 
 
 def _render(error: LinkIdError, request_id: str) -> web.Response:

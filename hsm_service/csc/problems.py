@@ -10,7 +10,15 @@ from foundation.errors import JsonObject, JsonValue, LinkIdError
 from foundation.web import BodyTooLarge, Dialect, MethodNotAllowed, RouteNotFound, UnsupportedMedia, WireError
 from foundation.web.errors import Entry
 from hsm_service.credentials.errors import NoSuchCredential
-from hsm_service.csc.errors import InvalidAuthenticationData, NotImplementedHere
+from hsm_service.csc.errors import (
+    AuthenticationFailed,
+    InvalidAuthenticationData,
+    InvalidOtp,
+    InvalidPin,
+    MalformedAuthentication,
+    NotImplementedHere,
+    TokenTypeUnknown,
+)
 from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
 from hsm_service.signing import errors as signing
 from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked, SessionRefused
@@ -43,6 +51,11 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         # what became of a request
         CredentialLocked: (400, "invalid_authentication_data"),
         InvalidAuthenticationData: (400, "invalid_authentication_data"),
+        InvalidPin: (400, "invalid_pin"),
+        InvalidOtp: (400, "invalid_otp"),
+        MalformedAuthentication: (401, "invalid_request"),
+        AuthenticationFailed: (400, "authentication_error"),
+        TokenTypeUnknown: (400, "unsupported_token_type"),
         AskInvalid: (400, "invalid_request"),
         CallerUnknown: (400, "access_denied"),
         signing.RequestRefused: (400, "access_denied"),
@@ -51,6 +64,8 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         signing.SadExpired: (400, "invalid_request"),
         signing.BadSad: (400, "invalid_request"),
         signing.NotTheApprovedHashes: (400, "invalid_request"),
+        signing.FixedList: (400, "access_denied"),
+        signing.UnknownResponse: (400, "invalid_request"),
         signing.SessionExhausted: (400, "invalid_request"),
         signing.UseNotSigned: (400, "invalid_request"),
     }
@@ -68,6 +83,7 @@ TEXTS: Final[Mapping[type[LinkIdError], str]] = MappingProxyType(
         signing.TooManyHashes: "Numbers of signatures is too high",
         signing.BadLabels: "Invalid parameter clientData",
         signing.UnknownHandle: "Invalid parameter handle",
+        signing.UnknownResponse: "Invalid parameter requestID",
         signing.BadSad: "Invalid parameter SAD",
         signing.SadExpired: "SAD expired",
         signing.NotTheApprovedHashes: "Hash is not authorized by the SAD.",

@@ -41,7 +41,7 @@ CHECKED: Final = hashlib.sha256(b"linkid-check-v1").digest()
 SAM_SECRETS: Final = ("kek", "pepper", "rowmac")
 SAM_PAIRS: Final = ("root", "transport")
 AC_SECRETS: Final = ("pepper",)
-AC_PAIRS: Final = ("ca-root", "ca-issuing", "ocsp", "root", "transport")
+AC_PAIRS: Final = ("ca-root", "ca-issuing", "ocsp", "tsa", "root", "transport")
 _P256: Final = ("root", "transport")
 
 

@@ -243,7 +243,7 @@ def demand_strong_authority(room: Room) -> None:
     Whoever knows one of these keys is the authority: certificates, revocation lists and OCSP answers would be his, and
     the installation passwords open to guessing.
     """
-    _demand_all_hidden(room, secrets=("pepper",), private=("ca-root", "ca-issuing", "ocsp", "root", "transport"))
+    _demand_all_hidden(room, secrets=("pepper",), private=("ca-root", "ca-issuing", "ocsp", "tsa", "root", "transport"))
 
 
 def _demand_all_hidden(room: Room, *, secrets: Sequence[str], private: Sequence[str]) -> None:

@@ -25,6 +25,10 @@ CA_ROOT_BITS: Final = 4096
 CA_ISSUING_BITS: Final = 4096
 """DOC-ICP-01.01: keys of certificate authorities are RSA-4096."""
 OCSP_BITS: Final = 2048
+TSA_BITS: Final = 2048
+LATER: Final = frozenset({"tsa.1"})
+"""What came after slots were in use. Nothing rests on such a key but a certificate that names it, so a slot that lacks
+it gets one; if it was lost, the certificate's file does not fit the new one, and that is noticed."""
 
 Template: TypeAlias = Mapping[Attribute, bool]
 Maker: TypeAlias = Callable[[Room, str, datetime, Template], None]
@@ -47,16 +51,17 @@ def initialise_sam_slot(token: Token, now: datetime) -> P256Key:
 
 
 def initialise_ac_slot(token: Token, now: datetime) -> P256Key:
-    """Make what is missing of ``ca-root.1 ca-issuing.1 ocsp.1 pepper.1 transport.1 root.1``; returns the AC root's key.
+    """Make what is missing of ``ca-root ca-issuing ocsp tsa pepper transport root``, each ``.1``; the AC root's key.
 
-    ``ca-*`` and ``ocsp`` are RSA keys for certificates (see ``x509_keys``); ``root.1`` signs statements; ``pepper.1``
-    is for verifiers of installation passwords.
+    ``ca-*``, ``ocsp`` and ``tsa`` are RSA keys for certificates (see ``x509_keys``); ``root.1`` signs statements;
+    ``pepper.1`` is for verifiers of installation passwords.
     Raises SlotDamaged when a slot in use lacks something. Takes some seconds: RSA-4096 is found by luck.
     """
     plan: Sequence[tuple[str, object, Maker]] = (
         ("ca-root.1", _PRIVATE, _make_rsa(CA_ROOT_BITS)),
         ("ca-issuing.1", _PRIVATE, _make_rsa(CA_ISSUING_BITS)),
         ("ocsp.1", _PRIVATE, _make_rsa(OCSP_BITS)),
+        ("tsa.1", _PRIVATE, _make_rsa(TSA_BITS)),
         ("pepper.1", _SECRET, make_hmac_key),
         ("transport.1", _PRIVATE, _make_p256_derive),
         ("root.1", _PRIVATE, _make_p256_sign),
@@ -101,8 +106,9 @@ def _time(now: datetime) -> bytes:
 def _carry_out(room: Room, plan: Sequence[tuple[str, object, Maker]], now: datetime, template: Template) -> P256Key:
     # ``kek.1`` may have been retired: any version will do. Which ones there must be, the house statement says.
     missing = [entry for entry in plan if not room.versions(entry[0].partition(".")[0], entry[1])]
-    if missing and len(missing) < len(plan) and plan[-1] not in missing:
-        lost = ", ".join(label for label, _, _ in missing)
+    gone = [label for label, _, _ in missing if label not in LATER]
+    if gone and len(missing) < len(plan) and plan[-1] not in missing:
+        lost = ", ".join(gone)
         raise SlotDamaged(f"the slot was in use and has lost {lost}; restore it from its backup")
     for label, _, make in missing:
         make(room, label, now, template)

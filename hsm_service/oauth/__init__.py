@@ -6,5 +6,6 @@ compulsory for computers). Codes are consumed in one statement. PKCE is S256 onl
 * ``domain``: PKCE, redirect addresses, what a client may do, how long things live. Pure.
 * ``service``: ``clients`` (registering), ``tokens`` (the token endpoint), ``pages`` (the authorize page's story),
   ``callers`` (whose access token is this?).
-* ``web``: RFC 6749 on the wire; ``problems`` the error table. ``commands``: what an operator types.
+* ``web``: RFC 6749 on the wire; ``problems`` the error table; ``openapi`` tells others.
+* ``commands``: what an operator types.
 """

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from foundation.errors import LinkIdError
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.errors import BadClientData
@@ -27,6 +30,8 @@ examples:
       an application that can keep no secret
   linkid integrator new --name "Banco" --by-itself --auth key --key public.jwk --signs-asks
       it signs each request with its own key, so that not even our gateway can ask in its name
+  linkid integrator new --name "ERP" --by-itself --auth tls --tls-subject "dn:CN=erp,O=Contratos SA,C=BR"
+      its TLS certificate says who it is; --auth self_signed --certificate cert.pem for one that it signed itself
 
 The name is what phones show, so it is signed with the key of `linkid operator init` and handed to the SAM, which must
 be running (linkid serve); then the gateway gets its row. If either fails, the message says so: run the command again.
@@ -81,7 +86,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--redirect", action="append", default=[], metavar="URI", help="return address; may be repeated")
     new.add_argument("--by-itself", action="store_true", help="client credentials, besides or instead of --redirect")
     new.add_argument(
-        "--auth", choices=["secret", "key", "none"], default="secret", help="how it proves itself (%(default)s)"
+        "--auth",
+        choices=[method.value for method in ClientMethod],
+        default="secret",
+        help="how it proves itself (%(default)s)",
+    )
+    new.add_argument("--refresh", action="store_true", help="refresh tokens: holders identify once in thirty days")
+    new.add_argument("--tls-subject", metavar="SUBJECT", help="with --auth tls: dn:…, dns:…, uri:…, ip:… or email:…")
+    new.add_argument(
+        "--certificate", action="append", default=[], type=Path, metavar="FILE", help="with --auth self_signed: PEM"
     )
     _key_arguments(new)
     new.add_argument("--json", action="store_true", help="for programs")
@@ -111,6 +124,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         one.add_argument("client", metavar="CLIENT", help="cli_…")
         one.add_argument("credential", metavar="CREDENTIAL", help="cred_…, as `linkid certificate list` shows it")
         one.set_defaults(act=act)
+    for name, act, about in (
+        ("let-read", _let_read, "let a resource server ask what an application's tokens are (introspection)"),
+        ("stop-reading", _stop_reading, "take that back"),
+    ):
+        one = actions.add_parser(name, help=about)
+        one.add_argument("reader", metavar="READER", help="cli_…, the resource server")
+        one.add_argument("client", metavar="CLIENT", help="cli_…, whose tokens")
+        one.set_defaults(act=act)
     disable = actions.add_parser(
         "disable",
         help="shut an application out, and end its tokens",
@@ -139,6 +160,7 @@ async def perform(given: argparse.Namespace, operator: Operator) -> int:
 async def _new(given: argparse.Namespace, operator: Operator) -> int:
     grants = [GrantType.CODE] if given.redirect else []
     grants += [GrantType.CLIENT] if given.by_itself else []
+    grants += [GrantType.REFRESH] if given.refresh else []
     if not grants:
         raise BadClientData("say how it will be used: --redirect URI (holders identify), --by-itself, or both")
     registered = await operator.clients.register(
@@ -148,6 +170,8 @@ async def _new(given: argparse.Namespace, operator: Operator) -> int:
         redirects=given.redirect,
         keys=[_key(file) for file in given.key],
         signs_asks=given.signs_asks,
+        tls_subject=given.tls_subject,
+        certificates=[_certificate(file) for file in given.certificate],
     )
     if given.json:
         operator.say(json.dumps(_facts(registered), ensure_ascii=False))
@@ -192,6 +216,18 @@ async def _allow(given: argparse.Namespace, operator: Operator) -> int:
 
 async def _disallow(given: argparse.Namespace, operator: Operator) -> int:
     await operator.clients.disallow(given.client, given.credential)
+    operator.say("taken back")
+    return 0
+
+
+async def _let_read(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.let_read(given.reader, given.client)
+    operator.say("it may now introspect this application's tokens")
+    return 0
+
+
+async def _stop_reading(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.stop_reading(given.reader, given.client)
     operator.say("taken back")
     return 0
 
@@ -241,6 +277,13 @@ def _key(file: Path) -> Mapping[str, object]:
     if not isinstance(value, dict) or "d" in value:
         raise BadClientData(f"{file}: expected a public key as JWK (a private one has no business here)")
     return value
+
+
+def _certificate(file: Path) -> bytes:
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes()).public_bytes(Encoding.DER)
+    except (OSError, ValueError) as cause:
+        raise BadClientData(f"{file}: cannot be read as a certificate (PEM)") from cause
 
 
 def _facts(registered: Registered) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from foundation.errors import (
     BadInput,
+    Conflict,
     Gone,
+    Internal,
     LinkIdError,
     NotAuthenticated,
     NotFound,
@@ -52,6 +54,48 @@ class ResponseTypeUnknown(BadInput):
 
     code = "oauth_response_type_unknown"
     summary = "Only response_type=code is supported."
+
+
+class BadDetails(BadInput):
+    """Authorization details that we do not understand, or that ask for more than was approved (RFC 9396 section 5)."""
+
+    code = "oauth_bad_details"
+    summary = "The authorization details are not valid."
+
+
+class RequestObjectUnsupported(BadInput):
+    """A signed request object (RFC 9101): push the parameters instead (``request_not_supported``)."""
+
+    code = "oauth_request_object"
+    summary = "Request objects are not supported. Push the request (RFC 9126)."
+
+
+class ScopeMissing(NotPermitted):
+    """A token that stands for one approved signature, where the service's own is needed (``insufficient_scope``)."""
+
+    code = "oauth_scope_missing"
+    summary = "This access token is not good for that."
+
+
+class HolderSaidNo(NotPermitted):
+    """The holder refused, or did not choose a certificate that serves (``access_denied``)."""
+
+    code = "oauth_holder_said_no"
+    summary = "The holder did not approve."
+
+
+class NotApprovedYet(Conflict):
+    """The page asks for its code before the phone approved."""
+
+    code = "authorize_not_approved"
+    summary = "The request is not approved yet."
+    message = "O pedido ainda não foi aprovado no celular."
+
+
+class SealedDamaged(Internal):
+    """A sealed column that its secret does not open: the row was not written by us."""
+
+    code = "oauth_sealed_damaged"
 
 
 class ScopeUnknown(BadInput):
@@ -113,6 +157,14 @@ class UnsafeRedirect(BadInput):
     message = "O aplicativo que trouxe você aqui não está cadastrado, ou o endereço de retorno dele não confere."
 
 
+class PushedRequestOver(UnsafeRedirect):
+    """A ``request_uri`` that is none of ours, was used, is too old, or another client's. Shown, never followed."""
+
+    code = "oauth_pushed_request_over"
+    summary = "The pushed request is unknown, used, expired, or another client's."
+    message = "Este pedido já foi aberto uma vez ou passou do prazo. Volte ao aplicativo e comece de novo."
+
+
 class TooManyPages(TooMany):
     """One address opened too many authorize pages."""
 
@@ -137,7 +189,9 @@ class RowNotWritten(Unavailable):
 class RedirectableError(Exception):
     """An error of an authorize request whose client and address are known: it travels back to the client."""
 
-    def __init__(self, error: LinkIdError) -> None:
-        """``error``: one of the classes above."""
+    def __init__(self, error: LinkIdError, redirect: str, state: str | None) -> None:
+        """``error``: one of the classes above. ``redirect``, ``state``: the client's own."""
         super().__init__(str(error))
         self.error = error
+        self.redirect = redirect
+        self.state = state

@@ -1,7 +1,7 @@
 """What OAuth needs from others: the computers, the ceremony behind the authorize page's QR, and an operator's word."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from foundation.errors import JsonObject
@@ -84,4 +84,45 @@ class Vouching(Protocol):
 
     async def disabled(self, client: str, name: str) -> None:
         """Nobody is asked in its name any more, and nothing that was approved opens for it."""
+        ...
+
+
+@dataclass(frozen=True)
+class AskedSignature:
+    """A phone rings. ``handle`` carries the activation secret: it is sealed at once."""
+
+    handle: str = field(repr=False)
+    verification_code: str
+    expires_in: int
+    address: str
+    """Where the phone app opens this request: for a link on the same phone, and for a QR when it does not ring."""
+
+
+@dataclass(frozen=True)
+class SignatureView:
+    """How a request for signatures stands. ``state``: waiting, approved, refused, lapsed, withdrawn."""
+
+    state: str
+    expires_in: int = 0
+    sad: str | None = field(default=None, repr=False)
+    """Once approved."""
+
+
+class Signatures(Protocol):
+    """The signing API behind the scope ``credential``: one reading and one set of rules for both ways in."""
+
+    def check(self, body: JsonObject) -> None:
+        """Whether a body of CSC's ``credentials/authorize`` may be one at all. Raises BadInput in CSC's sentences."""
+        ...
+
+    async def ask(self, client: str, client_name: str, body: JsonObject) -> AskedSignature:
+        """Ask the holder. Raises a TooMany when they are asked already or want quiet; BadInput, NotFound, …"""
+        ...
+
+    async def look(self, client: str, client_name: str, handle: str) -> SignatureView:
+        """As it is now."""
+        ...
+
+    async def withdraw(self, client: str, client_name: str, handle: str) -> None:
+        """The page was left: the phone stops showing it."""
         ...

@@ -10,11 +10,14 @@ from foundation.errors import JsonObject, LinkIdError
 from foundation.web import BodyTooLarge, Dialect, MethodNotAllowed, UnsupportedMedia, WireError
 from foundation.web.errors import Entry
 from hsm_service.oauth.errors import (
+    BadDetails,
     ClientNotPermitted,
     GrantRefused,
     GrantUnknown,
     ProofMissing,
+    RequestObjectUnsupported,
     ResponseTypeUnknown,
+    ScopeMissing,
     ScopeUnknown,
     UnknownClient,
 )
@@ -48,6 +51,10 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         ScopeUnknown: (400, "invalid_scope"),
         ProofMissing: (400, "invalid_dpop_proof"),
         BadProof: (400, "invalid_dpop_proof"),
+        # RFC 9396 section 5, RFC 9101 section 6.3, RFC 6750 section 3.1
+        BadDetails: (400, "invalid_authorization_details"),
+        RequestObjectUnsupported: (400, "request_not_supported"),
+        ScopeMissing: (403, "insufficient_scope"),
     }
 )
 
@@ -70,7 +77,7 @@ DIALECT: Final = Dialect(
     challenge='Basic realm="linkid", charset="UTF-8"',
 )
 
-PREFIXES: Final = ("/oauth2/token", "/oauth2/revoke")
+PREFIXES: Final = ("/oauth2/token", "/oauth2/revoke", "/oauth2/pushed_authorize", "/oauth2/introspect")
 """Where this dialect is spoken; the authorize page's own calls answer in ours."""
 
 

@@ -10,7 +10,15 @@ from foundation.database import Connection, Database
 from foundation.ids import Token, secret_digest
 from foundation.queries import Queries
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
-from hsm_service.oauth.domain.grant import AccessToken, AuthorizeRequest, Code, Page, PageState
+from hsm_service.oauth.domain.grant import (
+    AccessToken,
+    AuthorizeRequest,
+    Binding,
+    Code,
+    Page,
+    PageState,
+    RefreshToken,
+)
 
 QUERIES = Queries.load("hsm_service.oauth")
 
@@ -41,6 +49,17 @@ class Bearer:
     allowed: Sequence[str]
 
 
+@dataclass(frozen=True)
+class SeenRefresh:
+    """What introspection tells of a refresh token."""
+
+    client: str
+    scope: str
+    binding: Binding
+    issued: datetime
+    expires: datetime
+
+
 class OAuthStore:
     """Reads by itself; what belongs to a larger step writes in the transaction it is given."""
 
@@ -63,7 +82,13 @@ class OAuthStore:
             redirects=tuple(row["redirects"]),
             keys=tuple(keys),
             secret_digest=row["secret_digest"],
+            tls_subject=row["tls_subject"],
+            certificates=tuple(row["certificates"]),
         )
+
+    async def certificates(self) -> list[bytes]:
+        """Every certificate that a client signed itself, DER."""
+        return [row["certificate"] for row in await self._database.fetch(QUERIES.certificates)]
 
     async def clients(self) -> list[ClientSummary]:
         """All of them, oldest first."""
@@ -92,6 +117,8 @@ class OAuthStore:
             list(client.redirects),
             sorted(grant.value for grant in client.grants),
             now,
+            client.tls_subject,
+            list(client.certificates),
         )
 
     async def new_secret(self, client_id: str, digest: bytes) -> bool:
@@ -113,10 +140,47 @@ class OAuthStore:
         """And no longer. False when it could not before."""
         return await self._database.fetchval(QUERIES.disallow, client_id, credential) is not None
 
+    async def let_read(self, reader: str, client: str, now: datetime) -> None:
+        """A resource server may ask about a client's tokens."""
+        await self._database.execute(QUERIES.let_read, reader, client, now)
+
+    async def stop_reading(self, reader: str, client: str) -> bool:
+        """And no longer. False when it could not before."""
+        return await self._database.fetchval(QUERIES.stop_reading, reader, client) is not None
+
+    async def may_read(self, reader: str, client: str) -> bool:
+        """Whether it may."""
+        return bool(await self._database.fetchval(QUERIES.may_read, reader, client))
+
+    async def may_name(self, client: str, credential: str, now: datetime) -> bool:
+        """Whether a client may ask this credential's holder without having them identify first."""
+        return bool(await self._database.fetchval(QUERIES.may_name, client, credential, now))
+
+    async def add_pushed(self, token: Token, client: str, sealed: bytes, until: datetime) -> None:
+        """Parameters of an authorize request."""
+        await self._database.execute(
+            QUERIES.add_pushed, token.public_id, secret_digest(token.secret), client, sealed, until
+        )
+
+    async def consume_pushed(self, pushed_id: str, secret: str, client: str, now: datetime) -> bytes | None:
+        """What is sealed in it, to exactly one of all who come for it."""
+        found: bytes | None = await self._database.fetchval(
+            QUERIES.consume_pushed, pushed_id, secret_digest(secret), client, now
+        )
+        return found
+
     async def add_page(
-        self, token: Token, request: AuthorizeRequest, link: str, *, now: datetime, until: datetime
+        self,
+        token: Token,
+        request: AuthorizeRequest,
+        link: str | None,
+        *,
+        now: datetime,
+        until: datetime,
+        sealed: bytes | None = None,
+        credential: str | None = None,
     ) -> None:
-        """An authorize page."""
+        """An authorize page. ``credential``: whose holder it asks, when that is known; ``sealed``: for what."""
         await self._database.execute(
             QUERIES.add_page,
             token.public_id,
@@ -130,6 +194,9 @@ class OAuthStore:
             link,
             now,
             until,
+            sealed,
+            credential,
+            request.jkt,
         )
 
     async def page(self, page_id: str) -> tuple[Page, bytes] | None:
@@ -144,16 +211,41 @@ class OAuthStore:
             row["scope"],
             row["state_param"],
             row["challenge"],
+            jkt=row["jkt"],
         )
-        page = Page(row["id"], request, row["client_name"], row["link"], PageState(row["state"]), row["expires_at"])
+        page = Page(
+            row["id"],
+            request,
+            row["client_name"],
+            row["link"],
+            PageState(row["state"]),
+            row["expires_at"],
+            row["credential"],
+            row["asked"],
+            row["sealed"],
+        )
         return page, row["secret_digest"]
+
+    async def settle_holder(self, page_id: str, credential: str, now: datetime) -> bool:
+        """The page knows whose phone to ask. False when it knew, or is over."""
+        return await self._database.fetchval(QUERIES.settle_holder, page_id, credential, now) is not None
+
+    async def page_asked(self, page_id: str, sealed: bytes) -> bool:
+        """A phone rang for it. False when one did before."""
+        return await self._database.fetchval(QUERIES.page_asked, page_id, sealed) is not None
 
     async def close_page(self, connection: Connection, page_id: str, state: PageState, now: datetime) -> bool:
         """False when it was closed before, or is too old."""
         return await connection.fetchval(QUERIES.close_page, page_id, state.value, now) is not None
 
     async def add_code(
-        self, connection: Connection, token: Token, page: Page, credentials: Sequence[str], until: datetime
+        self,
+        connection: Connection,
+        token: Token,
+        page: Page,
+        credentials: Sequence[str],
+        until: datetime,
+        sealed: bytes | None = None,
     ) -> None:
         """The code a finished page gives."""
         request = page.request
@@ -169,6 +261,8 @@ class OAuthStore:
             request.scope,
             list(credentials),
             until,
+            sealed,
+            request.jkt,
         )
 
     async def consume_code(
@@ -185,6 +279,8 @@ class OAuthStore:
             row["challenge"],
             row["scope"],
             tuple(row["credentials"]),
+            row["sealed"],
+            row["jkt"],
         )
 
     async def revoke_by_code(self, connection: Connection, code_id: str, secret: str, now: datetime) -> int:
@@ -202,11 +298,73 @@ class OAuthStore:
             stored.client_kind,
             stored.client,
             stored.scope,
-            stored.jkt,
+            stored.binding.jkt,
             None if stored.credentials is None else list(stored.credentials),
             code,
             now,
             stored.expires,
+            stored.sealed,
+            stored.binding.x5t,
+        )
+
+    async def add_refresh_token(
+        self, connection: Connection, token: Token, client: str, stored: RefreshToken, *, now: datetime, until: datetime
+    ) -> None:
+        """The next one of a family."""
+        await connection.execute(
+            QUERIES.add_refresh_token,
+            token.public_id,
+            secret_digest(token.secret),
+            client,
+            stored.code,
+            stored.scope,
+            list(stored.credentials),
+            stored.binding.jkt,
+            stored.binding.x5t,
+            now,
+            until,
+            stored.family_until,
+        )
+
+    async def consume_refresh_token(
+        self, connection: Connection, token_id: str, secret: str, client: str, now: datetime
+    ) -> RefreshToken | None:
+        """The token, to exactly one of all who try."""
+        row = await connection.fetchrow(QUERIES.consume_refresh_token, token_id, secret_digest(secret), client, now)
+        if row is None:
+            return None
+        return RefreshToken(
+            row["id"],
+            row["code"],
+            row["scope"],
+            tuple(row["credentials"]),
+            Binding(row["jkt"], row["x5t"]),
+            row["family_until"],
+        )
+
+    async def refresh_family(self, connection: Connection, token_id: str, secret: str) -> str | None:
+        """Whose family it is of, whatever has become of it."""
+        found: str | None = await connection.fetchval(QUERIES.refresh_family, token_id, secret_digest(secret))
+        return found
+
+    async def own_refresh_token(self, connection: Connection, token_id: str, secret: str, client: str) -> str | None:
+        """The same, if it is this client's."""
+        found: str | None = await connection.fetchval(
+            QUERIES.own_refresh_token, token_id, secret_digest(secret), client
+        )
+        return found
+
+    async def end_family(self, connection: Connection, code: str, now: datetime) -> int:
+        """Every token of a family; how many were good until now."""
+        return int(await connection.fetchval(QUERIES.end_family, code, now))
+
+    async def seen_refresh_token(self, token_id: str, secret: str, reader: str, now: datetime) -> SeenRefresh | None:
+        """A good one, for a client that may know about it."""
+        row = await self._database.fetchrow(QUERIES.seen_refresh_token, token_id, secret_digest(secret), now, reader)
+        if row is None:
+            return None
+        return SeenRefresh(
+            row["client"], row["scope"], Binding(row["jkt"], row["x5t"]), row["issued_at"], row["expires_at"]
         )
 
     async def bearer(self, token_id: str, secret: str, now: datetime) -> Bearer | None:
@@ -220,9 +378,11 @@ class OAuthStore:
             row["client_kind"],
             row["client"],
             row["scope"],
-            row["jkt"],
+            Binding(row["jkt"], row["x5t"]),
             None if credentials is None else tuple(credentials),
             row["expires_at"],
+            row["issued_at"],
+            row["sealed"],
         )
         return Bearer(token, row["client_name"], tuple(row["allowed"]))
 
@@ -234,5 +394,11 @@ class OAuthStore:
     async def forget(self, now: datetime, limit: int = 10_000) -> None:
         """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
         before = now - KEPT
-        for query in (QUERIES.forget_tokens, QUERIES.forget_codes, QUERIES.forget_pages):
+        for query in (
+            QUERIES.forget_pushed,
+            QUERIES.forget_refresh_tokens,
+            QUERIES.forget_tokens,
+            QUERIES.forget_codes,
+            QUERIES.forget_pages,
+        ):
             await self._database.execute(query, before, limit)

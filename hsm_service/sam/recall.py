@@ -36,6 +36,7 @@ from hsm_service.sam.credentials.store import TABLE as CREDENTIALS
 from hsm_service.sam.documents.store import TABLE as DOCUMENTS
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.rows import RowSeals
+from hsm_service.sam.sessions.domain import heard
 
 queries = Queries.load("hsm_service.sam")
 
@@ -154,7 +155,7 @@ def _learn_sessions(mind: Mind, said: dict[str, JsonValue]) -> None:
     activation = str(said.get("activation", ""))
     if said.get("event") == "session.used":
         mind.memory.sessions.use(activation, _number(said.get("used")))
-        mind.memory.sessions.recall_release(activation, _number(said.get("counter")), str(said.get("signatures", "")))
+        mind.memory.sessions.recall_release(activation, heard(said.get("counter")), str(said.get("signatures", "")))
     elif said.get("event") == "session.ended":
         mind.memory.sessions.ended(activation)
 

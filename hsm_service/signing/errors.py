@@ -159,6 +159,32 @@ class UseNotSigned(NotPermitted):
     may_disclose = True
 
 
+class FixedList(NotPermitted):
+    """More hashes for an approval of listed ones: the holder approved those and no others.
+
+    ``data``: ``why`` is ``fixed_list``.
+    """
+
+    code = "signing_fixed_list"
+    summary = "The holder approved these hashes and no others. Ask for other hashes, or for a session."
+    may_disclose = True
+
+
+class UnknownResponse(NotFound):
+    """No such response, a wrong secret, somebody else's, or kept no longer: all the same to whoever asks."""
+
+    code = "unknown_response"
+    summary = "There is no such response."
+
+
+class TooManyResponses(TooMany):
+    """More answers wait to be collected than one caller may leave lying. ``data``: ``why`` is ``responses``."""
+
+    code = "too_many_responses"
+    summary = "Too many responses wait to be collected."
+    may_disclose = True
+
+
 class NotTheApprovedHashes(NotPermitted):
     """Hashes, algorithms or their number differ from what the holder approved, or were signed already."""
 

@@ -18,6 +18,17 @@ SELECT * FROM signing.requests WHERE document = $1;
 -- What this caller still waits for from this credential's holder: none or one.
 SELECT * FROM signing.requests WHERE caller = $1 AND credential = $2 AND state IN ('asked', 'waiting');
 
+-- name: findable
+-- What a caller that repeats its call may mean: what it waits for, what was approved and not signed whole, and what was
+-- refused just now, so that a no that came while nobody listened is heard and not asked for twice.
+SELECT * FROM signing.requests WHERE caller = $1 AND credential = $2 AND state IN ('asked', 'waiting')
+UNION ALL
+(SELECT * FROM signing.requests
+ WHERE caller = $1 AND credential = $2
+   AND ((state IN ('approved', 'redeemed') AND expires_at > $3 AND settled_at > $4)
+        OR (state = 'refused' AND settled_at > $5))
+ ORDER BY settled_at DESC LIMIT 20);
+
 -- name: count_pending
 -- How many requests ring for a credential now, of all callers.
 SELECT count(*) FROM signing.requests WHERE credential = $1 AND state IN ('asked', 'waiting') AND expires_at > $2;
@@ -59,3 +70,31 @@ UPDATE signing.requests SET state = $2 WHERE name = $1 AND state = ANY($3::text[
 -- name: announce
 -- Wake whoever waits for this request, on every gateway.
 SELECT pg_notify('signing_settled', $1);
+
+-- name: keep_response
+-- An answer that its caller will collect: its signatures, or while the SAM is away the hashes, and those no longer than
+-- that. The same call again is the same response, kept until the later end.
+INSERT INTO signing.responses AS kept (id, secret_digest, request, caller_kind, caller, credential, hashes,
+                                       hash_algorithm, sign_algorithm, counter, use_signature, signatures, asked_at,
+                                       expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (id) DO UPDATE
+SET signatures = coalesce(kept.signatures, excluded.signatures),
+    hashes = CASE WHEN coalesce(kept.signatures, excluded.signatures) IS NULL THEN kept.hashes END,
+    expires_at = greatest(kept.expires_at, excluded.expires_at);
+
+-- name: response
+-- A response that is kept still.
+SELECT * FROM signing.responses WHERE id = $1 AND expires_at > $2;
+
+-- name: count_responses
+-- How many are kept for a caller.
+SELECT count(*) FROM signing.responses WHERE caller = $1;
+
+-- name: fill_response
+-- The signatures are made; whoever was second made the same ones.
+UPDATE signing.responses SET signatures = $2, hashes = NULL WHERE id = $1 AND signatures IS NULL;
+
+-- name: forget_responses
+-- Responses whose time is over.
+DELETE FROM signing.responses WHERE id IN (SELECT id FROM signing.responses WHERE expires_at <= $1 LIMIT $2);

@@ -1,7 +1,9 @@
-"""Rows of ``signing.requests`` as requests."""
+"""Rows of schema ``signing`` as requests and responses."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
 from foundation.database import Connection, Database, Record, on_violation
 from foundation.queries import Queries
@@ -18,9 +20,15 @@ from hsm_service.signing.domain.request import (
     advance,
     sources,
 )
+from hsm_service.signing.domain.uses import SaidUse
 from hsm_service.signing.errors import RequestPending
 
 QUERIES = Queries.load("hsm_service.signing")
+
+APPROVED_FOR: Final = timedelta(minutes=10)
+REFUSED_FOR: Final = timedelta(seconds=30)
+"""How long ago an approval or a refusal may be that a repeated call finds: a caller that was cut off tries again at
+once; whoever comes later means to ask anew."""
 
 
 class RequestStore:
@@ -41,6 +49,13 @@ class RequestStore:
     async def pending_of(self, caller: Caller, credential: str) -> Request | None:
         """What this caller still waits for."""
         return _maybe(await self._database.fetchrow(QUERIES.pending_of_caller, caller.id, credential))
+
+    async def findable(self, caller: Caller, credential: str, now: datetime) -> list[Request]:
+        """What a repetition of a call may mean; newest approvals first."""
+        rows = await self._database.fetch(
+            QUERIES.findable, caller.id, credential, now, now - APPROVED_FOR, now - REFUSED_FOR
+        )
+        return [_request(row) for row in rows]
 
     async def count_pending(self, credential: str, now: datetime) -> int:
         """Of all callers."""
@@ -129,8 +144,10 @@ def _names(states: Sequence[State]) -> list[str]:
 
 
 def _maybe(row: Record | None) -> Request | None:
-    if row is None:
-        return None
+    return None if row is None else _request(row)
+
+
+def _request(row: Record) -> Request:
     return Request(
         name=row["name"],
         secret_digest=row["secret_digest"],
@@ -147,3 +164,78 @@ def _maybe(row: Record | None) -> Request | None:
         reason=row["reason"],
         activation=row["activation"],
     )
+
+
+@dataclass(frozen=True)
+class Response:
+    """What is kept for ``signPolling``. ``name``: of the request; ``signatures`` None while the SAM was away."""
+
+    id: str
+    secret_digest: bytes
+    name: str
+    caller: tuple[CallerKind, str]
+    credential: str
+    hashes: Sequence[bytes]
+    hash_algorithm: str
+    sign_algorithm: str
+    use: SaidUse
+    signatures: Sequence[bytes] | None
+
+
+class ResponseStore:
+    """Rows of ``signing.responses``."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def keep(self, response: Response, *, now: datetime, until: datetime) -> None:
+        """Until then; the same response again is the same row."""
+        kind, caller = response.caller
+        await self._database.execute(
+            QUERIES.keep_response,
+            response.id,
+            response.secret_digest,
+            response.name,
+            kind.value,
+            caller,
+            response.credential,
+            list(response.hashes) if response.signatures is None else None,
+            response.hash_algorithm,
+            response.sign_algorithm,
+            response.use.counter,
+            response.use.signature,
+            None if response.signatures is None else list(response.signatures),
+            now,
+            until,
+        )
+
+    async def find(self, response: str, now: datetime) -> Response | None:
+        """One that is kept still."""
+        row = await self._database.fetchrow(QUERIES.response, response, now)
+        if row is None:
+            return None
+        return Response(
+            id=row["id"],
+            secret_digest=row["secret_digest"],
+            name=row["request"],
+            caller=(CallerKind(row["caller_kind"]), row["caller"]),
+            credential=row["credential"],
+            hashes=tuple(row["hashes"] or ()),
+            hash_algorithm=row["hash_algorithm"],
+            sign_algorithm=row["sign_algorithm"],
+            use=SaidUse(row["counter"], row["use_signature"]),
+            signatures=None if row["signatures"] is None else tuple(row["signatures"]),
+        )
+
+    async def count(self, caller: Caller) -> int:
+        """Of this caller."""
+        return int(await self._database.fetchval(QUERIES.count_responses, caller.id))
+
+    async def fill(self, response: str, signatures: Sequence[bytes]) -> None:
+        """The signatures are there; the hashes go."""
+        await self._database.execute(QUERIES.fill_response, response, list(signatures))
+
+    async def forget(self, now: datetime, limit: int = 10_000) -> None:
+        """Remove what is over; call from time to time."""
+        await self._database.execute(QUERIES.forget_responses, now, limit)

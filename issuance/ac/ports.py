@@ -9,7 +9,7 @@ from cryptography.x509 import ocsp
 from foundation.errors import JsonObject
 from protocol.keys import P256Key
 
-AuthorityKey = Literal["ca-root", "ca-issuing", "ocsp"]
+AuthorityKey = Literal["ca-root", "ca-issuing", "ocsp", "tsa"]
 
 
 class AuthorityKeys(Protocol):
@@ -20,6 +20,10 @@ class AuthorityKeys(Protocol):
 
     async def public(self, key: AuthorityKey) -> rsa.RSAPublicKey:
         """The public half."""
+        ...
+
+    async def public_if_any(self, key: AuthorityKey) -> rsa.RSAPublicKey | None:
+        """The same; None when the slot has no such key: it was made before there was one."""
         ...
 
     async def sign_certificate(self, builder: x509.CertificateBuilder, by: AuthorityKey) -> x509.Certificate:
@@ -34,6 +38,10 @@ class AuthorityKeys(Protocol):
 
     async def sign_ocsp(self, builder: ocsp.OCSPResponseBuilder) -> ocsp.OCSPResponse:
         """Sign an OCSP answer by the delegated key, SHA-256."""
+        ...
+
+    async def sign_time_stamp(self, message: bytes) -> bytes:
+        """Sign the attributes of a time stamp by the key ``tsa``: RSA PKCS #1 v1.5, SHA-256."""
         ...
 
     async def sign_root(self, payload: JsonObject) -> str:

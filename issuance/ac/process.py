@@ -32,6 +32,7 @@ from issuance.ac.service.orders import OrderService
 from issuance.ac.service.publishing import Publisher
 from issuance.ac.service.restore import accept_restore
 from issuance.ac.service.revocation import RevocationService
+from issuance.ac.service.time_stamping import TimeStamping
 from issuance.ac.settings import AcSettings
 from issuance.ac.web import AcCalls
 
@@ -145,6 +146,7 @@ async def serving_ac(
             IssuingService(database, keys, pins, audit, clock, chain, settings.authority, random),
             RevocationService(database, keys, pins, audit, clock, publisher),
             publisher,
+            TimeStamping(keys, clock, chain, settings.authority.stamping_policy, random),
         )
         await publisher.open()
         await publisher.keep_fresh()

@@ -12,12 +12,14 @@ from foundation.encoding import b64u, unb64u
 from foundation.errors import BadInput, JsonObject
 from foundation.web import WireModel
 from issuance.ac.domain.publication import MAX_OCSP_REQUEST
+from issuance.ac.domain.time_stamp import MAX_REQUEST as MAX_STAMP_REQUEST
 from issuance.ac.ports import AuthorityKeys
 from issuance.ac.service.emission import EmissionService
 from issuance.ac.service.issuing import IssuingService
 from issuance.ac.service.orders import OrderService
 from issuance.ac.service.publishing import Published, Publisher
 from issuance.ac.service.revocation import RevocationService
+from issuance.ac.service.time_stamping import TimeStamping
 
 TRANSPORT_LIFE: Final = timedelta(minutes=10)
 """An operator's tool fetches the key, uses it, and submits the order within this time."""
@@ -63,6 +65,10 @@ class _Ocsp(WireModel):
     request: Annotated[str, Field(max_length=2 * MAX_OCSP_REQUEST)]
 
 
+class _Stamp(WireModel):
+    request: Annotated[str, Field(max_length=2 * MAX_STAMP_REQUEST)]
+
+
 class AcCalls:
     """One method for each call."""
 
@@ -75,6 +81,7 @@ class AcCalls:
         issuing: IssuingService,
         revocation: RevocationService,
         publisher: Publisher,
+        stamping: TimeStamping,
     ) -> None:
         """The services of this process."""
         self._keys = keys
@@ -84,6 +91,7 @@ class AcCalls:
         self._issuing = issuing
         self._revocation = revocation
         self._publisher = publisher
+        self._stamping = stamping
 
     def table(self) -> Mapping[str, Call]:
         """The calls by name."""
@@ -103,6 +111,7 @@ class AcCalls:
             "pki/root.crl": self._root_crl,
             "pki/issuing.crl": self._issuing_crl,
             "pki/ocsp": self._ocsp,
+            "pki/tsa": self._tsa,
         }
 
     def app(self) -> PrivateApp:
@@ -168,6 +177,10 @@ class AcCalls:
     async def _ocsp(self, body: JsonObject) -> JsonObject:
         request = unb64u(_read(_Ocsp, body).request, max_len=MAX_OCSP_REQUEST)
         return _published(await self._publisher.ocsp(request))
+
+    async def _tsa(self, body: JsonObject) -> JsonObject:
+        request = unb64u(_read(_Stamp, body).request, max_len=MAX_STAMP_REQUEST)
+        return _published(await self._stamping.stamp(request))
 
 
 def _published(file: Published) -> JsonObject:

@@ -12,7 +12,7 @@ from foundation.errors import LinkIdError, every_error
 from hsm_service.csc import algorithms, dialect
 from hsm_service.csc.errors import InvalidAuthenticationData, InvalidRequest
 from hsm_service.csc.problems import DIALECT, ENTRIES, TEXTS
-from hsm_service.csc.web import preferred_wait
+from hsm_service.csc.web.calls import preferred_wait
 from hsm_service.signing.domain.algorithms import possible
 from hsm_service.signing.domain.request import Label
 from protocol.algorithms import KEY_ALGORITHMS, SIGN_ALGORITHMS
@@ -35,6 +35,8 @@ SIGN: dict[str, Any] = {
     "hashAlgorithmOID": SHA256,
     "signAlgo": RSA_SHA256,
 }
+NOT_PERIODS: list[Any] = ["1000", 1.5, True, [], {}]
+NOT_ADDRESSES: list[Any] = ["https://loja.test/pronto", "http://169.254.169.254/", "", 1, [], True]
 WRONG_TYPES: list[Any] = [1, 1.5, True, [], {}, ["a"], None]
 NOT_NUMBERS: list[Any] = ["2", 2.0, True, None, [], ...]
 NOT_ARRAYS: list[Any] = [1, "abc", {}, None, True, ...]
@@ -153,8 +155,14 @@ def test_the_old_names_are_understood() -> None:
         ({"signAlgo": PSS, "signAlgoParams": 1}, "Missing (or invalid type) string parameter signAlgoParams"),
         ({"signAlgo": PSS, "signAlgoParams": "%"}, "Invalid parameter signAlgoParams"),
         ({"signAlgo": PSS, "signAlgoParams": b64(b"\x30\x00")}, "Invalid parameter signAlgoParams"),
-        ({"operationMode": "A"}, "Invalid parameter operationMode"),
+        ({"operationMode": "B"}, "Invalid parameter operationMode"),
         ({"operationMode": 1}, "Invalid parameter operationMode"),
+        *(({"operationMode": "A", "validity_period": bad}, "Invalid parameter validity_period") for bad in NOT_PERIODS),
+        *(
+            ({"operationMode": "A", "validity_period": bad}, "Out of bounds parameter validity_period")
+            for bad in (0, -1, 86_400_001, 10**30)
+        ),
+        *(({"operationMode": "A", "response_uri": bad}, "Invalid parameter response_uri") for bad in NOT_ADDRESSES),
         ({"clientData": []}, "Invalid parameter clientData"),
     ],
 )
@@ -321,6 +329,10 @@ CODES = {
     "expired_token",
     "invalid_authentication_data",
     "invalid_dpop_proof",
+    "authentication_error",
+    "invalid_otp",
+    "invalid_pin",
+    "unsupported_token_type",
 }
 
 
@@ -342,19 +354,19 @@ def test_every_sentence_belongs_to_a_class_with_a_status() -> None:
 @pytest.mark.parametrize(
     ("values", "seconds"),
     [
-        ([], 0),
+        ([], None),
         (["wait=25"], 25),
         (["respond-async, wait=10"], 10),
         (["return=minimal", "WAIT=5"], 5),
         (["wait=5; x"], 5),
-        (["wait=-5"], 0),
-        (["wait=5.5"], 0),
-        (["wait=99999999999"], 0),
-        (["await=5"], 0),
-        (["wait"], 0),
+        (["wait=-5"], None),
+        (["wait=5.5"], None),
+        (["wait=99999999999"], None),
+        (["await=5"], None),
+        (["wait"], None),
     ],
 )
-def test_prefer_wait(values: list[str], seconds: float) -> None:
+def test_prefer_wait(values: list[str], seconds: float | None) -> None:
     """RFC 7240's preference, and nothing that only looks like it."""
 
     class Headers:

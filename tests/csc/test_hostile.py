@@ -20,7 +20,10 @@ METHODS = [
     "credentials/info",
     "credentials/authorize",
     "credentials/authorizeCheck",
+    "credentials/getChallenge",
+    "credentials/extendTransaction",
     "signatures/signHash",
+    "signatures/signPolling",
     "linkid/withdraw",
 ]
 
@@ -340,7 +343,7 @@ async def test_other_content_types(world: World) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["signatures/signDoc", "signatures/timestamp", "auth/login", "credentials/getChallenge", "nonsense", "a/b/c"],
+    ["signatures/signDoc", "signatures/timestamp", "auth/login", "credentials/sendOTP", "nonsense", "a/b/c"],
 )
 async def test_what_we_do_not_have_is_not_implemented(world: World, path: str) -> None:
     """501, as the standard says, with or without a token."""

@@ -1,4 +1,4 @@
-"""Two gateways as settings make them, one database: a phone registers at one, answers at the other, and is pushed to."""
+"""Two gateways as settings make them, one database: a phone registers at one, answers at the other, is pushed to."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -86,8 +86,8 @@ async def paired(database: Database, phone: Caller) -> str:
 async def test_a_phone_of_two_gateways_is_pushed_to_and_answers_anywhere(
     shared_database: TestDatabase, fcm: FakeFcm, tmp_path: Path
 ) -> None:
-    """Keys are the same at both; registered at one; what it answers at the other counts, so the next push need not wait.
-    Twilio is believed at either, under its signature.
+    """The same keys at both; what it answers at the other counts, so that the next push need not wait; Twilio is
+    believed at either, under its signature.
     """
     for schema in ("pairing", "push"):
         await empty_tables(shared_database, schema)
@@ -107,7 +107,7 @@ async def test_a_phone_of_two_gateways_is_pushed_to_and_answers_anywhere(
 
         status, offer = await here.call("GET", "/phone/v1/push")
         assert (status, await there.call("GET", "/phone/v1/push")) == (200, (200, offer))
-        assert len(unb64u(offer["webpush"], max_len=65)) == 65
+        assert len(unb64u(str(offer["webpush"]), max_len=65)) == 65
         assert (await here.call("PUT", "/phone/v1/push", {"kind": "webpush", **Browser().subscription}))[0] == 204
         assert (await here.call("PUT", "/phone/v1/push", {"kind": "fcm", "fid": FID}))[0] == 204
 
@@ -119,7 +119,7 @@ async def test_a_phone_of_two_gateways_is_pushed_to_and_answers_anywhere(
 
         await database.execute(
             "INSERT INTO push.outbox (kind, state, attempts, due_at, expires_at, created_at, sealed) "
-            "VALUES ('sms', 'taken', 1, now() + '1 hour', now() + '1 hour', now(), '\x00')"
+            "VALUES ('sms', 'taken', 1, now() + '1 hour', now() + '1 hour', now(), decode('00', 'hex'))"
         )
         number = await database.fetchval("SELECT max(id) FROM push.outbox")
         url, form = f"{other.url('gateway')}/push/v1/twilio/{number}", {"MessageStatus": "delivered"}
@@ -129,7 +129,7 @@ async def test_a_phone_of_two_gateways_is_pushed_to_and_answers_anywhere(
         assert await database.fetchval("SELECT delivery FROM push.outbox WHERE id = $1", number) == "delivered"
 
     assert {message["fid"] for message in fcm.sent} == {FID}
-    assert all(set(message["data"]) == {"id"} for message in fcm.sent)
+    assert all(isinstance(message["data"], dict) and set(message["data"]) == {"id"} for message in fcm.sent)
 
 
 async def rung(database: Database, settings: Settings, device: str) -> None:

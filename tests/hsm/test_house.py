@@ -398,7 +398,9 @@ def test_nobody_waits_long_for_who_wants_to_be_alone(tmp_path: Path, monkeypatch
 def test_the_authoritys_keys_are_told_apart_too(ac_token: Token) -> None:
     """Its RSA keys, its pepper, its root: each strong, each with a check value of its own."""
     found = ac_token.run(lambda room: house.inventory(room, "ac"))
-    assert {"ca-root.1", "ca-issuing.1", "ocsp.1", "pepper.1", "root.1", "transport.1"} <= {one.label for one in found}
+    assert {"ca-root.1", "ca-issuing.1", "ocsp.1", "tsa.1", "pepper.1", "root.1", "transport.1"} <= {
+        one.label for one in found
+    }
     assert all(one.weakness is None for one in found)
     assert len({one.check for one in found}) == len(found)
 

@@ -51,10 +51,10 @@ def test_an_interrupted_initialisation_is_completed(token: Token, settings: HsmS
 
 
 def test_the_ac_slot(ac_token: Token) -> None:
-    """CA keys are RSA-4096, OCSP RSA-2048, and found by name."""
-    found = labels(ac_token, ["ca-root", "ca-issuing", "ocsp", "nothing"])
-    assert found == {"ca-root": "ca-root.1", "ca-issuing": "ca-issuing.1", "ocsp": "ocsp.1"}
-    assert [rsa_key(ac_token, label).key_size for label in found.values()] == [4096, 4096, 2048]
+    """CA keys are RSA-4096, those of OCSP and time stamps RSA-2048, and found by name."""
+    found = labels(ac_token, ["ca-root", "ca-issuing", "ocsp", "tsa", "nothing"])
+    assert found == {"ca-root": "ca-root.1", "ca-issuing": "ca-issuing.1", "ocsp": "ocsp.1", "tsa": "tsa.1"}
+    assert [rsa_key(ac_token, label).key_size for label in found.values()] == [4096, 4096, 2048, 2048]
     root = ac_token.run(lambda room: room.p256_public("root.1"))
     assert initialise_ac_slot(ac_token, NOW) == root
 
@@ -143,7 +143,7 @@ _STRONG = {
 
 
 @pytest.mark.parametrize(
-    "label", ["ca-root.1", "ca-issuing.1", "ocsp.1", "root.1", "transport.1", "pepper.1", "ocsp.2"]
+    "label", ["ca-root.1", "ca-issuing.1", "ocsp.1", "tsa.1", "root.1", "transport.1", "pepper.1", "ocsp.2"]
 )
 @pytest.mark.parametrize(
     ("weakness", "why"),

@@ -412,7 +412,7 @@ async def test_a_revocation_counts_when_the_list_cannot_be_made(
 async def test_the_authority_is_made_once(world: World) -> None:
     """Running it again keeps every certificate."""
     before = {file.name: file.read_bytes() for file in world.settings.pki_folder.iterdir()}
-    assert set(before) == {"root.crt", "issuing.crt", "ocsp.crt", "chain.p7b", "issuing.crl"}
+    assert set(before) == {"root.crt", "issuing.crt", "ocsp.crt", "tsa.crt", "chain.p7b", "issuing.crl"}
     await initialise_authority(world.settings, world.clock)
     assert {file.name: file.read_bytes() for file in world.settings.pki_folder.iterdir()} == before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -83,6 +84,7 @@ async def test_a_holder_identifies_and_the_application_signs(world: World) -> No
         status, issued = await post(session, f"{base}/oauth2/token", data=form)
         assert status == 200, issued
         await application_signs(world, session, issued["access_token"])
+        await older_application_signs(world, session, issued["access_token"])
         # The code a second time: refused, and the token is gone with it.
         assert (await post(session, f"{base}/oauth2/token", data=form))[0] == 400
         assert (await post(session, f"{base}/csc/v2/credentials/list", issued["access_token"], json={}))[0] == 401
@@ -117,3 +119,27 @@ async def application_signs(world: World, session: aiohttp.ClientSession, token:
     status, signed = await post(session, f"{csc}/signatures/signHash", token, json=sign)
     assert status == 200, signed
     world.verify(DIGEST, base64.b64decode(signed["signatures"][0]))
+
+
+async def older_application_signs(world: World, session: aiohttp.ClientSession, token: str) -> None:
+    """CSC API 1: one call that waits for the phone, cut off and made again; the signature, at once and collected."""
+    csc, digest = f"{world.stack.gateway}/csc/v1", base64.b64encode(hashlib.sha256(b"aditivo").digest()).decode()
+    body = {"credentialID": world.credential, "numSignatures": 1, "hash": [digest], "description": "Aditivo"}
+    headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=0"}
+    async with session.post(f"{csc}/credentials/authorize", json=body, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["linkid"]) == (429, {"why": "undecided"})
+    again = asyncio.create_task(post(session, f"{csc}/credentials/authorize", token, json=body))
+    statement = await world.phone.wait_for("sign")
+    assert statement.content["documents"][0]["label"] == "Aditivo"
+    await world.phone.approve(statement, world.holder.password)
+    status, approved = await again
+    assert status == 200, approved
+    sign = {"credentialID": world.credential, "SAD": approved["SAD"], "hash": [digest]}
+    sign |= {"signAlgo": "1.2.840.113549.1.1.11"}
+    status, signed = await post(session, f"{csc}/signatures/signHash", token, json=sign)
+    assert status == 200, signed
+    world.verify(base64.b64decode(digest), base64.b64decode(signed["signatures"][0]))
+    later = f"{world.stack.gateway}/csc/v2/signatures"
+    status, kept = await post(session, f"{later}/signHash", token, json={**sign, "operationMode": "A"})
+    assert status == 200, kept
+    assert await post(session, f"{later}/signPolling", token, json={"requestID": kept["responseID"]}) == (200, signed)

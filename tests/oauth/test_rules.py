@@ -4,6 +4,7 @@ import pytest
 
 from foundation.errors import LinkIdError, every_error
 from hsm_service.oauth import errors
+from hsm_service.oauth.domain.certificates import checked_subject
 from hsm_service.oauth.domain.client import checked_redirect, redirect_matches
 from hsm_service.oauth.domain.pkce import check_verifier, checked_challenge
 from hsm_service.oauth.problems import DIALECT, description
@@ -23,6 +24,9 @@ RFC_6749 = {
     "server_error",
     "temporarily_unavailable",
     "invalid_dpop_proof",  # RFC 9449
+    "invalid_authorization_details",  # RFC 9396
+    "request_not_supported",  # RFC 9101
+    "insufficient_scope",  # RFC 6750
 }
 
 
@@ -140,3 +144,10 @@ def test_a_drawing_is_a_path_and_nothing_else() -> None:
     drawn = draw('https://app.test/l#1."><script>')
     assert set(drawn.path) <= set("Mhv1Hz0123456789 ")
     assert drawn.view_box.startswith("0 0 ")
+
+
+@pytest.mark.parametrize("text", ["", "dn:", "erp", "cn:erp", "dn:erp", "ip:300.1.1.1", "dns:" + "x" * 600, "dn:C=\n"])
+def test_subjects_that_cannot_be_registered(text: str) -> None:
+    """An operator hears at once."""
+    with pytest.raises(errors.BadClientData):
+        checked_subject(text)

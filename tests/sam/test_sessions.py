@@ -9,7 +9,9 @@ import pytest
 
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.errors import CallerFrozen, TooManyPending
+from hsm_service.sam.sessions.domain import heard, told
 from protocol.errors import SessionRefused
+from protocol.sessions import MAX_COUNTER
 from tests.sam.world import Authority, Signer, World, digest, open_world, raw
 
 pytestmark = pytest.mark.asyncio
@@ -204,3 +206,25 @@ async def test_the_audit_line_of_a_use(world: World) -> None:
         "signatures",
     }  # fmt: skip
     assert (said["event"], said["counter"], said["count"], said["used"]) == ("session.used", 9, 1, 1)
+
+
+async def test_a_counter_cut_from_a_digest_serves_as_any_other(world: World, hsm: Hsm, authority: Authority) -> None:
+    """Callers without keys need not count, and the number made for them has up to 16 digits: told to the audit (which
+    takes no number as long as a CPF) and recalled from it, so that a SAM that starts knows what was released."""
+    credential = await world.credential("P-256")
+    session = await world.session(credential, await world.phone(credential))
+    for counter in (10**9 - 1, 10**9, 52998224725, MAX_COUNTER):
+        first = await world.use(session, counter, [digest("a")])
+        assert await world.use(session, counter, [digest("a")]) == first
+        assert heard(told(counter)) == counter
+    rows = await world.sql("SELECT body FROM audit.lines ORDER BY seq DESC LIMIT 1")
+    assert json.loads(rows[0]["body"])["counter"] == "b" + 13 * "p"
+    fresh = await open_world(hsm, world.database, world.head, world.clock, authority)
+    try:
+        await fresh.sam.watch.look()
+        known = fresh.sam.rooms.sessions._memory
+        assert known.released(session.activation, MAX_COUNTER) is not None
+        assert known.released(session.activation, 10**9) is not None
+        assert known.released(session.activation, 0) is None
+    finally:
+        await fresh.close()

@@ -1,5 +1,6 @@
 """What applications send to the authorize page and the token endpoint."""
 
+import base64
 import hashlib
 import re
 from typing import Any
@@ -42,3 +43,30 @@ def page_token(html: str) -> str:
 def answer_in(address: str) -> dict[str, str]:
     """What a redirect tells the client."""
     return dict(parse_qsl(urlsplit(address).query))
+
+
+PUSH = "/oauth2/pushed_authorize"
+SHA256 = "2.16.840.1.101.3.4.2.1"
+
+
+def wanting(credential: str | None, *digests: bytes, **changes: Any) -> dict[str, Any]:
+    """CSC's parameters of the scope `credential`."""
+    asked = {
+        "scope": "credential",
+        "credentialID": credential,
+        "numSignatures": str(len(digests)),
+        "hashes": ",".join(b64u(digest) for digest in digests),
+        "hashAlgorithmOID": SHA256,
+    }
+    return {**asked, **changes}
+
+
+def detail(credential: str | None, *documents: tuple[str, bytes], **changes: Any) -> dict[str, Any]:
+    """The same as one authorization detail."""
+    asked = {
+        "type": "credential",
+        "credentialID": credential,
+        "documentDigests": [{"hash": base64.b64encode(digest).decode(), "label": label} for label, digest in documents],
+        "hashAlgorithmOID": SHA256,
+    }
+    return {name: value for name, value in {**asked, **changes}.items() if value is not None}

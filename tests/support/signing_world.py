@@ -38,10 +38,13 @@ from foundation.encoding import JsonObject, b64u
 from foundation.errors import BadInput, LinkIdError
 from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
+from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc.problems import DIALECT as CSC
-from hsm_service.csc.web import CscV2
+from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
+from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
@@ -49,16 +52,24 @@ from hsm_service.oauth.problems import PREFIXES
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.clients import ClientService, Registered
+from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.pages import PageService
+from hsm_service.oauth.service.requests import RequestService
+from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.store import OAuthStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
-from hsm_service.oauth.web.endpoints import TOKEN_PATH, OAuthEndpoints
+from hsm_service.oauth.web.clients import ClientReader
+from hsm_service.oauth.web.endpoints import CSC_V1, RFC, OAuthEndpoints
+from hsm_service.oauth.web.metadata import TOKEN_PATH, audiences
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.responses import ResponseService
+from hsm_service.signing.service.waiting import WaitingCalls
+from linkid.joins import SignaturesOfOAuth
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
@@ -231,7 +242,7 @@ class Computer(Caller):
         said: dict[str, Any] = json.loads(body.get("clientData", "{}"))
         if "session" in said:
             return self._signed_session(body, said)
-        found = [base64.b64decode(one) for one in body["hashes"]]
+        found = [base64.b64decode(one) for one in body.get("hashes") or body["hash"]]
         said.setdefault("documents", [{"label": f"Documento {number}"} for number, _ in enumerate(found, start=1)])
         listed = [
             {"label": one["label"], "size": one.get("size"), "hash": b64u(hash_)}
@@ -380,8 +391,9 @@ class World:
 
 
 EMPTY = """
-TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, oauth.clients,
-         oauth.allowed, oauth.pages, oauth.codes, oauth.tokens, web.seen_proofs
+TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
+         oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
+         oauth.refresh_tokens, web.seen_proofs
 """
 
 FACTS = """
@@ -476,8 +488,15 @@ IN_MODULES_LOOP = pytest.mark.asyncio(loop_scope="module")
 
 
 @contextlib.asynccontextmanager
-async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
-    """Assemble; everything is closed afterwards."""
+async def signing_world(
+    database: TestDatabase,
+    *,
+    certificates: CertificateReader = NO_CERTIFICATES,
+    authorities: Sequence[x509.Certificate] = (),
+    origin: str = ORIGIN,
+) -> AsyncIterator[World]:
+    """Assemble; everything is closed afterwards. `certificates`, `authorities`: of clients that show one; `origin`: the
+    address that the gateway calls its own."""
     clock = FixedClock(NOW)
     async with contextlib.AsyncExitStack() as stack:
         owner = await asyncpg.connect(database.dsn())
@@ -507,21 +526,55 @@ async def signing_world(database: TestDatabase) -> AsyncIterator[World]:
         )
         tokens = TokenService(ours, clock, audit, computers=computers)
         authentication = ClientAuthentication(
-            OAuthStore(ours), computers, AssertionVerifier(clock, replays), frozenset({ORIGIN, ORIGIN + TOKEN_PATH})
+            OAuthStore(ours),
+            computers,
+            AssertionVerifier(clock, replays),
+            audiences(origin) | {origin + TOKEN_PATH_V1},
+            authorities=authorities,
+            clock=clock,
         )
-        endpoints = OAuthEndpoints(issuer=ORIGIN, clock=clock, authentication=authentication, tokens=tokens, dpop=dpop)
+        signatures = SignaturesOfOAuth(credentials, signing, APP)
+        requests = RequestService(ours, clock, signatures)
+        endpoints, endpoints1 = (
+            OAuthEndpoints(
+                issuer=origin,
+                clients=ClientReader(clock, authentication, certificates=certificates),
+                tokens=tokens,
+                requests=requests,
+                introspection=IntrospectionService(OAuthStore(ours), clock, origin),
+                dpop=dpop,
+                manners=manners,
+            )
+            for manners in (RFC, CSC_V1)
+        )
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
         csc = CscV2(
             clock=clock,
-            authenticator=Authenticator(callers, ORIGIN),
+            authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
-            issuer=ORIGIN,
+            responses=ResponseService(ours, clock, signing),
+            issuer=origin,
             app_url=APP,
         )
-        pages = AuthorizePages(PageService(ours, clock, audit, links=links, issuer=ORIGIN))
-        app = new_app(errors=ErrorTable(by_prefix={"/csc/v2": CSC, **dict.fromkeys(PREFIXES, OAUTH)}))
-        app.add_routes([*endpoints.routes(), *pages.routes(), *csc.routes()])
+        csc1 = CscV1(
+            clock=clock,
+            authenticator=Authenticator(callers, origin, certificates),
+            credentials=credentials,
+            signing=signing,
+            waiting=WaitingCalls(ours, clock, signing),
+            clients=authentication,
+            tokens=tokens,
+            base_url=origin,
+            app_url=APP,
+            wait_seconds=20,
+        )
+        signing_pages = SigningPages(ours, clock, signatures)
+        service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=origin)
+        pages = AuthorizePages(service)
+        app = new_app(errors=ErrorTable(by_prefix={"/csc": CSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)}))
+        app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])
+        app.add_routes([*csc.routes(), *csc1.routes()])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(
             clock=clock,

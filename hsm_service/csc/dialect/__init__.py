@@ -1,42 +1,58 @@
-"""CSC API 2.0 as JSON: ``reading`` makes of requests what signing understands, ``answers`` writes what it says."""
+"""CSC's API as JSON. ``reading`` makes of requests what signing understands, ``answers`` writes what it says; what only
+API 1 has is in ``version1`` and ``answers1``. ``members`` reads the members of both.
+"""
 
+from hsm_service.csc.dialect import answers1, version1
 from hsm_service.csc.dialect.answers import credential_info, info, listed, signed
+from hsm_service.csc.dialect.members import MAX_BODY, V1, V2, Names, Wanted, check_lengths
 from hsm_service.csc.dialect.reading import (
-    MAX_BODY,
     AuthorizeRequest,
+    ExtendRequest,
     InfoRequest,
     ListRequest,
     SessionRequest,
     SignRequest,
-    Wanted,
     read_authorize,
+    read_challenge,
     read_credential_info,
+    read_extend,
     read_handle,
     read_info,
     read_list,
     read_object,
+    read_polling,
     read_session,
     read_sign_hash,
 )
 
 __all__ = [
     "MAX_BODY",
+    "V1",
+    "V2",
     "AuthorizeRequest",
+    "ExtendRequest",
     "InfoRequest",
     "ListRequest",
+    "Names",
     "SessionRequest",
     "SignRequest",
     "Wanted",
+    "answers1",
+    "check_lengths",
     "credential_info",
     "info",
     "listed",
     "read_authorize",
+    "read_challenge",
     "read_credential_info",
+    "read_extend",
     "read_handle",
     "read_info",
     "read_list",
     "read_object",
+    "read_polling",
     "read_session",
     "read_sign_hash",
     "signed",
+    "version1",
 ]

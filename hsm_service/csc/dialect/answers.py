@@ -1,4 +1,4 @@
-"""Answers of CSC API 2.0, written as the standard has them. Pure."""
+"""Answers of CSC's API, written as the standard has them: what both versions say, and what API 2 says. Pure."""
 
 import base64
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import Final
 from foundation.errors import JsonObject, JsonValue
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.csc.algorithms import CURVES, oids_of
-from hsm_service.csc.dialect.reading import PHONE, ListRequest, Wanted
+from hsm_service.csc.dialect.members import PHONE, Wanted
+from hsm_service.csc.dialect.reading import ListRequest
 from hsm_service.signing.domain.algorithms import possible
 from protocol.algorithms import KEY_ALGORITHMS, MAX_HASHES
 
@@ -18,8 +19,15 @@ METHODS: Final = (
     "credentials/info",
     "credentials/authorize",
     "credentials/authorizeCheck",
+    "credentials/getChallenge",
+    "credentials/extendTransaction",
     "signatures/signHash",
+    "signatures/signPolling",
 )
+REGION: Final = "BR"
+LANGUAGE: Final = "pt-BR"
+DESCRIPTION: Final = "Certificados em nuvem; cada assinatura é aprovada no celular do titular."
+AUTH_TYPES: Final = ("oauth2code", "oauth2client")
 
 
 def info(*, name: str, issuer: str, logo: str) -> JsonObject:
@@ -29,24 +37,42 @@ def info(*, name: str, issuer: str, logo: str) -> JsonObject:
         "specs": SPECS,
         "name": name,
         "logo": logo,
-        "region": "BR",
-        "lang": "pt-BR",
-        "description": "Certificados em nuvem; cada assinatura é aprovada no celular do titular.",
-        "authType": ["oauth2code", "oauth2client"],
+        "region": REGION,
+        "lang": LANGUAGE,
+        "description": DESCRIPTION,
+        "authType": list(AUTH_TYPES),
         "oauth2Issuer": issuer,
-        "asynchronousOperationMode": False,
+        "asynchronousOperationMode": True,
         "methods": list(METHODS),
         "validationInfo": False,
         "signAlgorithms": {"algos": oids_of(every), "algoParams": []},
         # Required members about signDoc, which we do not offer: none.
         "signature_formats": {"formats": [], "envelope_properties": []},
         "conformance_levels": [],
+        # Of API 2.2, said here because its clients look for it.
         "supportedHashTypes": ["dtbsr"],
+        "supportsRar": True,
     }
 
 
 def credential_info(credential: Credential, wanted: Wanted, now: datetime) -> JsonObject:
     """``credentials/info`` (11.5)."""
+    auth: dict[str, JsonValue] = {"mode": "explicit"}
+    if wanted.auth_info:
+        auth["expression"] = PHONE
+        auth["objects"] = [
+            {
+                "type": "ChallengeResponseOOB",
+                "id": PHONE,
+                "label": "Celular",
+                "description": "O titular aprova no celular, com a senha de uso.",
+            }
+        ]
+    return {**described(credential, wanted, now), "auth": auth}
+
+
+def described(credential: Credential, wanted: Wanted, now: datetime) -> JsonObject:
+    """What both versions say of a credential."""
     certificate = credential.certificate
     key: dict[str, JsonValue] = {
         "status": "enabled" if credential.active else "disabled",
@@ -68,25 +94,13 @@ def credential_info(credential: Credential, wanted: Wanted, now: datetime) -> Js
             "validFrom": _generalized(certificate.valid_from),
             "validTo": _generalized(certificate.valid_to),
         }
-    auth: dict[str, JsonValue] = {"mode": "explicit"}
-    if wanted.auth_info:
-        auth["expression"] = PHONE
-        auth["objects"] = [
-            {
-                "type": "ChallengeResponseOOB",
-                "id": PHONE,
-                "label": "Celular",
-                "description": "O titular aprova no celular, com a senha de uso.",
-            }
-        ]
     return {
         "description": credential.subject,
         "key": key,
         "cert": cert,
-        "auth": auth,
         "SCAL": "2",
         "multisign": MAX_HASHES,
-        "lang": "pt-BR",
+        "lang": LANGUAGE,
     }
 
 

@@ -1,53 +1,34 @@
-"""Requests of CSC API 2.0, read into what signing understands. Pure.
+"""Requests of CSC's API, read into what signing understands. Pure; members are read by ``members``.
 
-Strict about types and generous about names: what the standard once called ``hash`` and ``hashAlgo`` is taken as well,
-since clients in the field send it to v2 servers too. Members we do not know are ignored, as the standard wants. Error
-sentences are the standard's, word for word.
+What both versions have is read here, with the names of the version spoken to; what only API 1 has, by ``version1``.
+Members we do not know are ignored, as the standard wants. Error sentences are the standard's, word for word.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from foundation.encoding import strict_json
-from foundation.errors import JsonObject, JsonValue, LinkIdError
-from hsm_service.csc.algorithms import (
-    HASH_OIDS,
-    BadParameters,
-    HashNeeded,
-    sign_algorithm,
-    usual,
-)
-from hsm_service.csc.errors import InvalidAuthenticationData, InvalidRequest, invalid, missing
+from foundation.errors import JsonObject, LinkIdError
+from hsm_service.csc.algorithms import usual
+from hsm_service.csc.dialect import members
+from hsm_service.csc.dialect.members import V2, Names, Wanted
+from hsm_service.csc.errors import InvalidRequest, invalid, missing
 from hsm_service.signing.domain.request import Label
 from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS, SaidUse
 from protocol.algorithms import MAX_HASHES, HashName, SignAlgorithm
 from protocol.sessions import MAX_COUNTER, MOST
 
-PHONE: Final = "mobile"
-"""The id of the one authentication object: approval on the phone."""
-MAX_BODY: Final = 256 * 1024
-"""Bytes. 100 hashes of 64 bytes with labels take about 30 KiB; a member more than that is somebody's mistake."""
-_MAX_DESCRIPTION: Final = 500
-_MAX_CLIENT_DATA: Final = 64 * 1024
-_MAX_SIZE: Final = 2**53
+_MAX_PURPOSE: Final = 500
 _MAX_SIGNATURE: Final = 100
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How much of a credential an answer shall tell."""
-
-    certificates: str
-    cert_info: bool
-    auth_info: bool
+USUAL_VALIDITY: Final = 60 * 60 * 1000
+LONGEST_VALIDITY: Final = 24 * 60 * 60 * 1000
+"""Milliseconds for which the answer of an asynchronous call is kept: when the caller says nothing, and at most."""
 
 
 @dataclass(frozen=True)
 class ListRequest:
-    """``credentials/list``."""
+    """``credentials/list`` of API 2."""
 
     wanted: Wanted
     credential_info: bool
@@ -110,13 +91,25 @@ class SessionRequest:
 
 @dataclass(frozen=True)
 class SignRequest:
-    """``signatures/signHash``. ``use``: what the caller says about its use of a session."""
+    """``signatures/signHash``. ``use``: what the caller says about its use of a session; ``kept``: milliseconds for
+    which the answer shall be kept for ``signPolling`` (mode A), None when it is wanted at once."""
 
     credential: str
     sad: str
     hashes: Sequence[bytes]
     algorithm: SignAlgorithm
     use: SaidUse = field(default_factory=SaidUse)
+    kept: int | None = None
+
+
+@dataclass(frozen=True)
+class ExtendRequest:
+    """``credentials/extendTransaction``."""
+
+    credential: str
+    sad: str
+    hashes: Sequence[bytes]
+    hash_name: HashName
 
 
 def read_object(body: bytes) -> JsonObject:
@@ -124,7 +117,7 @@ def read_object(body: bytes) -> JsonObject:
     if not body.strip():
         return {}
     try:
-        value = strict_json(body, max_bytes=MAX_BODY)
+        value = strict_json(body, max_bytes=members.MAX_BODY)
     except LinkIdError as cause:
         raise InvalidRequest(f"The body is not valid JSON: {cause.detail}") from cause
     if not isinstance(value, Mapping):
@@ -134,83 +127,137 @@ def read_object(body: bytes) -> JsonObject:
 
 def read_info(body: JsonObject) -> None:
     """``info``: nothing but the language, which we have one of."""
-    _optional_text(body, "lang")
+    members.optional_text(body, "lang")
 
 
 def read_list(body: JsonObject) -> ListRequest:
-    """Raises InvalidRequest."""
-    _check_client_data(body)
-    if body.get("userID") is not None:
-        # Whose credentials these are follows from the token; nobody may name somebody else.
-        raise InvalidRequest("userID parameter MUST be null")
-    return ListRequest(_wanted(body), _flag(body, "credentialInfo"), _flag(body, "onlyValid"))
+    """API 2. Raises InvalidRequest."""
+    members.client_data(body)
+    members.no_user(body)
+    return ListRequest(members.wanted_of(body), members.flag(body, "credentialInfo"), members.flag(body, "onlyValid"))
 
 
 def read_credential_info(body: JsonObject) -> InfoRequest:
     """Raises InvalidRequest."""
-    credential = _text(body, "credentialID")
-    _check_client_data(body)
-    return InfoRequest(credential, _wanted(body))
+    credential = members.text(body, "credentialID")
+    members.client_data(body)
+    return InfoRequest(credential, members.wanted_of(body))
 
 
 def read_authorize(body: JsonObject) -> AuthorizeRequest:
-    """Of listed hashes. Raises InvalidRequest, InvalidAuthenticationData."""
-    said = _said(body)
-    credential = _text(body, "credentialID")
-    count = _count(body, MAX_HASHES)
-    hashes = _hashes(body)
+    """Of listed hashes, in API 2. Raises InvalidRequest, InvalidAuthenticationData."""
+    said = members.said_of(body)
+    credential = members.text(body, "credentialID")
+    count, hashes = counted_hashes(body, V2)
+    hash_name, algorithm = members.algorithms(body, V2)
+    members.check_auth_data(body)
+    described = members.description(body)
+    labels = members.labels(said, count)
+    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, members.signed_ask(said))
+
+
+def counted_hashes(body: JsonObject, names: Names) -> tuple[int, list[bytes]]:
+    """``numSignatures`` and so many hashes: nothing is approved unseen."""
+    count = members.count(body, MAX_HASHES)
+    hashes = members.hashes(body, names)
     if len(hashes) != count:
         raise InvalidRequest("Invalid value for parameter numSignatures")
-    hash_name, algorithm = _algorithms(body)
-    _check_auth_data(body)
-    description = _optional_text(body, "description")
-    if len(description) > _MAX_DESCRIPTION:
-        raise invalid("description")
-    labels = _labels(said, count)
-    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, description, _signed(said))
+    return count, hashes
 
 
-def read_session(body: JsonObject) -> SessionRequest | None:
+def read_session(body: JsonObject, names: Names = V2) -> SessionRequest | None:
     """``clientData`` names a session: numSignatures is its maximum, and nothing is hashed yet. None for other asks.
 
     Raises InvalidRequest, InvalidAuthenticationData.
     """
-    said = _said(body)
+    said = members.said_of(body)
     terms = said.get("session")
     if terms is None:
         return None
     if not isinstance(terms, Mapping) or not set(terms) <= {"until", "seconds", "maximum", "purpose"}:
         raise invalid("clientData")
-    credential = _text(body, "credentialID")
-    maximum = _count(body, MOST)
-    if _alias(body, "hashes", "hash") is not None:
-        raise invalid("hashes")  # who sends both means something else than we would do
+    credential = members.text(body, "credentialID")
+    maximum = members.count(body, MOST)
+    if members.has_hashes(body):
+        raise invalid(names.hashes)  # who sends both means something else than we would do
     if terms.get("maximum", maximum) != maximum or isinstance(terms.get("maximum"), bool):
         raise InvalidRequest("Invalid value for parameter numSignatures")
-    until, seconds = _seconds(terms, "until"), _seconds(terms, "seconds")
+    until, seconds = members.seconds(terms, "until"), members.seconds(terms, "seconds")
     purpose = terms.get("purpose", "")
-    if (until is None) == (seconds is None) or not isinstance(purpose, str) or len(purpose) > _MAX_DESCRIPTION:
+    if (until is None) == (seconds is None) or not isinstance(purpose, str) or len(purpose) > _MAX_PURPOSE:
         raise invalid("clientData")
-    hash_name, algorithm = _algorithms(body)
-    _check_auth_data(body)
-    return SessionRequest(credential, hash_name, algorithm, maximum, until, seconds, purpose, _signed(said))
+    hash_name, algorithm = members.algorithms(body, names)
+    members.check_auth_data(body)
+    members.description(body)
+    signed = members.signed_ask(said)
+    return SessionRequest(credential, hash_name, algorithm, maximum, until, seconds, purpose, signed)
 
 
 def read_handle(body: JsonObject) -> str:
     """``credentials/authorizeCheck`` and our ``linkid/withdraw``. Raises InvalidRequest."""
-    return _text(body, "handle")
+    return members.text(body, "handle")
 
 
-def read_sign_hash(body: JsonObject, idempotency_key: str | None = None) -> SignRequest:
+def read_challenge(body: JsonObject) -> str:
+    """``credentials/getChallenge`` of API 2: the credential; the phone is the only authentication object."""
+    credential = members.text(body, "credentialID")
+    members.client_data(body)
+    if body.get("authObjectID") != members.PHONE:
+        raise invalid("authObjectID")
+    return credential
+
+
+def read_extend(body: JsonObject, names: Names = V2) -> ExtendRequest:
+    """``credentials/extendTransaction``. API 1 does not name the hash algorithm, whose length then says which."""
+    credential = members.text(body, "credentialID")
+    sad = members.text(body, "SAD")
+    hashes = members.hashes(body, names)
+    hash_name = members.hash_name(body, names)
+    if hash_name is None:
+        if names is V2:
+            raise missing("string", names.hash_algorithm)
+        hash_name = members.hash_by_length(hashes)
+    members.check_lengths(hashes, hash_name)
+    members.client_data(body)
+    return ExtendRequest(credential, sad, hashes, hash_name)
+
+
+def read_sign_hash(body: JsonObject, idempotency_key: str | None = None, names: Names = V2) -> SignRequest:
     """``idempotency_key``: the header's, of callers that do not count. Raises InvalidRequest."""
-    credential = _text(body, "credentialID")
-    sad = _text(body, "SAD")
-    hashes = _hashes(body)
-    algorithm = _algorithm(body, _hash_name(body))
+    credential = members.text(body, "credentialID")
+    sad = members.text(body, "SAD")
+    hashes = members.hashes(body, names)
+    algorithm = members.algorithm(body, members.hash_name(body, names), names)
+    kept = _kept(body) if names is V2 else None
+    use = _use(members.said_of(body), idempotency_key)
+    return SignRequest(credential, sad, hashes, algorithm, use, kept)
+
+
+def read_polling(body: JsonObject) -> str:
+    """``signatures/signPolling``: the ``responseID``."""
+    response = members.text(body, "requestID")
+    members.no_user(body)
+    members.client_data(body)
+    return response
+
+
+def _kept(body: JsonObject) -> int | None:
+    """``operationMode``, ``validity_period``, ``response_uri``: milliseconds in mode A, None in mode S."""
     mode = body.get("operationMode")
-    if mode is not None and mode != "S":
-        raise invalid("operationMode")  # info says that we have no asynchronous mode
-    return SignRequest(credential, sad, hashes, algorithm, _use(_said(body), idempotency_key))
+    if mode in (None, "S"):
+        return None
+    if mode != "A":
+        raise invalid("operationMode")
+    kept = body.get("validity_period")
+    kept = USUAL_VALIDITY if kept is None else kept
+    if isinstance(kept, bool) or not isinstance(kept, int):
+        raise invalid("validity_period")
+    if not 1 <= kept <= LONGEST_VALIDITY:
+        raise InvalidRequest("Out of bounds parameter validity_period")
+    if body.get("response_uri") is not None:
+        # We call nobody: an address that a request names is a way to make us knock at doors inside.
+        raise invalid("response_uri")
+    return kept
 
 
 def _use(said: JsonObject, idempotency_key: str | None) -> SaidUse:
@@ -230,199 +277,3 @@ def _use(said: JsonObject, idempotency_key: str | None) -> SaidUse:
     if signature is not None and (counter is None or len(signature) > _MAX_SIGNATURE):
         raise invalid("clientData")
     return SaidUse(counter, signature, idempotency_key)
-
-
-# --- members
-
-
-def _count(body: JsonObject, most: int) -> int:
-    count = body.get("numSignatures")
-    if isinstance(count, bool) or not isinstance(count, int):
-        raise missing("integer", "numSignatures")
-    if count < 1:
-        raise InvalidRequest("Invalid value for parameter numSignatures")
-    if count > most:
-        raise InvalidRequest("Numbers of signatures is too high")
-    return count
-
-
-def _algorithms(body: JsonObject) -> tuple[HashName, SignAlgorithm | None]:
-    """The hash, and the signature algorithm if the caller names one (ours, beside the standard)."""
-    hash_name = _hash_name(body)
-    algorithm = None
-    if body.get("signAlgo") is not None:
-        algorithm = _algorithm(body, hash_name)
-        hash_name = algorithm.hash_name if hash_name is None else hash_name
-    if hash_name is None:
-        raise missing("string", "hashAlgorithmOID")
-    return hash_name, algorithm
-
-
-def _seconds(terms: JsonObject, name: str) -> int | None:
-    value = terms.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _MAX_SIZE):
-        raise invalid("clientData")
-    return value
-
-
-def _text(body: JsonObject, name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise missing("string", name)
-    return value
-
-
-def _optional_text(body: JsonObject, name: str) -> str:
-    value = body.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise invalid(name)
-    return value
-
-
-def _flag(body: JsonObject, name: str) -> bool:
-    value = body.get(name)
-    if value is None:
-        return False
-    if not isinstance(value, bool):
-        raise invalid(name)
-    return value
-
-
-def _wanted(body: JsonObject) -> Wanted:
-    certificates = body.get("certificates")
-    if certificates is None:
-        certificates = "single"
-    if certificates not in ("none", "single", "chain"):
-        raise invalid("certificates")
-    _optional_text(body, "lang")
-    return Wanted(str(certificates), _flag(body, "certInfo"), _flag(body, "authInfo"))
-
-
-def _alias(body: JsonObject, name: str, old: str) -> JsonValue:
-    """A member under its name, or under the one it had in v1."""
-    value = body.get(name)
-    return body.get(old) if value is None else value
-
-
-def _hashes(body: JsonObject) -> list[bytes]:
-    values = _alias(body, "hashes", "hash")
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise missing("array", "hashes")
-    if not values:
-        raise InvalidRequest("Empty hash array")
-    if len(values) > MAX_HASHES:
-        raise InvalidRequest("Numbers of signatures is too high")
-    return [_base64(value) for value in values]
-
-
-def _base64(value: JsonValue) -> bytes:
-    wrong = InvalidRequest("Invalid Base64 hash string parameter")
-    if not isinstance(value, str) or not value or len(value) > 128:
-        raise wrong
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as cause:
-        raise wrong from cause
-
-
-def _hash_name(body: JsonObject) -> HashName | None:
-    value = _alias(body, "hashAlgorithmOID", "hashAlgo")
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise missing("string", "hashAlgorithmOID")
-    found = HASH_OIDS.get(value)
-    if found is None:
-        raise invalid("hashAlgorithmOID")
-    return found
-
-
-def _algorithm(body: JsonObject, hash_name: HashName | None) -> SignAlgorithm:
-    oid = _text(body, "signAlgo")
-    parameters = body.get("signAlgoParams")
-    der: bytes | None = None
-    if parameters not in (None, ""):
-        if not isinstance(parameters, str):
-            raise missing("string", "signAlgoParams")
-        try:
-            der = base64.b64decode(parameters, validate=True)
-        except (binascii.Error, ValueError) as cause:
-            raise invalid("signAlgoParams") from cause
-    try:
-        found = sign_algorithm(oid, hash_name, der)
-    except HashNeeded as cause:
-        raise missing("string", "hashAlgorithmOID") from cause
-    except BadParameters as cause:
-        raise (missing("string", "signAlgoParams") if der is None else invalid("signAlgoParams")) from cause
-    if found is None:
-        raise invalid("signAlgo")
-    return found
-
-
-def _check_auth_data(body: JsonObject) -> None:
-    """Nothing, or the phone by its id and no value: what a holder knows never comes through here."""
-    values = body.get("authData")
-    if values is None:
-        return
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise missing("array", "authData")
-    for value in values:
-        if not isinstance(value, Mapping) or value.get("id") != PHONE or value.get("value") not in (None, ""):
-            raise InvalidAuthenticationData()
-    if len(values) > 1:
-        raise InvalidAuthenticationData()
-
-
-def _check_client_data(body: JsonObject) -> str:
-    value = body.get("clientData")
-    if value is None:
-        return ""
-    if not isinstance(value, str) or len(value) > _MAX_CLIENT_DATA:
-        raise invalid("clientData")
-    return value
-
-
-def _said(body: JsonObject) -> JsonObject:
-    """``clientData`` when it is ours: a JSON object (docs/protocol.md section 9.5). {} when it is opaque."""
-    text = _check_client_data(body)
-    if not text.lstrip().startswith("{"):
-        return {}
-    try:
-        value = strict_json(text.encode("utf-8", "surrogatepass"), max_bytes=4 * _MAX_CLIENT_DATA)
-    except LinkIdError:
-        return {}
-    return value if isinstance(value, Mapping) else {}
-
-
-def _signed(said: JsonObject) -> JsonObject | None:
-    """The caller's signature of what it asks, if there is one."""
-    signed = said.get("ask")
-    if signed is not None and not isinstance(signed, Mapping):
-        raise invalid("clientData")
-    return signed
-
-
-def _labels(said: JsonObject, count: int) -> list[Label]:
-    """In the order of the hashes.
-
-    A text that is meant to be ours and is malformed is refused: a holder should not see less than the caller thinks.
-    """
-    documents = said.get("documents")
-    if documents is None:
-        return []
-    if not isinstance(documents, Sequence) or isinstance(documents, str) or len(documents) != count:
-        raise invalid("clientData")
-    return [_label(document) for document in documents]
-
-
-def _label(document: JsonValue) -> Label:
-    if not isinstance(document, Mapping):
-        raise invalid("clientData")
-    label, size = document.get("label"), document.get("size")
-    if not isinstance(label, str):
-        raise invalid("clientData")
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _MAX_SIZE):
-        raise invalid("clientData")
-    return Label(label, size)

@@ -1,3 +1,4 @@
-"""Pure: ``client`` (who may ask), ``grant`` (what for, how long), ``pkce``, ``caller`` (who a token says). No I/O; time
-and randomness are arguments.
+"""Pure: ``client`` (who may ask), ``certificates`` (by which one is known), ``grant`` (what for, how long), ``wish``
+(what is to be signed), ``pkce``, ``sealing`` (what only a token's text opens), ``caller`` (who a token says). No I/O;
+time and randomness are arguments.
 """

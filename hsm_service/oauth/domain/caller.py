@@ -1,8 +1,9 @@
 """Who is calling the API, as far as an access token tells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from hsm_service.oauth.domain.client import ClientKind
+from hsm_service.oauth.domain.client import SERVICE, ClientKind
+from hsm_service.oauth.domain.grant import UNBOUND, Binding
 
 
 @dataclass(frozen=True)
@@ -15,3 +16,8 @@ class Caller:
     credentials: frozenset[str]
     for_holder: bool
     """Whether a holder identified themselves (code), rather than the client alone (client credentials)."""
+    scope: str = SERVICE
+    binding: Binding = UNBOUND
+    """The keys that proved themselves on this very call."""
+    sad: str | None = field(default=None, repr=False)
+    """What the token itself stands for, in the scope ``credential``."""

@@ -21,6 +21,8 @@ class ClientMethod(StrEnum):
 
     SECRET = "secret"  # client_secret_basic or client_secret_post
     KEY = "key"  # private_key_jwt
+    TLS = "tls"  # tls_client_auth: a certificate of an authority that settings name, with this subject
+    SELF_SIGNED = "self_signed"  # self_signed_tls_client_auth: this very certificate
     NONE = "none"  # a public client: PKCE alone ties the code to whoever asked
 
 
@@ -29,10 +31,13 @@ class GrantType(StrEnum):
 
     CODE = "authorization_code"
     CLIENT = "client_credentials"
+    REFRESH = "refresh_token"
 
 
 SERVICE: Final = "service"
-"""The one scope there is today (CSC 8.3.2): everything the API does, within the credentials of the token."""
+"""CSC 8.3.2: everything the API does, within the credentials of the token."""
+SIGNING: Final = "credential"
+"""CSC 8.3.2: one approved signature request; the access token is then a SAD, and good for nothing else."""
 
 MAX_REDIRECT: Final = 2000
 """Characters; browsers and CSC (2,083) agree on about this much for a whole address."""
@@ -51,6 +56,10 @@ class Client:
     redirects: Sequence[str] = ()
     keys: Sequence[Mapping[str, str]] = ()
     secret_digest: bytes | None = field(default=None, repr=False)
+    tls_subject: str | None = None
+    """Of a certificate (``domain/certificates.py`` has the form)."""
+    certificates: Sequence[bytes] = ()
+    """DER, those it signed itself."""
 
     @property
     def must_prove_possession(self) -> bool:

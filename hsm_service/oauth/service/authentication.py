@@ -1,14 +1,21 @@
-"""Who stands at the token endpoint: client authentication by secret or by key, for integrators and computers alike."""
+"""Who stands at the token endpoint: clients authenticate by secret, key or certificate; computers are clients too."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from cryptography import x509
+
+from foundation.clock import Clock
 from foundation.dpop import AssertionVerifier, BadAssertion, BadProof, Proof, public_jwk, thumbprint
 from foundation.encoding import strict_json, unb64u
 from foundation.errors import LinkIdError
 from foundation.ids import is_id, secret_digest, secret_matches
+from hsm_service.oauth.domain.certificates import bears, in_its_time, issued_by_one_of
+from hsm_service.oauth.domain.certificates import thumbprint as certificate_thumbprint
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
-from hsm_service.oauth.errors import BadOAuthRequest, UnknownClient
+from hsm_service.oauth.domain.grant import Binding
+from hsm_service.oauth.errors import BadOAuthRequest, ProofMissing, UnknownClient
 from hsm_service.oauth.ports import Computers
 from hsm_service.oauth.store import OAuthStore
 
@@ -24,19 +31,33 @@ class Claimed:
     client_id: str | None
     secret: str | None = field(default=None, repr=False)
     assertion: str | None = field(default=None, repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
+    """DER, of whoever proved its key in TLS; beside a secret or an assertion it proves nothing more."""
 
 
 class ClientAuthentication:
     """Finds and proves the client."""
 
     def __init__(
-        self, store: OAuthStore, computers: Computers, assertions: AssertionVerifier, audiences: frozenset[str]
+        self,
+        store: OAuthStore,
+        computers: Computers,
+        assertions: AssertionVerifier,
+        audiences: frozenset[str],
+        *,
+        authorities: Sequence[x509.Certificate] = (),
+        clock: Clock | None = None,
     ) -> None:
-        """``audiences``: the names under which client assertions may address us."""
+        """``audiences``: the names under which client assertions may address us; ``authorities``: those that issue
+        clients' certificates, with a clock to say whether these are in their time.
+        """
+        assert clock is not None or not authorities, "certificates have a time"
         self._store = store
         self._computers = computers
         self._assertions = assertions
         self._audiences = audiences
+        self._authorities = authorities
+        self._clock = clock
 
     async def authenticate(self, claimed: Claimed) -> Client:
         """Raises UnknownClient for every reason not to believe it, BadOAuthRequest when nothing names a client."""
@@ -52,8 +73,28 @@ class ClientAuthentication:
             if client is None or expected is None or not good:
                 raise UnknownClient("unknown client or wrong secret")
             return client
+        if client is not None and client.method in (ClientMethod.TLS, ClientMethod.SELF_SIGNED):
+            return self._by_certificate(client, claimed.certificate)
         if client is None or client.method is not ClientMethod.NONE:
             raise UnknownClient("unknown client, or one that must authenticate")
+        return client
+
+    def _by_certificate(self, client: Client, der: bytes | None) -> Client:
+        """RFC 8705 section 2. TLS, or a proxy of ours, saw the private key at work; here is asked whose it is."""
+        if der is None or self._clock is None:
+            raise UnknownClient("no certificate of the client")
+        now = self._clock.now()
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            if client.method is ClientMethod.SELF_SIGNED:
+                good = der in client.certificates and in_its_time(certificate, now)
+            else:
+                named = client.tls_subject is not None and bears(certificate, client.tls_subject)
+                good = named and issued_by_one_of(certificate, self._authorities, now)
+        except ValueError as cause:
+            raise UnknownClient("the certificate cannot be read") from cause
+        if not good:
+            raise UnknownClient("not the client's certificate")
         return client
 
     async def find(self, client_id: str) -> Client | None:
@@ -84,10 +125,22 @@ class ClientAuthentication:
         return client
 
 
-def check_own_key(client: Client, proof: Proof) -> None:
-    """A computer's DPoP key is its association key and no other. Raises BadProof."""
-    if client.kind is ClientKind.COMPUTER and proof.jkt not in {thumbprint(key) for key in client.keys}:
+def binding_of(client: Client, proof: Proof | None, certificate: bytes | None) -> Binding:
+    """What tokens given on this request are bound to. Raises ProofMissing, BadProof.
+
+    A client that authenticates by certificate gets tokens bound to it (RFC 8705 section 3); any may bring a DPoP key, a
+    computer must, and its association key at that.
+    """
+    if proof is None and client.must_prove_possession:
+        raise ProofMissing()
+    own = client.kind is not ClientKind.COMPUTER or proof is None or proof.jkt in {thumbprint(k) for k in client.keys}
+    if not own:
         raise BadProof("a computer proves possession of its association key")
+    by_certificate = client.method in (ClientMethod.TLS, ClientMethod.SELF_SIGNED) and certificate is not None
+    return Binding(
+        jkt=None if proof is None else proof.jkt,
+        x5t=certificate_thumbprint(certificate) if by_certificate and certificate is not None else None,
+    )
 
 
 def _subject(assertion: str | None) -> str | None:

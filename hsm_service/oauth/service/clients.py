@@ -17,6 +17,7 @@ from foundation.database import Database
 from foundation.dpop import public_jwk
 from foundation.errors import LinkIdError
 from foundation.ids import Random, is_id, new_id, new_token, secret_digest
+from hsm_service.oauth.domain.certificates import checked_subject
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType, checked_redirect
 from hsm_service.oauth.errors import BadClientData, RowNotWritten
 from hsm_service.oauth.ports import Vouching
@@ -74,13 +75,19 @@ class ClientService:
         redirects: Sequence[str] = (),
         keys: Sequence[Mapping[str, object]] = (),
         signs_asks: bool = False,
+        tls_subject: str | None = None,
+        certificates: Sequence[bytes] = (),
     ) -> Registered:
         """A new integrator; with ``signs_asks`` the SAM takes nothing in its name that these keys did not sign.
+
+        ``tls_subject``: what its certificate, of an authority that settings name, must bear; ``certificates``: DER,
+        those that it signed itself.
 
         Raises BadClientData saying what is wrong, and what the operator's word raises; then there is no row.
         """
         name = _checked_name(name)
         _check_agreement(method, grants, redirects, keys)
+        _check_certificates(method, tls_subject, certificates)
         _check_asks(signs_asks, method)
         secret = self._new_secret() if method is ClientMethod.SECRET else None
         client = Client(
@@ -92,6 +99,8 @@ class ClientService:
             redirects=tuple(checked_redirect(uri) for uri in redirects),
             keys=tuple(public_jwk(key, BadClientData) for key in keys),
             secret_digest=None if secret is None else secret_digest(secret),
+            tls_subject=None if tls_subject is None else checked_subject(tls_subject),
+            certificates=tuple(certificates),
         )
         await self._vouching.registered(client.id, client.name, client.keys if signs_asks else ())
         try:
@@ -165,6 +174,18 @@ class ClientService:
         if not await self._store.disallow(client_id, credential):
             raise BadClientData("this integrator could not ask for this credential before either")
 
+    async def let_read(self, reader: str, client: str) -> None:
+        """A resource server may ask what this client's tokens are (introspection). Raises BadClientData."""
+        for one in (reader, client):
+            if await self._store.client(one) is None:
+                raise BadClientData(f"{one}: no such integrator, or shut out")
+        await self._store.let_read(reader, client, self._clock.now())
+
+    async def stop_reading(self, reader: str, client: str) -> None:
+        """And no longer."""
+        if not await self._store.stop_reading(reader, client):
+            raise BadClientData("it could not ask about these tokens before either")
+
     async def all(self) -> list[ClientSummary]:
         """Every integrator, also those shut out."""
         return await self._store.clients()
@@ -188,6 +209,15 @@ def _check_asks(signs_asks: bool, method: ClientMethod) -> None:
         raise BadClientData("--signs-asks goes with --auth key --key FILE: these keys then sign what it asks")
 
 
+def _check_certificates(method: ClientMethod, tls_subject: str | None, certificates: Sequence[bytes]) -> None:
+    if (method is ClientMethod.TLS) != (tls_subject is not None):
+        raise BadClientData("a certificate's subject goes with the method tls, and it needs one")
+    if (method is ClientMethod.SELF_SIGNED) != bool(certificates):
+        raise BadClientData("certificates go with the method self_signed, and it needs at least one")
+    if len(certificates) > MAX_KEYS:
+        raise BadClientData(f"at most {MAX_KEYS} certificates")
+
+
 def _check_agreement(
     method: ClientMethod,
     grants: Sequence[GrantType],
@@ -202,5 +232,7 @@ def _check_agreement(
         raise BadClientData("keys go with the method key, and it needs at least one")
     if len(keys) > MAX_KEYS:
         raise BadClientData(f"at most {MAX_KEYS} keys")
+    if GrantType.REFRESH in grants and GrantType.CODE not in grants:
+        raise BadClientData("refresh tokens begin with a holder's identification: they need a return address")
     if method is ClientMethod.NONE and GrantType.CLIENT in grants:
         raise BadClientData("a client that cannot authenticate has no credentials of its own")

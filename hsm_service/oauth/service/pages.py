@@ -1,12 +1,13 @@
 """The authorize page: an application sends a person, the person's phone says who that is, the application gets a code.
 
 The page's secret is in the page and nowhere else; there are no cookies. What protects against a relayed QR is pairing's
-ceremony: frames of a second, one scan, and a check code that is typed into the page that showed the QR.
+ceremony: frames of a second, one scan, and a check code that is typed into the page that showed the QR. In the scope
+``credential`` the holder is asked to sign besides (``signing_pages``).
 """
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -16,29 +17,19 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.encoding import b64u
-from foundation.errors import LinkIdError
-from foundation.ids import BadToken, Random, new_token, parse_token, secret_matches
+from foundation.errors import BadInput, NotPermitted
+from foundation.ids import BadToken, Random, Token, new_token, parse_token, secret_matches
 from foundation.web import SlidingWindow
-from hsm_service.oauth.domain.client import Client, GrantType, redirect_matches
 from hsm_service.oauth.domain.grant import CODE_LIFE, PAGE_LIFE, AuthorizeRequest, Page, PageState
-from hsm_service.oauth.domain.pkce import checked_challenge
-from hsm_service.oauth.errors import (
-    BadOAuthRequest,
-    ClientNotPermitted,
-    PageOver,
-    PageUnknown,
-    RedirectableError,
-    ResponseTypeUnknown,
-    TooManyPages,
-    UnsafeRedirect,
-)
-from hsm_service.oauth.ports import Links, LinkView
-from hsm_service.oauth.service.tokens import checked_scope
+from hsm_service.oauth.domain.sealing import seal
+from hsm_service.oauth.errors import NotApprovedYet, PageOver, PageUnknown, RedirectableError, TooManyPages
+from hsm_service.oauth.ports import Links
+from hsm_service.oauth.service.requests import RequestService
+from hsm_service.oauth.service.sealed import seal_approved
+from hsm_service.oauth.service.signing_pages import PageView, SigningPages
 from hsm_service.oauth.store import OAuthStore
 
 PREFIX: Final = "pag"
-MAX_STATE: Final = 512
-"""Bytes of ``state``: CSC says 255, some clients put a signed object there."""
 PAGES_PER_MINUTE: Final = 20
 """Of one address: an office behind one router, not a flood."""
 
@@ -50,16 +41,9 @@ class OpenPage:
     token: str = field(repr=False)
     client_name: str
     request: AuthorizeRequest
-    link: LinkView
-
-
-@dataclass(frozen=True)
-class CheckedRequest:
-    """An authorize request whose client and address may be trusted to be told about errors."""
-
-    client: Client
-    redirect: str
-    redirect_given: bool
+    view: PageView
+    once: bool
+    """Whether loading it again leads nowhere, because the request was a pushed one."""
 
 
 class PageService:
@@ -72,6 +56,8 @@ class PageService:
         audit: AuditChain,
         *,
         links: Links,
+        requests: RequestService,
+        signing: SigningPages,
         issuer: str,
         random: Random = secrets.token_bytes,
     ) -> None:
@@ -81,6 +67,8 @@ class PageService:
         self._clock = clock
         self._audit = audit
         self._links = links
+        self._requests = requests
+        self._signing = signing
         self._issuer = issuer
         self._random = random
         self._opened = SlidingWindow(PAGES_PER_MINUTE, timedelta(minutes=1))
@@ -89,58 +77,84 @@ class PageService:
         """Somebody arrives. Raises UnsafeRedirect (to be shown) or RedirectableError (to be sent to the client)."""
         if self._opened.take(address, self._clock.now()):
             raise TooManyPages(retry_after=60)
-        # 1. Before anything else: may this address be sent to at all?
-        checked = await self._checked_client(parameters)
+        # 1. What was pushed, or what the browser brings; and before anything else: may this address be sent to at all?
+        brought = await self._requests.brought(parameters)
+        checked = await self._requests.client(brought)
         # 2. From here on the client hears about its mistakes.
         try:
-            request = _checked_request(checked, parameters)
-        except LinkIdError as error:
-            raise RedirectableError(error) from error
-        # 3. The link whose frames the page shows.
-        token = new_token(PREFIX, self._random)
-        link = await self._links.open(
-            page_key=page_key(token.secret),
-            client=checked.client.id,
-            client_name=checked.client.name,
-            scope=request.scope,
-            address=address,
-        )
-        now = self._clock.now()
-        await self._store.add_page(token, request, link, now=now, until=now + PAGE_LIFE)
-        view = await self._links.look(link, page_key=page_key(token.secret))
-        return OpenPage(token.text, checked.client.name, request, view)
+            request = self._requests.read(checked, brought)
+        except (BadInput, NotPermitted) as error:
+            raise RedirectableError(error, checked.redirect, brought.get("state")) from error
+        # 3. Whose phone? The one of the credential, if this client may name it; else whoever reads the QR.
+        token, now = new_token(PREFIX, self._random), self._clock.now()
+        credential = await self._known(request)
+        link, view = None, PageView("asking")
+        if credential is None:
+            link = await self._links.open(
+                page_key=page_key(token.secret),
+                client=checked.client.id,
+                client_name=checked.client.name,
+                scope=request.scope,
+                address=address,
+            )
+        sealed = None
+        if request.wish is not None:
+            content = {"wish": request.wish.members, "handle": None}
+            sealed = seal(content, row=token.public_id, secret=token.secret, random=self._random)
+        # Who identifies and then signs needs both times.
+        until = now + (2 * PAGE_LIFE if request.wish is not None and link is not None else PAGE_LIFE)
+        await self._store.add_page(token, request, link, now=now, until=until, sealed=sealed, credential=credential)
+        if link is not None:
+            view = PageView.of(await self._links.look(link, page_key=page_key(token.secret)))
+        return OpenPage(token.text, checked.client.name, request, view, once="request_uri" in parameters)
 
-    async def look(self, token: str) -> LinkView:
-        """The page as it is this second. Raises PageUnknown, PageOver."""
-        page, key = await self._own(token)
-        return await self._links.look(page.link, page_key=key)
+    async def look(self, token: str) -> PageView:
+        """The page as it is this second; it is here that a phone rings for the first time, since a page that nobody's
+        browser runs (a preview, a prefetch) shall ring none. Raises PageUnknown, PageOver.
+        """
+        page, secret = await self._own(token)
+        if page.credential is not None:
+            return await self._signing.look(page, secret)
+        assert page.link is not None, "the table's CHECK: a page that knows no credential has a link"
+        return PageView.of(await self._links.look(page.link, page_key=page_key(secret)))
 
-    async def finish(self, token: str, check_code: str) -> str:
+    async def check(self, token: str, check_code: str) -> str | None:
         """The check code was typed: the address to go on to, with a code for the client.
 
-        Raises PageUnknown, PageOver, and pairing's errors about the check code.
+        None when the holder is now asked to sign. Raises PageUnknown, PageOver, and pairing's errors about the code.
         """
-        page, key = await self._own(token)
-        credentials = await self._links.check(page.link, check_code, page_key=key)
+        page, secret = await self._own(token)
+        if page.link is None or page.credential is not None:
+            raise PageOver("the holder is known")
+        credentials = await self._links.check(page.link, check_code, page_key=page_key(secret))
+        if page.sealed is None:
+            return await self._finish(page, credentials)
+        # The one that was asked for, or the only one.
+        wanted = self._signing.wish(page, secret).credential
+        chosen = [one for one in credentials if wanted in (None, one)]
+        if len(chosen) != 1:
+            return await self._no(page)
+        if not await self._store.settle_holder(page.id, chosen[0], self._clock.now()):
+            raise PageOver()
+        return None
+
+    async def finish(self, token: str) -> str:
+        """The phone approved the signatures: the address to go on to. Raises PageUnknown, PageOver, NotApprovedYet."""
+        page, secret = await self._own(token)
+        approved = await self._signing.approved(page, secret)
+        if approved is None:
+            raise NotApprovedYet()
         code = new_token("ac", self._random)
-        now = self._clock.now()
-        async with self._database.transaction() as connection:
-            if not await self._store.close_page(connection, page.id, PageState.DONE, now):
-                raise PageOver()
-            await self._store.add_code(connection, code, page, credentials, now + CODE_LIFE)
-            self._audit.note(
-                connection, "oauth.identified", client=page.request.client, link=page.link, count=len(credentials)
-            )
-        return self.address(page.request.redirect, page.request.state, code=code.text)
+        sealed = seal_approved(approved, code, self._random)
+        return await self._finish(page, [approved.credential], code, sealed)
 
     async def cancel(self, token: str) -> str:
         """The person gives up: the address that tells the client."""
-        page, key = await self._own(token)
-        await self._links.give_up(page.link, page_key=key)
-        async with self._database.transaction() as connection:
-            if not await self._store.close_page(connection, page.id, PageState.CANCELLED, self._clock.now()):
-                raise PageOver()
-        return self.address(page.request.redirect, page.request.state, error="access_denied")
+        page, secret = await self._own(token)
+        if page.link is not None and page.credential is None:
+            await self._links.give_up(page.link, page_key=page_key(secret))
+        await self._signing.give_up(page, secret)
+        return await self._no(page)
 
     def address(self, redirect: str, state: str | None, **answer: str) -> str:
         """``redirect`` with an answer, the client's own state, and our name (RFC 9207)."""
@@ -148,25 +162,38 @@ class PageService:
         separator = "&" if "?" in redirect else "?"
         return f"{redirect}{separator}{urlencode(parameters, quote_via=quote)}"
 
-    async def client_address(self, parameters: Mapping[str, str]) -> CheckedRequest:
-        """The client and its address, for telling it about an error. Raises UnsafeRedirect."""
-        return await self._checked_client(parameters)
+    async def _known(self, request: AuthorizeRequest) -> str | None:
+        wanted = None if request.wish is None else request.wish.credential
+        if wanted is None or not await self._store.may_name(request.client, wanted, self._clock.now()):
+            return None
+        return wanted
 
-    async def _checked_client(self, parameters: Mapping[str, str]) -> CheckedRequest:
-        client = await self._store.client(parameters.get("client_id", ""))
-        if client is None or not client.redirects:
-            raise UnsafeRedirect("unknown client_id")
-        redirect = parameters.get("redirect_uri")
-        if redirect is None:
-            if len(client.redirects) != 1:
-                raise UnsafeRedirect("redirect_uri is missing, and the client has more than one")
-            return CheckedRequest(client, client.redirects[0], redirect_given=False)
-        if not redirect_matches(client.redirects, redirect):
-            raise UnsafeRedirect("redirect_uri is not registered")
-        return CheckedRequest(client, redirect, redirect_given=True)
+    async def _finish(
+        self, page: Page, credentials: Sequence[str], code: Token | None = None, sealed: bytes | None = None
+    ) -> str:
+        code, now = code or new_token("ac", self._random), self._clock.now()
+        async with self._database.transaction() as connection:
+            if not await self._store.close_page(connection, page.id, PageState.DONE, now):
+                raise PageOver()
+            await self._store.add_code(connection, code, page, credentials, now + CODE_LIFE, sealed)
+            self._audit.note(
+                connection,
+                "oauth.identified" if sealed is None else "oauth.approved",
+                client=page.request.client,
+                link=page.link or page.id,
+                count=len(credentials),
+            )
+        return self.address(page.request.redirect, page.request.state, code=code.text)
+
+    async def _no(self, page: Page) -> str:
+        """The client hears that there will be nothing."""
+        async with self._database.transaction() as connection:
+            if not await self._store.close_page(connection, page.id, PageState.CANCELLED, self._clock.now()):
+                raise PageOver()
+        return self.address(page.request.redirect, page.request.state, error="access_denied")
 
     async def _own(self, token: str) -> tuple[Page, str]:
-        """The page of a token, and its key towards pairing."""
+        """The page of a token, and the token's secret."""
         try:
             page_id, secret = parse_token(token, PREFIX)
         except BadToken as cause:
@@ -177,31 +204,9 @@ class PageService:
         page = found[0]
         if page.state is not PageState.OPEN or self._clock.now() >= page.expires:
             raise PageOver(page.state.value)
-        return page, page_key(secret)
+        return page, secret
 
 
 def page_key(secret: str) -> str:
     """What stands where a computer's key thumbprint would. It comes from the page's secret: the database lacks it."""
     return b64u(hashlib.sha256(b"linkid-page-v1\0" + secret.encode("ascii")).digest())
-
-
-def _checked_request(checked: CheckedRequest, parameters: Mapping[str, str]) -> AuthorizeRequest:
-    if GrantType.CODE not in checked.client.grants:
-        raise ClientNotPermitted()
-    response_type = parameters.get("response_type")
-    if response_type is None:
-        raise BadOAuthRequest("response_type is missing")
-    if response_type != "code":
-        raise ResponseTypeUnknown()
-    if parameters.get("response_mode", "query") != "query":
-        raise BadOAuthRequest("only response_mode=query")
-    if len(parameters.get("state", "").encode()) > MAX_STATE:
-        raise BadOAuthRequest(f"state has more than {MAX_STATE} bytes")
-    return AuthorizeRequest(
-        client=checked.client.id,
-        redirect=checked.redirect,
-        redirect_given=checked.redirect_given,
-        scope=checked_scope(parameters.get("scope")),
-        state=parameters.get("state"),
-        challenge=checked_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method")),
-    )

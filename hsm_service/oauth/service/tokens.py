@@ -3,19 +3,30 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database
-from foundation.dpop import Proof
-from foundation.errors import LinkIdError
+from foundation.errors import JsonObject, LinkIdError
 from foundation.ids import BadToken, Random, new_token, parse_token
-from hsm_service.oauth.domain.client import SERVICE, Client, ClientKind, GrantType
-from hsm_service.oauth.domain.grant import TOKEN_LIFE, AccessToken, Code
+from hsm_service.oauth.domain.client import SERVICE, Client, ClientKind, ClientMethod, GrantType
+from hsm_service.oauth.domain.grant import (
+    FAMILY_LIFE,
+    REFRESH_LIFE,
+    TOKEN_LIFE,
+    UNBOUND,
+    AccessToken,
+    Approved,
+    Binding,
+    Code,
+    RefreshToken,
+)
 from hsm_service.oauth.domain.pkce import check_verifier
-from hsm_service.oauth.errors import ClientNotPermitted, GrantRefused, ProofMissing, ScopeUnknown
+from hsm_service.oauth.domain.wish import read_details, same_details
+from hsm_service.oauth.errors import BadDetails, ClientNotPermitted, GrantRefused, ProofMissing, ScopeUnknown
 from hsm_service.oauth.ports import Computers
-from hsm_service.oauth.service.authentication import check_own_key
+from hsm_service.oauth.service.sealed import open_approved, seal_approved
 from hsm_service.oauth.store import OAuthStore
 
 
@@ -28,6 +39,19 @@ class Issued:
     scope: str
     bound: bool
     """To a key, by DPoP."""
+    refresh: str | None = field(default=None, repr=False)
+    approved: Approved | None = None
+    """What the token stands for, in the scope ``credential``."""
+
+
+@dataclass(frozen=True)
+class _Grant:
+    """What a token is made from."""
+
+    scope: str
+    credentials: Sequence[str] | None
+    code: str | None
+    approved: Approved | None = None
 
 
 class TokenService:
@@ -50,32 +74,40 @@ class TokenService:
         self._audit = audit
         self._random = random
 
-    async def for_client(self, client: Client, *, scope: str | None, proof: Proof | None) -> Issued:
+    async def for_client(self, client: Client, *, scope: str | None, binding: Binding = UNBOUND) -> Issued:
         """``client_credentials``: the client for itself.
 
-        Raises ClientNotPermitted, ScopeUnknown, ProofMissing, BadProof.
+        Raises ClientNotPermitted, ScopeUnknown, ProofMissing.
         """
         if GrantType.CLIENT not in client.grants:
             raise ClientNotPermitted()
-        jkt = _bound_to(client, proof)
-        granted = checked_scope(scope)
+        _check_bound(client, binding)
+        grant = _Grant(checked_scope(scope, SERVICE), credentials=None, code=None)
         async with self._database.transaction() as connection:
-            issued = await self._issue(connection, client, granted, jkt, credentials=None, code=None)
+            issued = await self._issue(connection, client, grant, binding)
         if client.kind is ClientKind.COMPUTER:
             await self._computers.used(client.id)
         return issued
 
     async def for_code(
-        self, client: Client, *, code: str, redirect: str | None, verifier: str | None, proof: Proof | None
+        self,
+        client: Client,
+        *,
+        code: str,
+        redirect: str | None,
+        verifier: str | None,
+        details: str | None = None,
+        binding: Binding = UNBOUND,
     ) -> Issued:
-        """``authorization_code``: a holder identified to this client, once.
+        """``authorization_code``: a holder identified to this client, or approved signatures, once.
 
         Whatever is wrong with verifier or address, the code is used up by the attempt: who holds a code without what
-        belongs to it has stolen it. Raises ClientNotPermitted, GrantRefused, BadOAuthRequest.
+        belongs to it has stolen it. Raises ClientNotPermitted, GrantRefused, BadOAuthRequest, BadDetails.
         """
         if GrantType.CODE not in client.grants:
             raise ClientNotPermitted()
-        jkt = _bound_to(client, proof)
+        _check_bound(client, binding)
+        asked = None if details is None else read_details(details)
         try:
             code_id, secret = parse_token(code, "ac")
         except BadToken as cause:
@@ -86,16 +118,18 @@ class TokenService:
             found = await self._store.consume_code(connection, code_id, secret, client.id, self._clock.now())
             if found is not None:
                 try:
-                    # 2. The same client (above), the same address, the same party that asked.
+                    # 2. The same client (above), the same address, the same party that asked, no more than approved.
                     _check_redirect(found, redirect)
                     check_verifier(verifier, found.challenge)
+                    _check_key(found, binding)
+                    approved = open_approved(found.sealed, row=found.id, secret=secret)
+                    _check_details(asked, approved)
                 except LinkIdError as cause:
                     refusal = cause
                 else:
                     # 3. The token is born in the transaction that used the code up.
-                    return await self._issue(
-                        connection, client, found.scope, jkt, credentials=found.credentials, code=found.id
-                    )
+                    grant = _Grant(found.scope, found.credentials, found.id, approved)
+                    return await self._issue_with_refresh(connection, client, grant, binding)
             else:
                 # A second use: whatever the first gave is taken back (RFC 6749 section 4.1.2).
                 revoked = await self._store.revoke_by_code(connection, code_id, secret, self._clock.now())
@@ -104,46 +138,115 @@ class TokenService:
                 refusal = GrantRefused("unknown, expired, used, or another client's code")
         raise refusal
 
+    async def for_refresh(self, client: Client, *, token: str, scope: str | None, binding: Binding = UNBOUND) -> Issued:
+        """``refresh_token``: the next access token, and the next refresh token; the one shown is used up.
+
+        One that comes a second time, by another client, or without the key it is bound to has been stolen, and nobody
+        knows by whom: its whole family ends. Raises ClientNotPermitted, GrantRefused, ScopeUnknown.
+        """
+        if GrantType.REFRESH not in client.grants:
+            raise ClientNotPermitted()
+        checked_scope(scope, SERVICE)
+        try:
+            token_id, secret = parse_token(token, "rt")
+        except BadToken as cause:
+            raise GrantRefused("not a refresh token of ours") from cause
+        async with self._database.transaction() as connection:
+            now = self._clock.now()
+            found = await self._store.consume_refresh_token(connection, token_id, secret, client.id, now)
+            if found is not None and binding.has(found.binding):
+                grant = _Grant(found.scope, found.credentials, found.code)
+                issued = await self._issue(connection, client, grant, binding)
+                refresh = await self._refresh(connection, client, grant, binding, found.family_until)
+                return Issued(issued.text, issued.expires_in, issued.scope, issued.bound, refresh)
+            family = await self._store.refresh_family(connection, token_id, secret)
+            if family is not None and await self._store.end_family(connection, family, now):
+                self._audit.note(connection, "oauth.refresh_token_reused", code=family, client=client.id)
+        raise GrantRefused("the refresh token is unknown, expired or was already used")
+
     async def revoke(self, client: Client, token: str) -> None:
-        """RFC 7009: a token of another client, or none at all, is answered like a success and stays as it is."""
+        """RFC 7009: a token of another client, or none at all, is answered like a success and stays as it is.
+
+        A refresh token takes everything that its family gave with it; an access token goes alone (CSC 8.3.5).
+        """
+        now = self._clock.now()
         try:
             token_id, secret = parse_token(token, "at")
         except BadToken:
+            await self._revoke_family(client, token, now)
             return
-        await self._store.revoke_token(token_id, secret, client.id, self._clock.now())
+        await self._store.revoke_token(token_id, secret, client.id, now)
 
-    async def _issue(
-        self,
-        connection: Connection,
-        client: Client,
-        scope: str,
-        jkt: str | None,
-        *,
-        credentials: Sequence[str] | None,
-        code: str | None,
+    async def _revoke_family(self, client: Client, token: str, now: datetime) -> None:
+        try:
+            token_id, secret = parse_token(token, "rt")
+        except BadToken:
+            return
+        async with self._database.transaction() as connection:
+            family = await self._store.own_refresh_token(connection, token_id, secret, client.id)
+            if family is not None:
+                await self._store.end_family(connection, family, now)
+
+    async def _issue_with_refresh(
+        self, connection: Connection, client: Client, grant: _Grant, binding: Binding
     ) -> Issued:
+        issued = await self._issue(connection, client, grant, binding)
+        if GrantType.REFRESH not in client.grants or grant.scope != SERVICE:
+            return issued
+        until = self._clock.now() + FAMILY_LIFE
+        refresh = await self._refresh(connection, client, grant, binding, until)
+        return Issued(issued.text, issued.expires_in, issued.scope, issued.bound, refresh)
+
+    async def _issue(self, connection: Connection, client: Client, grant: _Grant, binding: Binding) -> Issued:
         now = self._clock.now()
         token = new_token("at", self._random)
-        stored = AccessToken(token.public_id, client.kind.value, client.id, scope, jkt, credentials, now + TOKEN_LIFE)
-        await self._store.add_token(connection, token, stored, code=code, now=now)
-        return Issued(token.text, int(TOKEN_LIFE.total_seconds()), scope, jkt is not None)
+        life, sealed = TOKEN_LIFE, None
+        if grant.approved is not None:
+            # A SAD lives as long as the activation that it opens.
+            life = min(life, max(datetime.fromtimestamp(grant.approved.until, now.tzinfo) - now, life * 0))
+            sealed = seal_approved(grant.approved, token, self._random)
+        stored = AccessToken(
+            token.public_id,
+            client.kind.value,
+            client.id,
+            grant.scope,
+            binding,
+            grant.credentials,
+            now + life,
+            sealed=sealed,
+        )
+        await self._store.add_token(connection, token, stored, code=grant.code, now=now)
+        seconds, bound = int(life.total_seconds()), binding.jkt is not None
+        return Issued(token.text, seconds, grant.scope, bound, approved=grant.approved)
+
+    async def _refresh(
+        self, connection: Connection, client: Client, grant: _Grant, binding: Binding, family_until: datetime
+    ) -> str:
+        """The family's next one; a public client's is bound to its key (RFC 9449 section 5), others authenticate."""
+        assert grant.code is not None, "a family begins with a code"
+        assert grant.credentials is not None, "a code names what its holder approved"
+        token, now = new_token("rt", self._random), self._clock.now()
+        bound = Binding(jkt=binding.jkt) if client.method is ClientMethod.NONE else UNBOUND
+        stored = RefreshToken(token.public_id, grant.code, grant.scope, grant.credentials, bound, family_until)
+        until = min(now + REFRESH_LIFE, family_until)
+        await self._store.add_refresh_token(connection, token, client.id, stored, now=now, until=until)
+        return token.text
 
 
-def checked_scope(scope: str | None) -> str:
-    """The one scope there is; asking for none means that one. Raises ScopeUnknown."""
-    if scope is None or scope.split() == [SERVICE]:
-        return SERVICE
+def checked_scope(scope: str | None, *known: str) -> str:
+    """One scope; asking for none means the first. Raises ScopeUnknown."""
+    if scope is None:
+        return known[0]
+    asked = scope.split()
+    if len(asked) == 1 and asked[0] in known:
+        return asked[0]
     raise ScopeUnknown()
 
 
-def _bound_to(client: Client, proof: Proof | None) -> str | None:
-    """The thumbprint of the key a token will be bound to. Raises ProofMissing, BadProof."""
-    if proof is None:
-        if client.must_prove_possession:
-            raise ProofMissing()
-        return None
-    check_own_key(client, proof)
-    return proof.jkt
+def _check_bound(client: Client, binding: Binding) -> None:
+    """Raises ProofMissing."""
+    if client.must_prove_possession and binding.jkt is None:
+        raise ProofMissing()
 
 
 def _check_redirect(code: Code, redirect: str | None) -> None:
@@ -152,3 +255,17 @@ def _check_redirect(code: Code, redirect: str | None) -> None:
         return
     if redirect != code.redirect:
         raise GrantRefused("redirect_uri is not the one of the authorization request")
+
+
+def _check_key(code: Code, binding: Binding) -> None:
+    """RFC 9449 section 10: the key that the authorize request named."""
+    if code.jkt is not None and binding.jkt != code.jkt:
+        raise GrantRefused("the code is bound to another key")
+
+
+def _check_details(asked: JsonObject | None, approved: Approved | None) -> None:
+    """RFC 9396 section 6: a token request may repeat what was granted, and ask for nothing else."""
+    if asked is None:
+        return
+    if approved is None or not same_details(asked, approved.details):
+        raise BadDetails("these are not the authorization details that the holder approved")

@@ -5,6 +5,7 @@ script and style and nothing inline, so that a slip there would still run nothin
 """
 
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,17 +13,17 @@ from urllib.parse import urlsplit
 import jinja2
 from aiohttp import web
 
-from foundation.errors import JsonObject, LinkIdError, TooMany, Unavailable
+from foundation.errors import JsonObject, JsonValue, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
-from hsm_service.oauth.errors import BadOAuthRequest, RedirectableError, UnsafeRedirect
-from hsm_service.oauth.ports import LinkView
+from hsm_service.oauth.errors import BadOAuthRequest, PushedRequestOver, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.problems import redirect_parameters
 from hsm_service.oauth.service.pages import OpenPage, PageService
+from hsm_service.oauth.service.signing_pages import PageView
 from hsm_service.oauth.web.drawing import EMPTY, draw
 from hsm_service.oauth.web.form import once
+from hsm_service.oauth.web.metadata import AUTHORIZE_PATH as PATH
 
-PATH: Final = "/oauth2/authorize"
 ASSETS: Final = "/oauth2/assets"
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -69,12 +70,14 @@ class AuthorizePages:
             auto_reload=False,
         )
 
-    def routes(self) -> list[web.RouteDef]:
-        """For the gateway's application."""
+    def routes(self, prefixes: Sequence[str] = ()) -> list[web.RouteDef]:
+        """For the gateway's application. The page itself also stands below other base addresses (``prefixes``)."""
         return [
+            *(web.get(prefix + PATH, self.page) for prefix in prefixes),
             web.get(PATH, self.page),
             web.post(f"{PATH}/state", self.state),
             web.post(f"{PATH}/check", self.check),
+            web.post(f"{PATH}/finish", self.finish),
             web.post(f"{PATH}/cancel", self.cancel),
             web.get(f"{ASSETS}/{{version}}/{{name}}", self.asset),
         ]
@@ -93,20 +96,24 @@ class AuthorizePages:
         except (TooMany, Unavailable) as error:
             return self._busy(request, error)
         except RedirectableError as problem:
-            checked = await self._pages.client_address(parameters)
-            state = parameters.get("state")
-            return _redirect(self._pages.address(checked.redirect, state, **redirect_parameters(problem.error)))
+            answered = redirect_parameters(problem.error)
+            return _redirect(self._pages.address(problem.redirect, problem.state, **answered))
         return self._html("authorize.html", self._shown(opened))
 
     async def state(self, request: web.Request) -> web.Response:
         """Once a second: how it stands, and this second's QR."""
         call = await read_json(request, PageCall)
-        return answer(_link(await self._pages.look(call.page)))
+        return answer(_view(await self._pages.look(call.page)))
 
     async def check(self, request: web.Request) -> web.Response:
-        """The check code was typed."""
+        """The check code was typed; without an address to go on to, the page goes on asking how it stands."""
         call = await read_json(request, CheckCall)
-        return answer({"redirect": await self._pages.finish(call.page, call.code)})
+        return answer({"redirect": await self._pages.check(call.page, call.code)})
+
+    async def finish(self, request: web.Request) -> web.Response:
+        """The phone approved the signatures."""
+        call = await read_json(request, PageCall)
+        return answer({"redirect": await self._pages.finish(call.page)})
 
     async def cancel(self, request: web.Request) -> web.Response:
         """The person goes back without having identified."""
@@ -127,20 +134,28 @@ class AuthorizePages:
         )
 
     def _shown(self, opened: OpenPage) -> dict[str, object]:
+        link, wish = opened.view.link, opened.request.wish
         return {
             "client": opened.client_name,
             "host": _host(opened.request.redirect),
             "token": opened.token,
-            "link": opened.link,
-            "qr": draw(opened.link.frame) if opened.link.frame else EMPTY,
+            "state": opened.view.state,
+            "code": link.code if link else None,
+            "qr": draw(link.frame) if link and link.frame else EMPTY,
+            "documents": [] if wish is None else wish.labels,
+            "count": 0 if wish is None else wish.count,
+            "once": opened.once,
         }
 
     def _refused(self, request: web.Request, error: UnsafeRedirect) -> web.Response:
+        detail = f"{error.code}: {error.detail or error.summary}"
+        if isinstance(error, PushedRequestOver):
+            advice = "Esta página se abre uma vez só, por segurança. Você pode fechá-la."
+            return self._told(request, error, "Este pedido não vale mais", advice, detail, status=400)
         advice = (
             "Por segurança não levamos você a lugar nenhum. Feche esta página. "
             "Se você confia no aplicativo, avise quem cuida dele."
         )
-        detail = f"{error.code}: {error.detail or error.summary}"
         return self._told(request, error, "Este endereço não confere", advice, detail, status=400)
 
     def _busy(self, request: web.Request, error: TooMany | Unavailable) -> web.Response:
@@ -164,15 +179,25 @@ class AuthorizePages:
         return web.Response(text=text, content_type="text/html", status=status, headers=headers)
 
 
-def _link(view: LinkView) -> JsonObject:
-    drawn = draw(view.frame) if view.frame else EMPTY
+def _view(view: PageView) -> JsonObject:
+    told: dict[str, JsonValue] = {"state": view.state, "expires_in": view.expires_in}
+    if view.link is None:
+        drawn = draw(view.address) if view.address else EMPTY
+        return {
+            **told,
+            "verification_code": view.verification_code,
+            "address": view.address,
+            "qr": {"view_box": drawn.view_box, "path": drawn.path},
+            "why": view.why,
+            "retry_after": view.retry_after,
+        }
+    drawn = draw(view.link.frame) if view.link.frame else EMPTY
     return {
-        "state": view.state,
-        "expires_in": view.expires_in,
+        **told,
         "qr": {"view_box": drawn.view_box, "path": drawn.path},
-        "code": view.code,
-        "phone": view.phone,
-        "ended_by": view.ended_by,
+        "code": view.link.code,
+        "phone": view.link.phone,
+        "ended_by": view.link.ended_by,
     }
 
 

@@ -12,11 +12,13 @@ from hsm_service.oauth.errors import BadOAuthRequest
 
 MAX_FORM: Final = 16 * 1024
 """Bytes. A client assertion has about 500."""
+MAX_PUSHED: Final = 256 * 1024
+"""Bytes of a pushed request: a hundred hashes with their labels, escaped."""
 _MAX_FIELDS: Final = 40
 
 
-async def read_form(request: web.Request) -> Mapping[str, str]:
-    """The body of a token request.
+async def read_form(request: web.Request, max_bytes: int = MAX_FORM) -> Mapping[str, str]:
+    """The body of a program's request.
 
     Raises UnsupportedMedia, BadOAuthRequest for a repeated parameter (RFC 6749 section 3.2), or for parameters in the
     address: those end up in logs, and some clients do put secrets there.
@@ -25,7 +27,7 @@ async def read_form(request: web.Request) -> Mapping[str, str]:
         raise BadOAuthRequest("parameters belong into the body, not into the address")
     if request.content_type != "application/x-www-form-urlencoded":
         raise UnsupportedMedia("expected application/x-www-form-urlencoded")
-    body = await read_body(request, max_bytes=MAX_FORM)
+    body = await read_body(request, max_bytes=max_bytes)
     try:
         pairs = parse_qsl(
             body.decode("utf-8"), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=_MAX_FIELDS,

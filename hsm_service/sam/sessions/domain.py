@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from foundation.encoding import JsonObject, b64u
+from foundation.errors import JsonValue
 from protocol.sessions import Use
+
+_SHORT: Final = 10**9
+"""Below, a counter is told as the number that it is."""
+_LETTERS: Final = "abcdefghijklmnop"
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Reserved:
     @property
     def id(self) -> str:
         """Names the row in the audit."""
-        return f"{self.activation}.{self.counter}"
+        return f"{self.activation}.{told(self.counter)}"
 
     @property
     def rank(self) -> int:
@@ -51,6 +57,21 @@ class Reserved:
             "digest": b64u(self.digest),
             "count": self.count,
         }
+
+
+def told(counter: int) -> int | str:
+    """A counter in the audit. One cut from a digest has up to 16 digits, and a line takes no number that could be a
+    person's: such a one is told in letters, a sixteenth each."""
+    return counter if counter < _SHORT else "".join(_LETTERS[int(digit, 16)] for digit in f"{counter:x}")
+
+
+def heard(value: JsonValue) -> int:
+    """The counter of a line; 0, which is nobody's, of what is none."""
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, str) or not value or not set(value) <= set(_LETTERS):
+        return 0
+    return int("".join(f"{_LETTERS.index(letter):x}" for letter in value), 16)
 
 
 def life_of(until: float, now: float, longest: timedelta) -> timedelta:

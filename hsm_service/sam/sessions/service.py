@@ -30,7 +30,7 @@ from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.memory import Sessions as SessionMemory
 from hsm_service.sam.memory import name_of
 from hsm_service.sam.rows import Alarm
-from hsm_service.sam.sessions.domain import Reserved, UseCall
+from hsm_service.sam.sessions.domain import Reserved, UseCall, told
 from hsm_service.sam.sessions.opening import NotLearntYet, OpenedUse, Opening
 from hsm_service.sam.sessions.store import TABLE, ForgedUse, UseStore
 from hsm_service.sam.signatures.signer import Signer, verify_all
@@ -153,7 +153,7 @@ class Sessions:
                     activation=reserved.activation,
                     document=opened.fixed.id,
                     credential=opened.credential.id,
-                    counter=reserved.counter,
+                    counter=told(reserved.counter),
                     count=reserved.count,
                     used=reserved.total,
                     hashes=hashes_digest(call.use.digests),

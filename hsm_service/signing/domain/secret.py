@@ -43,6 +43,15 @@ def new_secret(random: Random) -> ActivationSecret:
     return ActivationSecret(random(SECRET_BYTES))
 
 
+def secret_of_call(key: bytes, name: str) -> ActivationSecret:
+    """The secret of a request that its caller finds again by repeating its call (decision 0020).
+
+    ``key``: 32 bytes that only whoever makes this very call can have made; ``name``: the request's, so that the same
+    call at another time has another secret. HMAC-SHA-256: as good as fresh randomness to all who lack the key.
+    """
+    return ActivationSecret(hmac.digest(key, b"linkid-call-v1\x00" + name.encode("ascii"), "sha256"))
+
+
 def new_request_name(random: Random) -> str:
     """The id that handle and SAD share, in the handle's spelling (``hdl_…``)."""
     return new_id(HANDLE, random)
@@ -63,6 +72,12 @@ def read_token(text: object, prefix: str) -> tuple[str, ActivationSecret]:
 
     Raises BadToken for anything that is not the one spelling of such a token.
     """
+    public, secret = read_named(text, prefix)
+    return HANDLE + public.removeprefix(prefix), secret
+
+
+def read_named(text: object, prefix: str) -> tuple[str, ActivationSecret]:
+    """The id (``prefix_…``) and the secret of a token that carries one. Raises BadToken likewise."""
     public, secret = parse_token(text, prefix)
     try:
         value = bytes.fromhex(secret)
@@ -70,4 +85,4 @@ def read_token(text: object, prefix: str) -> tuple[str, ActivationSecret]:
         raise BadToken(f"expected a token that begins with {prefix}_") from cause
     if len(value) != SECRET_BYTES or value.hex() != secret:
         raise BadToken(f"expected a token that begins with {prefix}_")
-    return HANDLE + public.removeprefix(prefix), ActivationSecret(value)
+    return public, ActivationSecret(value)

@@ -5,12 +5,13 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509 import ocsp
 
 from foundation.clock import Clock
 from foundation.errors import JsonObject
 from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.faults import HsmKeyMissing
 from hsm_service.hsm.x509_keys import HsmRsaPrivateKey, rsa_key
 from issuance.ac.ports import AuthorityKey
 from protocol.errors import TransportKeyRetired
@@ -25,6 +26,7 @@ _DIGESTS: Final[dict[AuthorityKey, hashes.SHA256 | hashes.SHA512]] = {
     "ca-root": hashes.SHA512(),
     "ca-issuing": hashes.SHA256(),
     "ocsp": hashes.SHA256(),
+    "tsa": hashes.SHA256(),
 }
 
 
@@ -40,6 +42,12 @@ class HsmAuthorityKeys:
     async def public(self, key: AuthorityKey) -> rsa.RSAPublicKey:
         return (await self._key(key)).public_key()
 
+    async def public_if_any(self, key: AuthorityKey) -> rsa.RSAPublicKey | None:
+        try:
+            return await self.public(key)
+        except HsmKeyMissing:
+            return None
+
     async def sign_certificate(self, builder: x509.CertificateBuilder, by: AuthorityKey) -> x509.Certificate:
         key = await self._key(by)
         return await self._hsm.run(lambda: builder.sign(key, _DIGESTS[by]))
@@ -53,6 +61,10 @@ class HsmAuthorityKeys:
     async def sign_ocsp(self, builder: ocsp.OCSPResponseBuilder) -> ocsp.OCSPResponse:
         key = await self._key("ocsp")
         return await self._hsm.run(lambda: builder.sign(key, _DIGESTS["ocsp"]))
+
+    async def sign_time_stamp(self, message: bytes) -> bytes:
+        key = await self._key("tsa")
+        return await self._hsm.run(lambda: key.sign(message, padding.PKCS1v15(), _DIGESTS["tsa"]))
 
     async def sign_root(self, payload: JsonObject) -> str:
         root = await self._hsm.root()

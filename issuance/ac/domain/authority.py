@@ -1,4 +1,4 @@
-"""The authority itself as data, and the certificates of its own keys: root, issuing authority, OCSP responder."""
+"""The authority itself as data, and the certificates of its own keys: root, issuing, OCSP, time stamps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +14,9 @@ ISSUING_DAYS: Final = 3652
 OCSP_DAYS: Final = 30
 """Short, because id-pkix-ocsp-nocheck means that nobody asks whether it was revoked (RFC 6960 section 4.2.2.2.1)."""
 OCSP_RENEW_BEFORE: Final = timedelta(days=10)
+TSA_DAYS: Final = 1826
+"""Stamps are believed as long as their authority's certificate, unless they were stamped again (B-LTA)."""
+TSA_RENEW_BEFORE: Final = timedelta(days=365)
 BACKDATED: Final = timedelta(minutes=5)
 """Computers whose clock is a little late must not refuse what was just issued."""
 
@@ -32,6 +35,8 @@ class Authority:
     """How holders are identified, an OU of their certificates (DOC-ICP-04 item 7.1.4)."""
     policy_number: int = 999
     """The authority's own number below each type's branch of policy OIDs, given by the ITI; 999 is nobody's."""
+    stamping_policy: str = "2.16.76.1.6.999"
+    """The policy of our time stamps, below ICP-Brasil's branch for them; 999 is nobody's."""
     cps_url: str = "http://127.0.0.1:8442/pki/dpc.txt"
     pki_urls: tuple[str, str] = ("http://127.0.0.1:8442/pki", "http://127.0.0.1:8441/pki")
     """Two places: DOC-ICP-04 item 7.1.2.2 (d) demands two addresses of the revocation list."""
@@ -120,6 +125,27 @@ def ocsp_certificate(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(authority_key_identifier(issuing), critical=False)
         .add_extension(issuer_access(authority.addresses("issuing.crt")[:1]), critical=False)
+    )
+
+
+def tsa_certificate(
+    authority: Authority, key: rsa.RSAPublicKey, root: x509.Certificate, *, serial: int, now: datetime
+) -> x509.CertificateBuilder:
+    """The time-stamping authority (RFC 3161 section 2.3: for time stamps only, critical), to be signed by the root."""
+    parts = [("C", "BR"), ("O", authority.organisation), ("CN", f"{authority.issuing_name} Carimbo do Tempo")]
+    return (
+        _validity(x509.CertificateBuilder(), now, TSA_DAYS)
+        .subject_name(distinguished_name(parts))
+        .issuer_name(root.subject)
+        .public_key(key)
+        .serial_number(serial)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(key_usage(digital_signature=True, content_commitment=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(authority_key_identifier(root), critical=False)
+        .add_extension(distribution_points(authority.addresses("root.crl")), critical=False)
+        .add_extension(issuer_access(authority.addresses("root.crt")[:1]), critical=False)
     )
 
 

@@ -20,10 +20,12 @@ from foundation.errors import Internal
 from foundation.ids import Random
 from issuance.ac.domain.authority import (
     OCSP_RENEW_BEFORE,
+    TSA_RENEW_BEFORE,
     Authority,
     issuing_certificate,
     ocsp_certificate,
     root_certificate,
+    tsa_certificate,
 )
 from issuance.ac.domain.certificate import new_serial, spki_of
 from issuance.ac.ports import AuthorityKey, AuthorityKeys
@@ -33,6 +35,7 @@ from issuance.errors import AuthorityNotReady
 _ROOT: Final = "root.crt"
 _ISSUING: Final = "issuing.crt"
 _OCSP: Final = "ocsp.crt"
+_TSA: Final = "tsa.crt"
 _CHAIN: Final = "chain.p7b"
 
 
@@ -44,11 +47,15 @@ class AuthorityMismatch(Internal):
 
 @dataclass
 class Chain:
-    """The authority's certificates. ``ocsp`` is replaced while we run, when it is renewed."""
+    """The authority's certificates. ``ocsp`` and ``tsa`` are replaced while we run, when they are renewed.
+
+    ``tsa`` is None while the slot has no key for it: slots made before there was one, until `linkid hsm init`.
+    """
 
     root: x509.Certificate
     issuing: x509.Certificate
     ocsp: x509.Certificate
+    tsa: x509.Certificate | None = None
 
     def p7b(self) -> bytes:
         """Issuing authority and root as PKCS#7, which is what ICP-Brasil's caIssuers addresses serve."""
@@ -80,9 +87,23 @@ async def found(
         builder = ocsp_certificate(authority, publics["ocsp"], issuing, serial=new_serial(random), now=now)
         ocsp = await keys.sign_certificate(builder, "ca-issuing")
         await _write(folder / _OCSP, ocsp.public_bytes(Encoding.DER))
-    chain = Chain(root, issuing, ocsp)
+    chain = Chain(root, issuing, ocsp, await _stamping(keys, folder, authority, root, now, random))
     await _write(folder / _CHAIN, chain.p7b())
     return chain
+
+
+async def _stamping(
+    keys: AuthorityKeys, folder: Path, authority: Authority, root: x509.Certificate, now: datetime, random: Random
+) -> x509.Certificate | None:
+    key = await keys.public_if_any("tsa")
+    if key is None:
+        return None
+    tsa = await _existing(folder / _TSA, key)
+    if tsa is None or tsa.not_valid_after_utc - TSA_RENEW_BEFORE <= now:
+        builder = tsa_certificate(authority, key, root, serial=new_serial(random), now=now)
+        tsa = await keys.sign_certificate(builder, "ca-root")
+        await _write(folder / _TSA, tsa.public_bytes(Encoding.DER))
+    return tsa
 
 
 async def load(keys: AuthorityKeys, folder: Path) -> Chain:

@@ -15,7 +15,7 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.ids import digest_text
 from foundation.logs import get_logger
-from issuance.ac.domain.authority import OCSP_RENEW_BEFORE, Authority
+from issuance.ac.domain.authority import OCSP_RENEW_BEFORE, TSA_RENEW_BEFORE, Authority
 from issuance.ac.domain.certificate import serial_text
 from issuance.ac.domain.publication import (
     BadOcspRequest,
@@ -134,12 +134,14 @@ class Publisher:
         return crl
 
     async def keep_fresh(self) -> None:
-        """The timer's call: lists that are due, and the OCSP certificate."""
+        """The timer's call: lists that are due, and the certificates of OCSP and time stamps."""
         await self.renew_crl("issuing", only_if_due=True)
         await self.renew_crl("root", only_if_due=True)
-        if self._chain.ocsp.not_valid_after_utc - OCSP_RENEW_BEFORE <= self._clock.now():
-            renewed = await found(self._keys, self._folder, self._authority, self._clock.now())
-            self._chain.ocsp = renewed.ocsp
+        now, tsa = self._clock.now(), self._chain.tsa
+        due = self._chain.ocsp.not_valid_after_utc - OCSP_RENEW_BEFORE <= now
+        if due or (tsa is not None and tsa.not_valid_after_utc - TSA_RENEW_BEFORE <= now):
+            renewed = await found(self._keys, self._folder, self._authority, now)
+            self._chain.ocsp, self._chain.tsa = renewed.ocsp, renewed.tsa
 
     # --- OCSP ---
 

@@ -7,11 +7,16 @@
   const at = (id) => document.getElementById(id);
   const token = page.dataset.token;
   const client = page.dataset.client;
-  const SECTIONS = ["waiting", "claimed", "approved", "done", "over"];
+  // A pushed request opens once: loading the page again leads nowhere, so it offers the way back instead.
+  const once = "once" in page.dataset;
+  const SECTIONS = ["waiting", "claimed", "approved", "asking", "asked", "busy", "done", "over"];
   const STATUS = {
     waiting: "Leia o código com o aplicativo Link ID",
     claimed: "Aprove no celular",
     approved: "Aprovado no celular",
+    asking: "Chamando o seu celular…",
+    asked: "Aprove no celular",
+    busy: "Esperando a vez",
     done: "Identificação confirmada",
     over: "Não foi desta vez",
   };
@@ -20,6 +25,14 @@
     second_scan: "Outro celular leu o mesmo código, e por segurança o pedido terminou. Confira se ninguém mais vê esta tela e tente de novo.",
     checks_spent: "Foram três códigos de conferência errados.",
     dead: "O tempo acabou.",
+    denied: "Você recusou este pedido no celular. Nada foi assinado.",
+    late: "O tempo acabou e nada foi assinado.",
+    impossible: "Este certificado não pode assinar este pedido.",
+  };
+  const BUSY = {
+    pending: "Outro pedido espera resposta no seu celular. Abra o aplicativo Link ID e responda a ele; este vem em seguida.",
+    refused: "Você recusou um pedido deste aplicativo há pouco. Por segurança, ele precisa esperar antes de pedir de novo.",
+    unanswered: "Pedidos deste aplicativo ficaram sem resposta. Por segurança, ele precisa esperar antes de pedir de novo.",
   };
   let shown = page.dataset.state;
   let stopped = false;
@@ -29,7 +42,7 @@
     shown = section;
     for (const id of SECTIONS) at(id).hidden = id !== section;
     at("status").textContent = status || STATUS[section];
-    at("left").hidden = section === "done" || section === "over";
+    at("left").hidden = ["done", "over", "asking", "busy"].includes(section);
     at("cancel").hidden = section === "done";
     if (section === "approved") at("check").focus();
     if (section === "over") at("again").focus();
@@ -40,15 +53,18 @@
     show(section, status);
   }
 
-  function over(reason) {
+  function over(reason, final = false) {
     document.querySelector("#over .reason").textContent = reason;
     at("cancel").textContent = `Voltar para ${client}`;
+    at("again").hidden = once || final;
+    if (once || final) at("cancel").className = "button primary";
     stop("over");
+    if (once || final) at("cancel").focus();
   }
 
-  function leave(address) {
+  function leave(address, status) {
     at("onward").href = address;
-    stop("done");
+    stop("done", status);
     location.replace(address);
   }
 
@@ -72,7 +88,34 @@
     at("left").classList.toggle("soon", seconds <= 30);
   }
 
-  function render(link) {
+  // The phone approved the signatures: the server makes a code of it, once.
+  async function finish() {
+    const answer = await call("finish", {});
+    if (answer.ok) leave(answer.body.redirect, "Aprovado no celular");
+    else if (answer.status === 404 || answer.status === 410) over(answer.body.message, true);
+  }
+
+  function showAsked(link) {
+    if (shown === "asked") return;
+    at("verification").textContent = link.verification_code;
+    at("request-qr").setAttribute("viewBox", link.qr.view_box);
+    at("request-qr").firstElementChild.setAttribute("d", link.qr.path);
+    at("same").href = link.address;
+    // A screen reader hears the code when it appears; digit by digit, since it is compared and not counted.
+    at("spoken").textContent = `Confira no celular o código ${[...link.verification_code].join(" ")}.`;
+    show("asked");
+  }
+
+  // Another request is answered in moments and then it is this one's turn; a pause after refusals is longer than a page.
+  function showBusy(link) {
+    const reason = BUSY[link.why] || BUSY.pending;
+    const minutes = Math.ceil(Number(link.retry_after) / 60);
+    if (link.why !== "pending" && minutes > 1) return over(`${reason} Tente daqui a ${minutes} minutos.`, true);
+    document.querySelector("#busy .reason").textContent = reason;
+    show("busy");
+  }
+
+  async function render(link) {
     showTimeLeft(link.expires_in);
     switch (link.state) {
       case "waiting":
@@ -87,6 +130,22 @@
         break;
       case "approved":
         show("approved");
+        break;
+      case "asked":
+        showAsked(link);
+        break;
+      case "busy":
+        showBusy(link);
+        break;
+      case "granted":
+        await finish();
+        break;
+      case "denied":
+      case "late":
+        over(ENDED[link.state]);
+        break;
+      case "impossible":
+        over(link.why || ENDED.impossible, true);
         break;
       case "refused":
         over(ENDED.refused);
@@ -105,7 +164,10 @@
         const answer = await call("state", {});
         at("offline").hidden = true;
         if (stopped) return;
-        if (answer.ok) render(answer.body);
+        if (answer.ok) {
+          await render(answer.body);
+          if (answer.body.retry_after) pause = 1000 * Math.min(Number(answer.body.retry_after), 3);
+        }
         else if (answer.status === 404 || answer.status === 410) over(answer.body.message);
         else pause = 1000 * Number(answer.body.retry_after || 3);
       }
@@ -130,7 +192,8 @@
     button.disabled = true;
     try {
       const answer = await call("check", { code: typed });
-      if (answer.ok) return leave(answer.body.redirect);
+      if (answer.ok && answer.body.redirect) return leave(answer.body.redirect);
+      if (answer.ok) return show("asking");
       if (answer.status === 410) return over(answer.body.message);
       const left = answer.body.tries_left;
       at("check-error").textContent = left
@@ -162,5 +225,6 @@
 
   at("again").addEventListener("click", () => location.reload());
 
-  setTimeout(look, 1000);
+  // A page that knows whose phone to call begins at once.
+  setTimeout(look, shown === "asking" ? 0 : 1000);
 })();

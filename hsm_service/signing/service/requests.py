@@ -23,6 +23,7 @@ from hsm_service.signing.domain.request import PENDING, USABLE, Ask, Caller, Eve
 from hsm_service.signing.domain.uses import SaidUse
 from hsm_service.signing.errors import (
     BadSad,
+    FixedList,
     NotTheApprovedHashes,
     RequestLapsed,
     RequestPending,
@@ -102,8 +103,10 @@ class SigningService:
         self._wakeups = wakeups
         self._random = random
 
-    async def ask(self, caller: Caller, ask: Ask | SessionAsk) -> Asked:
+    async def ask(self, caller: Caller, ask: Ask | SessionAsk, *, call_key: bytes | None = None) -> Asked:
         """Ask a holder to approve signatures, or a session. The caller must be one that may use this credential.
+
+        ``call_key``: of a caller that gets no handle, and finds its request again by it (``waiting.py``).
 
         Raises the errors of ``domain/policy.py``, UnknownCredential, RequestPending, or what the SAM refuses.
         """
@@ -117,7 +120,11 @@ class SigningService:
             policy.admit_session(ask, situation)
         else:
             policy.admit(ask, situation)
-        name, activation_secret = secret.new_request_name(self._random), secret.new_secret(self._random)
+        name = secret.new_request_name(self._random)
+        if call_key is None:
+            activation_secret = secret.new_secret(self._random)
+        else:
+            activation_secret = secret.secret_of_call(call_key, name)
         now = self._clock.now()
 
         async def ask_it(connection: Connection) -> None:
@@ -218,6 +225,22 @@ class SigningService:
 
         await self._commits.run(note)
         return signatures
+
+    async def extend(
+        self, caller: Caller, *, sad: object, credential: str, count: int, hash_algorithm: str
+    ) -> Approved:
+        """May ``count`` more hashes be signed under this SAD? In a session they may, until its end; else never.
+
+        Raises BadSad, SadExpired, FixedList, NotTheApprovedHashes.
+        """
+        request, activation_secret = await self._redeemable(caller, sad, credential)
+        if request.kind is Kind.LISTED:
+            raise FixedList(data={"why": "fixed_list"})
+        if count > request.count or hash_algorithm != request.hash_algorithm:
+            raise NotTheApprovedHashes("more than the session has, or another hash algorithm")
+        answer = self._answer(request, activation_secret)
+        assert isinstance(answer, Approved), "what may be redeemed was approved"
+        return answer
 
     async def withdraw(self, caller: Caller, handle: object) -> None:
         """Whoever asked gives up; the phone then stops showing it. A decided request stays as it is."""

@@ -1,0 +1,347 @@
+"""CSC v2 as a table: what `dialect/reading.py` takes and `dialect/answers.py` says, with their own limits.
+
+`tests/csc/test_openapi.py` holds the table against the readers; the fuzzer of `tests/sandbox` against the whole.
+"""
+
+from typing import Final
+
+from foundation.errors import JsonValue
+from foundation.web.openapi import Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
+from hsm_service.csc.algorithms import HASH_OIDS
+from hsm_service.csc.dialect.members import PHONE
+from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS
+from protocol.algorithms import MAX_HASHES
+from protocol.sessions import MOST
+
+_ERRORS: Final = (400, 413)
+_CALLED: Final = (*_ERRORS, 401, 429, 503)
+_TOKEN: Final = ("bearer", "dpop")
+_EXAMPLE_HASH: Final = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+_ID: Final[Schema] = {"type": "string", "minLength": 1}
+_TEXT: Final[Schema] = {"type": ["string", "null"]}
+_FLAG: Final[Schema] = {"type": ["boolean", "null"]}
+_SECONDS: Final[Schema] = {"type": "integer", "minimum": 0}
+
+_CREDENTIAL: Final = text(_ID, "A certificate, `cred_…`.", "Um certificado, `cred_…`.")
+_CLIENT_DATA: Final = text(
+    {"type": ["string", "null"], "maxLength": 65_536},
+    "A JSON object as text is ours: `documents` (labels for the phone), `session`, `use`, `ask`. Else opaque.",
+    "Um objeto JSON como texto é nosso: `documents` (nomes para o celular), `session`, `use`, `ask`. O resto é opaco.",
+)
+_HASHES: Final = text(
+    {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_HASHES,
+        "items": {"type": "string", "minLength": 1, "maxLength": 128, "contentEncoding": "base64"},
+    },
+    "What is signed, in base64; none when a session is asked for. `hash` is taken too.",
+    "O que é assinado, em base64; nada quando se pede uma sessão. `hash` também é aceito.",
+)
+_HASH_OID: Final = text(
+    {"type": ["string", "null"], "enum": [*sorted(HASH_OIDS), None]},
+    "Which hash. May be left out where `signAlgo` implies it; `hashAlgo` is taken too.",
+    "Qual hash. Pode faltar onde `signAlgo` o diz; `hashAlgo` também é aceito.",
+)
+_ALGORITHM: Final = text(
+    _TEXT,
+    "OID: 1.2.840.113549.1.1.11 to .13 (RSA), .10 (PSS), 1.2.840.10045.4.3.2 to .4 (ECDSA).",
+    "OID: 1.2.840.113549.1.1.11 a .13 (RSA), .10 (PSS), 1.2.840.10045.4.3.2 a .4 (ECDSA).",
+)
+_PARAMETERS: Final = text(_TEXT, "Parameters of PSS, DER in base64.", "Parâmetros do PSS, DER em base64.")
+_WANTED: Final[dict[str, JsonValue]] = {
+    "certificates": text(
+        {"type": ["string", "null"], "enum": ["none", "single", "chain", None]},
+        "How many: none, the holder's, or up to the root.",
+        "Quantos: nenhum, o do titular, ou até a raiz.",
+    ),
+    "certInfo": text(_FLAG, "Tell what stands in the certificate.", "Dizer o que está no certificado."),
+    "authInfo": text(_FLAG, "Tell how approval is given.", "Dizer como se aprova."),
+    "lang": _TEXT,
+    "clientData": _CLIENT_DATA,
+}
+
+
+def _object(required: list[str], **members: JsonValue) -> Schema:
+    """A request: unknown members are ignored, as the standard wants."""
+    return {"type": "object", "required": list(required), "properties": members}
+
+
+def _closed(required: list[str], **members: JsonValue) -> Schema:
+    """An answer: nothing else is ever in it."""
+    return {**_object(required, **members), "additionalProperties": False}
+
+
+_STRINGS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "CscError": _closed(
+        ["error", "error_description"],
+        error=text({"type": "string"}, "A code of OAuth or CSC.", "Um código do OAuth ou da CSC."),
+        error_description=text({"type": "string"}, "The standard's sentence.", "A frase do padrão."),
+        linkid=text({"type": "object"}, "Ours: `why`, `reason`.", "Nosso: `why`, `reason`."),
+    ),
+    "InfoRequest": _object([], lang=_TEXT),
+    "Info": _object(
+        ["specs", "name", "logo", "region", "lang", "description", "authType", "methods"],
+        specs={"type": "string"},
+        name={"type": "string"},
+        logo={"type": "string"},
+        region={"type": "string"},
+        lang={"type": "string"},
+        description={"type": "string"},
+        authType=_STRINGS,
+        methods=_STRINGS,
+        oauth2Issuer=text({"type": "string"}, "Whose metadata to read.", "De quem ler os metadados."),
+    ),
+    "ListRequest": _object(
+        [],
+        userID=text({"type": "null"}, "Follows from the token.", "É dado pelo token."),
+        credentialInfo=text(_FLAG, "With everything about each.", "Com tudo sobre cada um."),
+        onlyValid=text(_FLAG, "Only those that can sign now.", "Só os que podem assinar agora."),
+        **_WANTED,
+    ),
+    "List": _closed(
+        ["credentialIDs"],
+        credentialIDs=_STRINGS,
+        credentialInfos={"type": "array", "items": ref("Credential")},
+        onlyValid={"type": "boolean"},
+    ),
+    "CredentialInfoRequest": _object(["credentialID"], credentialID=_CREDENTIAL, **_WANTED),
+    "Credential": _closed(
+        ["description", "key", "cert", "auth", "SCAL", "multisign"],
+        credentialID={"type": "string"},
+        description=text({"type": "string"}, "Whose it is.", "De quem é."),
+        key=_closed(
+            ["status", "algo", "len"],
+            status={"enum": ["enabled", "disabled"]},
+            algo=_STRINGS,
+            len={"type": "integer"},
+            curve={"type": "string"},
+        ),
+        cert=_closed(
+            [],
+            certificates=text(_STRINGS, "DER in base64, the holder's first.", "DER em base64, o do titular primeiro."),
+            status={"type": "string"},
+            issuerDN={"type": "string"},
+            serialNumber={"type": "string"},
+            subjectDN={"type": "string"},
+            validFrom={"type": "string"},
+            validTo={"type": "string"},
+        ),
+        auth=_closed(
+            ["mode"],
+            mode={"const": "explicit"},
+            expression={"type": "string"},
+            objects={"type": "array", "items": {"type": "object"}},
+        ),
+        SCAL={"const": "2"},
+        multisign={"type": "integer"},
+        lang={"type": "string"},
+    ),
+    "AuthorizeRequest": _object(
+        ["credentialID", "numSignatures"],
+        credentialID=_CREDENTIAL,
+        numSignatures=text(
+            {"type": "integer", "minimum": 1, "maximum": MOST},
+            f"As many as hashes (up to {MAX_HASHES}), or the maximum of a session.",
+            f"Tantas quantos hashes (até {MAX_HASHES}), ou o máximo de uma sessão.",
+        ),
+        hashes=_HASHES,
+        hashAlgorithmOID=_HASH_OID,
+        signAlgo=_ALGORITHM,
+        signAlgoParams=_PARAMETERS,
+        description=text(
+            {"type": ["string", "null"], "maxLength": 500},
+            "What the phone shows, when `clientData` names no documents.",
+            "O que o celular mostra, quando `clientData` não nomeia documentos.",
+        ),
+        authData=text(
+            {
+                "type": ["array", "null"],
+                "maxItems": 1,
+                "items": _object(["id"], id={"const": PHONE}, value={"type": ["string", "null"], "maxLength": 0}),
+            },
+            "Nothing, or the phone: what a holder knows never comes through here.",
+            "Nada, ou o celular: o que o titular sabe nunca passa por aqui.",
+        ),
+        clientData=_CLIENT_DATA,
+    ),
+    "Asked": _closed(
+        ["handle", "linkid"],
+        handle=text({"type": "string"}, "For `authorizeCheck`; keep it secret.", "Para `authorizeCheck`; é segredo."),
+        linkid=_closed(
+            ["request", "verification_code", "expires_in", "qr", "statement"],
+            request=text({"type": "string"}, "The request, `req_…`.", "O pedido, `req_…`."),
+            verification_code=text(
+                {"type": "string"}, "Show it: the phone shows the same.", "Mostre: o celular mostra o mesmo."
+            ),
+            expires_in=_SECONDS,
+            qr=text({"type": "string"}, "As a QR code, when no phone rings.", "Como QR Code, se o celular não toca."),
+            statement=text({"type": "string"}, "Signed by the SAM.", "Assinado pelo SAM."),
+        ),
+    ),
+    "HandleRequest": _object(
+        ["handle"], handle=text(_ID, "The newest one you were given.", "O mais novo que você recebeu.")
+    ),
+    "Waiting": _closed(
+        ["handle", "linkid"], handle={"type": "string"}, linkid=_closed(["expires_in"], expires_in=_SECONDS)
+    ),
+    "Approved": _closed(
+        ["SAD", "expiresIn"],
+        SAD=text({"type": "string"}, "For `signHash`; keep it secret.", "Para `signHash`; é segredo."),
+        expiresIn=_SECONDS,
+        linkid=_closed(["activation"], activation={"type": "string"}),
+    ),
+    "SignHashRequest": _object(
+        ["credentialID", "SAD", "hashes", "signAlgo"],
+        credentialID=_CREDENTIAL,
+        SAD=_ID,
+        hashes=_HASHES,
+        hashAlgorithmOID=_HASH_OID,
+        signAlgo=text(_ID, "As for `authorize`.", "Como em `authorize`."),
+        signAlgoParams=_PARAMETERS,
+        operationMode={"type": ["string", "null"], "enum": ["S", None]},
+        clientData=_CLIENT_DATA,
+    ),
+    "Signatures": _closed(
+        ["signatures"],
+        signatures=text(
+            _STRINGS, "In base64, in the order of the hashes.", "Em base64, na ordem dos hashes."
+        ),
+    ),
+}  # fmt: skip
+
+_PREFER: Final = Parameter(
+    "Prefer",
+    "header",
+    text(
+        {"type": "string", "maxLength": 100},
+        "`wait=25` holds the answer back (RFC 7240).",
+        "`wait=25` segura a resposta (RFC 7240).",
+    ),
+)
+_KEY: Final = Parameter(
+    "Idempotency-Key",
+    "header",
+    text(
+        {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[!-~]+$"},
+        "In a session: another one has the same hashes signed anew.",
+        "Em uma sessão: outra assina de novo os mesmos hashes.",
+    ),
+)
+
+
+def _call(
+    id: str, method: str, summary: Words, request: str, answers: dict[int, Answer], example: JsonValue,
+    *parameters: Parameter, body_required: bool = True,
+) -> Operation:  # fmt: skip
+    """One method of v2 behind a token."""
+    return Operation(
+        id=id,
+        method="POST",
+        path=f"/csc/v2/{method}",
+        summary=summary,
+        answers=answers,
+        errors=_CALLED,
+        parameters=parameters,
+        body=Body(ref(request), example=example, required=body_required),
+        security=_TOKEN,
+    )
+
+
+_WAITS: Final = Answer(
+    Words("The holder has not decided.", "O titular ainda não decidiu."),
+    ref("Waiting"),
+    headers={"Retry-After": _SECONDS},
+    links={"again": ("cscV2AuthorizeCheck", {"handle": "$response.body#/handle"})},
+)
+
+SECTION: Final = Section(
+    tag="CSC v2",
+    title=Words("Signing (CSC API 2.0)", "Assinatura (CSC API 2.0)"),
+    about=Words(
+        "Ask for signatures over hashes, wait for the holder's phone, collect them.",
+        "Peça assinaturas sobre hashes, espere o celular do titular, recolha.",
+    ),
+    error="CscError",
+    schemas=SCHEMAS,
+    security={
+        "bearer": {"type": "http", "scheme": "bearer", "description": "`at_…` of the token endpoint"},
+        "dpop": {"type": "http", "scheme": "dpop", "description": "`at_…` bound to your key, with a proof (RFC 9449)"},
+    },
+    operations=[
+        Operation(
+            id="cscV2Info",
+            method="POST",
+            path="/csc/v2/info",
+            summary=Words("What this service is", "O que este serviço é"),
+            answers={200: Answer(Words("About us.", "Sobre nós."), ref("Info"))},
+            errors=_ERRORS,
+            body=Body(ref("InfoRequest"), example={}, required=False),
+        ),
+        _call(
+            "cscV2List", "credentials/list", Words("Whose certificates", "Quais certificados"), "ListRequest",
+            {200: Answer(Words("Those that you may ask for.", "Os que você pode pedir."), ref("List"))},
+            {"onlyValid": True}, body_required=False,
+        ),
+        _call(
+            "cscV2CredentialInfo", "credentials/info", Words("One certificate", "Um certificado"),
+            "CredentialInfoRequest",
+            {200: Answer(Words("Certificate and algorithms.", "Certificado e algoritmos."), ref("Credential"))},
+            {"credentialID": "cred_0000000000000000000000000a"},
+        ),
+        _call(
+            "cscV2Authorize", "credentials/authorize", Words("Ask the holder", "Pedir ao titular"),
+            "AuthorizeRequest",
+            {
+                202: Answer(
+                    Words("The phone rings.", "O celular toca."),
+                    ref("Asked"),
+                    links={
+                        "check": ("cscV2AuthorizeCheck", {"handle": "$response.body#/handle"}),
+                        "withdraw": ("cscV2Withdraw", {"handle": "$response.body#/handle"}),
+                    },
+                )
+            },
+            {
+                "credentialID": "cred_0000000000000000000000000a", "numSignatures": 1, "hashes": [_EXAMPLE_HASH],
+                "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1", "description": "contrato.pdf",
+            },
+        ),
+        _call(
+            "cscV2AuthorizeCheck", "credentials/authorizeCheck", Words("Wait for the decision", "Esperar a decisão"),
+            "HandleRequest",
+            {
+                200: Answer(
+                    Words("Approved: the SAD, good for five minutes.", "Aprovado: o SAD, que vale cinco minutos."),
+                    ref("Approved"),
+                    links={
+                        "sign": (
+                            "cscV2SignHash",
+                            {"SAD": "$response.body#/SAD"},
+                        )
+                    },
+                ),
+                202: _WAITS,
+            },
+            {"handle": "hdl_…"}, _PREFER,
+        ),
+        _call(
+            "cscV2SignHash", "signatures/signHash", Words("Collect the signatures", "Recolher as assinaturas"),
+            "SignHashRequest",
+            {200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures"))},
+            {
+                "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…", "hashes": [_EXAMPLE_HASH],
+                "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1", "signAlgo": "1.2.840.113549.1.1.11",
+            },
+            _KEY,
+        ),
+        _call(
+            "cscV2Withdraw", "linkid/withdraw", Words("Give up (ours)", "Desistir (nosso)"), "HandleRequest",
+            {204: Answer(Words("The phone stops showing it.", "O celular deixa de mostrar."), media=None)},
+            {"handle": "hdl_…"},
+        ),
+    ],
+)  # fmt: skip

@@ -1,0 +1,149 @@
+"""What a call of either version does, once it is read: whose credential, what is asked, what is signed.
+
+Every call is a POST with JSON, ``info`` included (CSC 8.1).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from foundation.clock import Clock
+from foundation.errors import JsonObject
+from foundation.web import UnsupportedMedia
+from foundation.web.bodies import read_body
+from hsm_service.credentials.domain.credential import Credential
+from hsm_service.credentials.errors import NoSuchCredential
+from hsm_service.credentials.service import CredentialService
+from hsm_service.csc import dialect
+from hsm_service.csc.errors import InvalidRequest
+from hsm_service.oauth.domain.caller import Caller
+from hsm_service.oauth.web.bearer import SERVICE_ONLY, Authenticator
+from hsm_service.signing.domain import request as signing_request
+from hsm_service.signing.domain.labels import labels_for
+from hsm_service.signing.service import Approved, SigningService
+
+NAME: Final = "Link ID"
+_WAIT = re.compile(r"(?:^|,)\s*wait=(\d{1,4})\s*(?:,|;|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The core that both versions speak for."""
+
+    clock: Clock
+    authenticator: Authenticator
+    credentials: CredentialService
+    signing: SigningService
+
+    async def read(self, request: web.Request, scopes: frozenset[str] = SERVICE_ONLY) -> tuple[Caller, JsonObject]:
+        """Who first: a stranger learns nothing about what is wrong with a body."""
+        caller = await self.authenticator.caller(request, scopes)
+        return caller, await body_of(request)
+
+    async def with_sad(self, caller: Caller, body: JsonObject) -> JsonObject:
+        """The SAD that opens the activation, whichever of its three names the caller used (CSC 11.10)."""
+        given = body.get("SAD")
+        if given is not None and not isinstance(given, str):
+            return body
+        sad = await self.authenticator.sad(caller, given)
+        return body if sad is None else {**body, "SAD": sad}
+
+    async def credential(self, caller: Caller, credential: str) -> Credential:
+        """One that this caller may use. Raises NoSuchCredential: another's, and one that does not exist, alike."""
+        check_own(caller, credential)
+        return await self.credentials.info(credential)
+
+    def ask_of(
+        self, wanted: dialect.AuthorizeRequest | dialect.SessionRequest, credential: Credential
+    ) -> signing_request.Ask | signing_request.SessionAsk:
+        """What signing is asked for."""
+        algorithm = wanted.algorithm_for(credential.key_algorithm)
+        if isinstance(wanted, dialect.SessionRequest):
+            return signing_request.SessionAsk(
+                credential=wanted.credential,
+                until=wanted.until_from(int(self.clock.now().timestamp())),
+                maximum=wanted.maximum,
+                purpose=wanted.purpose,
+                hash_algorithm=wanted.hash_name,
+                sign_algorithm=algorithm.name,
+                signed=wanted.signed,
+            )
+        return signing_request.Ask(
+            credential=wanted.credential,
+            hashes=wanted.hashes,
+            hash_algorithm=wanted.hash_name,
+            sign_algorithm=algorithm.name,
+            labels=labels_for(len(wanted.hashes), wanted.labels, wanted.description),
+            signed=wanted.signed,
+        )
+
+    async def sign(self, caller: Caller, wanted: dialect.SignRequest) -> list[bytes]:
+        """Steps 8 to 10; of a session, U1 to U10."""
+        self.check_sign(caller, wanted)
+        return await self.signing.sign(
+            signing_caller(caller),
+            sad=wanted.sad,
+            credential=wanted.credential,
+            hashes=wanted.hashes,
+            hash_algorithm=wanted.algorithm.hash_name,
+            sign_algorithm=wanted.algorithm.name,
+            said=wanted.use,
+        )
+
+    def check_sign(self, caller: Caller, wanted: dialect.SignRequest) -> None:
+        """The caller's credential, and digests as long as their algorithm makes them."""
+        check_own(caller, wanted.credential)
+        dialect.check_lengths(wanted.hashes, wanted.algorithm.hash_name)
+
+    async def extend(self, caller: Caller, wanted: dialect.ExtendRequest) -> JsonObject:
+        """11.9: the SAD of a session goes on; that of listed hashes never covers others (decision 0021)."""
+        check_own(caller, wanted.credential)
+        state = await self.signing.extend(
+            signing_caller(caller),
+            sad=wanted.sad,
+            credential=wanted.credential,
+            count=len(wanted.hashes),
+            hash_algorithm=wanted.hash_name,
+        )
+        return approved(state)
+
+
+def approved(state: Approved) -> JsonObject:
+    """The SAD, and of a session the activation that each use names."""
+    told: JsonObject = {"linkid": {"activation": state.session}} if state.session is not None else {}
+    return {"SAD": state.sad, "expiresIn": state.expires_in, **told}
+
+
+def expired_certificate(credential: Credential) -> InvalidRequest:
+    """The standard's sentence names the certificate."""
+    return InvalidRequest(f"Signing certificate '{credential.certificate.subject}' is expired.")
+
+
+async def body_of(request: web.Request) -> JsonObject:
+    """Raises BodyTooLarge, UnsupportedMedia, InvalidRequest."""
+    body = await read_body(request, max_bytes=dialect.MAX_BODY)
+    if body and request.content_type != "application/json":
+        raise UnsupportedMedia("expected application/json")
+    return dialect.read_object(body)
+
+
+def preferred_wait(request: web.Request) -> float | None:
+    """Seconds of ``Prefer: wait=n`` (RFC 7240); None without. Whatever is longer than we wait is cut by the service."""
+    for value in request.headers.getall("Prefer", []):
+        found = _WAIT.search(value)
+        if found:
+            return float(found[1])
+    return None
+
+
+def check_own(caller: Caller, credential: str) -> None:
+    """Another's credential and one that does not exist get the same answer."""
+    if credential not in caller.credentials:
+        raise NoSuchCredential("not one of this caller's")
+
+
+def signing_caller(caller: Caller) -> signing_request.Caller:
+    """As signing knows it."""
+    return signing_request.Caller(signing_request.CallerKind(caller.kind.value), caller.id, caller.name)

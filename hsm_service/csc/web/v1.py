@@ -1,0 +1,174 @@
+"""The calls of CSC API 1.0.4. Same requests, same approvals, other words; and no handle: ``authorize`` waits itself."""
+
+import hmac
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from foundation.clock import Clock
+from foundation.errors import JsonObject
+from foundation.web import answer
+from hsm_service.credentials.service import CredentialService
+from hsm_service.csc import dialect
+from hsm_service.csc.dialect import V1, answers1, version1
+from hsm_service.csc.errors import InvalidRequest, NoOtp, NotDecidedYet, NotImplementedHere
+from hsm_service.csc.web.calls import (
+    NAME,
+    Calls,
+    approved,
+    body_of,
+    expired_certificate,
+    preferred_wait,
+    signing_caller,
+)
+from hsm_service.oauth.service.authentication import ClientAuthentication
+from hsm_service.oauth.service.callers import read_authorization
+from hsm_service.oauth.service.tokens import TokenService
+from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
+from hsm_service.signing.errors import CertificateNotValid
+from hsm_service.signing.service import Approved, SigningService
+from hsm_service.signing.service.waiting import WaitingCalls
+
+PREFIX: Final = "/csc/v1"
+_AGAIN_SECONDS: Final = 1
+"""``Retry-After`` when the holder has not decided: the same call waits on, and rings nobody."""
+
+
+class CscV1:
+    """Handlers and their routes."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        authenticator: Authenticator,
+        credentials: CredentialService,
+        signing: SigningService,
+        waiting: WaitingCalls,
+        clients: ClientAuthentication,
+        tokens: TokenService,
+        base_url: str,
+        app_url: str,
+        wait_seconds: float,
+        name: str = NAME,
+    ) -> None:
+        """``base_url``: the gateway's address as the outside knows it; ``wait_seconds``: how long ``authorize`` holds
+        its answer back at most."""
+        self._calls = Calls(clock, authenticator, credentials, signing)
+        self._clock = clock
+        self._credentials = credentials
+        self._waiting = waiting
+        self._clients = clients
+        self._tokens = tokens
+        self._base_url = base_url
+        self._app = app_url
+        self._wait_seconds = wait_seconds
+        self._name = name
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the gateway's application. The last one answers for everything the standard has and we do not."""
+        return [
+            web.post(f"{PREFIX}/info", self.info),
+            web.post(f"{PREFIX}/auth/login", self.login),
+            web.post(f"{PREFIX}/auth/revoke", self.revoke),
+            web.post(f"{PREFIX}/credentials/list", self.list_credentials),
+            web.post(f"{PREFIX}/credentials/info", self.credential_info),
+            web.post(f"{PREFIX}/credentials/authorize", self.authorize),
+            web.post(f"{PREFIX}/credentials/extendTransaction", self.extend_transaction),
+            web.post(f"{PREFIX}/credentials/sendOTP", self.send_otp),
+            web.post(f"{PREFIX}/signatures/signHash", self.sign_hash),
+            web.post(f"{PREFIX}/{{method:.*}}", self.not_implemented),
+        ]
+
+    async def info(self, request: web.Request) -> web.Response:
+        """11.1: what this service is; anybody may ask."""
+        dialect.read_info(await body_of(request))
+        logo = f"{self._app}/icons/icon-192.png"
+        return answer(answers1.info(name=self._name, oauth2=f"{self._base_url}{PREFIX}/", logo=logo))
+
+    async def login(self, request: web.Request) -> web.Response:
+        """11.2: nobody has a password here, and a refresh token is good only with its client (decision 0020)."""
+        version1.read_login(request.headers.getall("Authorization", []), await body_of(request))
+        raise InvalidRequest("Invalid refresh_token")
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        """11.3: a token of the caller's own ends. One of another client, or none at all, is answered alike."""
+        caller, body = await self._calls.read(request)
+        token = version1.read_revoke(body)
+        client = await self._clients.find(caller.id)
+        if client is not None:
+            await self._tokens.revoke(client, token)
+        return _nothing()
+
+    async def list_credentials(self, request: web.Request) -> web.Response:
+        """11.4: what this caller may use, a page at a time."""
+        caller, body = await self._calls.read(request)
+        wanted = version1.read_list(body)
+        return answer(answers1.listed(await self._credentials.known(sorted(caller.credentials)), wanted))
+
+    async def credential_info(self, request: web.Request) -> web.Response:
+        """11.5."""
+        caller, body = await self._calls.read(request, ANY_SCOPE)
+        wanted = dialect.read_credential_info(body)
+        found = await self._calls.credential(caller, wanted.credential)
+        return answer(answers1.credential_info(found, wanted.wanted, self._clock.now()))
+
+    async def authorize(self, request: web.Request) -> web.Response:
+        """11.6: the phone is asked, and the answer comes when its holder decided.
+
+        A client that was cut off, or was told to, makes the same call again: it finds its request, and nothing rings
+        twice.
+        """
+        # 1. What is asked; 2. by whom.
+        caller, body = await self._calls.read(request)
+        wanted = dialect.read_session(body, V1) or version1.read_authorize(body)
+        credential = await self._calls.credential(caller, wanted.credential)
+        wait = preferred_wait(request)
+        # 3 to 7 are signing's, the SAM's and the phone's.
+        try:
+            state = await self._waiting.ask(
+                signing_caller(caller),
+                self._calls.ask_of(wanted, credential),
+                call_key=call_key(request.headers.getall("Authorization", []), body),
+                seconds=self._wait_seconds if wait is None else min(wait, self._wait_seconds),
+            )
+        except CertificateNotValid as cause:
+            raise expired_certificate(credential) from cause
+        if not isinstance(state, Approved):
+            raise NotDecidedYet(retry_after=_AGAIN_SECONDS, data={"why": "undecided"})
+        return answer(approved(state))
+
+    async def extend_transaction(self, request: web.Request) -> web.Response:
+        """11.7: of a session."""
+        caller, body = await self._calls.read(request)
+        return answer(await self._calls.extend(caller, dialect.read_extend(body, V1)))
+
+    async def send_otp(self, request: web.Request) -> web.Response:
+        """11.8: there is none to send; ``credentials/info`` says so."""
+        caller, body = await self._calls.read(request)
+        await self._calls.credential(caller, version1.read_send_otp(body))
+        raise NoOtp()
+
+    async def sign_hash(self, request: web.Request) -> web.Response:
+        """11.9: steps 8 to 10; of a session, U1 to U10. The SAD may be a credential token, or the caller's own."""
+        caller, body = await self._calls.read(request, ANY_SCOPE)
+        body = await self._calls.with_sad(caller, body)
+        wanted = dialect.read_sign_hash(body, request.headers.get("Idempotency-Key"), V1)
+        return answer(dialect.signed(await self._calls.sign(caller, wanted)))
+
+    async def not_implemented(self, _request: web.Request) -> web.Response:
+        """10.2: 501 for a method we do not have."""
+        raise NotImplementedHere()
+
+
+def call_key(authorization: Sequence[str], body: JsonObject) -> bytes:
+    """32 bytes that only this very call has: its token and all that it says, in whatever order it says it."""
+    _, token = read_authorization(authorization)
+    said = json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
+    return hmac.digest(token.encode("utf-8"), b"linkid-csc-v1-call\x00" + said, "sha256")
+
+
+def _nothing() -> web.Response:
+    return web.Response(status=204, headers={"Cache-Control": "no-store"})

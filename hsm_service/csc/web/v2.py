@@ -1,0 +1,188 @@
+"""The calls of CSC API 2.0, each a few lines: who calls, what they say, one service, the answer.
+
+Steps 1, 2 and 10 of one signature are here.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web
+
+from foundation.clock import Clock
+from foundation.web import answer
+from hsm_service.credentials.service import CredentialService
+from hsm_service.csc import dialect
+from hsm_service.csc.errors import NotImplementedHere
+from hsm_service.csc.web.calls import (
+    NAME,
+    Calls,
+    approved,
+    body_of,
+    expired_certificate,
+    preferred_wait,
+    signing_caller,
+)
+from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
+from hsm_service.signing.errors import CertificateNotValid
+from hsm_service.signing.service import Approved, SigningService
+from hsm_service.signing.service.responses import ResponseService
+
+PREFIX: Final = "/csc/v2"
+POLL_SECONDS: Final = 2
+"""``Retry-After`` of a request still waiting: CSC names no interval."""
+
+
+class CscV2:
+    """Handlers and their routes."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        authenticator: Authenticator,
+        credentials: CredentialService,
+        signing: SigningService,
+        responses: ResponseService,
+        issuer: str,
+        app_url: str,
+        name: str = NAME,
+    ) -> None:
+        """``issuer``: our OAuth server (RFC 8414); ``app_url``: the phone app's origin, for QR codes and the logo."""
+        self._calls = Calls(clock, authenticator, credentials, signing)
+        self._clock = clock
+        self._credentials = credentials
+        self._signing = signing
+        self._responses = responses
+        self._issuer = issuer
+        self._app = app_url
+        self._name = name
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the gateway's application. The last one answers for everything the standard has and we do not."""
+        return [
+            web.post(f"{PREFIX}/info", self.info),
+            web.post(f"{PREFIX}/credentials/list", self.list_credentials),
+            web.post(f"{PREFIX}/credentials/info", self.credential_info),
+            web.post(f"{PREFIX}/credentials/authorize", self.authorize),
+            web.post(f"{PREFIX}/credentials/authorizeCheck", self.authorize_check),
+            web.post(f"{PREFIX}/credentials/getChallenge", self.get_challenge),
+            web.post(f"{PREFIX}/credentials/extendTransaction", self.extend_transaction),
+            web.post(f"{PREFIX}/signatures/signHash", self.sign_hash),
+            web.post(f"{PREFIX}/signatures/signPolling", self.sign_polling),
+            web.post(f"{PREFIX}/linkid/withdraw", self.withdraw),
+            web.post(f"{PREFIX}/{{method:.*}}", self.not_implemented),
+        ]
+
+    async def info(self, request: web.Request) -> web.Response:
+        """11.1: what this service is; anybody may ask."""
+        dialect.read_info(await body_of(request))
+        return answer(dialect.info(name=self._name, issuer=self._issuer, logo=f"{self._app}/icons/icon-192.png"))
+
+    async def list_credentials(self, request: web.Request) -> web.Response:
+        """11.4: what this caller may use."""
+        caller, body = await self._calls.read(request)
+        wanted = dialect.read_list(body)
+        found = await self._credentials.known(sorted(caller.credentials), only_valid=wanted.only_valid)
+        return answer(dialect.listed(found, wanted, self._clock.now()))
+
+    async def credential_info(self, request: web.Request) -> web.Response:
+        """11.5."""
+        caller, body = await self._calls.read(request, ANY_SCOPE)
+        wanted = dialect.read_credential_info(body)
+        found = await self._calls.credential(caller, wanted.credential)
+        return answer(dialect.credential_info(found, wanted.wanted, self._clock.now()))
+
+    async def authorize(self, request: web.Request) -> web.Response:
+        """11.6: 202 with a handle; the phone is asked."""
+        # 1. What is asked; 2. by whom.
+        caller, body = await self._calls.read(request)
+        wanted = dialect.read_session(body) or dialect.read_authorize(body)
+        credential = await self._calls.credential(caller, wanted.credential)
+        # 3 to 5 are signing's.
+        try:
+            asked = await self._signing.ask(signing_caller(caller), self._calls.ask_of(wanted, credential))
+        except CertificateNotValid as cause:
+            raise expired_certificate(credential) from cause
+        return answer(
+            {
+                "handle": asked.handle,
+                "linkid": {
+                    "request": asked.document,
+                    "verification_code": asked.verification_code,
+                    "expires_in": asked.expires_in,
+                    "qr": f"{self._app}/r#1.{asked.document}",
+                    "statement": asked.statement,
+                },
+            },
+            status=202,
+        )
+
+    async def authorize_check(self, request: web.Request) -> web.Response:
+        """11.7: 202 while the holder thinks, 200 with the SAD. ``Prefer: wait=25`` holds the answer back (RFC 7240)."""
+        caller, body = await self._calls.read(request)
+        handle = dialect.read_handle(body)
+        state = await self._signing.check(signing_caller(caller), handle, wait=preferred_wait(request) or 0.0)
+        if isinstance(state, Approved):
+            return answer(approved(state))
+        waiting = answer({"handle": state.handle, "linkid": {"expires_in": state.expires_in}}, status=202)
+        waiting.headers["Retry-After"] = str(POLL_SECONDS)
+        return waiting
+
+    async def get_challenge(self, request: web.Request) -> web.Response:
+        """11.8: 204, nothing rings: the challenge goes to the phone with what it is for, when ``authorize`` says it."""
+        caller, body = await self._calls.read(request)
+        await self._calls.credential(caller, dialect.read_challenge(body))
+        return _nothing()
+
+    async def extend_transaction(self, request: web.Request) -> web.Response:
+        """11.9: of a session."""
+        caller, body = await self._calls.read(request)
+        return answer(await self._calls.extend(caller, dialect.read_extend(body)))
+
+    async def sign_hash(self, request: web.Request) -> web.Response:
+        """11.10: steps 8 to 10; of a session, U1 to U10. In mode A the answer is kept for ``signPolling``.
+
+        The SAD may be a credential token, or the caller's own.
+        """
+        caller, body = await self._calls.read(request, ANY_SCOPE)
+        body = await self._calls.with_sad(caller, body)
+        wanted = dialect.read_sign_hash(body, request.headers.get("Idempotency-Key"))
+        if wanted.kept is None:
+            return answer(dialect.signed(await self._calls.sign(caller, wanted)))
+        self._calls.check_sign(caller, wanted)
+        response = await self._responses.sign(
+            signing_caller(caller),
+            sad=wanted.sad,
+            credential=wanted.credential,
+            hashes=wanted.hashes,
+            hash_algorithm=wanted.algorithm.hash_name,
+            sign_algorithm=wanted.algorithm.name,
+            said=wanted.use,
+            kept=timedelta(milliseconds=wanted.kept),
+        )
+        return answer({"responseID": response})
+
+    async def sign_polling(self, request: web.Request) -> web.Response:
+        """11.12: the signatures of a call in mode A; 202 in an error's form while they are not there."""
+        caller, body = await self._calls.read(request)
+        signatures = await self._responses.collect(signing_caller(caller), dialect.read_polling(body))
+        if signatures is not None:
+            return answer(dialect.signed(signatures))
+        text = "The previous async request has been accepted but not yet completed"
+        waiting = answer({"error": "accepted_request", "error_description": text}, status=202)
+        waiting.headers["Retry-After"] = str(POLL_SECONDS)
+        return waiting
+
+    async def withdraw(self, request: web.Request) -> web.Response:
+        """Ours: whoever asked gives up, and the phone stops showing it."""
+        caller, body = await self._calls.read(request)
+        await self._signing.withdraw(signing_caller(caller), dialect.read_handle(body))
+        return _nothing()
+
+    async def not_implemented(self, _request: web.Request) -> web.Response:
+        """10.2: 501 for a method we do not have."""
+        raise NotImplementedHere()
+
+
+def _nothing() -> web.Response:
+    return web.Response(status=204, headers={"Cache-Control": "no-store"})

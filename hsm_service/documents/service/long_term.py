@@ -1,0 +1,97 @@
+"""Levels above B-T: evidence beside the signature, and a stamp over both. Blocks; call it in a thread."""
+
+import hashlib
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Final
+
+from asn1crypto import cms, core, crl, ocsp
+from asn1crypto import x509 as asn1_x509
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import SigFieldSpec
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp, PreparedByteRangeDigest
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+
+from hsm_service.documents.domain.evidence import Evidence
+from hsm_service.documents.service.pades import TOKEN_ROOM, as_unsuitable
+
+
+def signers_of(container: bytes) -> list[bytes]:
+    """Whose certificates need evidence: the signer's, and that of whoever stamped the signature. DER."""
+    signed = cms.ContentInfo.load(container)["content"]
+    info = signed["signer_infos"][0]
+    found = [_signer(signed)]
+    if not isinstance(info["unsigned_attrs"], core.Void):
+        for attribute in info["unsigned_attrs"]:
+            if attribute["type"].native == "signature_time_stamp_token":
+                found += [_signer(token["content"]) for token in attribute["values"]]
+    return found
+
+
+def cms_with_evidence(container: bytes, evidence: Evidence) -> bytes:
+    """CAdES B-LT (EN 319 122-1): certificates and lists go into SignedData, which no signature covers."""
+    whole = cms.ContentInfo.load(container)
+    signed = whole["content"]
+    ours = {choice.chosen.dump() for choice in signed["certificates"]}
+    certificates = [*signed["certificates"]]
+    for der in evidence.certificates:
+        if der not in ours:
+            certificates.append(cms.CertificateChoices("certificate", asn1_x509.Certificate.load(der)))
+    lists = [cms.RevocationInfoChoice("crl", crl.CertificateList.load(der)) for der in evidence.crls]
+    signed["certificates"] = cms.CertificateSet(certificates)
+    signed["crls"] = cms.RevocationInfoChoices(lists)
+    return bytes(whole.dump())
+
+
+def pdf_with_evidence(pdf: bytes, evidence: Evidence) -> bytes:
+    """PAdES B-LT: a document security store in an incremental update, for the last signature."""
+    output = BytesIO(pdf)
+    with as_unsuitable():
+        *_, last = PdfFileReader(BytesIO(pdf), strict=False).embedded_regular_signatures
+        DocumentSecurityStore.add_dss(
+            output,
+            last.pkcs7_content.hex().upper().encode("ascii"),
+            certs=[asn1_x509.Certificate.load(der) for der in evidence.certificates],
+            crls=[crl.CertificateList.load(der) for der in evidence.crls],
+            ocsps=[ocsp.OCSPResponse.load(der) for der in evidence.ocsps],
+            strict=False,
+        )
+    return output.getvalue()
+
+
+def pdf_awaiting_stamp(pdf: bytes, hash_name: str) -> tuple[bytes, PreparedByteRangeDigest]:
+    """PAdES B-LTA, first half: an update with a hole for a document time-stamp, and the digest to be stamped."""
+    with as_unsuitable():
+        writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+        name = f"LinkID-TS-{hashlib.sha256(pdf).hexdigest()[:12]}"
+        embedder = PdfCMSEmbedder(new_field_spec=SigFieldSpec(name)).write_cms(field_name=name, writer=writer)
+        next(embedder)
+        stamp = DocumentTimestamp(bytes_reserved=2 * TOKEN_ROOM)  # type: ignore[no-untyped-call]
+        embedder.send(SigObjSetup(sig_placeholder=stamp))
+        hole, output = embedder.send(SigIOSetup(md_algorithm=hash_name))
+        output.seek(0)
+        return output.read(), hole
+
+
+def pdf_stamped(pdf: bytes, hole: PreparedByteRangeDigest, token: bytes) -> bytes:
+    """Second half."""
+    output = BytesIO(pdf)
+    with as_unsuitable():
+        hole.fill_with_cms(output, token)
+    return output.getvalue()
+
+
+def _signer(signed: cms.SignedData) -> bytes:
+    """The certificate that a SignedData's only signer names. Raises LookupError when it is not in there."""
+    named = signed["signer_infos"][0]["sid"].chosen
+    certificates: Sequence[cms.CertificateChoices] = signed["certificates"]
+    for choice in certificates:
+        found = choice.chosen
+        if found.serial_number == named["serial_number"].native and found.issuer == named["issuer"]:
+            return bytes(found.dump())
+    raise LookupError("the signer's certificate is missing")
+
+
+__all__: Final = ["cms_with_evidence", "pdf_awaiting_stamp", "pdf_stamped", "pdf_with_evidence", "signers_of"]

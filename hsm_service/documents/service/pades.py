@@ -1,0 +1,142 @@
+"""PAdES around a raw signature, by pyHanko: an incremental update with a hole, and the CMS that goes into it.
+
+Blocks; call it in a thread. A PDF comes from anybody: whatever a parser throws becomes UnsuitableDocument.
+"""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from io import BytesIO
+from typing import Final
+
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign import fields, signers
+from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+
+from foundation.errors import LinkIdError
+from hsm_service.documents.domain.form import Form, Level
+from hsm_service.documents.domain.policies import SignaturePolicy
+from hsm_service.documents.domain.prepared import Prepared
+from hsm_service.documents.domain.signatory import Signatory
+from hsm_service.documents.domain.stamp import Stamp
+from hsm_service.documents.errors import UnsuitableDocument
+from hsm_service.documents.service import cms
+from hsm_service.documents.service.drawing import stamped, words
+
+_HEADER_WITHIN: Final = 1024
+"""Bytes: readers look for %PDF- this far."""
+_ATTRIBUTES_ROOM: Final = 4096
+TOKEN_ROOM: Final = 16 * 1024
+"""Bytes for a time-stamp token with its certificates."""
+
+logging.getLogger("pyhanko").addHandler(logging.NullHandler())
+logging.getLogger("pyhanko").propagate = False  # its warnings are for programmers, and quote documents
+
+
+def prepare(
+    form: Form,
+    signatory: Signatory,
+    at: datetime,
+    policy: SignaturePolicy | None,
+    pdf: bytes,
+    stamp: Stamp | None,
+) -> Prepared:
+    """The first half. Raises UnsuitableDocument: damaged, encrypted, no pages, or certified against any change."""
+    with as_unsuitable():
+        writer = IncrementalPdfFileWriter(BytesIO(pdf), prev=_reader(pdf), strict=False)
+        metadata = signers.PdfSignatureMetadata(
+            field_name=f"LinkID-{secrets.token_hex(6)}",
+            md_algorithm=signatory.digest_name,
+            subfilter=fields.SigSeedSubFilter.PADES,
+            name=signatory.name or None,
+        )
+        pdf_signer = stamped(metadata, cms.signer(signatory), stamp, pages=_pages(writer.prev))
+        session = pdf_signer.init_signing_session(writer)
+        session.system_time = at  # /M and the stamp: one time for the whole preparation
+        said = None if stamp is None else words(stamp, signatory.name, at)
+        room = 2 * _room(form, signatory)  # it is written in hexadecimal
+        document = session.prepare_tbs_document(None, bytes_reserved=room, appearance_text_params=said)
+        hole, output = document.digest_tbs_document()
+        output.seek(0)
+        content = output.read()
+    to_sign = cms.signed_attributes(signatory, hole.document_digest, at, policy, pdf=True)
+    return Prepared(form, signatory, at, to_sign, content, (hole.reserved_region_start, hole.reserved_region_end))
+
+
+def fill(prepared: Prepared, container: bytes) -> bytes:
+    """The second half: the CMS in its hole. Raises UnsuitableDocument when it does not fit."""
+    assert prepared.hole is not None, "prepared from a PDF"
+    start, end = prepared.hole
+    output = BytesIO(prepared.content)
+    with as_unsuitable():
+        PreparedByteRangeDigest(b"", start, end).fill_with_cms(output, container)
+    return output.getvalue()
+
+
+def covered(prepared: Prepared) -> bytes:
+    """The digest of what the signature covers, of the file as it is now."""
+    assert prepared.hole is not None, "prepared from a PDF"
+    start, end = prepared.hole
+    digest = hashlib.new(prepared.signatory.digest_name)
+    digest.update(prepared.content[:start])
+    digest.update(prepared.content[end:])
+    return digest.digest()
+
+
+def demand_whole(pdf: bytes) -> None:
+    """Read what we wrote as a stranger would: the last signature holds and covers the whole file.
+
+    Raises UnsuitableDocument, also when an earlier signature that held does not allow this one.
+    """
+    with as_unsuitable():
+        *_, ours = PdfFileReader(BytesIO(pdf), strict=False).embedded_regular_signatures
+        status = validate_pdf_signature(ours, signer_validation_context=_no_roots())
+        if not (status.intact and status.valid and status.coverage is SignatureCoverageLevel.ENTIRE_FILE):
+            raise UnsuitableDocument("what was written does not verify")
+
+
+def _reader(pdf: bytes) -> PdfFileReader:
+    """Tolerant, as much software writes a little beside the standard; `demand_whole` makes that good."""
+    if b"%PDF-" not in pdf[:_HEADER_WITHIN]:
+        raise UnsuitableDocument("not a PDF")
+    reader = PdfFileReader(BytesIO(pdf), strict=False)
+    if reader.encrypted:
+        raise UnsuitableDocument("encrypted")
+    if _pages(reader) < 1:
+        raise UnsuitableDocument("no pages")
+    if any(item.docmdp_level is fields.MDPPerm.NO_CHANGES for item in reader.embedded_signatures):
+        raise UnsuitableDocument("certified against any change")
+    return reader
+
+
+def _pages(reader: PdfFileReader) -> int:
+    return int(reader.root["/Pages"]["/Count"])
+
+
+def _room(form: Form, signatory: Signatory) -> int:
+    """Bytes to keep free: known before anything is signed, with room for a time stamp where one comes."""
+    certificates = sum(len(der) for der in signatory.chain)
+    stamp = 0 if form.level is Level.B else TOKEN_ROOM
+    return certificates + signatory.signature_room + _ATTRIBUTES_ROOM + stamp
+
+
+def _no_roots() -> ValidationContext:
+    return ValidationContext(trust_roots=[], allow_fetching=False)
+
+
+@contextmanager
+def as_unsuitable() -> Iterator[None]:
+    """Foreign errors die here; a hostile PDF can raise anything out of a parser."""
+    try:
+        yield
+    except LinkIdError:
+        raise
+    except Exception as cause:
+        raise UnsuitableDocument(f"damaged, or uses what we do not know ({type(cause).__name__})") from cause

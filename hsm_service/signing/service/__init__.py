@@ -1,0 +1,7 @@
+"""The stories of signing at the gateway: ``requests`` (asked, decided, signed), ``waiting`` (a call that waits for the
+holder itself), ``responses`` (signatures that are collected later).
+"""
+
+from hsm_service.signing.service.requests import Approved, Asked, SigningService, StillWaiting
+
+__all__ = ["Approved", "Asked", "SigningService", "StillWaiting"]

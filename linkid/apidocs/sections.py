@@ -1,0 +1,62 @@
+"""Every described part of the public API, and the routes that are described elsewhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from foundation.web.openapi import Answer, Operation, Section, Words
+from hsm_service.csc.openapi import SECTION as CSC
+from hsm_service.oauth.openapi import SECTION as OAUTH
+from issuance.openapi import SECTION as PKI
+
+ITSELF: Final = Section(
+    tag="API",
+    title=Words("This description", "Esta descrição"),
+    about=Words("For programs and for people.", "Para programas e para pessoas."),
+    error="Error",
+    operations=[
+        Operation(
+            id="openapi",
+            method="GET",
+            path="/openapi.json",
+            summary=Words("OpenAPI 3.1", "OpenAPI 3.1"),
+            answers={200: Answer(Words("All of it.", "Tudo."), {"type": "object", "required": ["openapi", "paths"]})},
+        ),
+        Operation(
+            id="docsPt",
+            method="GET",
+            path="/docs/api/",
+            summary=Words("As a page, in Portuguese", "Como página"),
+            answers={200: Answer(Words("The page.", "A página."), media="text/html")},
+        ),
+        Operation(
+            id="docsEn",
+            method="GET",
+            path="/docs/api/en/",
+            summary=Words("As a page, in English", "Como página, em inglês"),
+            answers={200: Answer(Words("The page.", "A página."), media="text/html")},
+        ),
+    ],
+)
+
+SECTIONS: Final = (CSC, OAUTH, PKI, ITSELF)
+
+PRIVATE: Final = {
+    "/phone/v1/": "between us and the phone app (docs/protocol.md 9.2)",
+    "/links/v1": "between us and the computer's agent (9.3)",
+    "/emission/v1/": "between us and the emission page (9.1)",
+    "/oauth2/authorize/": "the authorize page's own calls",
+    "/oauth2/assets/": "its files",
+    "/docs/api/assets/": "the files of the page of this description",
+    "/dev/": "exists only in development, for this very machine (9.7)",
+    "/csc/v2/{method}": "answers 501 to every method that we do not have",
+}
+"""Routes that no integrator calls, by how their path begins, and why."""
+
+COMING: Final[frozenset[str]] = frozenset()
+"""Beginnings of paths that are being built and not described yet. To be empty when they are."""
+
+
+def is_private(path: str) -> bool:
+    """Whether a route is described elsewhere."""
+    return path.startswith((*PRIVATE, *COMING))

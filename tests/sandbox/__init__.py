@@ -1,0 +1,1 @@
+"""The sandbox, the tutorial, the examples."""

@@ -1,0 +1,157 @@
+"""From zero to a signed PDF, word for word as the tutorial has it; and the people of the sandbox."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import stat
+from typing import Any
+
+import aiohttp
+import pytest
+from cryptography import x509
+
+from linkid.platform import ROOT
+from tests.sandbox.conftest import Sandbox
+from tests.sandbox.fuzz import command, environment, generated
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+SHA256 = "2.16.840.1.101.3.4.2.1"
+_BLOCK = re.compile(r"^```(?:sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    """Every block of a tutorial."""
+    return _BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+
+
+async def test_the_tutorial_is_short_and_the_same_in_both_languages() -> None:
+    """At most ten commands, one a block, and the same ones in English and Portuguese."""
+    english = commands("tutorial.md")
+    assert english == commands("tutorial.pt.md")
+    assert english[0] == "make sandbox\n"
+    assert all(len(block.splitlines()) == 1 for block in english)
+    assert 5 < len(english) <= 10
+
+
+async def test_every_command_of_the_tutorial_works(sandbox: Sandbox) -> None:
+    """The first one is the fixture's; the others in one shell, as a person types them, stopping at the first error."""
+    code, said = await sandbox.run("bash", "-euo", "pipefail", "-c", "".join(commands("tutorial.md")[1:]))
+    assert code == 0, said
+    assert '"access_token": "at_' in said
+    assert "signed: var/contract.signed.pdf" in said
+    assert re.search(r"^valid: .*ANA APROVA TESTE:70010020110", said, re.MULTILINE)
+    assert "refuse:changed-mind" in said
+    assert "refused, as it should be" in said
+    assert not (sandbox.folder / "var" / "refused.signed.pdf").exists()
+    assert "Verified OK" in said
+    assert "signed and verified: var/contract.pdf.sig" in said
+
+
+async def test_a_changed_document_is_not_valid(sandbox: Sandbox) -> None:
+    """The tutorial's verifier can say no: one byte of the signed PDF changed."""
+    signed = sandbox.folder / "var" / "contract.signed.pdf"
+    bent = bytearray(signed.read_bytes())
+    bent[bent.index(b"Tj ET") - 3] ^= 1
+    (sandbox.folder / "var" / "bent.pdf").write_bytes(bytes(bent))
+    words = (".venv/bin/python", "examples/python/verify_pdf.py", "var/bent.pdf", sandbox.variables["LINKID_ROOT"])
+    code, said = await sandbox.run(*words)
+    assert (code, said.partition(":")[0]) == (1, "NOT valid")
+
+
+async def test_the_holder_who_ignores_is_waited_for(sandbox: Sandbox) -> None:
+    """202 with a newer handle, until somebody gives up; the other holders are not in its way."""
+    digest = base64.b64encode(hashlib.sha256(b"x").digest()).decode()
+    asked: dict[str, Any] = {
+        "credentialID": sandbox.variables["HOLDER_IGNORES"],
+        "numSignatures": 1,
+        "hashes": [digest],
+    }
+    status, answer = await sandbox.csc("credentials/authorize", **asked, hashAlgorithmOID=SHA256)
+    assert status == 202, answer
+    status, answer = await sandbox.csc("credentials/authorizeCheck", handle=answer["handle"])
+    assert status == 202
+    assert (await sandbox.csc("credentials/authorize", **asked, hashAlgorithmOID=SHA256))[0] == 429
+
+
+async def test_the_one_who_mistypes_was_wrong_once(sandbox: Sandbox) -> None:
+    """Her phone's words tell both attempts; the right one let the document be signed."""
+    decided = re.findall(r"^mistypes \| req_\w+: (\w+)", sandbox.said.decode(), re.MULTILINE)
+    assert decided == ["password_wrong", "approved"]
+
+
+async def test_its_certificates_cannot_be_taken_for_real_ones(sandbox: Sandbox) -> None:
+    """Root, issuer and holder each say that they are for development or a test."""
+    _, answer = await sandbox.csc(
+        "credentials/info", credentialID=sandbox.variables["HOLDER_APPROVES"], certificates="chain"
+    )
+    chain = [x509.load_der_x509_certificate(base64.b64decode(der)) for der in answer["cert"]["certificates"]]
+    assert "TESTE" in chain[0].subject.rfc4514_string()
+    assert len(chain) > 1
+    assert all("Desenvolvimento" in one.subject.rfc4514_string() for one in chain[1:])
+
+
+async def test_a_second_run_finds_the_same_people(sandbox: Sandbox) -> None:
+    """While one runs, another shows its card; making everything again makes nothing, and files stay private."""
+    before = dict(sandbox.variables)
+    code, said = await sandbox.run(".venv/bin/python", "-m", "linkid", "sandbox")
+    assert code == 0
+    assert all(value in said for name, value in before.items() if name.startswith(("CLIENT", "HOLDER")))
+    code, said = await sandbox.run(".venv/bin/python", "-m", "linkid", "sandbox", "--make")
+    assert (code, said) == (0, "")
+    await sandbox.read_kit()
+    assert sandbox.variables == before
+    for name in ("env", "kit.json", "phone-approves.json"):
+        assert stat.S_IMODE(os.stat(sandbox.folder / "var" / "sandbox" / name).st_mode) == 0o600
+
+
+async def test_the_description_is_served_and_shown(sandbox: Sandbox) -> None:
+    """OpenAPI for programs of any origin; pages under a policy that runs nothing; wrong methods and names refused."""
+    async with aiohttp.ClientSession(base_url=sandbox.url) as session:
+        async with session.get("/openapi.json") as answer:
+            told = await answer.json()
+            assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
+        assert told["openapi"] == "3.1.0"
+        assert "/csc/v2/signatures/signHash" in told["paths"]
+        for path, language in (("/docs/api/", "pt-BR"), ("/docs/api/en/", "en")):
+            async with session.get(path) as answer:
+                html = await answer.text()
+                policy = answer.headers["Content-Security-Policy"]
+            assert f'<html lang="{language}">' in html
+            assert "default-src 'none'" in policy
+            assert "script-src" not in policy
+            async with session.get(re.findall(r'href="(/docs/api/assets/[^"]+)"', html)[0]) as answer:
+                assert (answer.status, answer.content_type) == (200, "text/css")
+        for method, path, status in (
+            ("POST", "/openapi.json", 405),
+            ("DELETE", "/docs/api/", 405),
+            ("GET", "/docs/api/assets/0000000000000000/api.css", 404),
+            ("GET", "/docs/api/assets/..%2f..%2fapi.html/api.css", 404),
+            ("GET", "/docs/api/fr/", 404),
+        ):
+            async with session.request(method, path) as answer:
+                assert answer.status == status, (method, path)
+
+
+async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
+    """schemathesis, unmodified, on everything described, through to signatures; `make fuzz` is the long run."""
+    words = command(sandbox.url, examples=8, seed=1, phases="coverage,stateful")
+    fuzzed = Sandbox(ROOT, environment(sandbox.variables, sandbox.token, 1))
+    code, said = await fuzzed.run(*words)
+    assert code == 0, said[-6000:]
+    assert generated(said) > 300
+    assert re.search(r"API Links:\s+[2-9] covered", said), said
+
+
+async def test_production_has_no_sandbox(sandbox: Sandbox) -> None:
+    """Phones that approve what nobody read have no business there: refused before anything is made."""
+    earnest = {"ENVIRONMENT": "production", "APP__URL": "https://a.example", "GATEWAY__URL": "https://g.example"}
+    words = [f"LINKID__{name}={value}" for name, value in earnest.items()]
+    words += [f"LINKID__VAR={sandbox.folder}/var-production", ".venv/bin/python", "-m", "linkid", "sandbox"]
+    code, said = await sandbox.run("env", *words)
+    assert code == 2
+    assert "for development only" in said
+    assert not (sandbox.folder / "var-production").exists()
