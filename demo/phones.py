@@ -70,12 +70,12 @@ class _Witness(SandboxPhone):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.evidence: list[Evidence] = []
+        self.kept: list[Evidence] = []
 
     async def _decide(self, statement: Statement, decision: str, password: str | None) -> dict[str, Any]:
         body = await asyncio.to_thread(decisions.decide, self._key, statement, decision, password=password)
         answer = await self._gateway.call("POST", f"/phone/v1/documents/{statement.id}/decision", body)
-        self.evidence.append(Evidence(statement.document, dict(body), dict(keys.public_jwk(self._key))))
+        self.kept.append(Evidence(statement.document, dict(body), dict(keys.public_jwk(self._key))))
         return answer
 
 
@@ -88,7 +88,7 @@ class SimulatedPhone:
     @property
     def evidence(self) -> list[Evidence]:
         """Of every decision, in order."""
-        return self._phone.evidence
+        return self._phone.kept
 
     @classmethod
     async def open(cls, app: str) -> SimulatedPhone:

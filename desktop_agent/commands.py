@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import signal
-import ssl
 import sys
 import tempfile
 import traceback
@@ -19,16 +18,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from desktop_agent import VERSION, keychain, words
+from desktop_agent import VERSION, commands_daemon, keychain, sight, words
 from desktop_agent.associate import Ceremony, Wanted, fetch_trust, make_room
 from desktop_agent.client.csc_client import CscClient
 from desktop_agent.client.http import Caller
 from desktop_agent.client.links import Links
+from desktop_agent.client.tls import tls_for
 from desktop_agent.domain.trust import Trust, read_trust
 from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, KeychainProblem, NoConnection, NotAssociated
 from desktop_agent.overview import Doctor, describe, has_window, own_system, status_of
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profile, Profiles
+from desktop_agent.setup.plan import Computer
 from desktop_agent.ui.page import LocalPage
 from desktop_agent.ui.port import AssociationView, SigningView
 from desktop_agent.ui.silent import SilentSigning
@@ -164,18 +165,6 @@ def _computer_name() -> str:
     return f"{host} ({user})"[:60] if user else host[:60]
 
 
-def tls_for(ca: Path | str | None) -> ssl.SSLContext | None:
-    """The system's authorities and those of a file. Raises BadCommand."""
-    if ca is None:
-        return None
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(cafile=str(ca))
-    except (OSError, ssl.SSLError) as cause:
-        raise BadCommand(f"Não foi possível ler autoridades https em {ca}.") from cause
-    return context
-
-
 # --- what is known ----------------------------------------------------------------------------------------------------
 
 
@@ -214,7 +203,10 @@ async def certs(arguments: argparse.Namespace, screen: Screen) -> None:
 
 async def doctor(arguments: argparse.Namespace, screen: Screen) -> None:
     """From here to the service, one thing after the other."""
-    findings = await Doctor(Profiles(), arguments.profile, tls_for).run()
+    profiles = Profiles()
+    findings = await Doctor(profiles, arguments.profile, tls_for).run()
+    if os.name == "posix":
+        findings += await sight.look(profiles, Computer.ours())
     for finding in findings:
         screen.say(f"{'✓' if finding.good else '✗'} {finding.what}")
         if finding.advice:
@@ -242,7 +234,8 @@ def _day(moment: str) -> str:
 async def sign(arguments: argparse.Namespace, screen: Screen) -> None:
     """PDFs, one approval for all of them."""
     # Here, because pyHanko takes half a second to load, and no other command needs it.
-    from desktop_agent.sign import QR_AFTER, Options, Signing
+    from desktop_agent.approval import QR_AFTER
+    from desktop_agent.sign import Options, Signing
 
     jobs = plan(arguments.files, arguments.output, overwrite=arguments.overwrite)
     view: SigningView = SilentSigning()
@@ -335,7 +328,8 @@ def build_parser() -> words.Parser:
     removing = add("remove", remove, "encerra a associação e apaga a chave deste computador")
     removing.options.add_argument("--yes", action="store_true", help="não pergunta")
     removing.options.add_argument("--offline", action="store_true", help="só apaga aqui, sem avisar o serviço")
-    add("doctor", doctor, "procura a causa quando algo não funciona")
+    add("doctor", doctor, "procura a causa quando algo não funciona, ou um programa não vê o certificado")
+    commands_daemon.add_to(add)
     return parser
 
 

@@ -203,7 +203,7 @@ def _signer(certificate: Certificate, signature: bytes | None) -> signers.Extern
     return signers.ExternalSigner(
         signing_cert=_asn1(certificate.leaf),
         cert_registry=store,
-        signature_value=signature or certificate.algorithm.room,
+        signature_value=signature or certificate.room,
         embed_roots=False,
     )
 

@@ -19,6 +19,8 @@ from desktop_agent.errors import AgentError, BadCommand, KeychainProblem, NotAss
 from desktop_agent.words import of_system
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
+CERTIFICATES: Final = "certificates.json"
+"""What the daemon last heard of the certificates of an association; public."""
 HOME_VARIABLE: Final = "LINKID_DESKTOP_HOME"
 """Another place for state and key file, for tests and portable use."""
 
@@ -98,7 +100,7 @@ class Profiles:
     def forget(self, name: str) -> None:
         """Remove an association. The pinned trust goes too: the next association shows its fingerprint again."""
         folder = self.folder(name)
-        for file in ("profile.json", "trust.json"):
+        for file in ("profile.json", "trust.json", CERTIFICATES):
             (folder / file).unlink(missing_ok=True)
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()

@@ -42,6 +42,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         "csc",
         "mtls",
         "documents",
+        "psc",
         "sam_addresses",
         "ac",
         "private_tls",

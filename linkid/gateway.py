@@ -40,6 +40,8 @@ from hsm_service.csc.web.oauth1 import PREFIXES as OAUTH_PREFIXES_V1
 from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.store import OAuthStore
+from hsm_service.psc.problems import BY_PREFIX as PSC_ERRORS
+from hsm_service.psc.store import PscStore
 from hsm_service.signing.store import ResponseStore
 from issuance.store import forget_visits
 from linkid.running import in_background
@@ -54,6 +56,8 @@ _PROOFS_SECONDS: Final = 60.0
 """Used proofs are worth remembering for two minutes, and every call of a phone leaves one."""
 _PROOFS_BITE: Final = 10_000
 _SWEEP_SECONDS: Final = 300.0
+_FOLLOW_SECONDS: Final = 5.0
+"""How late, at most, an application is told that nobody answered its request."""
 _CERTIFICATES_SECONDS: Final = 15.0
 """How soon an application that was just registered with a certificate of its own is let in with it."""
 _SAM_PATIENCE: Final = 5.0
@@ -85,7 +89,11 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         app = new_app(
             # the authorize page's own calls answer in our words: it shows them to people
             errors=ErrorTable(
-                by_prefix={"/csc": CSC_ERRORS, **dict.fromkeys((*OAUTH_PREFIXES, *OAUTH_PREFIXES_V1), OAUTH_ERRORS)}
+                by_prefix={
+                    "/csc": CSC_ERRORS,
+                    **PSC_ERRORS,
+                    **dict.fromkeys((*OAUTH_PREFIXES, *OAUTH_PREFIXES_V1), OAUTH_ERRORS),
+                }
             ),
             security=SecurityHeaders(https=ground.origin.startswith("https://")),
             cors=Cors(origins=(ground.app,)),
@@ -93,6 +101,8 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         )
         mounted = await mount_slices(app, ground, stack)
         in_background(stack, now_and_then(_PROOFS_SECONDS, ground.clock, {"proofs": partial(forget_proofs, ground)}))
+        follow: Chore = lambda _now: mounted.signing.follow_up()  # noqa: E731
+        in_background(stack, now_and_then(_FOLLOW_SECONDS, ground.clock, {"requests": follow}))
         in_background(stack, now_and_then(_SWEEP_SECONDS, ground.clock, _chores(ground, mounted.life)))
         tls = None if settings.tls is None else server_context(settings.tls.certificate, settings.tls.key)
         listener = settings.gateway
@@ -163,6 +173,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "messages": lambda now: forget_messages(database, now - _REMEMBERED),
         "visits": lambda now: forget_visits(database, now - _REMEMBERED),
         "oauth": OAuthStore(database).forget,
+        "psc": PscStore(database).forget,
         "responses": ResponseStore(database).forget,
     }
 

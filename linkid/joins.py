@@ -6,7 +6,7 @@ only here. A translation that needs more than a line is a sign that a port says 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -20,14 +20,22 @@ from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.credentials.store import Held
 from hsm_service.csc import dialect as csc
+from hsm_service.documents.domain.form import Form, Format, policy_form
+from hsm_service.documents.domain.prepared import Prepared
+from hsm_service.documents.domain.signatory import Signatory
+from hsm_service.documents.service import DocumentService
 from hsm_service.oauth import ports as oauth
+from hsm_service.psc import ports as psc
 from hsm_service.signing import ports as signing
 from hsm_service.signing.domain.labels import labels_for
-from hsm_service.signing.domain.request import Ask, Caller, CallerKind
+from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Request, State
+from hsm_service.signing.domain.request import Kind as RequestKind
 from hsm_service.signing.errors import BadDigest, RequestLapsed, RequestRefused, RequestWithdrawn
 from hsm_service.signing.service import Approved, SigningService
+from hsm_service.webhooks.service import Event, EventType, Telling
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
+from pairing.service.calls import CallService
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
 from pairing.web import Doorkeeper
@@ -125,6 +133,72 @@ class LinksOfOAuth:
         await self._links.give_up(link, page_key)
 
 
+class CallsOfPsc:
+    """`psc.ports.Calls` by the pairing slice: phones that are rung to ask who is there."""
+
+    def __init__(self, calls: CallService) -> None:
+        self._calls = calls
+
+    async def call(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+    ) -> list[str]:
+        """A link for each phone."""
+        asking = pairing.AskingIntegrator(client, client_name)
+        return await self._calls.call(secret, asking, scope=scope, address=address, credential=credential)
+
+    async def answer(self, calls: Sequence[str], secret: str) -> psc.CallAnswer:
+        """The first yes or no."""
+        answer = await self._calls.answer(calls, secret)
+        return psc.CallAnswer(answer.state, answer.credentials)
+
+
+class NoticesOfSigning:
+    """`signing.ports.Notices` by the webhooks slice: a request that came to its answer is an event."""
+
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+
+    def listening(self) -> Collection[str]:
+        """Applications with an address."""
+        return self._telling.listening()
+
+    async def settled(self, connection: Connection, request: Request) -> None:
+        """Told, if its caller is an application and a holder could see it."""
+        kind = _EVENTS.get(request.state)
+        if kind is None or request.document is None or request.caller.kind is not CallerKind.INTEGRATOR:
+            return
+        session = request.activation if request.kind is RequestKind.SESSION else None
+        event = Event(kind, request.caller.id, request.document, request.credential, session, request.reason)
+        await self._telling.tell(connection, event, None if session is None else request.expires)
+
+
+_EVENTS: Final = {
+    State.APPROVED: EventType.APPROVED,
+    State.REFUSED: EventType.REFUSED,
+    State.LAPSED: EventType.EXPIRED,
+    State.WITHDRAWN: EventType.WITHDRAWN,
+}
+
+
+class CallersOfPairing:
+    """`pairing.ports.Callers` by the signing slice and the webhooks slice."""
+
+    def __init__(self, signing: SigningService, telling: Telling) -> None:
+        self._signing = signing
+        self._telling = telling
+
+    async def decided(self, document: str) -> None:
+        """A phone decided."""
+        await self._signing.decided(document)
+
+    async def session_ended(self, activation: str) -> None:
+        """The holder ended a session. It is over whether or not that can be told."""
+        try:
+            await self._telling.session_ended(activation, "holder")
+        except Unavailable as error:
+            _log.warning("session_end_not_told", error_code=error.code)
+
+
 class SignaturesOfOAuth:
     """`oauth.ports.Signatures` by the CSC dialect, which reads what is asked, and the signing slice, which asks."""
 
@@ -179,6 +253,36 @@ _ENDS: Final[Mapping[type[LinkIdError], str]] = {
 
 def _integrator(client: str, client_name: str) -> Caller:
     return Caller(CallerKind.INTEGRATOR, client, client_name)
+
+
+class DocumentsOfPsc:
+    """`psc.ports.Documents` by the documents slice."""
+
+    def __init__(self, documents: DocumentService) -> None:
+        self._documents = documents
+
+    async def prepare(self, content: psc.Content, chain: Sequence[bytes], sign_algorithm: str) -> psc.Preparation:
+        """Around a digest, or a PDF."""
+        signatory = Signatory(tuple(chain), sign_algorithm)
+        form = _PSC_FORMS[content.format]
+        if content.pdf is not None:
+            prepared = await self._documents.prepare(form, signatory, content=content.pdf)
+        else:
+            prepared = await self._documents.prepare(form, signatory, digest=content.digest)
+        return psc.Preparation(prepared.digest, prepared.to_bytes())
+
+    async def finish(self, kept: bytes, signature: bytes) -> bytes:
+        """The CMS object, or the PDF."""
+        return (await self._documents.finish(Prepared.from_bytes(kept), signature)).content
+
+
+_PSC_FORMS: Final = {
+    "CMS": Form(Format.CMS),
+    "CAdES_AD_RB": policy_form(Format.CADES, "AD-RB"),
+    "CAdES_AD_RT": policy_form(Format.CADES, "AD-RT"),
+    "PAdES_AD_RB": policy_form(Format.PADES, "AD-RB"),
+    "PAdES_AD_RT": policy_form(Format.PADES, "AD-RT"),
+}
 
 
 class NumbersOfPush:

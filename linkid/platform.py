@@ -51,6 +51,12 @@ _KNOWN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "mutool": ("mupdf-tools", ()),
     "xmlsec1": ("xmlsec1", ()),
     "certutil": ("libnss3-tools", ()),
+    "modutil": ("libnss3-tools", ()),
+    "pkcs11-tool": ("opensc", ()),
+    "pkcs11-engine": (
+        "libengine-pkcs11-openssl",
+        ("/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so", "/usr/lib/aarch64-linux-gnu/engines-3/pkcs11.so"),
+    ),
 }
 
 

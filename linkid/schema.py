@@ -15,8 +15,10 @@ _ORDER: Final = (
     "hsm_service.credentials",
     "hsm_service.oauth",
     "hsm_service.signing",
+    "hsm_service.psc",
     "pairing",
     "push",
+    "hsm_service.webhooks",
     "issuance",
 )
 

@@ -23,6 +23,7 @@ from foundation.tls import TlsFiles
 from hsm_service.csc.settings import CscSettings
 from hsm_service.documents.settings import DocumentSettings
 from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
+from hsm_service.psc.settings import PscSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
 from linkid.postgres import dsn
@@ -181,6 +182,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     push: PushSettings = PushSettings()
     pairing: PairingSettings = PairingSettings()
+    psc: PscSettings = PscSettings()
     csc: CscSettings = CscSettings()
     documents: DocumentSettings = DocumentSettings()
     sam_addresses: tuple[str, ...] = ()
@@ -273,7 +275,10 @@ class Settings(Section):
     @property
     def mtls_url(self) -> str | None:
         """Where applications show a certificate, as they reach it."""
-        return None if self.mtls is None else (self.mtls.url or f"https://localhost:{self.mtls.port}").rstrip("/")
+        if self.mtls is None:
+            return None
+        usual = self.url("gateway") if self.mtls.header is not None else f"https://localhost:{self.mtls.port}"
+        return (self.mtls.url or usual).rstrip("/")
 
     def client_authorities(self) -> list[x509.Certificate]:
         """Those that issue certificates to applications. Raises OSError, ValueError."""

@@ -16,20 +16,25 @@ from foundation.channel import PrivateClient
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
+from foundation.errors import Unavailable
 from foundation.group_commit import GroupCommit
+from foundation.logs import get_logger
 from foundation.web import HttpMetrics
 from foundation.web.caller import Network
 from foundation.web.certificates import CertificateReader
-from hsm_service.credentials.service import CredentialService
+from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.files import read_policies, read_roots
 from hsm_service.documents.adapters.http_tsa import HttpTsa
-from hsm_service.documents.adapters.policy_files import read_policies
 from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
+from hsm_service.documents.service.verification import VerificationService
+from hsm_service.documents.web.verify import VerifyPages
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.introspection import IntrospectionService
@@ -43,11 +48,16 @@ from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.oauth.web.endpoints import CSC_V1, RFC, Manners, OAuthEndpoints
 from hsm_service.oauth.web.metadata import audiences
+from hsm_service.psc.service.holders import Holders as PscHolders
+from hsm_service.psc.web.mounting import Parts as PscParts
+from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
+from hsm_service.webhooks.service import Telling
+from hsm_service.webhooks.web import WebhookKeys
 from issuance.adapters.altcha import AltchaCaptcha
 from issuance.adapters.channels import AcOverChannel
 from issuance.adapters.channels import SamOverChannel as EmissionSam
@@ -55,11 +65,15 @@ from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
 from linkid.apidocs.pages import ApiPages
 from linkid.joins import (
+    CallersOfPairing,
+    CallsOfPsc,
     CredentialsOfSigning,
     DevicesOfPush,
+    DocumentsOfPsc,
     HoldersOfPairing,
     LettersOfPairing,
     LinksOfOAuth,
+    NoticesOfSigning,
     NumbersOfPush,
     SignaturesOfOAuth,
 )
@@ -68,12 +82,15 @@ from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.blocks import BlockService
+from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.numbers import PairingNumbers
 from pairing.service.phones import PhoneService
+from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
@@ -82,9 +99,11 @@ from push.adapters.live_bells import LiveBells, LiveListener
 from push.adapters.smtp_email import SmtpEmail
 from push.adapters.twilio_sms import TwilioSignature, TwilioSms
 from push.adapters.web_push import WebPushService
+from push.adapters.webhooks import WebhookCarrier
 from push.domain.addresses import AddressBook, AddressKind, application_server_key, vapid_key
 from push.domain.outbox import Kind
 from push.domain.sealing import Seal
+from push.domain.webhooks import WebhookSigner
 from push.ports import Carrier, PushService
 from push.service.addresses import AddressService, PushCarrier
 from push.service.bells import DoorbellService
@@ -93,6 +112,8 @@ from push.service.live import LiveHub
 from push.service.numbers import PushNumbers
 from push.service.outbox import OutboxService, OutboxWorker
 from push.web import CALLBACK_PATH, address_routes, callback_routes, inbox_routes, live_routes
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -134,6 +155,8 @@ class Pushing:
     outbox: OutboxService
     doorbell: DoorbellService
     hub: LiveHub
+    seal: Seal
+    numbers: PushNumbers
     addresses: AddressService
 
 
@@ -144,6 +167,7 @@ class Pairing:
     links: LinkService
     life: LinkLife
     computers: ComputerService
+    calls: CallService
 
 
 @dataclass(frozen=True)
@@ -155,6 +179,16 @@ class OAuth:
     pages: AuthorizePages
     clients: ClientAuthentication
     tokens: TokenService
+    reader: ClientReader
+    page_service: PageService
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The slice `documents`: what dialects prepare, finish and stamp with."""
+
+    service: DocumentService
+    time_stamps: TimeStampClient | None
 
 
 @dataclass(frozen=True)
@@ -162,21 +196,28 @@ class Mounted:
     """What the gateway's process still needs when every slice stands."""
 
     life: LinkLife
+    signing: SigningService
     pki: PkiRoutes
     """They stand on the plain listener too."""
 
 
 async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Mounted:
     """Make every slice, join them, add their routes."""
-    credentials = CredentialService(ground.database, ground.clock)
+    identifications = Identifications(ground.database, ground.settings.gateway_key("identification"))
+    in_background(stack, caught_up(identifications))
+    credentials = CredentialService(ground.database, ground.clock, identifications=identifications)
     push = mount_push(app, ground, stack)
-    signing = await make_signing(ground, stack, push, credentials)
-    pairing = mount_pairing(app, ground, push, credentials, signing)
+    telling = mount_webhooks(app, ground, stack, push)
+    signing = await make_signing(ground, stack, push, credentials, telling)
+    pairing = mount_pairing(app, ground, push, credentials, CallersOfPairing(signing, telling))
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
-    mount_csc(app, ground, pairing, oauth, credentials, signing)
+    documents = make_documents(ground)
+    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
+    mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
+    mount_verification(app, ground)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
-    return Mounted(pairing.life, pki)
+    return Mounted(pairing.life, signing, pki)
 
 
 def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Pushing:
@@ -224,7 +265,8 @@ def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> P
         fcm=AddressKind.FCM in services,
         hosts=() if web_push is None else web_push.hosts,
     )
-    return Pushing(outbox, DoorbellService(database, clock, outbox, pushing=bool(services)), hub, addresses)
+    doorbell = DoorbellService(database, clock, outbox, pushing=bool(services))
+    return Pushing(outbox, doorbell, hub, seal, numbers, addresses)
 
 
 def _push_services(ground: Ground, stack: AsyncExitStack) -> dict[AddressKind, PushService]:
@@ -247,8 +289,22 @@ def _vapid(settings: Settings) -> EllipticCurvePrivateKey:
     return vapid_key(settings.gateway_key("vapid"))
 
 
+def mount_webhooks(app: web.Application, ground: Ground, stack: AsyncExitStack, push: Pushing) -> Telling:
+    """Telling applications. A worker of its own: a slow receiver keeps nobody's doorbell waiting."""
+    settings, clock, database = ground.settings, ground.clock, ground.database
+    signer = WebhookSigner(settings.gateway_key("webhooks"))
+    carrier = WebhookCarrier(signer, clock, development=settings.environment == "development")
+    stack.push_async_callback(carrier.close)
+    worker = OutboxWorker(database, clock, push.seal, {Kind.WEBHOOK: carrier}, numbers=push.numbers)
+    telling = Telling(database, clock, OutboxService(database, clock, push.seal, worker))
+    for work in (worker.run(), telling.run()):
+        in_background(stack, work)
+    app.add_routes(WebhookKeys(signer.keys()).routes())
+    return telling
+
+
 async def make_signing(
-    ground: Ground, stack: AsyncExitStack, push: Pushing, credentials: CredentialService
+    ground: Ground, stack: AsyncExitStack, push: Pushing, credentials: CredentialService, telling: Telling
 ) -> SigningService:
     """A signature request's life. It has no routes: a dialect speaks for it."""
     database, clock = ground.database, ground.clock
@@ -261,12 +317,13 @@ async def make_signing(
         doorbell=BellService(database, clock, push.doorbell),
         credentials=CredentialsOfSigning(credentials),
         wakeups=wakeups,
+        notices=NoticesOfSigning(telling),
         commits=ground.commits,
     )
 
 
 def mount_pairing(
-    app: web.Application, ground: Ground, push: Pushing, credentials: CredentialService, signing: SigningService
+    app: web.Application, ground: Ground, push: Pushing, credentials: CredentialService, callers: CallersOfPairing
 ) -> Pairing:
     """Phones and computers; and the stream of each phone, which pairing knows and push rings."""
     database, clock, audit = ground.database, ground.clock, ground.audit
@@ -299,20 +356,25 @@ def mount_pairing(
         sam=sam,
         holders=holders,
         doorbell=push.doorbell,
-        callers=signing,
+        callers=callers,
         letters=letters,
         scans=scans,
         warnings=warnings,
         commits=ground.commits,
     )
     computers = ComputerService(database, clock, audit, sam)
+    blocks = BlockService(database, audit, sam, warnings)
+    possessions = PossessionService(database, clock, audit, sam=sam, letters=letters, phones=phones)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
-    app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
+    app.add_routes(
+        pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+    )
     devices = DevicesOfPush(doorkeeper)
     app.add_routes([*live_routes(push.hub, devices), *address_routes(push.addresses, devices)])
     if ground.settings.push.sms_for_requests:
         push.doorbell.also_by_sms(NumbersOfPush(phones))
-    return Pairing(links, life, computers)
+    calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
+    return Pairing(links, life, computers, calls)
 
 
 def mount_oauth(
@@ -331,12 +393,13 @@ def mount_oauth(
         authorities=ground.settings.client_authorities(),
         clock=clock,
     )
+    reader = ClientReader(clock, authentication, ground.proxies, ground.certificates)
     tokens = TokenService(database, clock, audit, computers=pairing.computers)
 
     def endpoints_with(manners: Manners) -> OAuthEndpoints:
         return OAuthEndpoints(
             issuer=origin,
-            clients=ClientReader(clock, authentication, ground.proxies, ground.certificates),
+            clients=reader,
             tokens=tokens,
             requests=requests,
             introspection=IntrospectionService(store, clock, origin),
@@ -357,7 +420,43 @@ def mount_oauth(
     pages = AuthorizePages(service, ground.proxies)
     app.add_routes(endpoints_with(RFC).routes())
     app.add_routes(pages.routes())
-    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens)
+    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens, reader, service)
+
+
+def mount_psc(
+    app: web.Application,
+    ground: Ground,
+    pairing: Pairing,
+    oauth: OAuth,
+    holders: PscHolders,
+    signing: SigningService,
+    documents: Documents,
+) -> None:
+    """The Brazilian dialect, once for each vendor's variant."""
+    parts = PscParts(
+        database=ground.database,
+        clock=ground.clock,
+        audit=ground.audit,
+        settings=ground.settings.psc,
+        clients=oauth.reader,
+        pages=oauth.page_service,
+        shown=oauth.pages,
+        holders=holders,
+        signing=signing,
+        calls=CallsOfPsc(pairing.calls),
+        documents=DocumentsOfPsc(documents.service),
+        origin=ground.origin,
+        proxies=ground.proxies,
+    )
+    app.add_routes(psc_routes(parts))
+
+
+async def caught_up(identifications: Identifications) -> None:
+    """Credentials from before the table of identifications are found by their number too, soon after the start."""
+    try:
+        await identifications.catch_up()
+    except Unavailable as error:
+        _log.warning("identifications_put_off", error_code=error.code)
 
 
 def mount_csc(
@@ -367,17 +466,20 @@ def mount_csc(
     oauth: OAuth,
     credentials: CredentialService,
     signing: SigningService,
+    documents: Documents,
 ) -> None:
     """The first dialect of the signing API, in both its versions."""
     database, clock = ground.database, ground.clock
     callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
     authenticator = Authenticator(callers, ground.origin, ground.certificates)
+    document_calls = DocumentCalls(clock, signing, documents.service, documents.time_stamps)
     second = CscV2(
         clock=clock,
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
         responses=ResponseService(database, clock, signing),
+        documents=document_calls,
         issuer=ground.origin,
         app_url=ground.app,
     )
@@ -387,6 +489,7 @@ def mount_csc(
         credentials=credentials,
         signing=signing,
         waiting=WaitingCalls(database, clock, signing),
+        documents=document_calls,
         clients=oauth.clients,
         tokens=oauth.tokens,
         base_url=ground.origin,
@@ -398,11 +501,8 @@ def mount_csc(
     app.add_routes([*second.routes(), *first.routes()])
 
 
-def make_documents(ground: Ground) -> DocumentService:
-    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it.
-
-    Time stamps are the settings' authorities'; in development without any, the test authority's in the AC.
-    """
+def make_time_stamps(ground: Ground) -> TimeStampClient | None:
+    """Time stamps are the settings' authorities'; in development without any, the test authority's in the AC."""
     settings = ground.settings.documents
     authorities: list[TimeStampingAuthority] = [
         HttpTsa(
@@ -414,12 +514,31 @@ def make_documents(ground: Ground) -> DocumentService:
     ]
     if not authorities and ground.settings.environment == "development":
         authorities = [AuthorityTsa(ground.ac)]
-    return DocumentService(
+    return TimeStampClient(authorities) if authorities else None
+
+
+def make_documents(ground: Ground) -> Documents:
+    """Signatures in documents. It has no routes of its own: dialects prepare and finish with it."""
+    time_stamps = make_time_stamps(ground)
+    service = DocumentService(
         ground.clock,
-        policies=read_policies(settings.policies),
-        time_stamps=TimeStampClient(authorities) if authorities else None,
+        policies=read_policies(ground.settings.documents.policies),
+        time_stamps=time_stamps,
         evidences=AuthorityEvidence(ground.ac),
     )
+    return Documents(service, time_stamps)
+
+
+def mount_verification(app: web.Application, ground: Ground) -> None:
+    """*Verificar assinatura*, for anybody."""
+    settings = ground.settings.documents
+    verification = VerificationService(
+        ground.clock,
+        roots=read_roots(settings.roots),
+        evidences=AuthorityEvidence(ground.ac),
+        at_once=settings.verifications,
+    )
+    app.add_routes(VerifyPages(verification, ground.clock, ground.proxies).routes())
 
 
 def mount_issuance(app: web.Application, ground: Ground, credentials: CredentialService) -> PkiRoutes:

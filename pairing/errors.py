@@ -154,6 +154,22 @@ class CertificateNotActive(Conflict):
     message = "Este certificado venceu ou foi revogado. Para usar o Link ID, emita outro."
 
 
+class CertificateBlocked(Conflict):
+    """Its holder shut it ("Bloquear tudo"): nothing is done with it until that is undone."""
+
+    code = "certificate_blocked"
+    summary = "The holder has blocked this certificate."
+    message = "Este certificado está bloqueado pelo titular. Desbloqueie-o para continuar."
+
+
+class DeviceNotFound(NotFound):
+    """No such phone, or none that shares a certificate with this one."""
+
+    code = "device_not_found"
+    summary = "There is no such phone of this holder."
+    message = "Este celular não está mais vinculado aos seus certificados."
+
+
 class DeviceUnknown(NotAuthenticated):
     """The device token is not one of ours, is not this key's, or its phone was removed: all the same to the caller."""
 

@@ -33,12 +33,14 @@ class WaitingDocument:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``, ``activation`` for requests."""
+    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``, ``activation`` for requests; of an
+    ``unblock`` the credential, and since when it had been shut."""
 
     state: Literal["approved", "refused"]
     type: str
     binding: str | None = None
     activation: str | None = None
+    unblocked: tuple[str, datetime] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,66 @@ class Binding:
     binding: str
     credential: str
     state: str
+    tries_left: int | None = None
+    """Of the usage password, before the next lock; None when the SAM does not say."""
+
+
+@dataclass(frozen=True)
+class BoundPhone:
+    """A phone of a credential."""
+
+    device: str
+    credential: str
+    nickname: str
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class KnownComputer:
+    """A computer that may ask for a credential."""
+
+    id: str
+    credential: str
+    name: str
+    os: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class PastRequest:
+    """A request that waits no more. ``about``: what a list shows of it, by its type, as the SAM says."""
+
+    request: str
+    type: str
+    credential: str
+    state: str
+    decision: str | None
+    caller_kind: str
+    caller_name: str
+    created: datetime
+    decided: datetime | None
+    device: str | None
+    about: JsonObject
+
+
+@dataclass(frozen=True)
+class PastRequests:
+    """A page of them; ``more``: there may be another."""
+
+    requests: Sequence[PastRequest]
+    more: bool
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A certificate that its holder shut. ``by``: the phone, or ``operator``; ``undo``: from when on the phone that is
+    told may open it again, None: it may not."""
+
+    credential: str
+    since: datetime
+    by: str
+    undo: datetime | None
 
 
 @dataclass(frozen=True)
@@ -109,6 +171,18 @@ class Sam(Protocol):
         """``documents/identify``."""
         ...
 
+    async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
+        """``documents/unblock``."""
+        ...
+
+    async def block(self, device: str) -> Sequence[Blocked]:
+        """``credentials/block``. Raises BindingNotActive."""
+        ...
+
+    async def blocks(self, device: str) -> Sequence[Blocked]:
+        """``credentials/blocks``: those that stand now."""
+        ...
+
     async def statement(self, document: str, device: str) -> FixedDocument:
         """``documents/statement``. Raises NotFound unless this device may decide it."""
         ...
@@ -125,6 +199,18 @@ class Sam(Protocol):
         """``documents/state``."""
         ...
 
+    async def phones(self, device: str) -> Sequence[BoundPhone]:
+        """``bindings/phones``: of every credential that this one is actively bound to, itself included."""
+        ...
+
+    async def computers(self, device: str) -> Sequence[KnownComputer]:
+        """``associations/of``: of every credential that this phone is actively bound to."""
+        ...
+
+    async def history(self, device: str, before: str | None) -> PastRequests:
+        """``documents/history``."""
+        ...
+
     async def evidence(self, document: str, device: str) -> str:
         """``documents/evidence``. Raises NotFound unless it is a decided request of this device's holder."""
         ...
@@ -137,8 +223,8 @@ class Sam(Protocol):
         """``bindings/list``."""
         ...
 
-    async def end_bindings(self, device: str) -> None:
-        """``bindings/end``: all of a device. It only ever takes rights away."""
+    async def end_bindings(self, device: str, by: str | None = None) -> None:
+        """``bindings/end``: all of a device, or what it shares with ``by``. It only ever takes rights away."""
         ...
 
     async def sessions(self, device: str) -> Sequence[OpenSession]:
@@ -222,4 +308,8 @@ class Callers(Protocol):
 
     async def decided(self, document: str) -> None:
         """A phone decided a signature request: wake who waits for it. Only a hint."""
+        ...
+
+    async def session_ended(self, activation: str) -> None:
+        """The holder ended a session on the phone."""
         ...

@@ -72,11 +72,29 @@ SELECT number FROM pairing.numbers WHERE device = $1 ORDER BY verified_at DESC, 
 
 -- name: device_by_token
 -- The phone of a token's public half, with the digest of its secret half.
-SELECT id, jkt, key, nickname, state, token_digest FROM pairing.devices WHERE token = $1 AND state <> 'removed';
+SELECT id, jkt, key, nickname, state, token_digest, last_seen_at FROM pairing.devices WHERE token = $1 AND state <> 'removed';
 
 -- name: device
 -- A phone.
 SELECT id, jkt, key, nickname, state FROM pairing.devices WHERE id = $1;
+
+-- name: seen_device
+-- A phone was heard of; an hour is exact enough, and one write an hour is all that it costs.
+UPDATE pairing.devices SET last_seen_at = $2
+WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $3);
+
+-- name: devices_seen
+-- Names of phones, and when each was last heard of.
+SELECT id, nickname, last_seen_at FROM pairing.devices WHERE id = ANY ($1::text[]) ORDER BY id;
+
+-- name: rings_of_both
+-- Credentials that two phones are rung for.
+SELECT mine.credential FROM pairing.rings AS mine JOIN pairing.rings AS other ON other.credential = mine.credential
+WHERE mine.device = $1 AND other.device = $2 ORDER BY mine.credential;
+
+-- name: end_rings_for
+-- A phone was sent away from some credentials.
+DELETE FROM pairing.rings WHERE device = $1 AND credential = ANY ($2::text[]);
 
 -- name: step_device
 -- Something happened to a phone.
@@ -130,16 +148,16 @@ RETURNING id;
 -- name: add_link
 -- A link begins. A computer whose key we know keeps its id.
 INSERT INTO pairing.links (id, purpose, state, jkt, key, token, locator, computer, name, os, version, integrator, scope,
-                           address, checks, created_at, expires_at)
+                           address, checks, created_at, expires_at, called)
 VALUES ($1, $2, $3, $4, $5, $6, $7,
         CASE WHEN $8::text IS NOT NULL THEN coalesce((SELECT id FROM pairing.computers WHERE jkt = $4), $8) END,
-        $9, $10, $11, $12, $13, $14, 0, $15, $16);
+        $9, $10, $11, $12, $13, $14, 0, $15, $16, $17);
 
 -- name: link
 -- A link, to the key that began it only, with the nickname of the phone that claimed it.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.id = $1 AND link.jkt = $2;
 
@@ -147,7 +165,7 @@ WHERE link.id = $1 AND link.jkt = $2;
 -- The link whose frame was scanned.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.token = $1;
 
@@ -155,15 +173,15 @@ WHERE link.token = $1;
 -- The open link whose code was typed.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
-WHERE link.locator = $1 AND link.state IN ('waiting', 'claimed', 'approved');
+WHERE link.locator = $1 AND NOT link.called AND link.state IN ('waiting', 'claimed', 'approved');
 
 -- name: link_by_document
 -- The link that a decided document belongs to.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.document = $1;
 
@@ -197,7 +215,7 @@ RETURNING link.id;
 -- name: reserve_check
 -- Count a check code before it is compared.
 UPDATE pairing.links SET checks = checks + 1
-WHERE id = $1 AND jkt = $2 AND state = 'approved' AND checks < 3 AND expires_at > $3
+WHERE id = $1 AND jkt = $2 AND NOT called AND state = 'approved' AND checks < 3 AND expires_at > $3
 RETURNING checks;
 
 -- name: taken_back
@@ -208,7 +226,7 @@ UPDATE pairing.links SET taken_back_at = $2 WHERE id = $1 AND taken_back_at IS N
 -- Links that died, or whose time is over, with a document at the SAM that nobody has taken back.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.document IS NOT NULL AND link.taken_back_at IS NULL AND link.state NOT IN ('associated', 'refused')
   AND (link.state = 'dead' OR link.expires_at <= $1)
@@ -249,14 +267,20 @@ WHERE computer.id = $1
 -- A computer was used; minutes are exact enough.
 UPDATE pairing.computers SET last_used_at = $2::timestamptz WHERE id = $1 AND last_used_at < $2::timestamptz - interval '1 minute';
 
+-- name: computers_used
+-- When each of these computers came last.
+SELECT id, last_used_at FROM pairing.computers WHERE id = ANY ($1::text[]) ORDER BY id;
+
 -- name: end_association
--- A phone takes back what it gave a computer.
-UPDATE pairing.associations SET ended_at = $3 WHERE computer = $1 AND device = $2 AND ended_at IS NULL
+-- A phone takes back what it, or another phone of the same credentials, gave a computer.
+UPDATE pairing.associations SET ended_at = $3
+WHERE computer = $1 AND (device = $2 OR credentials <@ $4::text[]) AND ended_at IS NULL
 RETURNING computer;
 
 -- name: end_associations
--- A removed phone takes back what it gave to any computer.
-UPDATE pairing.associations SET ended_at = $2 WHERE device = $1 AND ended_at IS NULL RETURNING computer;
+-- A removed phone takes back what it gave to any computer, save what another phone of its holder still answers for.
+UPDATE pairing.associations SET ended_at = $2 WHERE device = $1 AND ended_at IS NULL AND NOT credentials <@ $3::text[]
+RETURNING computer;
 
 -- name: end_associations_of_computer
 -- A computer goes, for every phone that gave it something.
@@ -297,6 +321,11 @@ RETURNING id;
 SELECT warning.id, warning.kind, warning.credential, warning.phone, source.nickname, warning.since, warning.until
 FROM pairing.warnings AS warning LEFT JOIN pairing.devices AS source ON source.id = warning.phone
 WHERE warning.device = $1 AND warning.dismissed_at IS NULL ORDER BY warning.since DESC, warning.id LIMIT 20;
+
+-- name: settle_warnings
+-- A block that ended: that it began is no news any more, wherever it was not read yet.
+UPDATE pairing.warnings SET dismissed_at = $3
+WHERE credential = $1 AND kind = 'credential_blocked' AND since = $2 AND dismissed_at IS NULL RETURNING id;
 
 -- name: dismiss_warning
 -- The holder read it on this phone.

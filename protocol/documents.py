@@ -11,8 +11,9 @@ from typing import Final, Literal, TypeAlias
 from foundation.encoding import BadEncoding, JsonObject, JsonValue, b64u, canonical_json, strict_json, unb64u
 
 DocumentType: TypeAlias = Literal[
-    "pair", "test", "associate", "identify", "sign", "session", "emission-identify", "emission-term", "emission-key"
-]
+    "pair", "test", "associate", "identify", "unblock", "sign", "session",
+    "emission-identify", "emission-term", "emission-key",
+]  # fmt: skip
 
 REQUESTS: Final[frozenset[DocumentType]] = frozenset({"sign", "session"})
 """What a caller asks of a credential, and any phone actively bound to it may decide with the usage password: these
@@ -25,6 +26,7 @@ MEMBERS: Final[Mapping[DocumentType, frozenset[str]]] = {
     "test": _DEVICE | {"credential", "subject"},
     "associate": _DEVICE | {"credentials", "computer"},
     "identify": _DEVICE | {"credentials", "integrator", "scope", "address"},
+    "unblock": _DEVICE | {"credential", "subject", "blocked"},
     "sign": frozenset(
         {"credential", "certificate", "subject", "caller", "scope", "count", "documents"}
         | {"hash_algorithm", "sign_algorithm", "verification_code", "activation_key"}

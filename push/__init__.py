@@ -13,5 +13,6 @@
 content: what waits is fetched over the phone's own proved call. Losing one costs seconds, because phones also look for
 themselves.
 
-Floors as everywhere; ``adapters`` has the outside: Twilio, SMTP, the development inbox, PostgreSQL's LISTEN.
+Floors as everywhere; ``adapters`` has the outside: Twilio, SMTP, applications' webhooks, the development inbox,
+PostgreSQL's LISTEN.
 """

@@ -1,7 +1,8 @@
 """A phone that is a program, for the demo and for tests.
 
 It talks to the gateway over the public interface alone and shares no code with the server: what it makes and checks is
-written here a second time, from docs/protocol.md, and held to the same test vectors as the server and the phone app.
+written here a second time, from docs/phone-api.md and docs/protocol.md, and held to the same test vectors as the
+server and the phone app.
 
 | floor | file | holds |
 |---|---|---|

@@ -23,12 +23,12 @@ from typing import Any, Final, Self
 from sandbox_phone.domain import decision as decisions
 from sandbox_phone.domain import keys
 from sandbox_phone.domain.statement import Statement, open_statement
-from sandbox_phone.domain.trust import Trust, read_trust
+from sandbox_phone.domain.trust import Trust, open_signed, read_trust
 from sandbox_phone.errors import Expired, GatewayRefused, GatewayUnreachable, NotReady, TimedOut, Untrusted
 from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
 from sandbox_phone.storage import MemoryStorage, Storage
 
-PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "sign", "session")
+PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "unblock", "sign", "session")
 REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
 _FRAME_KEY: Final = re.compile(r"/l#1\.[^.]+\.[^.]+\.[^.]+\.([A-Za-z0-9_-]{43})\Z")
@@ -262,6 +262,40 @@ class SandboxPhone:
     async def end_session(self, activation: str) -> None:
         """End one, at once."""
         await self._gateway.call("POST", f"/phone/v1/sessions/{activation}/end", {})
+
+    async def block(self) -> list[dict[str, Any]]:
+        """*Bloquear tudo*: nothing is signed with this phone's certificates any more. What stands."""
+        blocked: list[dict[str, Any]] = (await self._gateway.call("POST", "/phone/v1/block"))["blocked"]
+        return blocked
+
+    async def unblock(self, credential: str, password: str) -> dict[str, Any]:
+        """Open it again, when its time has come. Raises GatewayRefused (``unblock_too_early`` …), Untrusted."""
+        answer = await self._gateway.call("POST", "/phone/v1/unblock", {"credential": credential})
+        statement = self.read(answer["statement"], "unblock")
+        if statement.content.get("credential") != credential:
+            raise Untrusted("this opens another certificate than the one chosen")
+        return await self.approve(statement, password)
+
+    async def phones(self) -> list[dict[str, Any]]:
+        """Every phone of this one's certificates, itself included."""
+        phones: list[dict[str, Any]] = (await self._gateway.call("GET", "/phone/v1/devices"))["devices"]
+        return phones
+
+    async def remove_phone(self, device: str) -> None:
+        """Send another phone away."""
+        await self._gateway.call("DELETE", f"/phone/v1/devices/{device}")
+
+    async def history(self, before: str | None = None) -> dict[str, Any]:
+        """A page of past requests: {``requests``, ``more``}; ``before``: the last one of the page before."""
+        query = "" if before is None else f"?before={before}"
+        return await self._gateway.call("GET", f"/phone/v1/history{query}")
+
+    async def evidence(self, request: str) -> str:
+        """What is kept of an answered request, signed by the SAM's root. Raises GatewayRefused, Untrusted."""
+        answer = await self._gateway.call("GET", f"/phone/v1/documents/{request}/evidence")
+        open_signed(self.trust, answer["evidence"], role="sam", kind="evidence", now=self._clock(), endless=True)
+        evidence: str = answer["evidence"]
+        return evidence
 
     async def unpair(self) -> None:
         """Unpair this phone and forget its key."""

@@ -65,6 +65,9 @@ FOR_TESTS = (
     Program("mutool", "mupdf-tools", ("usr/bin/mutool",), ("-v",)),
     Program("xmlsec1", "xmlsec1", ("usr/bin/xmlsec1",), ("--version",), ("libxmlsec1-openssl",)),
     Program("certutil", "libnss3-tools", ("usr/bin/certutil",), None),
+    Program("modutil", "libnss3-tools", ("usr/bin/modutil",), None),
+    Program("pkcs11-tool", "opensc", ("usr/bin/pkcs11-tool",), None),
+    Program("pkcs11-engine", "libengine-pkcs11-openssl", ("usr/lib*/*/engines-3/pkcs11.so",), None),
     Program(
         "chromium",
         "chromium",

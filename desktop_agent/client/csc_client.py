@@ -5,14 +5,15 @@ import binascii
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from desktop_agent.client.http import CALL_SECONDS, Caller, Reply, for_support, refusal_of
 from desktop_agent.client.oauth import access_token
-from desktop_agent.domain.ask import NONCE_BYTES, signed
-from desktop_agent.domain.certificate import SHA256_OID, Certificate, read_chain
-from desktop_agent.domain.request import Document
+from desktop_agent.domain.algorithm import Algorithm
+from desktop_agent.domain.ask import NONCE_BYTES, signed, signed_session
+from desktop_agent.domain.certificate import Certificate, read_chain
+from desktop_agent.domain.request import Document, Terms
 from desktop_agent.errors import (
     Busy,
     NobodyAnswered,
@@ -50,6 +51,22 @@ class Authorization:
     statement: object
 
 
+@dataclass(frozen=True)
+class Approved:
+    """The phone said yes. ``activation`` names a session's; empty for one signature request."""
+
+    sad: str = field(repr=False)
+    activation: str
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """Nobody answered yet: ``handle`` for the next look, and how many seconds to leave before it."""
+
+    handle: str
+    pause: int
+
+
 class CscClient:
     """Calls in the name of one computer. The token is fetched when first needed, and once more when it has run out."""
 
@@ -78,29 +95,38 @@ class CscClient:
         certificate = read_chain(_many(cert.get("certificates")))
         return Credential(id, certificate, usable, most if isinstance(most, int) and most > 0 else 1)
 
-    async def authorize(self, credential: str, documents: Sequence[Document]) -> Authorization:
+    async def authorize(self, credential: str, documents: Sequence[Document], algorithm: Algorithm) -> Authorization:
         """Ask the phone, signed by this computer: each time anew, since an ask serves once.
 
         Raises ServiceRefused (revoked, too many waiting ...), NotAssociated, NoConnection.
         """
         labels = [{"label": item.label, "size": item.size} for item in documents]
         nonce, created = secrets.token_bytes(NONCE_BYTES), self._caller.clock()
-        ask = signed(self._caller.key, self.computer, credential, documents, nonce=nonce, created=created)
+        ask = signed(
+            self._caller.key, self.computer, credential, documents, algorithm.hash_name, nonce=nonce, created=created
+        )
         body = {
             "credentialID": credential,
             "numSignatures": len(documents),
             "hashes": [_b64(item.digest) for item in documents],
-            "hashAlgorithmOID": SHA256_OID,
             "clientData": json.dumps({"documents": labels, "ask": ask}, ensure_ascii=False),
-        }
-        content = (await self._call("credentials/authorize", body)).content
-        ours = content.get("linkid")
-        if not isinstance(ours, dict):
-            raise UntrustedServer("O serviço não mostrou o pedido assinado pelo módulo de assinatura.")
-        return Authorization(_secret(content.get("handle")), ours.get("statement"))
+        } | _algorithm(algorithm)
+        return _authorization((await self._call("credentials/authorize", body)).content)
 
-    async def check(self, handle: str, wait: int) -> tuple[str, str | None, int]:
-        """(handle for the next time, SAD once approved, seconds to leave before asking again).
+    async def authorize_session(self, credential: str, terms: Terms, algorithm: Algorithm) -> Authorization:
+        """The same for a session: no hashes yet, and the terms are what is signed."""
+        nonce, created = secrets.token_bytes(NONCE_BYTES), self._caller.clock()
+        session = {"until": terms.until, "maximum": terms.maximum, "purpose": terms.purpose}
+        ask = signed_session(self._caller.key, self.computer, credential, terms, nonce=nonce, created=created)
+        body = {
+            "credentialID": credential,
+            "numSignatures": terms.maximum,
+            "clientData": json.dumps({"session": session, "ask": ask}, ensure_ascii=False),
+        } | _algorithm(algorithm)
+        return _authorization((await self._call("credentials/authorize", body)).content)
+
+    async def check(self, handle: str, wait: int) -> Approved | Undecided:
+        """How the request stands.
 
         ``wait``: seconds the service may keep us. Raises RefusedOnPhone, NobodyAnswered, NoConnection.
         """
@@ -109,10 +135,20 @@ class CscClient:
         )
         if reply.status == 202:
             again = reply.content.get("handle", handle)
-            return _secret(again), None, min(reply.retry_after or 0, WAIT_SECONDS)
-        return handle, _secret(reply.content.get("SAD")), 0
+            return Undecided(_secret(again), min(reply.retry_after or 0, WAIT_SECONDS))
+        activation = _ours(reply, "activation")
+        return Approved(_secret(reply.content.get("SAD")), activation if isinstance(activation, str) else "")
 
-    async def sign(self, credential: str, sad: str, certificate: Certificate, digests: Sequence[bytes]) -> list[bytes]:
+    async def sign(
+        self,
+        credential: str,
+        sad: str,
+        certificate: Certificate,
+        digests: Sequence[bytes],
+        algorithm: Algorithm,
+        *,
+        client_data: str | None = None,
+    ) -> list[bytes]:
         """Signatures in the order of ``digests``, each verified against ``certificate``: nothing else leaves here.
 
         The same call again is answered with the same signatures. Raises UntrustedServer, NoConnection, ServiceRefused.
@@ -121,15 +157,15 @@ class CscClient:
             "credentialID": credential,
             "SAD": sad,
             "hashes": [_b64(digest) for digest in digests],
-            "hashAlgorithmOID": SHA256_OID,
-            "signAlgo": certificate.algorithm.oid,
-        }
+        } | _algorithm(algorithm)
+        if client_data is not None:
+            body["clientData"] = client_data
         reply = await self._call("signatures/signHash", body, seconds=2 * CALL_SECONDS)
         signatures = _many(reply.content.get("signatures"))
         if len(signatures) != len(digests):
             raise UntrustedServer("O serviço devolveu outra quantidade de assinaturas.")
         for digest, signature in zip(digests, signatures, strict=True):
-            certificate.verify(digest, signature)
+            certificate.verify(digest, signature, algorithm)
         return signatures
 
     async def withdraw(self, handle: str) -> None:
@@ -151,6 +187,21 @@ class CscClient:
             self._token = None
             return await self._call(method, body, prefer=prefer, seconds=seconds)
         raise _error_of(reply, method)
+
+
+def _authorization(content: Mapping[str, Any]) -> Authorization:
+    ours = content.get("linkid")
+    if not isinstance(ours, dict):
+        raise UntrustedServer("O serviço não mostrou o pedido assinado pelo módulo de assinatura.")
+    return Authorization(_secret(content.get("handle")), ours.get("statement"))
+
+
+def _algorithm(algorithm: Algorithm) -> dict[str, Any]:
+    """In CSC's words."""
+    named: dict[str, Any] = {"hashAlgorithmOID": algorithm.hash_oid, "signAlgo": algorithm.oid}
+    if algorithm.parameters is not None:
+        named["signAlgoParams"] = algorithm.parameters
+    return named
 
 
 def _error_of(reply: Reply, method: str) -> Exception:

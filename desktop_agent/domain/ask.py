@@ -22,13 +22,21 @@ USE_SEPARATOR: Final = b"linkid-use-v1\x00"
 NONCE_BYTES: Final = 16
 
 
-def message(computer: str, credential: str, documents: Sequence[Document], *, nonce: bytes, created: int) -> bytes:
+def message(
+    computer: str,
+    credential: str,
+    documents: Sequence[Document],
+    hash_algorithm: str = "SHA-256",
+    *,
+    nonce: bytes,
+    created: int,
+) -> bytes:
     """The bytes that are signed. ``created`` in seconds since 1970; labels are clean (:func:`request.clean_label`)."""
     content = {
         "v": 1,
         "computer": computer,
         "credential": credential,
-        "hash_algorithm": "SHA-256",
+        "hash_algorithm": hash_algorithm,
         "documents": [{"label": item.label, "size": item.size, "hash": b64u(item.digest)} for item in documents],
         "nonce": b64u(nonce),
         "created": created,
@@ -67,10 +75,18 @@ def use_message(activation: str, counter: int, terms: Terms, digests: Sequence[b
 
 
 def signed(
-    key: ECKey, computer: str, credential: str, documents: Sequence[Document], *, nonce: bytes, created: int
+    key: ECKey,
+    computer: str,
+    credential: str,
+    documents: Sequence[Document],
+    hash_algorithm: str = "SHA-256",
+    *,
+    nonce: bytes,
+    created: int,
 ) -> dict[str, Any]:
     """The member ``ask``: nonce, created, and the signature as r || s."""
-    signature = sign(key, message(computer, credential, documents, nonce=nonce, created=created))
+    said = message(computer, credential, documents, hash_algorithm, nonce=nonce, created=created)
+    signature = sign(key, said)
     return {"nonce": b64u(nonce), "created": created, "signature": signature}
 
 

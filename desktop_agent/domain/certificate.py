@@ -3,28 +3,16 @@
 import itertools
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.x509.oid import NameOID
 
+from desktop_agent.domain.algorithm import HASH_BYTES, Algorithm, algorithm
 from desktop_agent.errors import ServiceRefused, UntrustedServer
-
-SHA256_OID: Final = "2.16.840.1.101.3.4.2.1"
-
-
-@dataclass(frozen=True)
-class Algorithm:
-    """One way to sign: its name in approval documents, its OID in CSC, its name for pyHanko, bytes it may need."""
-
-    name: str
-    oid: str
-    mechanism: str
-    room: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +27,11 @@ class Certificate:
         return self.leaf.public_bytes(serialization.Encoding.DER)
 
     @property
+    def ders(self) -> list[bytes]:
+        """Leaf first, as they came."""
+        return [one.public_bytes(serialization.Encoding.DER) for one in (self.leaf, *self.chain)]
+
+    @property
     def holder(self) -> str:
         """Who it is, for people. ICP-Brasil writes ``NAME:CPF`` into the common name; the number is not for screens."""
         names = self.leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
@@ -51,13 +44,20 @@ class Certificate:
 
     @property
     def algorithm(self) -> Algorithm:
-        """How its key signs SHA-256 digests. Raises ServiceRefused for a kind of key we do not know."""
+        """How its key usually signs SHA-256 digests. Raises ServiceRefused for a kind of key we do not know."""
         key = self.leaf.public_key()
         if isinstance(key, rsa.RSAPublicKey):
-            return Algorithm("RSA-PKCS1-SHA256", "1.2.840.113549.1.1.11", "sha256_rsa", key.key_size // 8)
+            return algorithm("RSA-PKCS1")
         if isinstance(key, ec.EllipticCurvePublicKey):
-            return Algorithm("ECDSA-SHA256", "1.2.840.10045.4.3.2", "sha256_ecdsa", 2 * (key.key_size // 8) + 12)
+            return algorithm("ECDSA")
         raise ServiceRefused("A chave deste certificado é de um tipo que este programa não conhece.")
+
+    @property
+    def room(self) -> int:
+        """Bytes that a signature of its key may need."""
+        key = self.leaf.public_key()
+        size: int = getattr(key, "key_size", 0) // 8
+        return size if isinstance(key, rsa.RSAPublicKey) else 2 * size + 12
 
     def check_dates(self, now: datetime) -> None:
         """Raises ServiceRefused outside its validity."""
@@ -69,17 +69,21 @@ class Certificate:
                 f"Este certificado venceu em {day}.", "É preciso emitir outro e associar este computador de novo."
             )
 
-    def verify(self, digest: bytes, signature: bytes) -> None:
-        """Raises UntrustedServer unless ``signature`` is this key's over the SHA-256 ``digest``."""
-        key, sha256 = self.leaf.public_key(), Prehashed(hashes.SHA256())
+    def verify(self, digest: bytes, signature: bytes, algorithm: Algorithm | None = None) -> None:
+        """Raises UntrustedServer unless ``signature`` is this key's over ``digest``, by the usual or that algorithm."""
+        key, way = self.leaf.public_key(), algorithm or self.algorithm
         try:
-            if isinstance(key, rsa.RSAPublicKey):
-                key.verify(signature, digest, padding.PKCS1v15(), sha256)
-            elif isinstance(key, ec.EllipticCurvePublicKey):
-                key.verify(signature, digest, ec.ECDSA(sha256))
+            hashed = Prehashed(way.hash)
+            if isinstance(key, rsa.RSAPublicKey) and way.family == "RSA-PKCS1":
+                key.verify(signature, digest, padding.PKCS1v15(), hashed)
+            elif isinstance(key, rsa.RSAPublicKey) and way.family == "RSA-PSS":
+                salted = padding.PSS(padding.MGF1(way.hash), HASH_BYTES[way.hash_name])
+                key.verify(signature, digest, salted, hashed)
+            elif isinstance(key, ec.EllipticCurvePublicKey) and way.family == "ECDSA":
+                key.verify(signature, digest, ec.ECDSA(hashed))
             else:
                 raise InvalidSignature
-        except InvalidSignature as cause:
+        except (InvalidSignature, ValueError) as cause:  # ValueError: a digest that is not as long as its hash
             raise UntrustedServer("A assinatura devolvida não confere com o certificado.") from cause
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from desktop_agent.domain.algorithm import Algorithm
 from desktop_agent.domain.certificate import Certificate
 from desktop_agent.domain.encoding import b64u, integer
 from desktop_agent.errors import UntrustedServer
@@ -27,10 +28,13 @@ LONGEST_LIFE: Final = 600
 
 @dataclass(frozen=True)
 class Document:
-    """One thing to sign: what the phone shows of it, and the SHA-256 that is signed (of the CMS signed attributes)."""
+    """One thing to sign: what the phone shows of it, and the digest that is signed (of a PDF: of the CMS attributes).
+
+    ``size`` None: unknown.
+    """
 
     label: str
-    size: int
+    size: int | None
     digest: bytes
 
 
@@ -42,6 +46,14 @@ class Asked:
     credential: str
     certificate: Certificate
     documents: tuple[Document, ...]
+    algorithm: Algorithm | None = None
+    """None: the usual one of the certificate's key."""
+
+    @property
+    def algorithms(self) -> tuple[str, str]:
+        """Hash and signature, by the names of approval documents."""
+        way = self.algorithm or self.certificate.algorithm
+        return way.hash_name, way.name
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,11 @@ class AskedSession:
     certificate: Certificate
     key: str
     terms: Terms
+
+    @property
+    def algorithms(self) -> tuple[str, str]:
+        """Hash and signature, by the names of approval documents."""
+        return self.terms.hash_algorithm, self.terms.sign_algorithm
 
 
 @dataclass(frozen=True)
@@ -125,7 +142,7 @@ def _same_asker(document: Mapping[str, Any], asked: Asked | AskedSession) -> Non
     if document.get("certificate") != b64u(hashlib.sha256(asked.certificate.der).digest()):
         raise _differs("o certificado")
     algorithms = document.get("hash_algorithm"), document.get("sign_algorithm")
-    if algorithms != ("SHA-256", asked.certificate.algorithm.name):  # 3
+    if algorithms != asked.algorithms:  # 3
         raise _differs("o algoritmo")
 
 

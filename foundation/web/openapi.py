@@ -100,6 +100,8 @@ class Section:
     """Name of the schema of its errors."""
     schemas: Mapping[str, Schema] = field(default_factory=dict)
     security: Mapping[str, Schema] = field(default_factory=dict)
+    events: Mapping[str, tuple[Words, Schema]] = field(default_factory=dict)
+    """What we send by ourselves, by name."""
 
 
 STATUS: Final[Mapping[int, Words]] = {
@@ -124,9 +126,11 @@ def document(sections: Sequence[Section], *, server: str, title: str, version: s
     paths: dict[str, dict[str, JsonValue]] = {}
     schemas: dict[str, JsonValue] = {}
     security: dict[str, JsonValue] = {}
+    webhooks: dict[str, JsonValue] = {}
     for section in sections:
         schemas |= section.schemas
         security |= section.security
+        webhooks |= {name: _event(section, *told) for name, told in section.events.items()}
         for operation in section.operations:
             paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, section)
     return {
@@ -135,6 +139,7 @@ def document(sections: Sequence[Section], *, server: str, title: str, version: s
         "servers": [{"url": server}],
         "tags": [{"name": one.tag, "description": one.about.en, "x-descricao": one.about.pt} for one in sections],
         "paths": paths,
+        "webhooks": webhooks,
         "components": {"schemas": schemas, "securitySchemes": security},
     }
 
@@ -176,6 +181,18 @@ def _answer(answer: Answer) -> JsonObject:
             name: {"operationId": to, "requestBody": dict(members)} for name, (to, members) in answer.links.items()
         }
     return told
+
+
+def _event(section: Section, about: Words, schema: Schema) -> JsonObject:
+    return {
+        "post": {
+            "tags": [section.tag],
+            "summary": about.en,
+            "x-resumo": about.pt,
+            "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
+            "responses": {"2XX": {"description": "Taken; anything else is tried again.", "x-descricao": "Aceito."}},
+        }
+    }
 
 
 def _error(status: int, section: Section) -> JsonObject:

@@ -22,3 +22,11 @@ class UnreadableCertificate(Internal):
 
     code = "unreadable_certificate"
     summary = "A certificate cannot be read."
+
+
+class BadIdentification(BadInput):
+    """Neither a CPF nor a CNPJ. The number itself is never repeated."""
+
+    code = "bad_identification"
+    summary = "Neither a CPF nor a CNPJ: check digits, 11 digits or 14 characters."
+    message = "O CPF ou CNPJ não é válido."

@@ -63,3 +63,16 @@ INSERT INTO credentials.holders (id, name, phone, email, kind, created_at) VALUE
 -- A credential becomes a holder's, once; nothing comes back when it already is somebody's.
 INSERT INTO credentials.holdings (credential, holder, since) VALUES ($1, $2, $3)
 ON CONFLICT (credential) DO NOTHING RETURNING holder;
+
+-- name: add_identification
+-- Under which CPF or CNPJ a credential is found, as a keyed digest; null when its certificate bears none.
+INSERT INTO credentials.identifications (credential, digest) VALUES ($1, $2) ON CONFLICT (credential) DO NOTHING;
+
+-- name: by_identification
+-- Whose number this digest is of.
+SELECT credential FROM credentials.identifications WHERE digest = $1 ORDER BY credential;
+
+-- name: unidentified
+-- Credentials that nobody looked at yet (made before this table was).
+SELECT c.id, c.chain FROM sam.credential_facts c LEFT JOIN credentials.identifications i ON i.credential = c.id
+WHERE i.credential IS NULL AND cardinality(c.chain) > 0 LIMIT $1;

@@ -1,22 +1,70 @@
 """What other slices may ask about credentials and their holders."""
 
+import hmac
 import secrets
 from collections.abc import Sequence
+from typing import Final
 
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.ids import Random, is_id, new_id
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.domain.holder import holder_data
-from hsm_service.credentials.errors import NoSuchCredential
+from hsm_service.credentials.domain.identification import Identification, identification_of
+from hsm_service.credentials.errors import NoSuchCredential, UnreadableCertificate
 from hsm_service.credentials.store import CredentialStore, Held, Holder, Wanted
+
+_BITE: Final = 500
+
+
+class Identifications:
+    """Which credentials a CPF or CNPJ has. The table knows keyed digests of numbers, not numbers."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        """``key``: 32 bytes, the same for every gateway."""
+        self._store = CredentialStore(database)
+        self._key = key
+
+    def digest(self, identification: Identification) -> bytes:
+        """What stands in a row for a number."""
+        text = f"linkid-identification-v1|{identification.kind}|{identification.number}"
+        return hmac.digest(self._key, text.encode("ascii"), "sha256")
+
+    async def credentials(self, digest: bytes) -> list[str]:
+        """Ids by a number's digest; the lookup is the same whether or not there are any."""
+        return await self._store.by_identification(digest)
+
+    async def note(self, credential: str, certificate: bytes) -> None:
+        """A credential with its certificate."""
+        try:
+            found = identification_of(certificate)
+        except UnreadableCertificate:
+            found = None
+        await self._store.add_identification(credential, None if found is None else self.digest(found))
+
+    async def catch_up(self) -> int:
+        """Note every credential that was not looked at yet; how many there were."""
+        seen = 0
+        while rows := await self._store.unidentified(_BITE):
+            for credential, certificate in rows:
+                await self.note(credential, certificate)
+            seen += len(rows)
+        return seen
 
 
 class CredentialService:
     """Made once by the roof. Nothing here decides who may ask: callers do, and pass only ids that are theirs."""
 
-    def __init__(self, database: Database, clock: Clock, random: Random = secrets.token_bytes) -> None:
-        """The gateway's database."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        random: Random = secrets.token_bytes,
+        *,
+        identifications: Identifications | None = None,
+    ) -> None:
+        """The gateway's database; ``identifications``: who notes under which number a new credential is found."""
+        self._identifications = identifications
         self._database = database
         self._store = CredentialStore(database)
         self._clock = clock
@@ -31,9 +79,13 @@ class CredentialService:
             raise NoSuchCredential("not a credential's id")
         data = holder_data(name=name, phone=phone, email=email, kind=kind)
         async with self._database.transaction() as connection:
-            return await self._store.record(
+            holder = await self._store.record(
                 connection, data, credential, new_id=new_id("hld", self._random), now=self._clock.now()
             )
+        made = await self._store.credential(credential)
+        if self._identifications is not None and made is not None:
+            await self._identifications.note(credential, made.chain[0])
+        return holder
 
     async def for_number(self, number: str) -> list[Held]:
         """Every credential with a certificate whose holder is reached at this E.164 number; maybe none."""

@@ -116,6 +116,19 @@ class CredentialStore:
             return str(row["id"])
         return holder
 
+    async def add_identification(self, credential_id: str, digest: bytes | None) -> None:
+        """Once; again changes nothing."""
+        await self._database.execute(QUERIES.add_identification, credential_id, digest)
+
+    async def by_identification(self, digest: bytes) -> list[str]:
+        """Ids, maybe none."""
+        return [row["credential"] for row in await self._database.fetch(QUERIES.by_identification, digest)]
+
+    async def unidentified(self, limit: int) -> list[tuple[str, bytes]]:
+        """Id and certificate of some that were not looked at yet."""
+        rows = await self._database.fetch(QUERIES.unidentified, limit)
+        return [(row["id"], row["chain"][0]) for row in rows]
+
 
 def _credential(row: Record) -> Credential:
     return Credential(

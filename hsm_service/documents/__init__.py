@@ -7,8 +7,10 @@ A raw signature exists only over the digest that the holder approved. So every f
     finished = await service.finish(prepared, signature)           # refuses a signature over anything else
 
 * ``domain``: the forms and what goes with what, who signs, the prepared half as bytes, signature policies. Pure.
-* ``service``: ``signing`` (the two halves; open it first), one module per family (``cms``, ``pades``, ``xades``).
-* ``adapters``: the outside world: time-stamping authorities.
+* ``service``: ``signing`` (the two halves; open it first), one module per family; ``verification`` the other way round.
+* ``process``: where documents of strangers are parsed, one each. ``web``: the page *Verificar assinatura*, which
+  ``openapi`` describes for programs.
+* ``adapters``: the outside world: time-stamping authorities, our own AC, files.
 
 It owns no table and sees no key.
 """

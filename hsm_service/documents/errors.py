@@ -63,6 +63,13 @@ class PolicyUnreadable(Internal):
     summary = "A signature policy file cannot be read."
 
 
+class RootUnreadable(Internal):
+    """A trusted root of the settings is no certificate."""
+
+    code = "document_root_unreadable"
+    summary = "A trusted root certificate cannot be read."
+
+
 class NoTimeStamp(Unavailable):
     """No time-stamping authority answered with a token that is about our digest."""
 

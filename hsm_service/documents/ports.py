@@ -17,9 +17,9 @@ class TimeStampingAuthority(Protocol):
 class TimeStamps(Protocol):
     """Time stamps that were checked."""
 
-    async def stamp(self, digest: bytes, hash_name: str) -> bytes:
+    async def stamp(self, digest: bytes, hash_name: str, nonce: int | None = None) -> bytes:
         """A time-stamp token (CMS ContentInfo, DER) over ``digest``; ``hash_name`` as in ``sha256``. Checked: it is
-        about this digest and answers our nonce. Raises NoTimeStamp."""
+        about this digest and answers the nonce, ours when none is given. Raises NoTimeStamp."""
         ...
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from foundation.errors import LinkIdError
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.errors import BadClientData
+from hsm_service.oauth.ports import Webhooks
 from hsm_service.oauth.service.clients import ClientService, Registered
 from hsm_service.oauth.store import ClientSummary
 
@@ -44,6 +45,13 @@ example:
 For an application that the gateway knows and the SAM does not (`caller_unknown`): registered before the SAM was told,
 or lost to it in a restored backup. Without --name you are told by which name the gateway has it: compare, then say it.
 """
+_WEBHOOK = """\
+example:
+  linkid integrator webhook cli_… https://contratos.example/link-id
+
+Events are signed; the key is at /.well-known/linkid-webhook-keys of the gateway (docs/integrators.md has a verifier).
+In development also plain http to this machine.
+"""
 _DISABLE = """\
 Its tokens end at once; the SAM, told by an order signed with the operator's key, asks nobody in its name any more and
 opens nothing for it. If the SAM does not answer, or there is no operator key, the first half is done and the exit code
@@ -59,6 +67,7 @@ class Operator:
     base_url: str
     out: TextIO = sys.stdout
     err: TextIO = sys.stderr
+    webhooks: Webhooks | None = None
 
     def say(self, text: str) -> None:
         """One or more lines."""
@@ -124,6 +133,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         one.add_argument("client", metavar="CLIENT", help="cli_…")
         one.add_argument("credential", metavar="CREDENTIAL", help="cred_…, as `linkid certificate list` shows it")
         one.set_defaults(act=act)
+    webhook = actions.add_parser(
+        "webhook",
+        help="where an application is told what became of its requests",
+        description="Set, show or drop it.",
+        epilog=_WEBHOOK,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    webhook.add_argument("client", metavar="CLIENT", help="cli_…")
+    webhook.add_argument("url", metavar="URL", nargs="?", help="https to a name on the internet; none: show")
+    webhook.add_argument("--off", action="store_true", help="tell it nothing any more")
+    webhook.set_defaults(act=_webhook)
     for name, act, about in (
         ("let-read", _let_read, "let a resource server ask what an application's tokens are (introspection)"),
         ("stop-reading", _stop_reading, "take that back"),
@@ -220,6 +240,22 @@ async def _disallow(given: argparse.Namespace, operator: Operator) -> int:
     return 0
 
 
+async def _webhook(given: argparse.Namespace, operator: Operator) -> int:
+    if operator.webhooks is None or (given.off and given.url is not None):
+        raise BadClientData("either an address, or --off")
+    if given.off:
+        operator.say("dropped" if await operator.webhooks.drop(given.client) else "there was none")
+        return 0
+    if given.url is None:
+        operator.say(await operator.webhooks.address(given.client) or "none")
+        return 0
+    if all(one.id != given.client for one in await operator.clients.all()):
+        raise BadClientData(f"{given.client}: no such integrator")
+    await operator.webhooks.set(given.client, given.url)
+    operator.say("set: it is told there from now on")
+    return 0
+
+
 async def _let_read(given: argparse.Namespace, operator: Operator) -> int:
     await operator.clients.let_read(given.reader, given.client)
     operator.say("it may now introspect this application's tokens")
@@ -234,6 +270,8 @@ async def _stop_reading(given: argparse.Namespace, operator: Operator) -> int:
 
 async def _disable(given: argparse.Namespace, operator: Operator) -> int:
     done = await operator.clients.disable(given.client)
+    if operator.webhooks is not None:
+        await operator.webhooks.drop(given.client)
     if done.unheard is not None:
         operator.complain(
             f"linkid integrator: shut out at the gateway, but the SAM has not heard of it: {done.unheard}; "

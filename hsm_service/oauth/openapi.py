@@ -84,7 +84,7 @@ SECTION: Final = Section(
             "required": ["access_token", "token_type", "expires_in", "scope"],
             "properties": {
                 "access_token": _TEXT,
-                "token_type": {"enum": ["Bearer", "DPoP"]},
+                "token_type": text({"enum": ["Bearer", "DPoP", "SAD"]}, "SAD: of CSC API 1.", "SAD: da CSC API 1."),
                 "expires_in": {"type": "integer"},
                 "scope": _TEXT,
                 "refresh_token": _TEXT,

@@ -87,6 +87,22 @@ class Vouching(Protocol):
         ...
 
 
+class Webhooks(Protocol):
+    """Where applications want to be told what became of their requests."""
+
+    async def set(self, client: str, url: str) -> None:
+        """From now on there. Raises LinkIdError saying what is wrong."""
+        ...
+
+    async def drop(self, client: str) -> bool:
+        """Nowhere any more; whether it was anywhere."""
+        ...
+
+    async def address(self, client: str) -> str | None:
+        """Where."""
+        ...
+
+
 @dataclass(frozen=True)
 class AskedSignature:
     """A phone rings. ``handle`` carries the activation secret: it is sealed at once."""

@@ -22,6 +22,10 @@ SELECT unnest(certificates) AS certificate FROM oauth.clients WHERE method = 'se
 -- Replace a client's secret; the old one is worth nothing from now on.
 UPDATE oauth.clients SET secret_digest = $2 WHERE id = $1 AND method = 'secret' AND disabled_at IS NULL RETURNING id;
 
+-- name: new_redirects
+-- An application's return addresses, by itself.
+UPDATE oauth.clients SET redirects = $2 WHERE id = $1 AND disabled_at IS NULL;
+
 -- name: disable_client
 -- An integrator is shut out; nothing of it is deleted.
 UPDATE oauth.clients SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL RETURNING id;
@@ -81,8 +85,9 @@ UPDATE oauth.pages SET asked = true, sealed = $2
 WHERE id = $1 AND state = 'open' AND NOT asked RETURNING id;
 
 -- name: close_page
--- The page comes to its one end.
-UPDATE oauth.pages SET state = $2 WHERE id = $1 AND state = 'open' AND expires_at > $3 RETURNING id;
+-- The page comes to its one end; of a good one, where it led to stays sealed with it, in case the answer was lost.
+UPDATE oauth.pages SET state = $2, sealed = coalesce($4, sealed)
+WHERE id = $1 AND state = 'open' AND expires_at > $3 RETURNING id;
 
 -- name: add_code
 -- A holder identified: a code for the client.
@@ -95,6 +100,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 UPDATE oauth.codes SET consumed_at = $4
 WHERE id = $1 AND secret_digest = $2 AND client = $3 AND consumed_at IS NULL AND expires_at > $4
 RETURNING id, redirect, redirect_given, challenge, scope, credentials, sealed, jkt;
+
+-- name: consume_page_code
+-- Use the code of a page that a dialect opened: the same one row, and only to whoever knows which page it was.
+UPDATE oauth.codes SET consumed_at = $5
+WHERE id = $1 AND secret_digest = $2 AND client = $3 AND page = $4 AND consumed_at IS NULL AND expires_at > $5
+RETURNING credentials;
 
 -- name: revoke_by_code
 -- A code came a second time, so somebody has stolen it: what it gave is taken back (RFC 6749 section 4.1.2).

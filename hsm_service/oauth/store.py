@@ -22,6 +22,8 @@ from hsm_service.oauth.domain.grant import (
 
 QUERIES = Queries.load("hsm_service.oauth")
 
+PUSHED_KEPT: Final = timedelta(minutes=10)
+"""Pushed requests are large, and a second use of one is refused whether or not it is still known."""
 KEPT: Final = timedelta(days=1)
 """How long pages, codes and tokens outlive their end: a code used a second time is still recognised as used."""
 
@@ -124,6 +126,10 @@ class OAuthStore:
     async def new_secret(self, client_id: str, digest: bytes) -> bool:
         """False when there is no such client with a secret."""
         return await self._database.fetchval(QUERIES.new_secret, client_id, digest) is not None
+
+    async def new_redirects(self, client_id: str, redirects: Sequence[str]) -> None:
+        """Where its people may be sent from now on."""
+        await self._database.execute(QUERIES.new_redirects, client_id, list(redirects))
 
     async def disable(self, connection: Connection, client_id: str, now: datetime) -> bool:
         """Shut a client out, and its tokens with it. False when it was already, or never was."""
@@ -234,9 +240,11 @@ class OAuthStore:
         """A phone rang for it. False when one did before."""
         return await self._database.fetchval(QUERIES.page_asked, page_id, sealed) is not None
 
-    async def close_page(self, connection: Connection, page_id: str, state: PageState, now: datetime) -> bool:
-        """False when it was closed before, or is too old."""
-        return await connection.fetchval(QUERIES.close_page, page_id, state.value, now) is not None
+    async def close_page(
+        self, connection: Connection, page_id: str, state: PageState, now: datetime, sealed: bytes | None = None
+    ) -> bool:
+        """False when it was closed before, or is too old. ``sealed``: where it led to."""
+        return await connection.fetchval(QUERIES.close_page, page_id, state.value, now, sealed) is not None
 
     async def add_code(
         self,
@@ -282,6 +290,15 @@ class OAuthStore:
             row["sealed"],
             row["jkt"],
         )
+
+    async def consume_page_code(
+        self, page_id: str, code_id: str, secret: str, client_id: str, now: datetime
+    ) -> Sequence[str] | None:
+        """The credentials of a page's code, to exactly one of all who try."""
+        row = await self._database.fetchrow(
+            QUERIES.consume_page_code, code_id, secret_digest(secret), client_id, page_id, now
+        )
+        return None if row is None else tuple(row["credentials"])
 
     async def revoke_by_code(self, connection: Connection, code_id: str, secret: str, now: datetime) -> int:
         """Take back what a code gave that was used before; how many tokens that were."""
@@ -393,9 +410,9 @@ class OAuthStore:
 
     async def forget(self, now: datetime, limit: int = 10_000) -> None:
         """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
+        await self._database.execute(QUERIES.forget_pushed, now - PUSHED_KEPT, limit)
         before = now - KEPT
         for query in (
-            QUERIES.forget_pushed,
             QUERIES.forget_refresh_tokens,
             QUERIES.forget_tokens,
             QUERIES.forget_codes,

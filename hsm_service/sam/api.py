@@ -12,6 +12,7 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.activations.service import SignCall
 from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.bindings.service import Bindings
+from hsm_service.sam.blocks.service import Blocks
 from hsm_service.sam.clients.service import Clients
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.decisions.service import Decisions
@@ -20,6 +21,7 @@ from hsm_service.sam.documents.requests import Requests, SignAsk
 from hsm_service.sam.documents.service import Computer, Documents
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.errors import BadCall, WorkRefused
+from hsm_service.sam.evidence.history import History
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fields import Fields
 from hsm_service.sam.sessions.asking import SessionAsk, SessionAsks
@@ -48,9 +50,11 @@ class Rooms:
     decisions: Decisions
     outcomes: Outcomes
     evidence: EvidenceRoom
+    history: History
     signatures: Signatures
     session_asks: SessionAsks
     sessions: Sessions
+    blocks: Blocks
     bindings: Bindings
     associations: Associations
     clients: Clients
@@ -69,11 +73,14 @@ class Api:
             "emission/keys": self.emission_keys,
             "credentials/activate": self.credentials_activate,
             "credentials/revoke": self.credentials_revoke,
+            "credentials/block": self.credentials_block,
+            "credentials/blocks": self.credentials_blocks,
             "clients/register": self.clients_register,
             "documents/pair": self.documents_pair,
             "documents/test": self.documents_test,
             "documents/associate": self.documents_associate,
             "documents/identify": self.documents_identify,
+            "documents/unblock": self.documents_unblock,
             "documents/sign": self.documents_sign,
             "documents/session": self.documents_session,
             "documents/statement": self.documents_statement,
@@ -81,14 +88,17 @@ class Api:
             "documents/decide": self.documents_decide,
             "documents/state": self.documents_state,
             "documents/withdraw": self.documents_withdraw,
+            "documents/history": self.documents_history,
             "documents/evidence": self.documents_evidence,
             "signatures/sign": self.signatures_sign,
             "signatures/use": self.signatures_use,
             "sessions/list": self.sessions_list,
             "sessions/end": self.sessions_end,
             "bindings/list": self.bindings_list,
+            "bindings/phones": self.bindings_phones,
             "bindings/end": self.bindings_end,
             "associations/list": self.associations_list,
+            "associations/of": self.associations_of,
             "associations/end": self.associations_end,
         }
         return {"status": self.status, **{name: self._guarded(call) for name, call in working.items()}}
@@ -138,6 +148,14 @@ class Api:
         await self._rooms.credentials.revoke(body.text("revocation", max_characters=4096))
         return {}
 
+    async def credentials_block(self, body: Fields) -> JsonObject:
+        """{device}: B1 to B5."""
+        return await self._rooms.blocks.block(body.id("device", "dev"))
+
+    async def credentials_blocks(self, body: Fields) -> JsonObject:
+        """{device}."""
+        return await self._rooms.blocks.list(body.id("device", "dev"))
+
     async def clients_register(self, body: Fields) -> JsonObject:
         """{order}."""
         return await self._rooms.clients.register(body.text("order", max_characters=_MAX_ORDER))
@@ -172,6 +190,11 @@ class Api:
             body.text("scope"),
             body.text("address"),
         )
+        return stated.answer()
+
+    async def documents_unblock(self, body: Fields) -> JsonObject:
+        """{device, credential}."""
+        stated = await self._rooms.documents.unblock(body.id("device", "dev"), body.id("credential", "cred"))
         return stated.answer()
 
     async def documents_sign(self, body: Fields) -> JsonObject:
@@ -239,6 +262,10 @@ class Api:
         """{document, device}."""
         return {"evidence": await self._rooms.evidence.of(body.id("document", "req"), body.id("device", "dev"))}
 
+    async def documents_history(self, body: Fields) -> JsonObject:
+        """{device, before?}."""
+        return await self._rooms.history.of(body.id("device", "dev"), body.id_or_none("before", "req"))
+
     async def documents_withdraw(self, body: Fields) -> JsonObject:
         """{document}."""
         await self._rooms.documents.withdraw(body.id("document", "doc", "req"))
@@ -288,14 +315,22 @@ class Api:
         """{device}."""
         return await self._rooms.bindings.list(body.id("device", "dev"))
 
+    async def bindings_phones(self, body: Fields) -> JsonObject:
+        """{device}."""
+        return await self._rooms.bindings.phones(body.id("device", "dev"))
+
     async def bindings_end(self, body: Fields) -> JsonObject:
-        """{device, credential?}."""
-        await self._rooms.bindings.end(body.id("device", "dev"), body.id_or_none("credential", "cred"))
-        return {}
+        """{device, credential?, by?}."""
+        credential, by = body.id_or_none("credential", "cred"), body.id_or_none("by", "dev")
+        return {"ended": await self._rooms.bindings.end(body.id("device", "dev"), credential, by)}
 
     async def associations_list(self, body: Fields) -> JsonObject:
         """{computer}."""
         return await self._rooms.associations.list(body.id("computer", "cmp"))
+
+    async def associations_of(self, body: Fields) -> JsonObject:
+        """{device}."""
+        return await self._rooms.associations.of_phone(body.id("device", "dev"))
 
     async def associations_end(self, body: Fields) -> JsonObject:
         """{computer, device?}."""

@@ -27,6 +27,38 @@ class CredentialNotActive(Conflict):
     message = "O certificado não está ativo."
 
 
+class CredentialBlocked(CredentialNotActive):
+    """Its holder shut it ("Bloquear tudo"), and nothing is signed until that is undone."""
+
+    code = "credential_blocked"
+    summary = "The holder has blocked this certificate."
+    message = "O titular bloqueou este certificado."
+
+
+class NotBlocked(Conflict):
+    """There is nothing to undo."""
+
+    code = "not_blocked"
+    summary = "The certificate is not blocked."
+    message = "Este certificado não está bloqueado."
+
+
+class BlockedElsewhere(NotPermitted):
+    """Another phone, or an operator, shut the certificate: this phone cannot open it again."""
+
+    code = "blocked_elsewhere"
+    summary = "Only the phone that blocked the certificate can unblock it, or an operator."
+    message = "Só o celular que bloqueou este certificado pode desbloqueá-lo, ou o atendimento."
+
+
+class UnblockTooEarly(TooMany):
+    """The wait after a block is not over. ``retry_after`` says when it is."""
+
+    code = "unblock_too_early"
+    summary = "The certificate cannot be unblocked yet."
+    message = "Ainda não dá para desbloquear. Espere um pouco e tente de novo."
+
+
 class DocumentUnknown(NotFound):
     """No such document, or not for this device."""
 

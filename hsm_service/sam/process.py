@@ -40,6 +40,7 @@ from hsm_service.sam.attempts.domain import Highest
 from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.blocks.service import Blocks
 from hsm_service.sam.clients.service import Clients, Operators
 from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.service import Credentials
@@ -56,6 +57,7 @@ from hsm_service.sam.documents.stating import Stating
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.emission.service import Emission
+from hsm_service.sam.evidence.history import History
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.house import open_token
@@ -154,10 +156,11 @@ async def build_sam(
     memory, faults = Memory(), faults or FaultPoints()
     highest = Highest()
     recollection = Recollection(database, Mind(memory, seals, highest), audit)
-    endings = Endings(audit, clock, memory.sessions)
+    endings = Endings(audit, clock, memory.sessions, seals)
     watch = Watch(audit, hsm, clock, recollection.begin, database.ping)
     pool = KeyPool(hsm, ahead, newest.kek, lambda: watch.quiet_work_allowed, versions.newest_kek)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
+    blocks = Blocks(database, audit, clock, credentials, bindings, endings)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
     activation_store = ActivationStore(database, seals, documents_store, alarm)
@@ -189,7 +192,7 @@ async def build_sam(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
             credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
             versions=versions,
-            effects=Effects(clock, bindings, associations, activation_store, endings, random), endings=endings,
+            effects=Effects(clock, bindings, associations, activation_store, endings, blocks, random), endings=endings,
             look=Look(database, seals, alarm, documents_store, bindings, credentials),
             approval=Approval(commits, seals, audit, clock, attempts, documents_store, credentials, faults),
             faults=faults,
@@ -198,6 +201,7 @@ async def build_sam(
             database=database, clock=clock, documents=documents_store, credentials=credentials, bindings=bindings,
             roots=roots, alarm=alarm,
         ),
+        history=History(database, clock, seals, documents_store, bindings),
         outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
         signatures=Signatures(
             database=database, audit=audit, clock=clock,
@@ -214,7 +218,8 @@ async def build_sam(
             store=UseStore(seals), activations=activation_store, bindings=bindings, endings=endings, signer=signer,
             memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
         ),
-        bindings=Bindings(database, audit, bindings, endings),
+        blocks=blocks,
+        bindings=Bindings(database, audit, bindings, endings, attempts),
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),
     )  # fmt: skip

@@ -31,6 +31,7 @@ from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import TABLE as BINDINGS
 from hsm_service.sam.clients.store import TABLE as CLIENTS
 from hsm_service.sam.credentials.domain import State as CredentialState
+from hsm_service.sam.credentials.domain import rank_of
 from hsm_service.sam.credentials.revocations import TABLE as REVOCATIONS
 from hsm_service.sam.credentials.store import TABLE as CREDENTIALS
 from hsm_service.sam.documents.store import TABLE as DOCUMENTS
@@ -180,7 +181,11 @@ def _learn(mind: Mind, said: dict[str, JsonValue]) -> None:
         case "client.registered" | "client.disabled":
             seals.remember(CLIENTS, text("client"), _seconds(text("ordered")))
         case "credential.revoked":
-            seals.remember(CREDENTIALS, text("credential"), len(CredentialState) - 1)
+            seals.remember(CREDENTIALS, text("credential"), rank_of(CredentialState.REVOKED))
+        case "credential.blocked" | "credential.unblocked":
+            seals.remember(
+                CREDENTIALS, text("credential"), rank_of(CredentialState.ACTIVE, _number(said.get("number")))
+            )
         case "certificate.revoked":
             seals.remember(REVOCATIONS, text("certificate"), 1)
         case "attempt.reserved":

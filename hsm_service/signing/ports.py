@@ -1,6 +1,6 @@
 """What signing needs from others: the SAM, the doorbell, the facts about credentials, and being woken."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from foundation.database import Connection
-from hsm_service.signing.domain.request import Ask, Caller, SessionAsk
+from hsm_service.signing.domain.request import Ask, Caller, Request, SessionAsk
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,29 @@ class Bell(Protocol):
     async def wait(self, seconds: float) -> bool:
         """True when it rang (also before this call), False when the time was over."""
         ...
+
+
+class Notices(Protocol):
+    """Whoever wants to be told what became of a request, without asking."""
+
+    def listening(self) -> Collection[str]:
+        """The callers that do."""
+        ...
+
+    async def settled(self, connection: Connection, request: Request) -> None:
+        """A request came to its answer, in this transaction."""
+        ...
+
+
+class NobodyListens:
+    """Where nobody does."""
+
+    def listening(self) -> Collection[str]:
+        """Nobody."""
+        return ()
+
+    async def settled(self, connection: Connection, request: Request) -> None:
+        """Told to nobody."""
 
 
 class Wakeups(Protocol):

@@ -52,6 +52,11 @@ SELECT count(*) FILTER (WHERE state = 'refused') AS refusals,
        max(settled_at) AS last_no
 FROM noes;
 
+-- name: overdue
+-- Requests of these callers that wait beyond their time: nobody asked what became of them.
+SELECT * FROM signing.requests
+WHERE state IN ('asked', 'waiting') AND expires_at <= $2 AND caller = ANY ($1::text[]) ORDER BY expires_at LIMIT $3;
+
 -- name: fixed
 -- The SAM fixed the document.
 UPDATE signing.requests SET state = $2, document = $3, verification_code = $4, expires_at = $5

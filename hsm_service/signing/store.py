@@ -1,6 +1,6 @@
 """Rows of schema ``signing`` as requests and responses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -49,6 +49,11 @@ class RequestStore:
     async def pending_of(self, caller: Caller, credential: str) -> Request | None:
         """What this caller still waits for."""
         return _maybe(await self._database.fetchrow(QUERIES.pending_of_caller, caller.id, credential))
+
+    async def overdue(self, callers: Collection[str], now: datetime, count: int) -> list[Request]:
+        """Of these callers, pending beyond their time."""
+        rows = await self._database.fetch(QUERIES.overdue, list(callers), now, count)
+        return [_request(row) for row in rows]
 
     async def findable(self, caller: Caller, credential: str, now: datetime) -> list[Request]:
         """What a repetition of a call may mean; newest approvals first."""
@@ -163,6 +168,7 @@ def _request(row: Record) -> Request:
         expires=row["expires_at"],
         reason=row["reason"],
         activation=row["activation"],
+        asked=row["asked_at"],
     )
 
 

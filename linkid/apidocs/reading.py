@@ -45,7 +45,7 @@ def kind_of(schema: Mapping[str, Any]) -> str:
         return json.dumps(schema["const"], ensure_ascii=False)
     if "enum" in schema:
         return " | ".join(json.dumps(one, ensure_ascii=False) for one in schema["enum"] if one is not None)
-    kinds = schema.get("type", "object")
+    kinds = schema.get("type", "object" if "properties" in schema else "any")
     kinds = [kinds] if isinstance(kinds, str) else [one for one in kinds if one != "null"]
     low = next((schema[name] for name in ("minimum", "minItems", "minLength") if name in schema), None)
     high = next((schema[name] for name in ("maximum", "maxItems", "maxLength") if name in schema), None)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from foundation.web.openapi import Answer, Operation, Section, Words
+from hsm_service.csc.openapi import OAUTH_V1
 from hsm_service.csc.openapi import SECTION as CSC
+from hsm_service.csc.openapi import SECTION_V1 as CSC_V1
+from hsm_service.documents.openapi import SECTION as VERIFICATION
 from hsm_service.oauth.openapi import SECTION as OAUTH
+from hsm_service.psc.openapi import SECTION as PSC
+from hsm_service.webhooks.openapi import SECTION as WEBHOOKS
 from issuance.openapi import SECTION as PKI
 
 ITSELF: Final = Section(
@@ -39,7 +44,7 @@ ITSELF: Final = Section(
     ],
 )
 
-SECTIONS: Final = (CSC, OAUTH, PKI, ITSELF)
+SECTIONS: Final = (CSC, CSC_V1, OAUTH, OAUTH_V1, PSC, WEBHOOKS, VERIFICATION, PKI, ITSELF)
 
 PRIVATE: Final = {
     "/phone/v1/": "between us and the phone app (docs/protocol.md 9.2)",
@@ -47,8 +52,13 @@ PRIVATE: Final = {
     "/emission/v1/": "between us and the emission page (9.1)",
     "/oauth2/authorize/": "the authorize page's own calls",
     "/oauth2/assets/": "its files",
+    "/verificar/assets/": "the files of the page that verifies",
+    "/v0/oauth/authorize/": "the pages' own calls",
+    "/v0/oauth/assets/": "the script of one of them",
+    "/psc/": "the same as /v0/oauth in the words of other vendors (docs/psc-api.md)",
     "/docs/api/assets/": "the files of the page of this description",
     "/dev/": "exists only in development, for this very machine (9.7)",
+    "/csc/v1/{method}": "answers 501 to every method that we do not have",
     "/csc/v2/{method}": "answers 501 to every method that we do not have",
 }
 """Routes that no integrator calls, by how their path begins, and why."""

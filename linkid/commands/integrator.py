@@ -12,6 +12,7 @@ from foundation.database import Database, open_pool
 from foundation.errors import LinkIdError
 from hsm_service.oauth.commands import Operator, arguments, perform
 from hsm_service.oauth.service.clients import ClientService
+from hsm_service.webhooks.service import AddressService
 from linkid.operators import VouchingByOrder, context
 from linkid.settings import Settings
 
@@ -33,6 +34,7 @@ async def _run(settings: Settings, given: argparse.Namespace) -> int:
     try:
         audit = AuditChain(database, "gateway-operator", clock)
         clients = ClientService(database, clock, audit, VouchingByOrder(context(settings)))
-        return await perform(given, Operator(clients, settings.url("gateway")))
+        webhooks = AddressService(database, clock, audit, development=settings.environment == "development")
+        return await perform(given, Operator(clients, settings.url("gateway"), webhooks=webhooks))
     finally:
         await database.close()

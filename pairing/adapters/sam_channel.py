@@ -12,6 +12,7 @@ from foundation.channel import Answer, PrivateCalls, near
 from foundation.errors import JsonObject, LinkIdError
 from pairing.errors import (
     BindingNotActive,
+    CertificateBlocked,
     CertificateNotActive,
     CredentialNotOfPhone,
     NothingToDecide,
@@ -21,9 +22,14 @@ from pairing.ports import (
     AskingComputer,
     AskingIntegrator,
     Binding,
+    Blocked,
+    BoundPhone,
     DocumentState,
     FixedDocument,
+    KnownComputer,
     OpenSession,
+    PastRequest,
+    PastRequests,
     Verdict,
     WaitingDocument,
 )
@@ -33,6 +39,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
         "document_unknown": NothingToDecide,
         "credential_unknown": CredentialNotOfPhone,
         "credential_not_active": CertificateNotActive,
+        "credential_blocked": CertificateBlocked,
         "binding_unknown": BindingNotActive,
         "activation_unknown": SessionNotFound,
     }
@@ -74,6 +81,15 @@ class SamOverChannel:
             "documents/identify", {"device": device, "integrator": asking, "scope": scope, "address": address}
         )
 
+    async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
+        return await self._fixed("documents/unblock", {"device": device, "credential": credential})
+
+    async def block(self, device: str) -> list[Blocked]:
+        return await self._blocks("credentials/block", device)
+
+    async def blocks(self, device: str) -> list[Blocked]:
+        return await self._blocks("credentials/blocks", device)
+
     async def statement(self, document: str, device: str) -> FixedDocument:
         answer = await self._call("documents/statement", {"document": document, "device": device})
         return FixedDocument(document, answer.text("statement"), answer.instant("expires"))
@@ -98,6 +114,9 @@ class SamOverChannel:
             answer.text("type"),
             binding=answer.text_or_none("binding"),
             activation=answer.text_or_none("activation"),
+            unblocked=(answer.text("credential"), answer.instant("blocked"))
+            if (answer.text("type"), state) == ("unblock", "approved")
+            else None,
         )
 
     async def state(self, document: str) -> DocumentState:
@@ -116,12 +135,48 @@ class SamOverChannel:
     async def bindings(self, device: str) -> list[Binding]:
         answer = await self._call("bindings/list", {"device": device})
         return [
-            Binding(item.text("binding"), item.text("credential"), item.text("state"))
+            Binding(
+                item.text("binding"),
+                item.text("credential"),
+                item.text("state"),
+                item.number("tries_left") if item.has("tries_left") else None,
+            )
             for item in answer.objects("bindings")
         ]
 
-    async def end_bindings(self, device: str) -> None:
-        await self._call("bindings/end", {"device": device})
+    async def phones(self, device: str) -> list[BoundPhone]:
+        answer = await self._call("bindings/phones", {"device": device})
+        return [
+            BoundPhone(
+                item.text("device"),
+                item.text("credential"),
+                item.text("nickname"),
+                item.text("state"),
+                item.instant("since"),
+            )
+            for item in answer.objects("phones")
+        ]
+
+    async def end_bindings(self, device: str, by: str | None = None) -> None:
+        await self._call("bindings/end", {"device": device} if by is None else {"device": device, "by": by})
+
+    async def computers(self, device: str) -> list[KnownComputer]:
+        answer = await self._call("associations/of", {"device": device})
+        return [
+            KnownComputer(
+                item.text("computer"),
+                item.text("credential"),
+                item.text("name"),
+                item.text("os"),
+                item.instant("since"),
+            )
+            for item in answer.objects("associations")
+        ]
+
+    async def history(self, device: str, before: str | None) -> PastRequests:
+        body: JsonObject = {"device": device} if before is None else {"device": device, "before": before}
+        answer = await self._call("documents/history", body)
+        return PastRequests([_past(item) for item in answer.objects("requests")], answer.flag("more"))
 
     async def sessions(self, device: str) -> list[OpenSession]:
         answer = await self._call("sessions/list", {"device": device})
@@ -150,6 +205,13 @@ class SamOverChannel:
         body = {"computer": computer} if device is None else {"computer": computer, "device": device}
         await self._call("associations/end", body)
 
+    async def _blocks(self, name: str, device: str) -> list[Blocked]:
+        answer = await self._call(name, {"device": device})
+        return [
+            Blocked(item.text("credential"), item.instant("since"), item.text("by"), item.instant_or_none("from"))
+            for item in answer.objects("blocks")
+        ]
+
     async def _fixed(self, name: str, body: JsonObject) -> FixedDocument:
         answer = await self._call(name, body)
         return FixedDocument(answer.text("document"), answer.text("statement"), answer.instant("expires"))
@@ -162,3 +224,33 @@ class SamOverChannel:
             if ours is None:
                 raise
             raise ours() from error
+
+
+def _past(item: Answer) -> PastRequest:
+    kind = item.text("type")
+    if kind == "session":
+        about: JsonObject = {
+            "purpose": item.text("purpose"),
+            "until": item.number("until"),
+            "maximum": item.number("maximum"),
+            "used": item.number("used"),
+        }
+    else:
+        documents = [
+            {"label": one.text("label"), "size": one.number("size") if one.has("size") else None}
+            for one in item.objects("documents")
+        ]
+        about = {"documents": documents, "count": item.number("count"), "signed": item.number("signed")}
+    return PastRequest(
+        request=item.text("request"),
+        type=kind,
+        credential=item.text("credential"),
+        state=item.text("state"),
+        decision=item.text_or_none("decision"),
+        caller_kind=item.object("caller").text("kind"),
+        caller_name=item.object("caller").text("name"),
+        created=item.instant("created"),
+        decided=item.instant_or_none("decided"),
+        device=item.text_or_none("device"),
+        about=about,
+    )

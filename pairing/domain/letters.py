@@ -37,6 +37,17 @@ def phone_bound(nickname: str, at: datetime) -> Letter:
     )
 
 
+def phone_removed(nickname: str, by: str, at: datetime) -> Letter:
+    """A phone was sent away by another one of the holder's."""
+    return _letter(
+        "Celular removido do seu certificado em nuvem",
+        f"O celular “{nickname}” foi removido pelo celular “{by}” e não aprova mais assinaturas com o seu certificado",
+        at,
+        f"Alguém está com o celular “{by}”. Sem a senha de uso ele não assina nada: vincule outro celular, remova "
+        "aquele e, se ele não está com você, peça a revogação do certificado a quem o emitiu.",
+    )
+
+
 def computer_associated(name: str, at: datetime) -> Letter:
     """A computer may ask for signatures from now on."""
     return _letter(
@@ -68,6 +79,29 @@ def credential_locked(nickname: str | None, since: datetime, until: datetime | N
         "diga a senha a ninguém e, se o celular não está com você, peça agora a revogação do certificado a quem o "
         "emitiu.",
         mine,
+    )
+
+
+def credential_blocked(nickname: str, at: datetime) -> Letter:
+    """A phone of the holder's shut the certificate."""
+    return _letter(
+        "Seu certificado em nuvem foi bloqueado por você",
+        f"O seu certificado foi bloqueado pelo botão “Bloquear tudo” do celular “{nickname}”. Nada é assinado com ele",
+        at,
+        "Nada foi assinado. Alguém está com esse celular: peça agora a revogação do certificado a quem o emitiu.",
+        "Para desbloquear, abra o Link ID nesse mesmo celular, uma hora depois do bloqueio, e use a senha de uso. Se o "
+        "celular não está mais com você, fale com o atendimento de quem emitiu o certificado.",
+    )
+
+
+def credential_unblocked(nickname: str, at: datetime) -> Letter:
+    """The phone that had shut it opened it again, with the usage password."""
+    return _letter(
+        "Seu certificado em nuvem foi desbloqueado",
+        f"O seu certificado foi desbloqueado no celular “{nickname}”, com a senha de uso",
+        at,
+        "Alguém está com esse celular e conhece a sua senha de uso: peça agora a revogação do certificado a quem o "
+        "emitiu.",
     )
 
 

@@ -19,6 +19,8 @@ class Scope(StrEnum):
     BUDGET = "budget"
     MISS = "miss"
     LINK = "link"
+    CALL = "call"
+    CALLER = "caller"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ MISSES: Final = (Limit(Scope.MISS, 10, timedelta(minutes=5)),)
 
 LINKS: Final = (Limit(Scope.LINK, 30, timedelta(minutes=10)),)
 """Links begun, per network."""
+
+CALLS: Final = (Limit(Scope.CALL, 10, timedelta(minutes=10)),)
+"""Times that programs ring a holder to ask who is there, per certificate: a person who tries again, not a nuisance."""
+CALLS_OF_ONE: Final = (Limit(Scope.CALLER, 5, timedelta(minutes=10)),)
+"""The same, of one application."""
 
 
 def budget(messages_per_day: int) -> Limit:

@@ -1,15 +1,15 @@
-"""What a holder is told on every phone: that wrong passwords locked a certificate. Pure."""
+"""What a holder is told on every phone: that wrong passwords locked a certificate, that a phone blocked it. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from foundation.encoding import JsonValue
 from foundation.ids import is_id
 
-CREDENTIAL_LOCKED: Final = "credential_locked"
-"""The one kind there is. Phones pass over kinds that they do not know."""
+Kind: TypeAlias = Literal["credential_locked", "credential_blocked", "credential_unblocked"]
+"""Phones pass over kinds that they do not know."""
 
 RING_LIFE: Final = timedelta(hours=1)
 """A phone that is not reached by then is told when it opens."""
@@ -22,15 +22,16 @@ By then nobody knows which phone it came from: whoever meets it may be another o
 
 
 @dataclass(frozen=True)
-class Lock:
-    """A certificate's lock, as the SAM tells a phone. ``until`` None: for ever."""
+class Happening:
+    """What befell a certificate, as the SAM tells a phone. ``until``: of a lock; None: for ever, or until undone."""
 
+    kind: Kind
     credential: str
     since: datetime
-    until: datetime | None
+    until: datetime | None = None
 
 
-def read_lock(data: Mapping[str, JsonValue]) -> Lock | None:
+def read_lock(data: Mapping[str, JsonValue]) -> Happening | None:
     """The ``lock`` in an error's data (docs/protocol.md 9.2); None when there is none."""
     said = data.get("lock")
     if not isinstance(said, Mapping) or not is_id(said.get("credential"), "cred"):
@@ -39,4 +40,4 @@ def read_lock(data: Mapping[str, JsonValue]) -> Lock | None:
     if not isinstance(since, int) or not (until is None or isinstance(until, int)):
         return None
     ends = None if until is None else datetime.fromtimestamp(until, UTC)
-    return Lock(str(said.get("credential")), datetime.fromtimestamp(since, UTC), ends)
+    return Happening("credential_locked", str(said.get("credential")), datetime.fromtimestamp(since, UTC), ends)

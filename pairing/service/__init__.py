@@ -4,8 +4,11 @@
 * ``decisions``: documents of the SAM on their way to a phone and back, and what follows from the SAM's verdict.
 * ``links``: the side that shows a QR code and takes the check code (OAuth's authorize page is one as well); ``scans``:
   the phone; ``link_life``: what they share.
+* ``calls``: the same question by ringing the phone, for programs that have no page.
 * ``computers``: computers as OAuth clients, and how they go.
+* ``possessions``: phones of a holder, seen from one of them; past requests.
 * ``bells``: which phones to ring for a credential.
+* ``blocks``: certificates that a holder shuts, and opens again.
 * ``warnings``: what holders are told on every phone.
 * ``meter``: limits. ``look``: what an operator is told. ``numbers``: metrics.
 

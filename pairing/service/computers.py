@@ -29,12 +29,17 @@ class ComputerService:
         await self._computers.touch(computer, self._clock.now())
 
     async def end(self, device: DeviceRow, computer: str) -> None:
-        """A phone takes back what it gave. First the right (the SAM's), then our row. Raises ComputerNotFound."""
-        if not any(one.id == computer for one in await self._computers.of_device(device.id)):
+        """A phone takes back what it, or another phone of the same certificates, gave.
+
+        First the right (the SAM's), then our rows. Raises ComputerNotFound.
+        """
+        known = any(one.id == computer for one in await self._sam.computers(device.id))
+        if not known and not any(one.id == computer for one in await self._computers.of_device(device.id)):
             raise ComputerNotFound()
         await self._sam.end_association(computer, device.id)
+        bound = [one.credential for one in await self._sam.bindings(device.id) if one.state == "active"]
         async with self._database.transaction() as connection:
-            if await self._computers.end(connection, computer, device.id, self._clock.now()):
+            if await self._computers.end(connection, computer, device.id, self._clock.now(), bound):
                 self._audit.note(connection, "computer.ended", computer=computer, device=device.id)
 
     async def leave(self, computer: str, jkt: str) -> None:

@@ -8,6 +8,7 @@ pair       a binding is on trial: a test is fixed and rung
 test       the round trip worked: the device is active, and is rung from now on
 associate  the link is approved: the check code is shown (``scans.py``)
 identify   the same, for an authorize page
+unblock    a certificate is open again: the holder's other phones are told
 sign       whoever waits for the signature is woken
 session    the same
 =========  ==============================================================================
@@ -177,6 +178,7 @@ class DecisionService:
         await self._sam.end_session(activation, device.id)
         async with self._database.transaction() as connection:
             self._audit.note(connection, "session.end_carried", activation=activation, device=device.id)
+        await self._callers.session_ended(activation)
 
     async def _pair(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         # pairing, step 7: the SAM judged; what follows is step 8
@@ -212,6 +214,11 @@ class DecisionService:
         await self._callers.decided(document)
         return Decided(verdict.state)
 
+    async def _unblock(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        if verdict.unblocked is not None:
+            await self._warnings.unblocked(device, *verdict.unblocked)
+        return Decided(verdict.state)
+
     async def _nothing(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         return Decided(verdict.state)
 
@@ -227,5 +234,6 @@ class DecisionService:
         "test": _test,
         "associate": _link,
         "identify": _link,
+        "unblock": _unblock,
         **dict.fromkeys(REQUESTS, _request),
     }

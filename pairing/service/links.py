@@ -19,7 +19,7 @@ from foundation.ids import Random, new_id, same
 from pairing.domain import frames
 from pairing.domain.codes import CHECK_DIGITS, read_digits
 from pairing.domain.letters import computer_associated
-from pairing.domain.limits import LINKS, network
+from pairing.domain.limits import CALLS, CALLS_OF_ONE, LINKS, Limit, network
 from pairing.domain.link import LINK, LINK_LIFE, MAX_CHECKS, Link, LinkEvent, Purpose, state_at
 from pairing.domain.names import read_computer_name, read_system
 from pairing.errors import CheckSpent, CheckTooEarly, CheckWrong, LinkNotFound, LinkOver, TooManyLinks
@@ -132,6 +132,24 @@ class LinkService:
             )
         )
 
+    async def begin_call(
+        self, session_jkt: str, integrator: AskingIntegrator, *, scope: str, address: str, credential: str
+    ) -> str:
+        """A link for a phone that is rung (``calls.py``): the limits are the holder's, not a network's.
+
+        Raises TooManyLinks.
+        """
+        row = replace(
+            self._blank(Purpose.IDENTIFY, session_jkt, address),
+            integrator=integrator.id,
+            name=read_computer_name(integrator.name),
+            scope=scope,
+            called=True,
+        )
+        limits = [(limit, credential) for limit in CALLS]
+        limits += [(limit, f"{integrator.id}|{credential}") for limit in CALLS_OF_ONE]
+        return (await self._begin(row, limits)).link
+
     async def look(self, link: str, jkt: str) -> LinkView:
         """How the link stands, with this second's frame while it waits. Raises LinkNotFound."""
         now = self._clock.now()
@@ -182,20 +200,27 @@ class LinkService:
             await self._letters.to_holders(row.credentials, computer_associated(row.name, now))
         return Completed(row.id, row.computer, row.device, await self._holders.facts(row.credentials))
 
+    async def own_call(self, link: str, jkt: str) -> LinkRow:
+        """A link whose phone was rung, and no other: those are answered by a check code. Raises LinkNotFound."""
+        row = await self._own(link, jkt)
+        if not row.called:
+            raise LinkNotFound()
+        return row
+
     async def give_up(self, link: str, jkt: str) -> None:
         """Whoever asked does not want to any more. A link that is over stays as it is. Raises LinkNotFound."""
         await self._life.kill(await self._own(link, jkt), LinkEvent.GIVE_UP)
 
-    async def _begin(self, row: LinkRow) -> Begun:
+    async def _begin(self, row: LinkRow, limits: Sequence[tuple[Limit, str]] | None = None) -> Begun:
+        limits = limits or [(limit, network(row.address)) for limit in LINKS]
         # 1. One open link per key: the newest counts, and what an older one led to is taken back.
-        for forsaken in await self._add(row, _LOCATOR_ATTEMPTS):
+        for forsaken in await self._add(row, limits, _LOCATOR_ATTEMPTS):
             await self._life.take_back(await self._own(forsaken, row.jkt))
         return Begun(row.id, _seconds(LINK_LIFE))
 
-    async def _add(self, row: LinkRow, attempts: int) -> list[str]:
+    async def _add(self, row: LinkRow, limits: Sequence[tuple[Limit, str]], attempts: int) -> list[str]:
         """Write the link down; the links that ended by it."""
         row = replace(row, locator=frames.new_locator(self._random(frames.LOCATOR_BYTES)))
-        limits = [(limit, network(row.address)) for limit in LINKS]
         try:
             async with self._database.transaction() as connection:
                 await self._meter.spend(connection, limits, row.created_at, TooManyLinks)
@@ -207,7 +232,7 @@ class LinkService:
         except LocatorTaken:
             if attempts == 1:
                 raise
-            return await self._add(row, attempts - 1)
+            return await self._add(row, limits, attempts - 1)
 
     def _blank(self, purpose: Purpose, jkt: str, address: str) -> LinkRow:
         now = self._clock.now()

@@ -5,9 +5,10 @@ phone any right to sign. That needs the usage password and the SAM (``decisions.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
@@ -33,10 +34,13 @@ from pairing.errors import (
     TooManyMessages,
     TooManyTries,
 )
-from pairing.ports import Binding, CredentialFacts, Doorbell, Holders, Letters, Sam, Sms
+from pairing.ports import Binding, Blocked, CredentialFacts, Doorbell, Holders, Letters, Sam, Sms
 from pairing.service.meter import Meter
 from pairing.service.numbers import PairingNumbers
 from pairing.store import AssociatedRow, ComputerStore, DeviceRow, DeviceStore, PairingRow, PairingStore
+
+SEEN_AGAIN: Final = timedelta(hours=1)
+"""How exactly a holder is told when a phone was last heard of; one write each, for however many calls."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Portrait:
     device: str
     nickname: str | None
     bindings: Sequence[tuple[Binding, CredentialFacts]]
+    blocks: Mapping[str, Blocked]
+    """By credential: those that stand now."""
     computers: Sequence[AssociatedRow]
 
 
@@ -207,6 +213,9 @@ class PhoneService:
             raise DeviceUnknown("no such token")
         if not same(device.jkt, jkt):
             raise DeviceUnknown("the token of another key")
+        now = self._clock.now()
+        if device.last_seen_at is None or device.last_seen_at < now - SEEN_AGAIN:
+            await self._devices.touch(device.id, now, now - SEEN_AGAIN)
         return device
 
     async def name(self, device: DeviceRow, nickname_text: str) -> Portrait:
@@ -228,7 +237,8 @@ class PhoneService:
             device.id,
             device.nickname,
             [(binding, facts[binding.credential]) for binding in bindings if binding.credential in facts],
-            await self._computers.of_device(device.id),
+            {one.credential: one for one in await self._sam.blocks(device.id)},
+            await self._known_computers(device),
         )
 
     async def number_of(self, connection: Connection, device: str) -> str | None:
@@ -236,14 +246,38 @@ class PhoneService:
         return await self._devices.last_number(connection, device)
 
     async def remove(self, device: DeviceRow) -> None:
-        """Unpair: first the rights (the SAM's), then what we know. Repeating it after a failure finishes it."""
+        """Unpair: first the rights (the SAM's), then what we know. Repeating it after a failure finishes it.
+
+        Computers of its certificates go with it, whichever phone introduced them, save those whose certificates another
+        phone of the holder still answers for: whoever moves to a new phone keeps them.
+        """
+        active = [one for one in await self._sam.phones(device.id) if one.state == "active"]
+        kept = sorted({one.credential for one in active if one.device != device.id})
+        alone = {one.credential for one in active} - set(kept)
+        listed = [*await self._known_computers(device), *await self._computers.of_device(device.id)]
+        going = sorted({one.id for one in listed if not set(one.credentials) <= set(kept)})
+        for computer in going:
+            await self._sam.end_association(computer, device.id)  # while the SAM knows this phone as bound
         await self._sam.end_bindings(device.id)
-        for computer in await self._computers.of_device(device.id):
-            await self._sam.end_association(computer.id, device.id)
+        now = self._clock.now()
         async with self._database.transaction() as connection:
-            if await self._devices.remove(connection, device.id, self._clock.now()):
+            for computer in going:
+                await self._computers.end(connection, computer, device.id, now, sorted(alone))
+            if await self._devices.remove(connection, device.id, now, kept):
                 await self._doorbell.removed(connection, device.id)
                 self._audit.note(connection, "device.removed", device=device.id)
+
+    async def _known_computers(self, device: DeviceRow) -> list[AssociatedRow]:
+        """Every computer that may ask for this phone's certificates: the SAM's word, with when it came last."""
+        found: dict[str, AssociatedRow] = {}
+        told = await self._sam.computers(device.id)
+        used = await self._computers.used(sorted({one.id for one in told}))
+        for one in told:
+            before = found.get(one.id)
+            credentials = (*(before.credentials if before else ()), one.credential)
+            since = one.since if before is None else min(before.since, one.since)
+            found[one.id] = AssociatedRow(one.id, one.name, one.os, since, used.get(one.id, since), credentials)
+        return list(found.values())
 
     async def _spend(self, connection: Connection, row: PairingRow, address: str, now: datetime) -> None:
         """Every limit of sending, for known and unknown numbers alike; only real messages cost the budget."""

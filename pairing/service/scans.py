@@ -57,8 +57,15 @@ class ScanService:
         row = await self._claim(device, row, now)
         return await self._document(device, row, now)
 
-    async def approve(self, device: DeviceRow, document: str) -> str:
+    async def call(self, device: DeviceRow, row: LinkRow) -> FixedDocument:
+        """3 and 4 for a phone that was rung (``calls.py``). Raises BindingNotActive, LinkOver, what the SAM refuses."""
+        now = self._clock.now()
+        return await self._document(device, await self._claim(device, row, now), now)
+
+    async def approve(self, device: DeviceRow, document: str) -> str | None:
         """5. The SAM says that the phone approved: the check code to show. Repeated, it is the same one.
+
+        None where the phone was rung: there is nowhere to type it.
 
         Raises DocumentDecided when the circle is closed already, LinkOver when nobody waits any more; what the SAM
         granted is then taken back.
@@ -73,7 +80,7 @@ class ScanService:
             raise LinkOver(data={"state": Link.DEAD})
         match state_at(row.state, row.expires_at, now):
             case Link.APPROVED:
-                return self._life.check_code(row)
+                return None if row.called else self._life.check_code(row)
             case Link.ASSOCIATED:
                 raise DocumentDecided()
             case over:

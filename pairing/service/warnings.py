@@ -1,4 +1,5 @@
-"""Wrong passwords locked a certificate: its holder hears of it on every phone, and by e-mail.
+"""Something befell a certificate (wrong passwords locked it, a phone blocked it): its holder hears of it on every
+phone, and by e-mail.
 
 The SAM counts and locks; its answer to the phone that typed them passes through here. What is told is the gateway's
 word: a gateway that keeps it to itself was always able to (docs/threats.md, attacker 4), and the lock holds without it.
@@ -6,6 +7,7 @@ word: a gateway that keeps it to itself was always able to (docs/threats.md, att
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
@@ -13,8 +15,8 @@ from foundation.database import Database
 from foundation.errors import Unavailable
 from foundation.ids import Random, is_id, new_id
 from foundation.logs import get_logger
-from pairing.domain.letters import credential_locked
-from pairing.domain.warnings import LATE, RING_LIFE, Lock, read_lock
+from pairing.domain.letters import Letter, credential_blocked, credential_locked, credential_unblocked
+from pairing.domain.warnings import LATE, RING_LIFE, Happening, read_lock
 from pairing.ports import Doorbell, Letters
 from pairing.store import DeviceRow, DeviceStore, WarningRow, WarningStore
 from protocol.errors import CredentialLocked, PasswordWrong
@@ -51,10 +53,19 @@ class WarningService:
         locked_it = isinstance(answer, PasswordWrong)
         if not locked_it and self._clock.now() < lock.since + LATE:
             return
-        try:
-            await self._tell(lock, device if locked_it else None)
-        except Unavailable as error:
-            _log.warning("holder_not_warned", credential=lock.credential, error_code=error.code)
+        phone = device if locked_it else None
+        nickname = None if phone is None else phone.nickname
+        await self._tell(lock, phone, credential_locked(nickname, lock.since, lock.until))
+
+    async def blocked(self, device: DeviceRow, credential: str, since: datetime) -> None:
+        """This phone shut a certificate: its other phones hear of it. Never fails; told once, however often called."""
+        letter = credential_blocked(device.nickname or "", since)
+        await self._tell(Happening("credential_blocked", credential, since), device, letter, elsewhere=True)
+
+    async def unblocked(self, device: DeviceRow, credential: str, since: datetime) -> None:
+        """It opened it again. ``since``: of the block that ended, which names the event."""
+        letter = credential_unblocked(device.nickname or "", self._clock.now())
+        await self._tell(Happening("credential_unblocked", credential, since), device, letter, elsewhere=True)
 
     async def of(self, device: DeviceRow) -> Sequence[WarningRow]:
         """What this phone has to show."""
@@ -68,17 +79,35 @@ class WarningService:
             if await self._warnings.dismiss(connection, warning, device.id, self._clock.now()):
                 await self._doorbell.settle(connection, warning)
 
-    async def _tell(self, lock: Lock, phone: DeviceRow | None) -> None:
+    async def _tell(
+        self, happening: Happening, phone: DeviceRow | None, letter: Letter, *, elsewhere: bool = False
+    ) -> None:
+        """``elsewhere``: the phone it came from knows already; its row is written all the same, and read at once, so
+        that the letter goes out once."""
+        try:
+            if await self._write(happening, phone, elsewhere):
+                await self._letters.to_holders([happening.credential], letter)
+        except Unavailable as error:
+            _log.warning("holder_not_warned", credential=happening.credential, error_code=error.code)
+
+    async def _write(self, happening: Happening, phone: DeviceRow | None, elsewhere: bool) -> int:
         now, told = self._clock.now(), 0
         source = None if phone is None else phone.id
         async with self._database.transaction() as connection:
-            for device in await self._devices.to_ring(connection, lock.credential):
+            if happening.kind == "credential_unblocked":
+                for old in await self._warnings.settle(connection, happening.credential, happening.since, now):
+                    await self._doorbell.settle(connection, old)
+            for device in await self._devices.to_ring(connection, happening.credential):
                 warning = new_id("wrn", self._random)
-                if await self._warnings.add(connection, warning, device, lock, source, now):
+                if not await self._warnings.add(connection, warning, device, happening, source, now):
+                    continue
+                if elsewhere and device == source:
+                    await self._warnings.dismiss(connection, warning, device, now)
+                else:
                     await self._doorbell.ring(connection, [device], warning, now + RING_LIFE)
-                    told += 1
+                told += 1
             if told:
-                self._audit.note(connection, "holder.warned", credential=lock.credential, phones=told, device=source)
-        if told:
-            nickname = None if phone is None else phone.nickname
-            await self._letters.to_holders([lock.credential], credential_locked(nickname, lock.since, lock.until))
+                self._audit.note(
+                    connection, "holder.warned", credential=happening.credential, phones=told, device=source
+                )
+        return told

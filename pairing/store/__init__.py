@@ -10,7 +10,7 @@ statements. Methods that take a ``connection`` are part of the caller's transact
 from pairing.store.computers import AssociatedRow, ComputerRow, ComputerStore
 from pairing.store.links import LinkRow, LinkStore
 from pairing.store.look import LookStore
-from pairing.store.phones import DeviceRow, DeviceStore, PairingRow, PairingStore
+from pairing.store.phones import DeviceRow, DeviceStore, PairingRow, PairingStore, SeenRow
 from pairing.store.statements import forget
 from pairing.store.uses import UseStore
 from pairing.store.warnings import WarningRow, WarningStore
@@ -26,6 +26,7 @@ __all__ = [
     "LookStore",
     "PairingRow",
     "PairingStore",
+    "SeenRow",
     "UseStore",
     "WarningRow",
     "WarningStore",

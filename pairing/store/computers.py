@@ -1,6 +1,7 @@
 """Associated computers."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,9 +72,16 @@ class ComputerStore:
         """It was used."""
         await self._database.execute(queries.touch_computer, computer, now)
 
-    async def end(self, connection: Connection, computer: str, device: str, now: datetime) -> bool:
-        """Whether there was an association of this phone and this computer."""
-        return await connection.fetchval(queries.end_association, computer, device, now) is not None
+    async def used(self, computers: Sequence[str]) -> dict[str, datetime]:
+        """When each of them came last."""
+        rows = await self._database.fetch(queries.computers_used, list(computers))
+        return {row["id"]: row["last_used_at"] for row in rows}
+
+    async def end(
+        self, connection: Connection, computer: str, device: str, now: datetime, credentials: Sequence[str]
+    ) -> bool:
+        """Whether the computer had an association by this phone, or for ``credentials`` alone."""
+        return bool(await connection.fetch(queries.end_association, computer, device, now, list(credentials)))
 
     async def end_all(self, connection: Connection, computer: str, now: datetime) -> bool:
         """Whether the computer had any association."""

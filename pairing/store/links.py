@@ -38,6 +38,8 @@ class LinkRow:
     expires_at: datetime
     phone: str | None
     device_jkt: str | None
+    called: bool = False
+    """Its phone was rung: it shows no frames, and is answered without a check code."""
 
 
 class LinkStore:
@@ -73,6 +75,7 @@ class LinkStore:
             row.address,
             row.created_at,
             row.expires_at,
+            row.called,
         )
 
     async def find(self, link: str, jkt: str) -> LinkRow | None:
@@ -156,4 +159,5 @@ def _link(row: Record | None) -> LinkRow | None:
         expires_at=row["expires_at"],
         phone=row["phone"],
         device_jkt=row["device_jkt"],
+        called=row["called"],
     )

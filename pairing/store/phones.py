@@ -37,6 +37,16 @@ class DeviceRow:
     nickname: str | None
     state: Device
     token_digest: bytes = field(default=b"", repr=False)
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SeenRow:
+    """A phone's name, and when it was last heard of."""
+
+    id: str
+    nickname: str | None
+    last_seen_at: datetime | None
 
 
 class PairingStore:
@@ -111,7 +121,24 @@ class DeviceStore:
     async def by_token(self, token: str) -> DeviceRow | None:
         """The phone of a token's public half."""
         row = await self._database.fetchrow(queries.device_by_token, token)
-        return None if row is None else _device(row, row["token_digest"])
+        return None if row is None else _device(row, row["token_digest"], row["last_seen_at"])
+
+    async def touch(self, device: str, now: datetime, stale: datetime) -> None:
+        """It was heard of just now; nothing is written when it was after ``stale`` already."""
+        await self._database.execute(queries.seen_device, device, now, stale)
+
+    async def seen(self, devices: Sequence[str]) -> list[SeenRow]:
+        """Names, and when each was last heard of."""
+        rows = await self._database.fetch(queries.devices_seen, list(devices))
+        return [SeenRow(row["id"], row["nickname"], row["last_seen_at"]) for row in rows]
+
+    async def rings_of_both(self, device: str, other: str) -> list[str]:
+        """Credentials that two phones are rung for."""
+        return [row["credential"] for row in await self._database.fetch(queries.rings_of_both, device, other)]
+
+    async def end_rings(self, connection: Connection, device: str, credentials: Sequence[str]) -> None:
+        """It is rung for these no more."""
+        await connection.execute(queries.end_rings_for, device, list(credentials))
 
     async def find(self, device: str) -> DeviceRow | None:
         """A phone, removed ones included."""
@@ -138,13 +165,19 @@ class DeviceStore:
         row = await connection.fetchrow(queries.step_device, device, *DEVICE.steps(event))
         return None if row is None else _device(row)
 
-    async def remove(self, connection: Connection, device: str, now: datetime) -> bool:
-        """Whether it was there. Its rings and associations end with it."""
+    async def remove(self, connection: Connection, device: str, now: datetime, kept: Sequence[str] = ()) -> bool:
+        """Whether it was there. Its rings end with it, and its associations, but those of ``kept`` credentials only."""
+        if not await self.retire(connection, device, now):
+            return False
+        await connection.execute(queries.end_associations, device, now, list(kept))
+        return True
+
+    async def retire(self, connection: Connection, device: str, now: datetime) -> bool:
+        """Whether it was there. Its rings end with it; the computers that it introduced go on."""
         steps = DEVICE.steps(DeviceEvent.REMOVE)
         if await connection.fetchval(queries.remove_device, device, *steps, now) is None:
             return False
         await connection.execute(queries.end_rings, device)
-        await connection.execute(queries.end_associations, device, now)
         return True
 
     async def ring_for(self, connection: Connection, device: str, credential: str, now: datetime) -> bool:
@@ -178,5 +211,6 @@ def _pairing(row: Record | None) -> PairingRow | None:
     )
 
 
-def _device(row: Record, token_digest: bytes = b"") -> DeviceRow:
-    return DeviceRow(row["id"], row["jkt"], json.loads(row["key"]), row["nickname"], Device(row["state"]), token_digest)
+def _device(row: Record, token_digest: bytes = b"", seen: datetime | None = None) -> DeviceRow:
+    key = json.loads(row["key"])
+    return DeviceRow(row["id"], row["jkt"], key, row["nickname"], Device(row["state"]), token_digest, seen)

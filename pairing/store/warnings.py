@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from foundation.database import Connection, Database
-from pairing.domain.warnings import CREDENTIAL_LOCKED, Lock
+from pairing.domain.warnings import Happening
 from pairing.store.statements import queries
 
 
@@ -29,18 +29,18 @@ class WarningStore:
         self._database = database
 
     async def add(
-        self, connection: Connection, warning: str, device: str, lock: Lock, phone: str | None, now: datetime
+        self, connection: Connection, warning: str, device: str, happening: Happening, phone: str | None, now: datetime
     ) -> bool:
         """For one phone, in the caller's transaction; whether it is new."""
         added = await connection.fetchval(
             queries.add_warning,
             warning,
             device,
-            lock.credential,
-            CREDENTIAL_LOCKED,
+            happening.credential,
+            happening.kind,
             phone,
-            lock.since,
-            lock.until,
+            happening.since,
+            happening.until,
             now,
         )
         return added is not None
@@ -59,6 +59,10 @@ class WarningStore:
             )
             for row in await self._database.fetch(queries.warnings, device)
         ]
+
+    async def settle(self, connection: Connection, credential: str, since: datetime, now: datetime) -> list[str]:
+        """The block of that time ended: the warnings that it began, which nobody need read any more."""
+        return [str(row["id"]) for row in await connection.fetch(queries.settle_warnings, credential, since, now)]
 
     async def dismiss(self, connection: Connection, warning: str, device: str, now: datetime) -> bool:
         """Whether it was there, this phone's own, and not dismissed before."""

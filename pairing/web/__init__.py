@@ -1,6 +1,7 @@
 """HTTP of this slice: ``/phone/v1`` (docs/protocol.md 9.2) and ``/links/v1`` (9.3).
 
-    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers, warnings)
+    routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers, warnings,
+                            blocks, possessions)
 
 ``phone`` and ``links`` are the routes, ``doorkeeper`` says who calls. ``GET /phone/v1/live`` is push's; it finds out
 who is calling by ``Doorkeeper.device`` as well.
@@ -8,10 +9,12 @@ who is calling by ``Doorkeeper.device`` as well.
 
 from aiohttp import web
 
+from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
+from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web.doorkeeper import Doorkeeper
@@ -29,9 +32,11 @@ def pairing_routes(
     scans: ScanService,
     computers: ComputerService,
     warnings: WarningService,
+    blocks: BlockService,
+    possessions: PossessionService,
 ) -> list[web.RouteDef]:
     """Everything, ready for ``app.add_routes``."""
     return [
-        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings).routes(),
+        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings, blocks, possessions).routes(),
         *LinkRoutes(doorkeeper, links, computers).routes(),
     ]

@@ -1,5 +1,6 @@
 """``/phone/v1``: what a phone asks for (docs/protocol.md 9.2). Parse, call, answer."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,10 +9,12 @@ from pydantic import Field
 
 from foundation.encoding import JsonObject
 from foundation.web import WireModel, answer, read_json
-from pairing.ports import CredentialFacts, OpenSession
+from pairing.ports import Blocked, CredentialFacts, OpenSession, PastRequest
+from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
+from pairing.service.possessions import ListedPhone, PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.store import WarningRow
@@ -73,6 +76,8 @@ class PhoneRoutes:
         scans: ScanService,
         computers: ComputerService,
         warnings: WarningService,
+        blocks: BlockService,
+        possessions: PossessionService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -81,6 +86,8 @@ class PhoneRoutes:
         self._scans = scans
         self._computers = computers
         self._warnings = warnings
+        self._blocks = blocks
+        self._possessions = possessions
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -91,6 +98,9 @@ class PhoneRoutes:
             web.put(f"{_PREFIX}/device", self.name),
             web.get(f"{_PREFIX}/device", self.device),
             web.delete(f"{_PREFIX}/device", self.remove),
+            web.get(f"{_PREFIX}/devices", self.devices),
+            web.delete(f"{_PREFIX}/devices/{{device}}", self.remove_other),
+            web.get(f"{_PREFIX}/history", self.history),
             web.delete(f"{_PREFIX}/computers/{{computer}}", self.end_computer),
             web.post(f"{_PREFIX}/bindings", self.bind),
             web.get(f"{_PREFIX}/waiting", self.waiting),
@@ -99,6 +109,8 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
             web.get(f"{_PREFIX}/sessions", self.sessions),
             web.post(f"{_PREFIX}/sessions/{{activation}}/end", self.end_session),
+            web.post(f"{_PREFIX}/block", self.block),
+            web.post(f"{_PREFIX}/unblock", self.unblock),
             web.get(f"{_PREFIX}/warnings", self.warnings),
             web.delete(f"{_PREFIX}/warnings/{{warning}}", self.dismiss),
             web.post(f"{_PREFIX}/scan", self.scan),
@@ -140,6 +152,20 @@ class PhoneRoutes:
     async def remove(self, request: web.Request) -> web.Response:
         await self._phones.remove(await self._doorkeeper.device(request))
         return web.Response(status=204)
+
+    async def devices(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        return answer({"devices": [_phone(one, device.id) for one in await self._possessions.phones(device)]})
+
+    async def remove_other(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._possessions.remove_phone(device, request.match_info["device"])
+        return web.Response(status=204)
+
+    async def history(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        page, names = await self._possessions.history(device, request.query.get("before"))
+        return answer({"requests": [_past(one, names, device.id) for one in page.requests], "more": page.more})
 
     async def end_computer(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
@@ -202,6 +228,19 @@ class PhoneRoutes:
         await self._decisions.end_session(device, request.match_info["activation"])
         return web.Response(status=204)
 
+    async def block(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        found = await self._blocks.block(device)
+        return answer(
+            {"blocked": [{"credential": one.credential, **(_blocked(one, device.id) or {})} for one in found]}
+        )
+
+    async def unblock(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, CredentialBody)
+        fixed = await self._blocks.unblock(device, body.credential)
+        return answer({"statement": fixed.statement}, status=201)
+
     async def warnings(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         return answer({"items": [_warning(one, device.id) for one in await self._warnings.of(device)]})
@@ -260,6 +299,44 @@ def _session(session: OpenSession) -> JsonObject:
     }
 
 
+def _phone(phone: ListedPhone, device: str) -> JsonObject:
+    return {
+        "device": phone.id,
+        "nickname": phone.nickname,
+        "here": phone.id == device,
+        "state": phone.state,
+        "since": instant(phone.since),
+        "last_used": None if phone.last_used is None else instant(phone.last_used),
+        "credentials": list(phone.credentials),
+    }
+
+
+def _past(past: PastRequest, names: Mapping[str, str], device: str) -> JsonObject:
+    return {
+        "request": past.request,
+        "type": past.type,
+        "credential": past.credential,
+        "state": past.state,
+        "decision": past.decision,
+        "caller": {"kind": past.caller_kind, "name": past.caller_name},
+        "created": instant(past.created),
+        "decided": None if past.decided is None else instant(past.decided),
+        "here": past.device == device,
+        "phone": None if past.device is None else names.get(past.device),
+        **past.about,
+    }
+
+
+def _blocked(blocked: Blocked | None, device: str) -> JsonObject | None:
+    if blocked is None:
+        return None
+    return {
+        "since": instant(blocked.since),
+        "here": blocked.by == device,
+        "from": None if blocked.undo is None else instant(blocked.undo),
+    }
+
+
 def _warning(warning: WarningRow, device: str) -> JsonObject:
     return {
         "id": warning.id,
@@ -283,6 +360,8 @@ def _portrait(portrait: Portrait) -> JsonObject:
                 "kind": facts.kind,
                 "state": binding.state,
                 "valid_to": instant(facts.valid_to),
+                "tries_left": binding.tries_left,
+                "blocked": _blocked(portrait.blocks.get(binding.credential), portrait.device),
             }
             for binding, facts in portrait.bindings
         ],

@@ -1,8 +1,10 @@
 /** What every screen can reach: who we are, whom we believe, how to call, where to go. One object, made once, at the start. */
 
 import { Gateway } from "./api";
+import { asObject, type Json } from "./encoding";
+import { t } from "./strings";
 import { Ceremony, now, type Opened, type PhoneType } from "./ceremony";
-import type { PhoneDocument } from "./documents";
+import { isRequest, type PhoneDocument } from "./documents";
 import type { SigningKey } from "./keys";
 import type { Keystore, Profile } from "./keystore";
 import { Live, type LiveState } from "./live";
@@ -28,6 +30,8 @@ export class App {
   readonly inbox: Inbox;
   readonly warnings: Warnings;
   readonly history: Decided[] = [];
+  /** Tries of the usage password before the next lock, by certificate, as last heard. */
+  private readonly tries = new Map<string, number>();
   liveState: LiveState = "closed";
   /** Called when the live channel's state changes; the home screen sets it. */
   onLiveState: () => void = () => undefined;
@@ -120,8 +124,23 @@ export class App {
     });
   }
 
+  /** Of the gateway's answer about this phone. */
+  learnTries(bindings: Json | undefined): void {
+    for (const one of Array.isArray(bindings) ? bindings.slice(0, 200) : []) {
+      const { credential, tries_left } = asObject(one);
+      if (typeof credential === "string" && Number.isSafeInteger(tries_left)) this.tries.set(credential, tries_left as number);
+    }
+  }
+
+  /** A sentence for beside the password, when somebody has guessed lately; null when nothing is to be said. */
+  triesWarning(credential: string): string | null {
+    const left = this.tries.get(credential);
+    return left === undefined || left < 1 || left > 2 ? null : t.password.left(left);
+  }
+
   remember(statement: Opened<PhoneType>, approved: boolean): void {
     this.history.unshift({ document: statement.document, approved, at: Date.now() });
     this.inbox.drop(statement.document.id);
+    if (approved && isRequest(statement.document)) this.tries.delete(statement.document.credential); // a right password forgives
   }
 }

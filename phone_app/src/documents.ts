@@ -48,6 +48,16 @@ export interface IdentifyDocument extends Common {
   address: string;
 }
 
+export interface UnblockDocument extends Common {
+  type: "unblock";
+  device: string;
+  device_key: string;
+  credential: string;
+  subject: string;
+  /** Since when the certificate is blocked; seconds since 1970. */
+  blocked: number;
+}
+
 export interface SignDocument extends Common {
   type: "sign";
   credential: string;
@@ -112,7 +122,7 @@ export interface EmissionKeyDocument extends Common {
   key_algorithm: string;
 }
 
-export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | RequestDocument;
+export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | RequestDocument;
 export type EmissionDocument = EmissionIdentifyDocument | EmissionTermDocument | EmissionKeyDocument;
 export type AnyDocument = PhoneDocument | EmissionDocument;
 export type DocumentType = AnyDocument["type"];
@@ -162,6 +172,7 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
     scope: text(from, "scope"),
     address: text(from, "address"),
   }),
+  unblock: (from) => ({ type: "unblock", ...onDevice(from), ...credential(from), blocked: whole(from, "blocked") }),
   sign: readSign,
   session: readSession,
   "emission-identify": (from) => ({ type: "emission-identify", protocol: text(from, "protocol"), key: text(from, "key") }),

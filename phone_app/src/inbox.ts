@@ -6,8 +6,10 @@ import type { PhoneDocument } from "./documents";
 import { asObject } from "./encoding";
 import { Expired } from "./trust";
 
-/** What may come by itself. `pair` is answered where it was asked for. */
+/** What may come by itself. */
 const TYPES: readonly PhoneType[] = ["sign", "session", "test", "associate", "identify"];
+/** Answered on the very screens that asked for them, and nowhere else. */
+const ASKED_HERE: readonly unknown[] = ["pair", "unblock"];
 /** What waits only because this phone read a code lately; its answer may have been lost. Anything else nobody asked for. */
 const INVITED: readonly PhoneType[] = ["associate", "identify"];
 
@@ -69,8 +71,8 @@ export class Inbox {
           const unasked = INVITED.includes(statement.document.type) && !this.hasScanned(statement.document);
           if (!unasked && !this.gone.has(statement.document.id)) opened.push(statement);
         } catch (error) {
-          // Expired between there and here is nothing to worry about; a `pair` is waited for on its own screen.
-          if (!(error instanceof Expired) && asObject(item).type !== "pair") this.discarded += 1;
+          // Expired between there and here is nothing to worry about.
+          if (!(error instanceof Expired) && !ASKED_HERE.includes(asObject(item).type)) this.discarded += 1;
         }
       }
       this.items = opened.filter((one) => one.expires > now()).sort((a, b) => a.expires - b.expires);

@@ -27,3 +27,7 @@ export function isInstalled(): boolean {
 export function isIos(): boolean {
   return /iPhone|iPad|iPod/.test(navigator.userAgent) || (navigator.platform === "MacIntel" && navigator.maxTouchPoints > 1);
 }
+
+export function isAndroid(): boolean {
+  return /Android/.test(navigator.userAgent);
+}

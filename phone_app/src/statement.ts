@@ -9,7 +9,7 @@ import { publicJwk, thumbprint, type PublicJwk } from "./keys";
 import { readDocument, type AnyDocument, type DocumentType } from "./documents";
 import { Expired, Untrusted, verifyRootSigned, type Role, type Trust } from "./trust";
 
-export type Purpose = "sign" | "pair" | "emit" | "install";
+export type Purpose = "sign" | "pair" | "unblock" | "emit" | "install";
 
 export interface Argon2Parameters {
   /** Memory in KiB. */
@@ -48,6 +48,7 @@ const PURPOSES: Record<DocumentType, Purpose | null> = {
   test: null,
   associate: null,
   identify: null,
+  unblock: "unblock",
   sign: "sign",
   session: "sign",
   "emission-identify": "install",
@@ -61,6 +62,7 @@ const SIGNERS: Record<DocumentType, Role> = {
   test: "sam",
   associate: "sam",
   identify: "sam",
+  unblock: "sam",
   sign: "sam",
   session: "sam",
   "emission-identify": "ac",

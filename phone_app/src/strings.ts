@@ -51,6 +51,7 @@ const pt = {
     start: "Vamos começar!",
     installTitle: "Instale antes de começar",
     installIos: "No iPhone, toque em Compartilhar e depois em “Adicionar à Tela de Início”. Abra o Link ID pelo ícone e comece por lá: o navegador e o aplicativo guardam chaves separadas.",
+    installByMenu: "No menu do navegador (⋮), toque em “Instalar aplicativo” ou “Adicionar à tela inicial”. Abra o Link ID pelo ícone: assim ele recebe avisos.",
     installAndroid: "Instalado, o Link ID abre pelo ícone e recebe avisos.",
     install: "Instalar o aplicativo",
     anyway: "Continuar no navegador mesmo assim",
@@ -111,6 +112,10 @@ const pt = {
     none: "Não encontramos certificado em nuvem para este número.",
     noneWhat: "Confira se este é o número informado na emissão. Se o certificado ainda não foi emitido, conclua antes a emissão.",
     validTo: (date: string) => `Válido até ${date}`,
+    endsIn: (days: number) => `Vence em ${plural(days, "dia", "dias")}.`,
+    endsSoon: (days: number) => `Vence em ${plural(days, "dia", "dias")}. Combine a renovação com quem o emitiu.`,
+    endsNow: (days: number) => (days === 0 ? "Vence hoje. Peça já um novo a quem o emitiu." : `Vence em ${plural(days, "dia", "dias")}. Peça já um novo a quem o emitiu.`),
+    over: "Venceu: não assina mais. Peça um novo a quem o emitiu.",
     unusable: { revoked: "revogado", expired: "vencido", locked: "bloqueado" } as Record<string, string>,
   },
   pairPassword: {
@@ -124,6 +129,7 @@ const pt = {
     invalid: "A senha de uso tem de 8 a 15 letras e números, sem acentos nem espaços.",
     wrong: (left: number) => `Senha incorreta. ${left === 1 ? "Resta 1 tentativa" : `Restam ${left} tentativas`} antes do bloqueio.`,
     wrongSimple: "Senha incorreta.",
+    left: (left: number) => `Alguém digitou a senha errada há pouco. ${left === 1 ? "Resta 1 tentativa" : `Restam ${left} tentativas`} antes do bloqueio.`,
     stretching: "Protegendo a senha neste celular…",
     sending: "Enviando a sua decisão…",
     noRecovery: "A senha de uso não pode ser recuperada. Quem a esquece precisa emitir um novo certificado.",
@@ -158,8 +164,7 @@ const pt = {
     addCertificate: "Vincular outro certificado",
     computers: "Computadores",
     computersCount: (count: number) => (count === 0 ? "Nenhum associado" : plural(count, "associado", "associados")),
-    history: "Desde que o aplicativo abriu",
-    noHistory: "O que você aprovar ou recusar aparece aqui até fechar o aplicativo.",
+    history: "Agora há pouco",
     device: "Este celular",
     live: { connected: "Conectado", polling: "Conexão instável", closed: "Sem conexão" },
     discarded: "Chegou um pedido que não pôde ser conferido e foi descartado. Nada foi assinado. Se isso se repetir, avise o suporte.",
@@ -169,6 +174,7 @@ const pt = {
       active: "Ativo",
       trial: "Em teste",
       locked: "Bloqueado",
+      blocked: "Bloqueado",
       revoked: "Revogado",
       expired: "Vencido",
       suspended: "Suspenso",
@@ -180,6 +186,7 @@ const pt = {
       identify: "Identificação",
       test: "Teste deste celular",
       pair: "Vincular certificado",
+      unblock: "Desbloqueio",
     },
   },
   warning: {
@@ -200,7 +207,41 @@ const pt = {
     notYouHere: "Alguém usou este celular e tentou adivinhar a sua senha. Nada foi assinado. Troque o bloqueio de tela e não diga a senha a ninguém.",
     notYouElsewhere:
       "Alguém está com um celular seu e tenta adivinhar a sua senha. Nada foi assinado. Não diga a senha a ninguém e, se ele não está com você, peça a revogação do certificado a quem o emitiu.",
+    blocked: {
+      title: "Tudo foi bloqueado",
+      what: (when: string) => `“Bloquear tudo” foi usado ${when}, `,
+      notYou: "Nada foi assinado. Se esse celular não está com você, peça a revogação do certificado a quem o emitiu.",
+    },
+    unblocked: {
+      title: "Certificado desbloqueado",
+      what: (when: string) => `O bloqueio feito ${when} foi desfeito, com a senha de uso, `,
+      notYou: "Alguém conhece a sua senha de uso. Bloqueie tudo agora e peça a revogação do certificado a quem o emitiu.",
+    },
     understood: "Entendi",
+  },
+  block: {
+    button: "Bloquear tudo",
+    buttonWhat: "Perdeu o celular, o computador ou desconfia de algo? Pare todas as assinaturas.",
+    title: "Bloquear tudo?",
+    lead: "Vale na hora, para todos os certificados deste celular:",
+    points: ["nenhuma assinatura é feita", "pedidos à espera são cancelados", "sessões abertas são encerradas"],
+    undo: "Para desbloquear: só neste mesmo celular, depois de 1 hora, com a sua senha de uso. O que já foi assinado continua valendo.",
+    now: "Bloquear tudo agora",
+    done: "Tudo bloqueado",
+    doneWhat: "Nenhuma assinatura é feita com os certificados deste celular.",
+    lost: "Perdeu um celular ou alguém sabe a sua senha? Peça também a revogação do certificado a quem o emitiu.",
+    standing: "Certificado bloqueado",
+    standingHere: (when: string) => `Nada é assinado com ele: “Bloquear tudo” foi usado neste celular ${when}.`,
+    standingSince: (when: string) => `Nada é assinado com ele desde ${when}.`,
+    waitUntil: (when: string) => `Você poderá desbloquear neste celular a partir de ${when}.`,
+    elsewhere: "Ele foi bloqueado em outro lugar. Desbloqueie no celular que bloqueou ou fale com o atendimento de quem emitiu o certificado.",
+    ready: "Você já pode desbloquear neste celular.",
+    unblock: "Desbloquear",
+    unblockTitle: "Desbloquear este certificado?",
+    unblockLead: "Depois disso, novos pedidos voltam a chegar. Cada um continua dependendo da sua aprovação.",
+    blockedSince: "Bloqueado",
+    unblocked: "Certificado desbloqueado",
+    unblockedWhat: "Novos pedidos de assinatura voltam a chegar. As sessões que havia continuam encerradas.",
   },
   approval: {
     title: "Aprovar assinatura?",
@@ -277,6 +318,10 @@ const pt = {
       service: "Ver os seus certificados e pedir assinaturas",
       credential: "Pedir assinaturas com o seu certificado",
       openid: "Saber quem você é",
+      authentication_session: "Saber quem você é",
+      single_signature: "Saber quem você é, e pedir uma assinatura",
+      multi_signature: "Saber quem você é, e pedir assinaturas uma vez",
+      signature_session: "Saber quem você é, e pedir uma sessão de assinaturas",
     } as Record<string, string>,
     warning: "Aprove só se foi você que abriu a página deste sistema, agora.",
     approve: "Aprovar",
@@ -294,7 +339,8 @@ const pt = {
     },
     refused: "Pedido recusado",
     refusedWhat: "Nada foi assinado, e quem pediu já foi avisado.",
-    notMeWhat: "Nada foi assinado. Confira os computadores associados e remova o que não reconhecer.",
+    notMeWhat: "Nada foi assinado, e quem pediu não pode mais pedir assinaturas com este certificado.",
+    notMeUndo: "Foi engano? Fale com o atendimento de quem emitiu o certificado: depois de confirmar que é você, ele libera de novo quem pediu.",
     seeComputers: "Ver computadores",
   },
   scan: {
@@ -330,14 +376,43 @@ const pt = {
     removeLead: "Ele não poderá mais pedir assinaturas. Para usá-lo de novo, será preciso ler o QR Code outra vez.",
     removed: "Computador removido.",
   },
+  phones: {
+    title: "Celulares",
+    rowWhat: "Quais aprovam, celular reserva, trocar de celular",
+    lead: "Estes celulares aprovam assinaturas com os seus certificados.",
+    here: "Este celular",
+    trial: "Ainda falta aprovar o teste nele",
+    since: (date: string) => `Vinculado em ${date}`,
+    neverSeen: "Sem uso registrado",
+    alone: "Você só tem este celular. Com um celular reserva, perder um não deixa você sem assinar.",
+    add: "Ter outro celular",
+    addLead: "Vale para um celular reserva e para trocar de celular. Tudo é feito no outro celular:",
+    addSteps: (address: string) => [
+      `Abra ${address} no navegador dele e instale o Link ID.`,
+      "Toque em “Vamos começar!” e informe o número de celular do certificado. O código chega por SMS nesse número.",
+      "Confirme com a sua senha de uso e aprove o teste.",
+    ],
+    spare: "Celular reserva?",
+    spareWhat: "Guarde-o em lugar seguro. Os pedidos chegam nos dois, e basta responder em um.",
+    moving: "Trocando de celular?",
+    movingWhat: "Depois que o novo estiver pronto, remova o antigo nesta lista. Os computadores associados continuam funcionando.",
+    removeTitle: "Remover este celular?",
+    removeLead: "Ele deixa de aprovar assinaturas, e as sessões que ele abriu são encerradas na hora. Os computadores associados continuam.",
+    removeLost: "Perdeu este celular ou foi roubado? Depois de remover, use também “Bloquear tudo” se alguém pode saber a sua senha de uso.",
+    removed: "Celular removido.",
+  },
   device: {
     title: "Este celular",
+    unpairShort: "Desvincular",
+    unpairLast: "É o seu único celular: sem ele ninguém aprova assinaturas, e os computadores associados deixam de pedir.",
+    unpairOthers: "Os seus outros celulares continuam aprovando, e os computadores associados continuam.",
     nickname: "Apelido",
     rename: "Mudar apelido",
     notifications: "Notificações",
     on: "Habilitadas",
     off: "Desabilitadas",
     enable: "Habilitar",
+    details: "Detalhes técnicos",
     environment: "Ambiente",
     key: "Chave deste celular",
     version: "Versão",
@@ -347,6 +422,26 @@ const pt = {
     unpaired: "Este celular foi desvinculado.",
   },
   history: {
+    title: "Histórico",
+    rowWhat: "Pedidos, respostas e comprovantes",
+    lead: "Os pedidos feitos com os seus certificados, respondidos em qualquer celular seu.",
+    none: "Nenhum pedido até agora",
+    noneWhat: "Cada pedido de assinatura respondido, ou que ficou sem resposta, aparece aqui.",
+    more: "Mostrar mais",
+    details: "Detalhes",
+    andMore: (count: number) => `e mais ${plural(count, "documento", "documentos")}`,
+    states: { approved: "Aprovado", refused: "Recusado", expired: "Sem resposta", withdrawn: "Cancelado" } as Record<string, string>,
+    notMe: "Não fui eu",
+    state: "Resultado",
+    kind: "De onde",
+    asked: "Pedido",
+    answered: "Respondido",
+    where: "Celular",
+    here: "Este celular",
+    elsewhere: "Um celular que não está mais vinculado",
+    evidence: "Baixar comprovante",
+    evidenceWhat: "O comprovante é um arquivo assinado pelo Link ID que prova o que foi pedido, a sua resposta e o que foi assinado. Guarde-o junto com o documento.",
+    kept: "Comprovante conferido e baixado.",
     approved: "Aprovado",
     refused: "Recusado",
   },
@@ -395,6 +490,11 @@ const pt = {
       number_proof_old: "Faz tempo que você confirmou seu número. Comece de novo e confirme-o por SMS.",
       credential_not_of_phone: "Não encontramos este certificado para o seu número.",
       certificate_not_active: "Este certificado venceu ou foi revogado. Para usar o Link ID, emita outro.",
+      certificate_blocked: "Este certificado está bloqueado. Desbloqueie-o no celular que o bloqueou para continuar.",
+      not_blocked: "Este certificado não está mais bloqueado.",
+      blocked_elsewhere: "Só o celular que bloqueou este certificado pode desbloqueá-lo. Se ele não está com você, fale com o atendimento.",
+      unblock_too_early: "Ainda não dá para desbloquear. Espere a hora indicada e tente de novo.",
+      device_not_found: "Este celular não está mais vinculado aos seus certificados.",
       session_not_found: "Esta sessão já acabou, ou não é deste celular.",
       document_not_found: "Este pedido não existe mais ou não é para este celular.",
       binding_not_active: "Este celular ainda não está pronto. Termine antes de vincular o certificado.",
@@ -417,6 +517,8 @@ const pt = {
     waitFor: (time: string) => `Muitas tentativas em pouco tempo. Tente de novo ${time}.`,
   },
   time: {
+    justToday: "Hoje",
+    justYesterday: "Ontem",
     today: (time: string) => `hoje às ${time}`,
     tomorrow: (time: string) => `amanhã às ${time}`,
     yesterday: (time: string) => `ontem às ${time}`,
@@ -537,8 +639,23 @@ export const t = pt;
 const DATE = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short" });
 const DATE_TIME = new Intl.DateTimeFormat(pt.lang, { dateStyle: "short", timeStyle: "short" });
 const DAY = new Intl.DateTimeFormat(pt.lang, { weekday: "long", day: "numeric", month: "long" });
+const FULL_DAY = new Intl.DateTimeFormat(pt.lang, { day: "numeric", month: "long", year: "numeric" });
 const TIME = new Intl.DateTimeFormat(pt.lang, { timeStyle: "short" });
 const NUMBER = new Intl.NumberFormat(pt.lang, { maximumFractionDigits: 1 });
+
+/** The day of a time (seconds since 1970), as people name it. */
+export function day(seconds: number, now: number = Date.now() / 1000): string {
+  const at = new Date(seconds * 1000).toDateString();
+  if (at === new Date(now * 1000).toDateString()) return t.time.justToday;
+  if (at === new Date((now - 86_400) * 1000).toDateString()) return t.time.justYesterday;
+  return FULL_DAY.format(seconds * 1000);
+}
+
+/** Whole days until then (RFC 3339); negative when it is over, null when it cannot be read. */
+export function daysLeft(text: string, now: number = Date.now()): number | null {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? null : Math.floor((time - now) / 86_400_000);
+}
 
 /** RFC 3339 as a date people read; an unreadable one as it came. */
 export function date(text: string): string {

@@ -31,6 +31,8 @@ export class Expired extends Error {
 
 /** A signed thing longer than this is not one of ours: 100 documents with labels are under 40 kB. */
 const MAX_JWS = 200_000;
+/** Evidence: the same, its certificate chain, a signature for each hash, and lines of the audit. */
+export const MAX_EVIDENCE = 1_000_000;
 
 export async function loadTrust(url = "/trust.json"): Promise<Trust> {
   const answer = await fetch(url, { cache: "no-cache", credentials: "omit" });
@@ -61,17 +63,17 @@ async function keysByThumbprint(list: unknown): Promise<ReadonlyMap<string, Publ
  * Throws Untrusted for another algorithm, a key we do not hold for that role, another type, another version, a bad
  * signature, or a payload that is not canonical; Expired when its `expires` has passed.
  */
-export async function verifyRootSigned(jws: unknown, role: Role, type: string, trust: Trust, now: number): Promise<JsonObject> {
+export async function verifyRootSigned(jws: unknown, role: Role, type: string, trust: Trust, now: number, most = MAX_JWS): Promise<JsonObject> {
   try {
-    return await verify(jws, role, type, trust, now);
+    return await verify(jws, role, type, trust, now, most);
   } catch (error) {
     if (error instanceof Untrusted || error instanceof Expired) throw error;
     throw new Untrusted(error instanceof Error ? error.message : "not a signed object");
   }
 }
 
-async function verify(jws: unknown, role: Role, type: string, trust: Trust, now: number): Promise<JsonObject> {
-  if (typeof jws !== "string" || jws.length > MAX_JWS) throw new Untrusted("not a compact JWS");
+async function verify(jws: unknown, role: Role, type: string, trust: Trust, now: number, most: number): Promise<JsonObject> {
+  if (typeof jws !== "string" || jws.length > most) throw new Untrusted("not a compact JWS");
   const parts = jws.split(".");
   const [head, body, tail] = parts;
   if (parts.length !== 3 || !head || !body || !tail) throw new Untrusted("not a compact JWS");

@@ -7,8 +7,12 @@
 import type { Gateway } from "./api";
 import { asObject, type Json } from "./encoding";
 
+export type WarningKind = "credential_locked" | "credential_blocked" | "credential_unblocked";
+const KINDS: readonly unknown[] = ["credential_locked", "credential_blocked", "credential_unblocked"];
+
 export interface Warning {
   id: string;
+  kind: WarningKind;
   credential: string;
   /** The nickname of the phone it came from; null when nobody knows. */
   phone: string | null;
@@ -16,7 +20,7 @@ export interface Warning {
   here: boolean;
   /** Seconds since 1970. */
   since: number;
-  /** Null: for ever. */
+  /** Of a lock; null: for ever. */
   until: number | null;
 }
 
@@ -69,11 +73,11 @@ export class Warnings {
 /** Null for what is not a warning that we know: a newer gateway may have other kinds. */
 export function readWarning(item: Json): Warning | null {
   const one = asObjectOrNull(item);
-  if (one === null || one.kind !== "credential_locked") return null;
+  if (one === null || !KINDS.includes(one.kind)) return null;
   const since = seconds(one.since);
   const until = one.until === null ? null : seconds(one.until);
   if (typeof one.id !== "string" || typeof one.credential !== "string" || since === undefined || until === undefined) return null;
-  return { id: one.id, credential: one.credential, phone: typeof one.phone === "string" ? one.phone : null, here: one.here === true, since, until };
+  return { id: one.id, kind: one.kind as WarningKind, credential: one.credential, phone: typeof one.phone === "string" ? one.phone : null, here: one.here === true, since, until };
 }
 
 function asObjectOrNull(item: Json): ReturnType<typeof asObject> | null {

@@ -2,5 +2,5 @@
 
 ``outbox``: the life of a queued message, and when to try again; ``sealing``: how its content is sealed; ``waits``: how
 long a provider wants us to wait. ``addresses``: where a closed app is reached; ``bombing``: how often. ``deliveries``:
-what a provider tells later.
+what a provider tells later. ``webhooks``: what applications are sent, and where that may go.
 """

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     EMAIL = "email"
     DOORBELL = "doorbell"  # to phones whose app is open
     PUSH = "push"  # to phones whose app is closed
+    WEBHOOK = "webhook"
 
 
 class Message(StrEnum):
@@ -66,12 +67,13 @@ MESSAGE: Final[Machine[Message, MessageEvent]] = Machine(
 LEASE: Final = timedelta(seconds=30)
 """Longer than any carrier's deadline, so that only a dead worker's lease ends before its report."""
 
-MAX_ATTEMPTS: Final = MappingProxyType({Kind.SMS: 4, Kind.EMAIL: 8, Kind.DOORBELL: 3, Kind.PUSH: 8})
+MAX_ATTEMPTS: Final = MappingProxyType({Kind.SMS: 4, Kind.EMAIL: 8, Kind.DOORBELL: 3, Kind.PUSH: 8, Kind.WEBHOOK: 16})
 """A text message is asked for again by its reader, an e-mail is not; a doorbell is worth little after seconds; a push
-may wait for its provider, and for its turn (``bombing.py``), as long as the request waits."""
+may wait for its provider, and for its turn (``bombing.py``), as long as the request waits; a receiver of events may be
+down for a night (16 attempts are about seven hours)."""
 
 _FIRST_WAIT: Final = timedelta(seconds=2)
-_LONGEST_WAIT: Final = timedelta(minutes=5)
+_LONGEST_WAIT: Final = MappingProxyType({**dict.fromkeys(Kind, timedelta(minutes=5)), Kind.WEBHOOK: timedelta(hours=1)})
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,14 @@ def after_failure(
 ) -> tuple[MessageEvent, datetime | None]:
     """What becomes of a message that could not be carried now, and when it is due again.
 
-    The wait doubles from two seconds to five minutes and is then cut by ``jitter`` (0 to 1) to between a half and the
-    whole, so that a provider coming back is not met by everybody at once. ``asked``: what the provider wants at least.
+    The wait doubles from two seconds to five minutes (of webhooks: an hour) and is then cut by ``jitter`` (0 to 1) to
+    between a half and the whole, so that a provider coming back is not met by everybody at once. ``asked``: what the
+    provider wants at least.
     """
     if attempt.attempts >= MAX_ATTEMPTS[attempt.kind]:
         return MessageEvent.GIVE_UP, None
     doubled = _FIRST_WAIT * 2 ** min(attempt.attempts - 1, 16)
-    wait = min(doubled, _LONGEST_WAIT) * (1 - jitter / 2)
+    wait = min(doubled, _LONGEST_WAIT[attempt.kind]) * (1 - jitter / 2)
     due = now + max(wait, asked or timedelta(0))
     if due >= attempt.expires_at:
         return MessageEvent.TOO_LATE, None

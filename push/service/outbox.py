@@ -168,6 +168,10 @@ class OutboxService:
         """Queue an e-mail in plain text."""
         await self.enqueue(connection, Kind.EMAIL, {"to": to, "subject": subject, "text": text}, expires)
 
+    async def queue(self, connection: Connection, url: str, event: JsonObject, expires: datetime) -> None:
+        """Queue an event for an application's address. Meets ``webhooks.ports.Outbox``."""
+        await self.enqueue(connection, Kind.WEBHOOK, {"to": url, "event": event}, expires)
+
     async def enqueue(
         self,
         connection: Connection,

@@ -35,6 +35,7 @@ RULES: Final[dict[str, Rule]] = {
     "test": Rule("sam", "doc_", None, "device_key"),
     "associate": Rule("sam", "doc_", None, "device_key"),
     "identify": Rule("sam", "doc_", None, "device_key"),
+    "unblock": Rule("sam", "doc_", "unblock", "device_key"),
     "sign": Rule("sam", "req_", "sign", None),
     "session": Rule("sam", "req_", "sign", None),
     "emission-identify": Rule("ac", "ems_", "install", "key"),
@@ -56,7 +57,7 @@ class Argon2:
 class ProofWanted:
     """The document wants a password: how to stretch it and to which key the proof goes."""
 
-    purpose: Literal["sign", "pair", "emit", "install"]
+    purpose: Literal["sign", "pair", "unblock", "emit", "install"]
     salt: bytes
     argon2: Argon2
     transport_key: ec.EllipticCurvePublicKey

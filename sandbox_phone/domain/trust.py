@@ -51,11 +51,13 @@ def _named(roots: object) -> dict[str, ec.EllipticCurvePublicKey]:
     return {keys.thumbprint(root): key for root, key in ((root, keys.read_jwk(root)) for root in roots)}
 
 
-def open_signed(trust: Trust, token: object, *, role: Role, kind: str, now: int) -> dict[str, Any]:
+def open_signed(
+    trust: Trust, token: object, *, role: Role, kind: str, now: int, endless: bool = False
+) -> dict[str, Any]:
     """The payload of a root-signed object of type ``kind`` by ``role``. Raises Malformed, Untrusted, Expired.
 
     1. the header is exactly alg ES256, a kid we hold for that role, the typ of this place; 2. the signature verifies;
-    3. only then the payload is parsed; 4. type and version agree; 5. it has not expired.
+    3. only then the payload is parsed; 4. type and version agree; 5. it has not expired (``endless``: it never does).
     """
     header, payload, signing_input, signature = jws.split(token)
     kid = header.get("kid")
@@ -69,6 +71,6 @@ def open_signed(trust: Trust, token: object, *, role: Role, kind: str, now: int)
     if content.get("type") != kind or integer(content.get("v")) != 1:  # 4
         raise Untrusted(f"its payload is not a {kind} of version 1")
     expires = integer(content.get("expires"))
-    if expires is None or expires <= now:  # 5
+    if not endless and (expires is None or expires <= now):  # 5
         raise Expired(f"this {kind} has expired")
     return content

@@ -21,7 +21,8 @@ from joserfc.jwk import ECKey
 from tests.agent.pki import Authority, Holder, der
 from tests.sandbox_phone.roots import Roots, b64u, jkt, new_id, unb64u
 
-SHA256 = "2.16.840.1.101.3.4.2.1"
+SHA2 = {f"2.16.840.1.101.3.4.2.{last}": f"SHA-{bits}" for last, bits in ((1, 256), (2, 384), (3, 512))}
+PSS = "1.2.840.113549.1.1.10"
 Fault: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -229,7 +230,7 @@ class AgentGateway:
 
     async def authorize(self, request: web.Request) -> web.Response:
         body = await request.json()
-        assert body["hashAlgorithmOID"] == SHA256
+        hash_name = SHA2[body["hashAlgorithmOID"]]
         assert body["numSignatures"] == len(body["hashes"]) <= self.batch
         said = json.loads(body["clientData"])
         labels = said["documents"]
@@ -238,8 +239,7 @@ class AgentGateway:
             {"label": item["label"], "size": item["size"], "hash": b64u(base64.b64decode(digest))}
             for item, digest in zip(labels, body["hashes"], strict=True)
         ]
-        self._asked(said["ask"], body["credentialID"], listed)
-        ecdsa = not isinstance(holder.key, rsa.RSAPrivateKey)
+        self._asked(said["ask"], body["credentialID"], listed, hash_name)
         document = self.roots.document(
             "sign",
             now=int(time.time()),
@@ -250,8 +250,8 @@ class AgentGateway:
             scope="single" if len(listed) == 1 else "multi",
             count=len(listed),
             documents=listed,
-            hash_algorithm="SHA-256",
-            sign_algorithm="ECDSA-SHA256" if ecdsa else "RSA-PKCS1-SHA256",
+            hash_algorithm=hash_name,
+            sign_algorithm=f"{_family(holder, body)}-{hash_name.replace('-', '')}",
             verification_code="27",
             activation_key=b64u(bytes(32)),
         )
@@ -260,18 +260,22 @@ class AgentGateway:
         statement: object = self.roots.statement(document, self.roots.proof("sign"), by=self.statement_by)
         if self.statement_replaced is not ...:
             statement = self.statement_replaced
-        self.requests.append({"document": document, "hashes": body["hashes"], "checks": 0})
+        self.requests.append(
+            {"document": document, "hashes": body["hashes"], "checks": 0, "signAlgo": body["signAlgo"]}
+        )
         ours = {"request": document["id"], "verification_code": "99", "expires_in": 180, "qr": "http://evil/r#1"}
         return web.json_response({"handle": "hdl_1_0", "linkid": ours | {"statement": statement}}, status=202)
 
-    def _asked(self, ask: Mapping[str, Any], credential: str, documents: Sequence[Mapping[str, Any]]) -> None:
+    def _asked(
+        self, ask: Mapping[str, Any], credential: str, documents: Sequence[Mapping[str, Any]], hash_name: str
+    ) -> None:
         """Section 9.5: the computer signed exactly this, now, and never before."""
         assert set(ask) == {"nonce", "created", "signature"}
         assert len(unb64u(ask["nonce"])) == 16
         assert ask["nonce"] not in self.seen
         self.seen.add(ask["nonce"])
         assert abs(ask["created"] - time.time()) < self.tolerance
-        signed = {"v": 1, "computer": self.computer, "credential": credential, "hash_algorithm": "SHA-256",
+        signed = {"v": 1, "computer": self.computer, "credential": credential, "hash_algorithm": hash_name,
                   "documents": documents, "nonce": ask["nonce"], "created": ask["created"]}  # fmt: skip
         canonical = json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         signature = unb64u(ask["signature"])
@@ -301,9 +305,11 @@ class AgentGateway:
         body = await request.json()
         assert body["SAD"] == "sad_1_s"
         assert body["hashes"] == self.requests[-1]["hashes"]
-        assert body["hashAlgorithmOID"] == SHA256
+        assert body["hashAlgorithmOID"] in SHA2
+        assert body["signAlgo"] == self.requests[-1]["signAlgo"]
         holder = self.credentials[body["credentialID"]]
-        signatures = [holder.sign(base64.b64decode(item)) for item in body["hashes"]]
+        pss = body["signAlgo"] == PSS
+        signatures = [holder.sign(base64.b64decode(item), pss=pss) for item in body["hashes"]]
         if self.signatures_lie is not None:
             signatures = self.signatures_lie(signatures)
         return web.json_response({"signatures": [base64.b64encode(item).decode() for item in signatures]})
@@ -311,6 +317,12 @@ class AgentGateway:
     async def withdraw(self, request: web.Request) -> web.Response:
         self.withdrawn.append((await request.json())["handle"])
         return web.Response(status=204)
+
+
+def _family(holder: Holder, body: Mapping[str, Any]) -> str:
+    if not isinstance(holder.key, rsa.RSAPrivateKey):
+        return "ECDSA"
+    return "RSA-PSS" if body["signAlgo"] == PSS else "RSA-PKCS1"
 
 
 async def fault_for_ever(request: web.Request) -> web.StreamResponse:

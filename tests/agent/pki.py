@@ -76,8 +76,11 @@ class Holder:
     def chain(self) -> list[bytes]:
         return [der(self.certificate), der(self.authority.certificate)]
 
-    def sign(self, digest: bytes) -> bytes:
-        sha256 = Prehashed(hashes.SHA256())
-        if isinstance(self.key, rsa.RSAPrivateKey):
-            return self.key.sign(digest, padding.PKCS1v15(), sha256)
-        return self.key.sign(digest, ec.ECDSA(sha256))
+    def sign(self, digest: bytes, *, pss: bool = False) -> bytes:
+        by_length: dict[int, hashes.HashAlgorithm] = {32: hashes.SHA256(), 48: hashes.SHA384(), 64: hashes.SHA512()}
+        hashed = by_length[len(digest)]
+        if not isinstance(self.key, rsa.RSAPrivateKey):
+            return self.key.sign(digest, ec.ECDSA(Prehashed(hashed)))
+        if pss:
+            return self.key.sign(digest, padding.PSS(padding.MGF1(hashed), len(digest)), Prehashed(hashed))
+        return self.key.sign(digest, padding.PKCS1v15(), Prehashed(hashed))

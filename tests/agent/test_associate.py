@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from desktop_agent.associate import Ceremony, Wanted, fetch_trust
-from desktop_agent.commands import tls_for
+from desktop_agent.client.tls import tls_for
 from desktop_agent.domain.link import LinkState
 from desktop_agent.domain.trust import Trust, read_trust
 from desktop_agent.errors import AgentError, BadCommand, KeychainProblem, NoConnection, NotLinked, UntrustedServer

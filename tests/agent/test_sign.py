@@ -312,7 +312,7 @@ async def test_a_back_off_is_told_at_once(desk: Desk, gateway: AgentGateway, sec
 
 async def test_a_queue_ends(desk: Desk, gateway: AgentGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that is always busy is given up."""
-    monkeypatch.setattr("desktop_agent.sign.QUEUE_SECONDS", 5)
+    monkeypatch.setattr("desktop_agent.approval.QUEUE_SECONDS", 5)
     gateway.faults["/csc/v2/credentials/authorize"] = [busy(2)] * 99
 
     with pytest.raises(ServiceRefused):

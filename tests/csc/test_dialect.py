@@ -312,7 +312,7 @@ def test_a_credential_that_cannot_sign_says_so() -> None:
 
 def test_info_has_what_the_standard_requires() -> None:
     """Required members, and only methods that are there."""
-    said = dialect.info(name="Link ID", issuer="https://g.test", logo="https://a.test/x.png")
+    said = dialect.info(name="Link ID", issuer="https://g.test", logo="https://a.test/x.png", stamps=False)
     required = {"specs", "name", "logo", "region", "lang", "description", "authType", "methods", "signAlgorithms"}
     assert required | {"signature_formats", "conformance_levels", "oauth2Issuer"} <= set(said)
     assert "oauth2" not in said

@@ -10,7 +10,9 @@ import pytest
 
 from foundation.errors import BadInput
 from hsm_service.csc import dialect
-from hsm_service.csc.openapi import SCHEMAS, SECTION
+from hsm_service.csc.dialect import V1, version1
+from hsm_service.csc.openapi import SCHEMAS as V2_SCHEMAS
+from hsm_service.csc.openapi import SECTION, SECTION_V1
 
 READERS: dict[str, Callable[[Any], object]] = {
     "InfoRequest": dialect.read_info,
@@ -19,13 +21,29 @@ READERS: dict[str, Callable[[Any], object]] = {
     "AuthorizeRequest": lambda body: dialect.read_session(body) or dialect.read_authorize(body),
     "HandleRequest": dialect.read_handle,
     "SignHashRequest": dialect.read_sign_hash,
+    "ChallengeRequest": dialect.read_challenge,
+    "ExtendRequest": dialect.read_extend,
+    "PollingRequest": dialect.read_polling,
+    "SignDocRequest": dialect.read_sign_doc,
+    "TimestampRequest": version1.read_timestamp,
+    "V1LoginRequest": lambda body: version1.read_login([], body),
+    "V1RevokeRequest": version1.read_revoke,
+    "V1ListRequest": version1.read_list,
+    "V1AuthorizeRequest": lambda body: dialect.read_session(body, V1) or version1.read_authorize(body),
+    "V1ExtendRequest": lambda body: dialect.read_extend(body, V1),
+    "V1OtpRequest": version1.read_send_otp,
+    "V1SignHashRequest": lambda body: dialect.read_sign_hash(body, None, V1),
 }
+SCHEMAS = {**V2_SCHEMAS, **SECTION_V1.schemas}
+SAY_LITTLE = {"V1LoginRequest"}
+"""Whose members are refused whatever they are: the table promises nothing about them."""
 EXAMPLES: dict[str, Any] = {}
-for operation in SECTION.operations:
+for operation in (*SECTION.operations, *SECTION_V1.operations):
     assert operation.body is not None
     name = str(operation.body.schema["$ref"]).rpartition("/")[2]
     EXAMPLES.setdefault(name, operation.body.example)
 
+HASH, SHA256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "2.16.840.1.101.3.4.2.1"
 OF_TYPE: dict[str, Any] = {
     "string": "x", "integer": 7, "number": 1.5, "boolean": True, "null": None, "array": [], "object": {"a": 1},
 }  # fmt: skip
@@ -53,7 +71,7 @@ def violations(schema: Any, member: str) -> Iterator[Any]:
         yield []
     items = schema.get("items")
     if items is not None:
-        good = {"hashes": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "authData": {"id": "mobile"}}[member]
+        good = {"hashes": HASH, "hash": HASH, "authData": {"id": "mobile"}}[member]
         yield [good] * (schema["maxItems"] + 1)
         yield from ([one] for one in violations(items, member))
 
@@ -100,8 +118,9 @@ def test_readers_refuse_what_the_table_forbids(name: str) -> None:
     for member, rule in schema["properties"].items():
         for value in violations(rule, member):
             body = {**copy.deepcopy(EXAMPLES[name]), member: value}
-            if member == "numSignatures" and "hashes" in body and isinstance(value, int):
-                del body["hashes"]  # the bound is a session's
+            if member == "numSignatures" and isinstance(value, int):
+                body.pop("hashes", None), body.pop("hash", None)  # the bound is a session's
+                body["hashAlgorithmOID"] = SHA256
                 body["clientData"] = '{"session": {"seconds": 60}}'
             if member == "lang" and name in ("AuthorizeRequest", "SignHashRequest"):
                 continue
@@ -111,4 +130,4 @@ def test_readers_refuse_what_the_table_forbids(name: str) -> None:
             nulled = {**EXAMPLES[name], member: None}
             needed = name == "AuthorizeRequest" and member == "hashAlgorithmOID"  # or signAlgo says it
             assert needed or not refused(name, nulled), f"{name}.{member} = null"
-    assert tried >= 4
+    assert tried >= 4 or name in SAY_LITTLE

@@ -14,7 +14,7 @@ from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from protocol.algorithms import SIGN_ALGORITHMS
 from tests.csc.test_hostile import raw
-from tests.oauth.test_signing_page import application
+from tests.support.oauth_application import application
 from tests.support.oauth_requests import CALLBACK, VERIFIER, answer_in, authorize_path, page_token
 from tests.support.signing_world import APP, IN_MODULES_LOOP, ORIGIN, BearerCaller, Computer, World, b64, digest
 

@@ -159,6 +159,15 @@ def test_the_protocol_has_every_public_call(number: str, prefix: str, owners: li
     assert len(told) > 1
 
 
+def test_a_native_client_finds_every_call_of_a_phone() -> None:
+    """docs/phone-api.md tells where each of them is used, and of none that is not there."""
+    text = (ROOT / "docs" / "phone-api.md").read_text("utf-8")
+    told = {
+        (method, _BLANK.sub("{}", path)) for method, path in re.findall(r"`(GET|POST|PUT|DELETE) (/[^`\s]+)`", text)
+    }
+    assert told == routes_of(PhoneRoutes, lambda: live_routes(Mock(), Mock()), lambda: address_routes(Mock(), Mock()))
+
+
 def test_the_protocol_has_every_prefix() -> None:
     """A leaked string can be recognised: every id and token made anywhere has its prefix in section 1."""
     made = {

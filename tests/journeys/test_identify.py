@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
 import pytest
+from asn1crypto import cms, tsp
 
 from demo.world import World
 from foundation.encoding import b64u
@@ -21,6 +22,7 @@ from tests.support.oauth_requests import page_token
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 CALLBACK = "https://contratos.example/callback"
+SHA256 = "2.16.840.1.101.3.4.2.1"
 DIGEST = hashlib.sha256(b"contrato").digest()
 
 
@@ -84,7 +86,9 @@ async def test_a_holder_identifies_and_the_application_signs(world: World) -> No
         status, issued = await post(session, f"{base}/oauth2/token", data=form)
         assert status == 200, issued
         await application_signs(world, session, issued["access_token"])
+        await page_signs(world, session, client, {**asked, "scope": "credential"}, verifier)
         await older_application_signs(world, session, issued["access_token"])
+        await application_has_a_file_signed(world, session, issued["access_token"])
         # The code a second time: refused, and the token is gone with it.
         assert (await post(session, f"{base}/oauth2/token", data=form))[0] == 400
         assert (await post(session, f"{base}/csc/v2/credentials/list", issued["access_token"], json={}))[0] == 401
@@ -121,6 +125,42 @@ async def application_signs(world: World, session: aiohttp.ClientSession, token:
     world.verify(DIGEST, base64.b64decode(signed["signatures"][0]))
 
 
+async def page_signs(
+    world: World, session: aiohttp.ClientSession, client: dict[str, Any], asked: dict[str, str], verifier: str
+) -> None:
+    """The same holder, known by the token above, approves on the authorize page: pushed, with authorization details."""
+    base = world.stack.gateway
+    hashed = base64.b64encode(DIGEST).decode()
+    detail = {
+        "type": "credential",
+        "credentialID": world.credential,
+        "documentDigests": [{"hash": hashed, "label": "Distrato.pdf"}],
+        "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1",
+    }
+    proof = {"client_id": client["client_id"], "client_secret": client["client_secret"]}
+    form = {**asked, **proof, "authorization_details": json.dumps([detail])}
+    status, pushed = await post(session, f"{base}/oauth2/pushed_authorize", data=form)
+    assert status == 201, pushed
+    brought = urlencode({"client_id": client["client_id"], "request_uri": pushed["request_uri"]})
+    async with session.get(f"{base}/oauth2/authorize?{brought}") as answer:
+        page = {"page": page_token(await answer.text())}
+    _, shown = await post(session, f"{base}/oauth2/authorize/state", json=page)
+    assert shown["state"] == "asked", shown
+    statement = await world.phone.fetch(shown["address"].rpartition("1.")[2])
+    assert statement.content["documents"] == [{"label": "Distrato.pdf", "size": None, "hash": b64u(DIGEST)}]
+    assert statement.content["verification_code"] == shown["verification_code"]
+    await world.phone.approve(statement, world.holder.password)
+    _, done = await post(session, f"{base}/oauth2/authorize/finish", json=page)
+    told = dict(parse_qsl(urlsplit(done["redirect"]).query))
+    form = {**proof, "grant_type": "authorization_code", "code": told["code"], "code_verifier": verifier}
+    status, issued = await post(session, f"{base}/oauth2/token", data={**form, "redirect_uri": CALLBACK})
+    assert (status, issued["authorization_details"]) == (200, [detail])
+    sign = {"credentialID": world.credential, "hashes": [hashed], "signAlgo": "1.2.840.113549.1.1.11"}
+    status, signed = await post(session, f"{base}/csc/v2/signatures/signHash", issued["access_token"], json=sign)
+    assert status == 200, signed
+    world.verify(DIGEST, base64.b64decode(signed["signatures"][0]))
+
+
 async def older_application_signs(world: World, session: aiohttp.ClientSession, token: str) -> None:
     """CSC API 1: one call that waits for the phone, cut off and made again; the signature, at once and collected."""
     csc, digest = f"{world.stack.gateway}/csc/v1", base64.b64encode(hashlib.sha256(b"aditivo").digest()).decode()
@@ -143,3 +183,35 @@ async def older_application_signs(world: World, session: aiohttp.ClientSession, 
     status, kept = await post(session, f"{later}/signHash", token, json={**sign, "operationMode": "A"})
     assert status == 200, kept
     assert await post(session, f"{later}/signPolling", token, json={"requestID": kept["responseID"]}) == (200, signed)
+
+
+async def application_has_a_file_signed(world: World, session: aiohttp.ClientSession, token: str) -> None:
+    """CAdES with a time stamp of the AC's test authority: the attributes inside are what the phone approved."""
+    csc, digest = f"{world.stack.gateway}/csc/v2", base64.b64encode(hashlib.sha256(b"ata").digest()).decode()
+    form = {"signature_format": "C", "conformance_level": "AdES-B-T"}
+    body = {"credentialID": world.credential, "numSignatures": 1, "hashes": [digest], "hashAlgorithmOID": SHA256}
+    said = {"signDoc": form, "documents": [{"label": "ata.txt"}]}
+    status, asked = await post(
+        session, f"{csc}/credentials/authorize", token, json={**body, "clientData": json.dumps(said)}
+    )
+    assert status == 202, asked
+    statement = await world.phone.fetch(asked["linkid"]["request"])
+    to_sign = base64.b64decode(asked["linkid"]["to_sign"][0])
+    assert statement.content["documents"][0]["hash"] == b64u(to_sign)
+    await world.phone.approve(statement, world.holder.password)
+    _, approved = await post(session, f"{csc}/credentials/authorizeCheck", token, json={"handle": asked["handle"]})
+    digests = [{"hashes": [digest], "signAlgo": "1.2.840.113549.1.1.11", **form}]
+    wanted = {"credentialID": world.credential, "SAD": approved["SAD"], "documentDigests": digests}
+    status, signed = await post(session, f"{csc}/signatures/signDoc", token, json=wanted)
+    assert status == 200, signed
+    info = cms.ContentInfo.load(base64.b64decode(signed["SignatureObject"][0]))["content"]["signer_infos"][0]
+    assert hashlib.sha256(info["signed_attrs"].untag().dump()).digest() == to_sign
+    assert [one["type"].native for one in info["unsigned_attrs"]] == ["signature_time_stamp_token"]
+    world.verify(to_sign, info["signature"].native)
+    stamp = {"hash": digest, "hashAlgo": SHA256, "nonce": "01ff"}
+    status, stamped = await post(session, f"{world.stack.gateway}/csc/v1/signatures/timestamp", token, json=stamp)
+    assert status == 200, stamped
+    token_info = cms.ContentInfo.load(base64.b64decode(stamped["timestamp"]))["content"]["encap_content_info"]
+    info = token_info["content"].parsed
+    assert isinstance(info, tsp.TSTInfo)
+    assert info["nonce"].native == 0x01FF

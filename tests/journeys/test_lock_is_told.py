@@ -1,15 +1,48 @@
-"""Wrong passwords on one phone lock the certificate; the holder's other phone, their mailbox and the audit say so."""
+"""The holder shuts everything; wrong passwords lock it: phones, mailbox and audit say so."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from demo.computer import CallRefused
 from demo.stack import Stack
 from demo.world import World, paired
 from sandbox_phone.errors import GatewayRefused
 from sandbox_phone.phone import SandboxPhone
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+
+async def letter(stack: Stack, words: str) -> None:
+    """Wait until the outbox has carried a letter to the holder that says this."""
+    async with asyncio.timeout(15):
+        while not any(one["to"] == "maria@example.com" and words in one["text"] for one in await stack.messages()):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_holder_blocks_everything_and_an_operator_opens_it(world: World, stack: Stack) -> None:
+    """Everything real: approved and not yet fetched, then "Bloquear tudo" on the phone: the computer gets nothing, and
+    may ask for nothing; the phone cannot undo it before its time; `linkid unblock` does, and signing goes on."""
+    ask = await world.computer.ask(world.credential)
+    sad = await world.approved(ask)
+    [block] = await world.phone.block()
+    assert (block["credential"], block["here"]) == (world.credential, True)
+    for refused in (world.computer.sign(world.credential, sad, ask.hashes), world.computer.ask(world.credential)):
+        with pytest.raises(CallRefused):
+            await refused
+    with pytest.raises(GatewayRefused) as early:
+        await world.phone.unblock(world.credential, world.holder.password)
+    assert (early.value.reason, early.value.data["retry_after"] > 3500) == ("unblock_too_early", True)
+    assert "unblocked" in await stack.linkid("unblock", world.credential)
+    assert len(await world.signed()) == 1
+    page = await world.phone.history()
+    assert [(one["state"], one["signed"]) for one in page["requests"]] == [("approved", 1), ("approved", 0)]
+    for one in page["requests"]:
+        assert await world.phone.evidence(one["request"])
+    assert [one["here"] for one in await world.phone.phones()] == [True]
+    await letter(stack, "Bloquear tudo")
 
 
 async def test_a_lock_is_told_on_every_phone(world: World, stack: Stack) -> None:
@@ -29,8 +62,7 @@ async def test_a_lock_is_told_on_every_phone(world: World, stack: Stack) -> None
             assert warning["until"] > warning["since"]
     await world.phone._gateway.call("DELETE", f"/phone/v1/warnings/{warning['id']}")  # the other phone's: no effect
     assert len((await world.phone._gateway.call("GET", "/phone/v1/warnings"))["items"]) == 1
-    letters = [message for message in await stack.messages() if message["to"] == "maria@example.com"]
-    assert any("no celular “Celular antigo”" in message["text"] for message in letters)
+    await letter(stack, "no celular “Celular antigo”")
     said = await stack.linkid("audit", "show", "--credential", world.credential)
     assert said.count("attempt.failed") == 3
     assert "holder.warned" in said

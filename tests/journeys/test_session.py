@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from demo.computer import CallRefused, Session
 from demo.world import World
+from desktop_agent.approval import Pace
+from desktop_agent.daemon.control import call
+from desktop_agent.daemon.process import Daemon, own, serve
+from desktop_agent.domain.trust import read_trust
 from desktop_agent.errors import NoConnection
+from desktop_agent.keychain import FileKeychain
+from desktop_agent.pkcs11.codes import Cka, Ckm, Rv
+from desktop_agent.pkcs11.wire import u64
+from desktop_agent.profiles import Profile, Profiles
 from sandbox_phone.errors import GatewayRefused, Untrusted
+from tests.agent.daemon.p11_client import Ckr, P11Client
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -77,6 +91,84 @@ async def test_the_other_yes_is_refused_by_the_phone(world: World) -> None:
     with pytest.raises(Untrusted):
         await world.phone.approve(statement, world.holder.password, without_key=True)
     await world.phone.refuse(statement)
+
+
+async def test_programs_of_the_computer(world: World, tmp_path: Path) -> None:
+    """The desktop's daemon on a real service: each way to sign is approved; refused; withdrawn; served by a session."""
+    async with served(world, tmp_path) as folder:
+        program = await P11Client.connect(folder / "p11", version=2)
+        (key,) = await program.find(await program.session(), {Cka.CLASS: 3})
+        public = world.certificate.public_key()
+        assert isinstance(public, rsa.RSAPublicKey)
+
+        async def approved(kind: int, data: bytes, parameters: bytes | None = None) -> bytes:
+            signing = asyncio.ensure_future(program.sign(key, kind, data, parameters=parameters))
+            statement = await world.phone.wait_for("sign")
+            assert "python" in statement.content["documents"][0]["label"]
+            await world.phone.approve(statement, world.holder.password)
+            return await signing
+
+        public.verify(await approved(Ckm.SHA256_RSA_PKCS, b"a"), b"a", padding.PKCS1v15(), hashes.SHA256())
+        salted = padding.PSS(padding.MGF1(hashes.SHA384()), 48)
+        pss = u64(0x260) + u64(3) + u64(48)
+        public.verify(await approved(Ckm.SHA384_RSA_PKCS_PSS, b"b", pss), b"b", salted, hashes.SHA384())
+        public.verify(await approved(Ckm.SHA512_RSA_PKCS, b"c"), b"c", padding.PKCS1v15(), hashes.SHA512())
+
+        signing = asyncio.ensure_future(program.sign(key, Ckm.SHA256_RSA_PKCS, b"d"))
+        await world.phone.refuse(await world.phone.wait_for("sign"))
+        with pytest.raises(Ckr) as refused:
+            await signing
+        assert refused.value.rv == Rv.FUNCTION_CANCELED
+
+        asked = {
+            "seconds": 600,
+            "maximum": 2,
+            "family": "RSA-PKCS1",
+            "hash": "SHA-256",
+            "purpose": "Assinar com o leitor",
+        }
+        opening = asyncio.ensure_future(call(folder / "control", "open-session", **asked))
+        statement = await world.phone.wait_for("session")
+        assert (statement.content["purpose"], statement.content["maximum"]) == ("Assinar com o leitor", 2)
+        await world.phone.approve(statement, world.holder.password)
+        await opening
+        for data in (b"e", b"f"):
+            made = await program.sign(key, Ckm.SHA256_RSA_PKCS, data)
+            public.verify(made, data, padding.PKCS1v15(), hashes.SHA256())
+        assert await world.phone.waiting() == []
+
+        leaving = asyncio.ensure_future(program.sign(key, Ckm.SHA256_RSA_PKCS, b"g"))
+        await world.phone.wait_for("sign")  # two were allowed: the third rings
+        await program.close()
+        with pytest.raises(ConnectionError):
+            await leaving
+        async with asyncio.timeout(20):
+            while await world.phone.waiting():
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def served(world: World, folder: Path) -> AsyncIterator[Path]:
+    """A daemon with the association of the world's computer."""
+    profiles, stop = Profiles(folder / "home"), asyncio.Event()
+    async with ClientSession() as session, session.get(f"{world.stack.app}/trust.json") as answer:
+        trust = read_trust(await answer.read())
+    profile = Profile("test", world.computer.id, "Computador de prova", "file", "2026-01-01T00:00:00Z")
+    await FileKeychain(profiles.home).save(profile, world.computer.key)
+    profiles.save(profile, trust)
+    with tempfile.TemporaryDirectory(prefix="lk", dir="/tmp") as short:
+        daemon = Daemon(profiles, Quiet(), pace=Pace(tick=0.1))
+        serving = asyncio.create_task(serve(daemon, own(Path(short)), stop))
+        yield Path(short)
+        stop.set()
+        await serving
+
+
+class Quiet:
+    """Nobody sits at the screen."""
+
+    def tell(self, title: str, text: str) -> None:
+        pass
 
 
 @pytest.mark.parametrize("point", ["8-reserved", "8-signed-before-commit", "8-signed-after-commit"])

@@ -31,13 +31,13 @@ async def arrive(world: World, chromium: Chromium, width: int, name: str = "Cont
     return page
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [320, 1280])
 async def test_a_holder_identifies_without_a_mouse(world: World, chromium: Chromium, width: int) -> None:
     """QR, scanned, approved, check code typed on the keyboard: the page goes on to the application by itself."""
     page = await arrive(world, chromium, width)
     await expect(page.get_by_role("heading", level=1)).to_have_text("Contratos & Cia <Teste> quer saber quem é você")
     first = await page.locator("#qr path").get_attribute("d")
-    await chromium.shot(page, f"authorize-{width}-waiting")
+    await looked_at(chromium, page, f"{width}-waiting")
     world.clock.advance(1)
     await expect(page.locator("#qr path")).not_to_have_attribute("d", str(first))
 
@@ -53,7 +53,7 @@ async def test_a_holder_identifies_without_a_mouse(world: World, chromium: Chrom
     await page.keyboard.type("111")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("Código errado. Restam 2 tentativas.")).to_be_visible()
-    await chromium.shot(page, f"authorize-{width}-approved")
+    await looked_at(chromium, page, f"{width}-approved")
     await page.keyboard.type("042")
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"{CALLBACK}**")
@@ -131,12 +131,14 @@ async def sign_page(world: World, chromium: Chromium, width: int, **changes: Any
 
 
 async def looked_at(chromium: Chromium, page: Page, name: str) -> None:
-    """Kept in light and dark; nothing sticks out to the side, and axe finds nothing to say in either."""
+    """Kept in light and dark; nothing sticks out to the side, and on a narrow page axe finds nothing in either."""
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         await chromium.shot(page, f"authorize-{name}-{scheme}")
         too_wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert too_wide <= 0, (name, scheme)
+        if name.startswith("1280"):
+            continue  # the same words and colours as on a narrow one
         if not await page.evaluate("'axe' in window"):
             await page.evaluate(AXE)
         found = await page.evaluate("axe.run().then((result) => result.violations.map((one) => one.id))")

@@ -8,6 +8,7 @@ import pytest
 
 from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
+from tests.support.oauth_application import ask
 from tests.support.oauth_requests import CALLBACK, VERIFIER, answer_in, authorize_path, page_token
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
 
@@ -27,12 +28,6 @@ async def opened(world: World, client_id: str) -> str:
     async with world.client.get(authorize_path(client_id)) as response:
         assert response.status == 200
         return page_token(await response.text())
-
-
-async def ask(world: World, path: str, body: Any) -> tuple[int, dict[str, Any]]:
-    """One of the page's own calls."""
-    async with world.client.post(f"/oauth2/authorize/{path}", json=body) as response:
-        return response.status, await response.json()
 
 
 async def code_for(world: World, client_id: str, *credentials: str) -> str:
@@ -89,6 +84,13 @@ async def test_pairing_is_told_who_asks(world: World) -> None:
         {"redirect_uri": "https://contratos.test/callback/../other"},
         {"redirect_uri": "https://contratos.test@evil.test/callback"},
         {"redirect_uri": "javascript:alert(1)"},
+        {"redirect_uri": CALLBACK + "#code"},
+        {"redirect_uri": "https://contratos.test:8443/callback"},
+        {"redirect_uri": "https://contratos.test\\@evil.test/callback"},
+        {"redirect_uri": "https://cоntratos.test/callback"},
+        {"redirect_uri": "//evil.test/callback"},
+        {"redirect_uri": "https://contratos.test/%63allback"},
+        {"redirect_uri": CALLBACK + "\r\nLocation: https://evil.test"},
         {"redirect_uri": ""},
         {"redirect_uri": [CALLBACK, "https://evil.test/"]},
         {"client_id": ["cli_1", "cli_2"]},
@@ -204,11 +206,13 @@ async def test_another_pages_secret_opens_nothing(world: World) -> None:
 
 
 async def test_a_finished_page_is_over(world: World) -> None:
-    """One code for each page: a second check, a cancel, a look find nothing to do."""
+    """One code for each page: a second check and a cancel find nothing; a look hears for a minute where it led to."""
     client_id, _ = await client_of(world)
     page = await opened(world, client_id)
     world.links.last.state, world.links.last.credentials = "approved", [await world.credential()]
     assert (await ask(world, "check", {"page": page, "code": "042"}))[0] == 200
+    assert (await ask(world, "state", {"page": page}))[1]["state"] == "done"
+    world.clock.advance(timedelta(seconds=60))
     for path in ("state", "check", "cancel"):
         body = {"page": page, **({"code": "042"} if path == "check" else {})}
         assert (await ask(world, path, body))[0] == 410

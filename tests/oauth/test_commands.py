@@ -12,6 +12,7 @@ from hsm_service.oauth.commands import Operator, arguments, perform
 from hsm_service.oauth.errors import BadClientData
 from hsm_service.oauth.store import OAuthStore
 from tests.support.callers import Caller
+from tests.support.client_certificates import Identity
 from tests.support.oauth_requests import CALLBACK
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
 
@@ -186,3 +187,39 @@ async def test_keys_come_from_files(world: World, tmp_path: Path) -> None:
     )
     assert code == 0
     assert json.loads(out)["client_secret"] is None
+
+
+async def test_certificates_refresh_tokens_and_readers(world: World, tmp_path: Path) -> None:
+    """The newer words do what they say, and each that does not go together is told in a line."""
+    own = Identity("CN=erp", now=world.clock.now())
+    file, _ = own.files(tmp_path, "own")
+    by_subject = ("--by-itself", "--auth", "tls", "--tls-subject", "dn:CN=erp,O=Contratos SA")
+    by_file = ("--by-itself", "--auth", "self_signed", "--certificate", str(file))
+    found = []
+    kinds: list[tuple[str, ...]] = [by_subject, by_file, ("--redirect", CALLBACK, "--refresh")]
+    for words in kinds:
+        code, out, complaint = await typed(world, "new", "--name", "ERP", *words, "--json")
+        assert code == 0, complaint
+        found.append(json.loads(out))
+    assert found[2]["grants"] == ["authorization_code", "refresh_token"]
+    assert await OAuthStore(world.database).certificates() == [own.der]
+    reader, client = found[0]["client_id"], found[2]["client_id"]
+    tried: list[tuple[tuple[str, ...], int]] = [
+        (("let-read", reader, client), 0),
+        (("let-read", reader, client), 0),
+        (("let-read", reader, "cli_00000000000000000000000000"), 1),
+        (("stop-reading", reader, client), 0),
+        (("stop-reading", reader, client), 1),
+        (("new", "--name", "X", "--by-itself", "--refresh"), 1),
+        (("new", "--name", "X", "--by-itself", "--auth", "tls"), 1),
+        (("new", "--name", "X", "--by-itself", "--tls-subject", "dn:CN=x"), 1),
+        (("new", "--name", "X", "--by-itself", "--auth", "tls", "--tls-subject", "x"), 1),
+        (("new", "--name", "X", "--by-itself", "--auth", "self_signed"), 1),
+        (("new", "--name", "X", "--by-itself", "--certificate", str(file)), 1),
+        (("new", "--name", "X", *by_file[:-1], str(tmp_path / "own.key")), 1),
+        (("new", "--name", "X", "--by-itself", "--auth", "none"), 1),
+    ]
+    for line, expected in tried:
+        code, _, complaint = await typed(world, *line)
+        assert code == expected, line
+        assert complaint.count("\n") == expected

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import ipaddress
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,12 +16,15 @@ import pytest_asyncio
 from aiohttp import web
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from pydantic import SecretStr
 
 from foundation.clock import SystemClock
-from foundation.tls import asking_server_context, let_knock
+from foundation.tls import DevelopmentAuthority, asking_server_context, let_knock
 from foundation.web.certificates import CertificateReader
 from hsm_service.oauth.domain.certificates import thumbprint
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
+from linkid.gateway import serving_gateway
+from linkid.settings import AppHost, DatabaseSettings, Gateway, Health, MutualTls, Pki, ServerTls, Settings
 from tests.support.client_certificates import Identity, nameless
 from tests.support.postgres import TestDatabase
 from tests.support.signing_world import IN_MODULES_LOOP, NOW, World, signing_world
@@ -191,3 +195,55 @@ async def test_a_certificate_that_nobody_issued_by_itself(world: World, tmp_path
         async with aiohttp.ClientSession() as session:
             with pytest.raises(aiohttp.ClientError):  # TLS itself turns a stranger away
                 await session.post(f"{url}/oauth2/token", data={}, ssl=other.context(tmp_path, "other"))
+
+
+def free_ports(count: int) -> list[int]:
+    """Which nobody listens on just now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((ELSEWHERE, 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+async def test_the_gateways_process_listens_for_certificates(
+    world: World, shared_database: TestDatabase, tmp_path: Path
+) -> None:
+    """As `linkid gateway` serves it: an address of its own that the metadata names, and the public one that asks nobody
+    for a certificate. The token works where the certificate is shown, and nowhere else."""
+    own = Identity("CN=erp", now=TODAY)
+    client = await registered(world, method=ClientMethod.SELF_SIGNED, certificates=[own.der])
+    files = DevelopmentAuthority(tmp_path / "tls", TODAY).server(["localhost"])
+    app, gateway, pki, health, mtls = free_ports(5)
+    settings = Settings(
+        var=tmp_path,
+        app=AppHost(port=app),
+        gateway=Gateway(port=gateway),
+        pki=Pki(port=pki),
+        health=Health(port=health),
+        tls=ServerTls(certificate=files.certificate, key=files.key),
+        mtls=MutualTls(port=mtls),
+        database=DatabaseSettings(gateway=SecretStr(shared_database.dsn("linkid_gateway"))),
+    )
+    form = {"grant_type": "client_credentials", "client_id": client}
+    shown = own.context(tmp_path, "own")
+    async with serving_gateway(settings), aiohttp.ClientSession() as session:
+        async with session.get(
+            f"https://localhost:{gateway}/.well-known/oauth-authorization-server", ssl=nameless()
+        ) as answer:
+            told = await answer.json()
+        alias = told["mtls_endpoint_aliases"]["token_endpoint"]
+        assert alias == f"https://localhost:{mtls}/oauth2/token"
+        assert {"tls_client_auth", "self_signed_tls_client_auth"} <= set(told["token_endpoint_auth_methods_supported"])
+        async with session.post(told["token_endpoint"], data=form, ssl=shown) as answer:
+            assert answer.status == 401
+        async with session.post(alias, data=form, ssl=shown) as answer:
+            token = (await answer.json())["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        for port, context, expected in ((mtls, shown, 200), (mtls, nameless(), 401), (gateway, shown, 401)):
+            url = f"https://localhost:{port}/csc/v2/credentials/list"
+            async with (
+                aiohttp.ClientSession() as other,
+                other.post(url, json={}, headers=bearer, ssl=context) as answer,
+            ):
+                assert answer.status == expected

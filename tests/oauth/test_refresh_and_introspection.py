@@ -5,8 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
-from tests.oauth.test_authorize_page import ask
-from tests.oauth.test_signing_page import Application, application
+from tests.support.oauth_application import Application, application, ask
 from tests.support.oauth_requests import VERIFIER, answer_in, authorize_path
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World
 
@@ -172,6 +171,9 @@ async def test_introspection_tells_the_client_and_its_readers(world: World) -> N
     for token in ("x", "at_x", "rt_", told["access_token"] + "0", "at_" + "0" * 26 + "_" + "0" * 52, "é" * 300):
         assert await seen(app, token) == {"active": False}
     status, answer = await app.post("/oauth2/introspect", {"token": told["access_token"], "client_secret": "cls_x"})
+    assert (status, answer["error"]) == (401, "invalid_client")
+    public = await application(world, name="App", method=ClientMethod.NONE)
+    status, answer = await public.post("/oauth2/introspect", {"token": told["access_token"], "client_secret": None})
     assert (status, answer["error"]) == (401, "invalid_client")
     await world.clients.disable(app.id)
     await world.clients.let_read(reader.id, stranger.id)

@@ -1,15 +1,23 @@
 """OAuth's pure rules: return addresses, PKCE, the error table, what an operator may register."""
 
+import json
+from ipaddress import IPv4Network
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from foundation.errors import LinkIdError, every_error
 from hsm_service.oauth import errors
 from hsm_service.oauth.domain.certificates import checked_subject
 from hsm_service.oauth.domain.client import checked_redirect, redirect_matches
 from hsm_service.oauth.domain.pkce import check_verifier, checked_challenge
+from hsm_service.oauth.domain.wish import read_wish
 from hsm_service.oauth.problems import DIALECT, description
 from hsm_service.oauth.service.callers import read_authorization
 from hsm_service.oauth.web.drawing import draw
+from linkid.settings import Gateway, MutualTls, Settings
 from tests.support.oauth_requests import CALLBACK, CHALLENGE, VERIFIER
 
 RFC_6749 = {
@@ -28,6 +36,10 @@ RFC_6749 = {
     "request_not_supported",  # RFC 9101
     "insufficient_scope",  # RFC 6750
 }
+
+MEMBERS = ("type", "credentialID", "documentDigests", "hashAlgorithmOID", "numSignatures", "signAlgo", "hash", "label",
+           "size", "hashType", "locations", "other")  # fmt: skip
+TYPED = {"type": "credential", "documentDigests": [{"hash": "AAAA"}]}
 
 
 @pytest.mark.parametrize(
@@ -151,3 +163,38 @@ def test_subjects_that_cannot_be_registered(text: str) -> None:
     """An operator hears at once."""
     with pytest.raises(errors.BadClientData):
         checked_subject(text)
+
+
+def test_certificates_come_by_tls_or_by_a_named_proxy() -> None:
+    """Settings that would listen for certificates without TLS, or believe a header from anybody, are refused."""
+    with pytest.raises(ValidationError, match="needs"):
+        Settings(mtls=MutualTls())
+    with pytest.raises(ValidationError, match="proxies only"):
+        Settings(mtls=MutualTls(header="X-Client-Certificate"))
+    settings = Settings(mtls=MutualTls(header="X-C"), gateway=Gateway(proxies=(IPv4Network("10.0.0.7"),)))
+    assert settings.mtls_url == settings.url("gateway")
+    assert settings.client_authorities() == []
+    assert Settings().mtls_url is None
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20)
+    | st.just("credential"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=6),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40)
+@given(st.one_of(JSON, st.lists(st.dictionaries(st.sampled_from(MEMBERS), JSON).map(lambda one: {**one, **TYPED}))))
+def test_whatever_stands_in_details_is_read_or_refused(value: object) -> None:
+    """Wrong types in every field: one of our two errors, or a wish whose documents and count agree."""
+    try:
+        wish = read_wish({"authorization_details": json.dumps(value)})
+    except (errors.BadDetails, errors.BadOAuthRequest):
+        return
+    assert wish.count == wish.body["numSignatures"] == len(wish.labels)

@@ -2,96 +2,25 @@
 
 import asyncio
 import base64
-import io
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from foundation.encoding import b64u
-from hsm_service.oauth.domain.client import ClientMethod, GrantType
-from tests.oauth.test_authorize_page import ask
+from tests.support.oauth_application import application, ask
 from tests.support.oauth_requests import (
-    CALLBACK,
     PUSH,
     SHA256,
-    VERIFIER,
     answer_in,
     authorize_path,
     detail,
-    page_token,
     wanting,
 )
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World, b64, digest
+from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 
 FIRST, SECOND = digest("contrato"), digest("anexo")
-
-
-@dataclass
-class Application:
-    """A confidential application whose people come to the page."""
-
-    world: World
-    id: str
-    secret: str
-
-    async def post(self, path: str, form: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """One of its own calls, authenticated."""
-        sent = {"client_id": self.id, "client_secret": self.secret, **form}
-        sent = {name: value for name, value in sent.items() if value is not None}
-        async with self.world.client.post(path, data=sent) as response:
-            body = await response.read()
-            return response.status, json.loads(body) if body else {}
-
-    async def pushed(self, **changes: Any) -> str:
-        """A pushed request's address on our page."""
-        query = authorize_path(self.id, **changes).partition("?")[2]
-        status, told = await self.post(PUSH, dict(parse_qsl(query)))
-        assert status == 201, told
-        assert told["expires_in"] == 90
-        return f"/oauth2/authorize?client_id={self.id}&request_uri={told['request_uri']}"
-
-    async def opened(self, path: str) -> str:
-        """The secret of the page at an address."""
-        async with self.world.client.get(path, allow_redirects=False) as response:
-            text = await response.text()
-            assert response.status == 200, (response.headers.get("Location"), text)
-            return page_token(text)
-
-    async def exchanged(self, code: str, **changes: Any) -> tuple[int, dict[str, Any]]:
-        """A code for a token."""
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
-        return await self.post("/oauth2/token", {**form, **changes})
-
-    async def service_token(self, *credentials: str) -> str:
-        """A bearer of the scope `service`, by a holder's identification."""
-        page = await self.opened(authorize_path(self.id))
-        self.world.links.last.state, self.world.links.last.credentials = "approved", credentials
-        _, body = await ask(self.world, "check", {"page": page, "code": "042"})
-        _, told = await self.exchanged(answer_in(body["redirect"])["code"])
-        return str(told["access_token"])
-
-    async def code(self, path: str) -> str:
-        """Open a page, let the phone approve, and go on: the code."""
-        page = await self.opened(path)
-        status, view = await ask(self.world, "state", {"page": page})
-        assert (status, view["state"]) == (200, "asked"), view
-        self.world.sam.approve(self.world.doorbell.rings[-1][0])
-        _, view = await ask(self.world, "state", {"page": page})
-        assert view["state"] == "granted"
-        status, body = await ask(self.world, "finish", {"page": page})
-        assert status == 200, body
-        return answer_in(body["redirect"])["code"]
-
-
-async def application(world: World, **changes: Any) -> Application:
-    """Registered by an operator."""
-    data: dict[str, Any] = {"method": ClientMethod.SECRET, "grants": [GrantType.CODE], "redirects": [CALLBACK]}
-    registered = await world.register(**{**data, **changes})
-    return Application(world, registered.client.id, registered.secret or "")
 
 
 async def sign(world: World, token: str, credential: str, *digests: bytes, **changes: Any) -> tuple[int, Any]:
@@ -325,113 +254,11 @@ async def test_more_than_was_approved_is_not_to_be_had(world: World) -> None:
     status, told = await app.exchanged(code, authorization_details=json.dumps([more]))
     assert (status, told["error"]) == (400, "invalid_authorization_details")
     assert (await app.exchanged(code))[1]["error"] == "invalid_grant"
-
-
-async def test_a_pushed_request_opens_once_for_its_own_client(world: World) -> None:
-    """Fifty browsers at once: one page. Another client's, an old one and one that is none lead nowhere."""
-    app, other = await application(world), await application(world, name="Outra SA")
-    path = await app.pushed()
-
-    async def status_of(address: str) -> int:
-        async with world.client.get(address, allow_redirects=False) as response:
-            assert "Location" not in response.headers
-            return response.status
-
-    assert await status_of(path.replace(app.id, other.id)) == 400
-    world.clock.advance(timedelta(hours=1))
-    old, path = path, await app.pushed()
-    found = await asyncio.gather(*(status_of(path) for _ in range(15)))
-    assert sorted(found) == [200, *[400] * 14]
-    assert [await status_of(one) for one in (old, path, path[:-1], path + "x")] == [400] * 4
-    evil = f"/oauth2/authorize?client_id={app.id}&request_uri=https://evil.test/request.jwt"
-    assert await status_of(evil) == 400
-
-
-async def test_what_is_pushed_is_the_whole_request(world: World) -> None:
-    """Parameters beside request_uri change nothing (RFC 9126 section 4): no other address, no other challenge."""
-    app = await application(world, redirects=[CALLBACK, "https://contratos.test/other"])
-    path = await app.pushed(state="original")
-    page = await app.opened(path + "&redirect_uri=https://contratos.test/other&state=evil&scope=credential")
-    _, body = await ask(world, "cancel", {"page": page})
-    assert urlsplit(body["redirect"])._replace(query="").geturl() == CALLBACK
-    assert answer_in(body["redirect"])["state"] == "original"
-
-
-UNPUSHABLE: list[tuple[dict[str, Any], int, str]] = [
-    ({"client_secret": "cls_wrong"}, 401, "invalid_client"),
-    ({"client_secret": None}, 401, "invalid_client"),
-    ({"redirect_uri": "https://evil.test/"}, 400, "invalid_request"),
-    ({"request_uri": "urn:ietf:params:oauth:request_uri:x"}, 400, "invalid_request"),
-    ({"request": "eyJhbGciOiJub25lIn0.e30."}, 400, "request_not_supported"),
-    ({"code_challenge_method": "plain"}, 400, "invalid_request"),
-    ({"code_challenge": None}, 400, "invalid_request"),
-    ({"scope": "openid"}, 400, "invalid_scope"),
-    ({"response_type": "token"}, 400, "unsupported_response_type"),
-]
-
-
-async def test_what_cannot_be_pushed(world: World) -> None:
-    """Each mistake in OAuth's own words, before any person is sent."""
-    app = await application(world)
-    form = {"response_type": "code", "redirect_uri": CALLBACK, "code_challenge": "x" * 43}
-    for changes, expected, error in UNPUSHABLE:
-        status, told = await app.post(PUSH, {**form, "code_challenge_method": "S256", **changes})
-        assert (status, told["error"]) == (expected, error), changes
-
-
-async def test_huge_and_repeated_pushes_are_refused_cheaply(world: World) -> None:
-    """10 MB is refused by its length, and a parameter that stands there twice is nobody's guess."""
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    async with world.client.post(PUSH, data=io.BytesIO(b"a=" + b"x" * 10_000_000), headers=headers) as response:
-        assert (response.status, (await response.json())["error"]) == (413, "invalid_request")
-    async with world.client.post(PUSH, data=b"scope=service&scope=credential", headers=headers) as response:
-        assert (response.status, (await response.json())["error"]) == (400, "invalid_request")
-
-
-async def test_a_code_bound_to_a_key_is_redeemed_by_it_alone(world: World) -> None:
-    """RFC 9449 section 10: a proof with the pushed request, or `dpop_jkt`, names the key; two names must be one."""
-    app = await application(world)
-    own, thief = (Computer(world.client, world.clock, ORIGIN) for _ in range(2))
-    credential = await world.credential()
-
-    async def push(by: Computer | None, **changes: Any) -> tuple[int, dict[str, Any]]:
-        form = dict(parse_qsl(authorize_path(app.id, **changes).partition("?")[2]))
-        headers = {} if by is None else {"DPoP": by.proof("POST", PUSH)}
-        sent = {**form, "client_secret": app.secret}
-        async with world.client.post(PUSH, data=sent, headers=headers) as response:
-            return response.status, await response.json()
-
-    for jkt in ("x", "x" * 44, "x" * 42 + "é"):
-        assert (await push(None, dpop_jkt=jkt))[1]["error"] == "invalid_request"
-    assert (await push(own, dpop_jkt="x" * 43))[1]["error"] == "invalid_dpop_proof"
-    replayed = own.proof("POST", PUSH)
-    for proof, error in ((own.proof("POST", "/oauth2/token"), "invalid_dpop_proof"), (replayed, "invalid_request"),
-                         (replayed, "invalid_dpop_proof")):  # fmt: skip
-        sent = {"client_id": app.id, "client_secret": app.secret, "request_uri": "x"}
-        async with world.client.post(PUSH, data=sent, headers={"DPoP": proof}) as response:
-            assert (await response.json())["error"] == error
-
-    async def exchange(by: Computer | None, address: str) -> tuple[int, dict[str, Any]]:
-        page = await app.opened(f"/oauth2/authorize?client_id={app.id}&request_uri={address}")
-        world.links.last.state, world.links.last.credentials = "approved", [credential]
-        _, body = await ask(world, "check", {"page": page, "code": "042"})
-        form = {
-            "grant_type": "authorization_code",
-            "client_id": app.id,
-            "client_secret": app.secret,
-            "code": answer_in(body["redirect"])["code"],
-            "redirect_uri": CALLBACK,
-            "code_verifier": VERIFIER,
-        }
-        headers = {} if by is None else {"DPoP": by.proof("POST", "/oauth2/token")}
-        async with world.client.post("/oauth2/token", data=form, headers=headers) as response:
-            return response.status, await response.json()
-
-    for by in (thief, None):
-        _, told = await push(own)
-        assert (await exchange(by, told["request_uri"]))[1]["error"] == "invalid_grant"
-    _, told = await push(own)
-    assert (await exchange(own, told["request_uri"]))[0] == 200
+    for grant in ("client_credentials", "refresh_token"):
+        status, told = await app.post(
+            "/oauth2/token", {"grant_type": grant, "authorization_details": json.dumps([more])}
+        )
+        assert (status, told["error"]) == (400, "invalid_authorization_details")
 
 
 async def test_codes_and_pages_of_others_are_nobodys(world: World) -> None:
@@ -463,3 +290,40 @@ async def test_codes_and_pages_of_others_are_nobodys(world: World) -> None:
     assert (await other.exchanged(code))[1]["error"] == "invalid_grant"
     assert (await app.exchanged(code, code_verifier="x" * 43))[1]["error"] == "invalid_grant"
     assert (await app.exchanged(code))[1]["error"] == "invalid_grant"
+
+
+async def test_what_lapses_between_page_and_token_is_over(world: World) -> None:
+    """A code whose approval is past, and one that is past itself, give nothing; nor does the page of a dead request."""
+    credential = await world.credential()
+    app = await application(world)
+    await app.service_token(credential)
+    page = await app.opened(authorize_path(app.id, **wanting(credential, FIRST)))
+    await ask(world, "state", {"page": page})
+    world.sam.approve(world.doorbell.rings[-1][0])
+    world.clock.advance(timedelta(seconds=270))
+    assert (await ask(world, "state", {"page": page}))[1]["state"] == "granted"
+    _, body = await ask(world, "finish", {"page": page})
+    world.clock.advance(timedelta(seconds=45))
+    assert (await app.exchanged(answer_in(body["redirect"])["code"]))[1]["error"] == "invalid_grant"
+
+    page = await app.opened(authorize_path(app.id, **wanting(credential, SECOND)))
+    await ask(world, "state", {"page": page})
+    world.clock.advance(timedelta(seconds=301))
+    assert (await ask(world, "state", {"page": page}))[1]["state"] == "late"
+    assert (await ask(world, "finish", {"page": page}))[0] in (409, 410)
+
+
+async def test_a_lost_answer_costs_no_approval(world: World) -> None:
+    """The page that finished hears for a minute where it led to; the code is still good once. Nobody else hears it."""
+    credential = await world.credential()
+    app = await application(world)
+    await app.service_token(credential)
+    page = await app.opened(authorize_path(app.id, **wanting(credential, FIRST)))
+    await ask(world, "state", {"page": page})
+    world.sam.approve(world.doorbell.rings[-1][0])
+    _, body = await ask(world, "finish", {"page": page})
+    assert await ask(world, "state", {"page": page}) == (200, {"state": "done", "expires_in": 0, **body})
+    assert (await ask(world, "state", {"page": page[:-4] + "0000"}))[0] == 404
+    assert (await app.exchanged(answer_in(body["redirect"])["code"]))[0] == 200
+    world.clock.advance(timedelta(seconds=61))
+    assert (await ask(world, "state", {"page": page}))[0] == 410

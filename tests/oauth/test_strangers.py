@@ -24,7 +24,7 @@ from joserfc.jwk import ECKey
 from foundation.clock import SystemClock
 from foundation.tls import DevelopmentAuthority, TlsFiles, asking_server_context
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
-from tests.oauth.test_authorize_page import ask
+from tests.support.oauth_application import ask
 from tests.support.oauth_requests import CALLBACK, page_token
 from tests.support.postgres import TestDatabase
 from tests.support.signing_world import IN_MODULES_LOOP, World, digest, signing_world

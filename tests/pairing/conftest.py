@@ -16,12 +16,15 @@ from foundation.dpop import DpopVerifier, MemoryReplayCache
 from foundation.web import new_app
 from pairing.domain.codes import CodeKey
 from pairing.service.bells import BellService
+from pairing.service.blocks import BlockService
+from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.numbers import PairingNumbers
 from pairing.service.phones import PhoneService
+from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
@@ -50,6 +53,7 @@ class Gateway:
     links: LinkService
     computers: ComputerService
     bells: BellService
+    calls: CallService
     registry: CollectorRegistry
 
     def phone(self) -> Phone:
@@ -127,9 +131,13 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             warnings=warnings,
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
+        blocks = BlockService(gateway_database, audit, sam, warnings)
+        possessions = PossessionService(gateway_database, clock, audit, sam=sam, letters=letters, phones=phones)
         doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
         app = new_app()
-        app.add_routes(pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings))
+        app.add_routes(
+            pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+        )
         client = TestClient(TestServer(app))
         await client.start_server()
         clients.append(client)
@@ -149,6 +157,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             links,
             computers,
             bells,
+            CallService(gateway_database, clock, links=links, scans=scans, doorbell=doorbell),
             registry,
         )
 

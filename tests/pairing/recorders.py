@@ -81,6 +81,10 @@ class RecordingCallers:
 
     def __init__(self) -> None:
         self.woken: list[str] = []
+        self.ended: list[str] = []
 
     async def decided(self, document: str) -> None:
         self.woken.append(document)
+
+    async def session_ended(self, activation: str) -> None:
+        self.ended.append(activation)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from foundation.clock import FixedClock
 from foundation.encoding import JsonObject, b64u
 from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
-from hsm_service.sam.errors import ActivationUnknown
+from hsm_service.sam.errors import ActivationUnknown, BlockedElsewhere, NotBlocked, UnblockTooEarly
 from pairing.adapters.sam_channel import SamOverChannel
-from pairing.domain.warnings import Lock, read_lock
+from pairing.domain.warnings import Happening, read_lock
 from pairing.errors import (
     BindingNotActive,
     CertificateNotActive,
@@ -23,7 +23,7 @@ from pairing.errors import (
     NothingToDecide,
     SessionNotFound,
 )
-from pairing.ports import AskingComputer, AskingIntegrator, FixedDocument, OpenSession, Sam
+from pairing.ports import AskingComputer, AskingIntegrator, Blocked, FixedDocument, OpenSession, Sam
 from protocol.decisions import message
 from protocol.errors import CredentialLocked, DocumentDecided, PasswordWrong
 from protocol.keys import sign_raw
@@ -70,7 +70,11 @@ def calls(sam: SamDouble) -> dict[str, Call]:
 
     async def decide(body: Any) -> JsonObject:
         verdict = await sam.decide(**body)
-        return {name: value for name, value in asdict(verdict).items() if value is not None}
+        told = {name: value for name, value in asdict(verdict).items() if value is not None}
+        if verdict.unblocked is not None:
+            credential, since = told.pop("unblocked")
+            told |= {"credential": credential, "blocked": int(since.timestamp())}
+        return told
 
     async def state(body: Any) -> JsonObject:
         return {"state": await sam.state(**body)}
@@ -110,7 +114,28 @@ def calls(sam: SamDouble) -> dict[str, Call]:
         await sam.end_session(**body)
         return {}
 
+    async def unblock(body: Any) -> JsonObject:
+        return fixed_body(await sam.fix_unblock(**body))
+
+    def told(blocks: list[Blocked]) -> JsonObject:
+        return {
+            "blocks": [
+                {"credential": one.credential, "since": int(one.since.timestamp()), "by": one.by,
+                 "from": None if one.undo is None else int(one.undo.timestamp()), "new": True}
+                for one in blocks
+            ]
+        }  # fmt: skip
+
+    async def block(body: Any) -> JsonObject:
+        return told(await sam.block(**body))
+
+    async def blocks(body: Any) -> JsonObject:
+        return told(await sam.blocks(**body))
+
     return {
+        "credentials/block": block,
+        "credentials/blocks": blocks,
+        "documents/unblock": unblock,
         "sessions/list": sessions,
         "sessions/end": end_session,
         "documents/pair": pair,
@@ -225,7 +250,33 @@ async def test_a_lock_travels_whole(sam: Sam, double: SamDouble, phone: Caller) 
                 proof="wrong",
                 signature=signed(phone, asked.statement, "approve", "wrong"),
             )
-        assert read_lock(caught.value.data) == Lock(MARIAS, datetime(2025, 11, 23, 12, tzinfo=UTC), None)
+        assert read_lock(caught.value.data) == Happening(
+            "credential_locked", MARIAS, datetime(2025, 11, 23, 12, tzinfo=UTC), None
+        )
+
+
+async def test_a_block_and_its_end_go_over_the_channel(
+    sam: Sam, double: SamDouble, phone: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who blocked, since when, from when on it may be undone; what the SAM refuses keeps its code and its wait."""
+    double.bind(DEVICE, phone.key, MARIAS)
+    [blocked] = await sam.block(DEVICE)
+    assert (blocked.credential, blocked.by, blocked.undo) == (MARIAS, DEVICE, blocked.since + timedelta(hours=1))
+    assert await sam.blocks(DEVICE) == [blocked]
+    asked = await sam.fix_unblock(DEVICE, MARIAS)
+    signature = signed(phone, asked.statement, "approve", RIGHT_PROOF)
+    verdict = await sam.decide(asked.document, DEVICE, decision="approve", proof=RIGHT_PROOF, signature=signature)
+    assert verdict.unblocked == (MARIAS, blocked.since)
+    assert await sam.blocks(DEVICE) == []
+    for error in (UnblockTooEarly(retry_after=100), BlockedElsewhere(), NotBlocked()):
+
+        async def refuse(error: LinkIdError = error, **_: str) -> FixedDocument:
+            raise error
+
+        monkeypatch.setattr(double, "fix_unblock", refuse)
+        with pytest.raises(LinkIdError) as caught:
+            await sam.fix_unblock(DEVICE, MARIAS)
+        assert (caught.value.code, caught.value.retry_after) == (error.code, error.retry_after)
 
 
 async def test_what_the_sam_does_not_find_is_not_found(sam: Sam) -> None:

@@ -69,6 +69,7 @@ async def test_ended(gateway: Gateway) -> None:
         assert (status, body["code"]) == (404, "session_not_found")
     assert (await phone.call("POST", f"/phone/v1/sessions/{session.activation}/end"))[0] == 204
     assert list(gateway.sam.open_sessions) == [other.activation]
+    assert gateway.callers.ended == [session.activation]
 
 
 async def test_a_stranger_sees_and_ends_nothing(gateway: Gateway) -> None:

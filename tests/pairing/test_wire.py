@@ -19,6 +19,11 @@ PHONE: list[tuple[str, str, Any]] = [
     ("GET", "/phone/v1/documents/req_x/evidence", None),
     ("POST", "/phone/v1/documents/doc_x/decision", {"decision": "approve", "proof": None, "signature": "x"}),
     ("POST", "/phone/v1/scan", {"text": "x"}),
+    ("POST", "/phone/v1/block", None),
+    ("GET", "/phone/v1/devices", None),
+    ("DELETE", "/phone/v1/devices/dev_x", None),
+    ("GET", "/phone/v1/history", None),
+    ("POST", "/phone/v1/unblock", {"credential": "cred_x"}),
     ("DELETE", "/phone/v1/computers/cmp_x", None),
     ("DELETE", "/phone/v1/device", None),
 ]

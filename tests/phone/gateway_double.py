@@ -92,6 +92,10 @@ class GatewayDouble:
         self.scan_errors: list[Refusal] = []
         self.locked: Refusal | None = None
         self.warnings: list[dict[str, Any]] = []
+        self.blocks: dict[str, dict[str, Any]] = {}
+        self.others: list[dict[str, Any]] = []
+        self.past: list[dict[str, Any]] = []
+        self.evidence_by: ECKey | None = None
         self.live_fails = False
         self.rogue: dict[str, Any] | None = None
         self.retire_once = False
@@ -116,6 +120,12 @@ class GatewayDouble:
         app.router.add_get(phone + "/documents/{id}", self.get_document)
         app.router.add_post(phone + "/documents/{id}/decision", self.decide)
         app.router.add_post(f"{phone}/scan", self.scan)
+        app.router.add_get(f"{phone}/devices", self.get_devices)
+        app.router.add_delete(phone + "/devices/{dev}", self.remove_other)
+        app.router.add_get(f"{phone}/history", self.get_history)
+        app.router.add_get(phone + "/documents/{id}/evidence", self.get_evidence)
+        app.router.add_post(f"{phone}/block", self.block)
+        app.router.add_post(f"{phone}/unblock", self.unblock)
         app.router.add_get(f"{phone}/warnings", self.get_warnings)
         app.router.add_delete(phone + "/warnings/{wrn}", self.dismiss)
         app.router.add_get(f"{phone}/push", self.get_push)
@@ -200,7 +210,13 @@ class GatewayDouble:
 
     async def get_device(self, _request: web.Request) -> web.Response:
         bindings = [
-            {"credential": one["id"], **{name: one[name] for name in ("subject", "kind", "valid_to")}, "state": state}
+            {
+                "credential": one["id"],
+                **{name: one[name] for name in ("subject", "kind", "valid_to")},
+                "state": state,
+                "tries_left": self.password_tries,
+                "blocked": self.blocks.get(one["id"]),
+            }
             for one in self.credentials
             if (state := self.bindings.get(one["id"]))
         ]
@@ -216,12 +232,81 @@ class GatewayDouble:
         self.computers = [one for one in self.computers if one["id"] != request.match_info["cmp"]]
         return web.Response(status=204)
 
-    def warn(self, *, hours: int | None = 3, phone: str | None = "Celular antigo", here: bool = False) -> str:
-        """Wrong passwords locked the certificate just now, and the doorbell rings."""
+    def other_phone(self, nickname: str = "Celular antigo", **changes: Any) -> str:
+        """One more phone of the holder's; its id."""
+        made = {
+            "device": new_id("dev"), "nickname": nickname, "here": False, "state": "active",
+            "since": "2026-02-03T12:00:00Z", "last_used": "2026-11-20T15:00:00Z", "credentials": list(self.bindings),
+        }  # fmt: skip
+        self.others.append(made | changes)
+        return str(made["device"])
+
+    async def get_devices(self, _request: web.Request) -> web.Response:
+        here = {
+            "device": self.device, "nickname": self.nickname, "here": True, "state": "active",
+            "since": "2026-11-01T12:00:00Z", "last_used": rfc3339(int(time.time())),
+            "credentials": list(self.bindings),
+        }  # fmt: skip
+        return web.json_response({"devices": [*self.others, here]})
+
+    async def remove_other(self, request: web.Request) -> web.Response:
+        before = len(self.others)
+        self.others = [one for one in self.others if one["device"] != request.match_info["dev"]]
+        if len(self.others) == before:
+            raise Refusal(404, "device_not_found")
+        return web.Response(status=204)
+
+    def was_asked(self, *labels: str, state: str = "approved", ago: int = 60, **changes: Any) -> str:
+        """A request of the past, at the end of the list; its id."""
+        created = int(time.time()) - ago
+        decision = {"approved": "approve", "refused": "refuse:not-me"}.get(state)
+        files = [{"label": one, "size": 48_213} for one in labels or ("Contrato de locação.pdf",)]
+        made = {
+            "request": new_id("req"), "type": "sign", "credential": self.credentials[0]["id"], "state": state,
+            "decision": decision, "caller": {"kind": "computer", "name": "Notebook da Maria"},
+            "created": rfc3339(created), "decided": rfc3339(created + 20) if decision else None,
+            "here": decision is not None, "phone": "Celular da Maria" if decision else None,
+            "documents": files[:5], "count": len(files), "signed": len(files) if state == "approved" else 0,
+        }  # fmt: skip
+        self.past.append(made | changes)
+        return str(made["request"])
+
+    async def get_history(self, request: web.Request) -> web.Response:
+        ids = [one["request"] for one in self.past]
+        start = ids.index(request.query["before"]) + 1 if "before" in request.query else 0
+        return web.json_response({"requests": self.past[start : start + 3], "more": len(ids) > start + 3})
+
+    async def get_evidence(self, request: web.Request) -> web.Response:
+        payload = {"v": 1, "type": "evidence", "document": request.match_info["id"]}
+        return web.json_response({"evidence": self.roots.sign(payload, by=self.evidence_by)})
+
+    async def block(self, _request: web.Request) -> web.Response:
+        now = int(time.time())
+        for one in self.bindings:
+            self.blocks.setdefault(one, {"since": rfc3339(now), "here": True, "from": rfc3339(now + 3600)})
+        self.sessions.clear()
+        self.documents.clear()
+        return web.json_response({"blocked": [{"credential": one, **block} for one, block in self.blocks.items()]})
+
+    async def unblock(self, request: web.Request) -> web.Response:
+        id = (await request.json())["credential"]
+        block = self.blocks[id]
+        assert block["here"], "the app offers it where it cannot work"
+        if block["from"] > rfc3339(int(time.time())):
+            raise Refusal(429, "unblock_too_early", retry_after=100)
+        since = int(datetime.fromisoformat(block["since"]).timestamp())
+        made = self.add("unblock", proof="unblock", credential=id, subject=SUBJECT, blocked=since)
+        return web.json_response({"statement": self.statement(made)}, status=201)
+
+    def warn(
+        self, *, hours: int | None = 3, phone: str | None = "Celular antigo", here: bool = False,
+        kind: str = "credential_locked",
+    ) -> str:  # fmt: skip
+        """Wrong passwords locked the certificate just now (or what ``kind`` says), and the doorbell rings."""
         now = int(time.time())
         until = None if hours is None else rfc3339(now + hours * 3600)
         made = {
-            "id": new_id("wrn"), "kind": "credential_locked", "credential": self.credentials[0]["id"],
+            "id": new_id("wrn"), "kind": kind, "credential": self.credentials[0]["id"],
             "phone": phone, "here": here, "since": rfc3339(now), "until": until,
         }  # fmt: skip
         self.warnings.insert(0, made)
@@ -436,6 +521,8 @@ class GatewayDouble:
             return {"state": "approved", "next": {"document": test}}
         if document["type"] == "test":
             self.bindings[document["credential"]] = "active"
+        if document["type"] == "unblock":
+            del self.blocks[document["credential"]]
         if document["type"] in ("associate", "identify"):
             return {"state": "approved", "next": {"check_code": "042"}}
         return {"state": "approved"}

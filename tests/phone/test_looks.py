@@ -1,10 +1,14 @@
 """Every screen at 360 and 1280 px, light and dark: nothing overflows, axe finds nothing, and pictures can be seen.
 
+On the way each is made as narrow as 320 px, and its text twice as large (WCAG 1.4.4 and 1.4.10).
+
 `LINKID_SCREENSHOTS=folder pytest tests/phone/test_looks.py` keeps the pictures.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ from playwright.async_api import Page
 
 from tests.phone.conftest import World
 from tests.phone.emission_double import CPF, INSTALL_PASSWORD, PROTOCOL
-from tests.phone.gateway_double import PASSWORD, SMS_CODE, Refusal
+from tests.phone.gateway_double import PASSWORD, SMS_CODE, Refusal, rfc3339
 from tests.sandbox_phone.roots import new_id
 from tests.support.emission_screens import EmissionScreens
 from tests.support.phone_screens import PhoneScreens
@@ -21,6 +25,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_sc
 
 AXE = Path(__file__).resolve().parents[2] / "phone_app/node_modules/axe-core/axe.min.js"
 NARROWEST = 320
+SHOTS = os.environ.get("LINKID_SCREENSHOTS_OF", "")
+"""`320`: pictures of the narrowest as well."""
 
 
 class Looks:
@@ -41,11 +47,19 @@ class Looks:
     async def _fits(self, name: str) -> None:
         size = self.page.viewport_size
         assert size is not None
-        for width in {size["width"], NARROWEST}:
+        for width in (size["width"], NARROWEST):
             await self.page.set_viewport_size({"width": width, "height": size["height"]})
             over = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             if over > 0:
                 self.found.append(f"{name} is {over} px too wide at {width}")
+            if width == NARROWEST and "320" in SHOTS:
+                await self.world.chromium.shot(self.page, f"320-{self.suffix}-{self.count:02}-{name}")
+        await self.page.evaluate("document.documentElement.style.fontSize = '200%'")
+        over = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if over > 0:
+            self.found.append(f"{name} is {over} px too wide at {width} with text twice as large")
+            await self.world.chromium.shot(self.page, f"{self.suffix}-{self.count:02}-{name}-twice")
+        await self.page.evaluate("document.documentElement.style.fontSize = ''")
         await self.page.set_viewport_size(size)
 
     async def _accessible(self, name: str) -> None:
@@ -226,6 +240,7 @@ async def _keeping(world: World, phone: PhoneScreens, look: Looks) -> None:
     await look.at("remove-computer")
     await phone.page.go_back()
     await phone.at("home")
+    await _possessing(world, phone, look)
     await phone.page.get_by_role("button", name="Este celular").click()
     await phone.at("device")
     await look.at("device")
@@ -237,6 +252,58 @@ async def _keeping(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.press("Ler QR Code")
     await phone.expect_text("Digite o código que aparece")  # no camera in this browser
     await look.at("scan-no-camera")
+
+
+async def _possessing(world: World, phone: PhoneScreens, look: Looks) -> None:
+    await phone.page.get_by_role("button", name="Celulares").click()
+    await phone.expect_text("Você só tem este celular.")
+    await look.at("phones-alone")
+    await phone.press("Ter outro celular")
+    await look.at("another-phone")
+    await phone.page.go_back()
+    world.gateway.other_phone()
+    await phone.page.get_by_role("button", name="Celulares").click()
+    await phone.expect_text("Celular antigo")
+    await look.at("phones")
+    await phone.press("Remover: Celular antigo")
+    await look.at("remove-phone")
+    await phone.page.go_back()
+    world.gateway.was_asked("Contrato de locação - Rua Visconde de Taunay, 173.pdf", "Anexo I - vistoria.pdf")
+    world.gateway.was_asked("recibo.pdf", state="refused", ago=200_000, phone="Celular antigo", here=False)
+    world.gateway.was_asked(
+        type="session", ago=300_000, purpose="Prontuários do plantão", maximum=200, used=17,
+        until=int(time.time()) - 200_000, documents=None,
+    )  # fmt: skip
+    await phone.page.get_by_role("button", name="Histórico").click()
+    await phone.expect_text("até 200 assinaturas")
+    await look.at("history")
+    await phone.page.get_by_role("button", name="Detalhes").first.click()
+    await phone.at("past")
+    await look.at("past")
+    await phone.page.go_back()
+    await phone.page.get_by_role("button", name="Bloquear tudo").click()
+    await phone.at("block")
+    await look.at("block")
+    await phone.press("Bloquear tudo agora")
+    await phone.at("blocked")
+    await look.at("blocked")
+    world.gateway.credentials[0]["valid_to"] = rfc3339(int(time.time()) + 12 * 86_400)
+    world.gateway.warn(kind="credential_unblocked")
+    await phone.finish()
+    await phone.expect_text("Você poderá desbloquear neste celular")
+    await phone.expect_text("foi desfeito, com a senha de uso")
+    await look.at("home-blocked")
+    for block in world.gateway.blocks.values():
+        block["from"] = block["since"]
+    world.gateway.password_tries = 2
+    await phone.page.reload()
+    await phone.press("Desbloquear")
+    await phone.expect_text("Alguém digitou a senha errada há pouco.")
+    await look.at("unblock")
+    world.gateway.blocks.clear()
+    world.gateway.warnings.clear()
+    await phone.page.go_back()
+    await phone.at("home")
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(360, 780, "light"), (1280, 800, "light"), (360, 780, "dark")])

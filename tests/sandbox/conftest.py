@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import json
 import os
 import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +23,36 @@ import pytest_asyncio
 
 from demo.stack import free_ports
 from linkid.platform import ROOT, node, program
+from sandbox_phone.phone import SandboxPhone
+from sandbox_phone.storage import FileStorage
 
 START_SECONDS = 150.0
 STOP_SECONDS = 45.0
 CALL_SECONDS = 60.0
+
+
+SHA256 = "2.16.840.1.101.3.4.2.1"
+
+
+@dataclass
+class Program:
+    """One that runs."""
+
+    process: asyncio.subprocess.Process
+
+    async def line(self, seconds: float = CALL_SECONDS) -> str | None:
+        """The next one it says; None when it says nothing for so long."""
+        assert self.process.stdout is not None
+        try:
+            return (await asyncio.wait_for(self.process.stdout.readline(), seconds)).decode().rstrip("\n")
+        except TimeoutError:
+            return None
+
+    async def line_but(self, others: Collection[str]) -> str | None:
+        """The next one that is none of these."""
+        while (found := await self.line()) in others:
+            pass
+        return found
 
 
 @dataclass
@@ -53,6 +83,42 @@ class Sandbox:
                 process.kill()
                 await process.wait()
         return process.returncode or 0, said.decode()
+
+    @asynccontextmanager
+    async def started(self, *words: str) -> AsyncIterator[Program]:
+        """The same, to listen to while it runs; killed in the end."""
+        process = await asyncio.create_subprocess_exec(
+            *words,
+            cwd=self.folder,
+            env={**self.environment, **self.variables},
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+        )
+        try:
+            yield Program(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    async def ask(self, holder: str, session: dict[str, Any] | None = None) -> str:
+        """Ask a test holder for a signature, or for a session; the request."""
+        body: dict[str, Any] = {"credentialID": self.variables[holder], "numSignatures": 1, "hashAlgorithmOID": SHA256}
+        if session is None:
+            body["hashes"] = [base64.b64encode(hashlib.sha256(b"x").digest()).decode()]
+        else:
+            body["clientData"] = json.dumps({"session": session})
+        status, answer = await self.csc("credentials/authorize", **body)
+        assert status == 202, answer
+        return str(answer["linkid"]["request"])
+
+    async def end_sessions(self, holder: str) -> None:
+        """On the holder's phone."""
+        file = self.folder / "var" / "sandbox" / f"phone-{holder}.json"
+        async with await SandboxPhone.open(storage=FileStorage(file)) as phone:
+            for session in await phone.sessions():
+                await phone.end_session(session["activation"])
 
     async def csc(self, method: str, wait: int = 0, **body: Any) -> tuple[int, dict[str, Any]]:
         """One call of the signing API."""

@@ -25,10 +25,11 @@ NOT_CHECKED: Final = "positive_data_acceptance,ignored_auth"
 _GENERATED: Final = re.compile(r"(\d+) generated")
 
 
-def command(url: str, *, examples: int, seed: int, phases: str) -> list[str]:
-    """`st run` on a gateway, as a list of words."""
+def command(url: str, *, examples: int, seed: int, phases: str, tags: str = "") -> list[str]:
+    """`st run` on a gateway, as a list of words. ``tags``: an expression; not given: everything."""
     program = Path(sys.executable).parent / "st"
     options = {"-u": url, "-n": examples, "--seed": seed, "--phases": phases, "--exclude-checks": NOT_CHECKED}
+    options |= {"--include-tag-regex": tags} if tags else {}
     words = [str(word) for option in options.items() for word in option]
     config = str(Path(__file__).with_name("schemathesis.toml"))
     return [
@@ -79,7 +80,11 @@ def main() -> int:
     while made < given.requests:
         words = command(variables["LINKID_URL"], examples=300, seed=seed, phases="examples,coverage,fuzzing,stateful")
         done = subprocess.run(
-            words, env=environment(variables, new_token(variables), seed), cwd=ROOT, stdout=subprocess.PIPE, text=True
+            words,
+            env=environment(variables, new_token(variables), seed),
+            cwd=file.parent,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         made += generated(done.stdout)
         print(f"seed {seed}: {made} calls so far", flush=True)

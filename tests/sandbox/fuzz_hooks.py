@@ -19,7 +19,7 @@ import schemathesis
 CREDENTIAL, TOKEN = os.environ.get("HOLDER_APPROVES", ""), os.environ.get("FUZZ_TOKEN", "")
 HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 SHA256, RSA = "2.16.840.1.101.3.4.2.1", "1.2.840.113549.1.1.11"
-_BEHIND_A_TOKEN = re.compile("^/csc/v2/(credentials|signatures|linkid)/")
+_BEHIND_A_TOKEN = re.compile("^/csc/v[12]/(credentials|signatures|linkid|auth/revoke)")
 _tried: set[str] = set()
 _random = random.Random(int(os.environ.get("FUZZ_SEED", "1")))
 
@@ -38,26 +38,28 @@ class Token:
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Leads half of what is meant to be valid to where signatures are made."""
-    body = case.body
+    body, path = case.body, case.operation.path
+    if path == "/csc/v1/credentials/authorize":
+        case.headers = {**(case.headers or {}), "Prefer": "wait=0"}  # it would wait for the phone
     meant = case.meta is not None and case.meta.generation.mode.value == "positive"
     if not meant or not isinstance(body, dict) or _random.random() < 0.5:
         return
     body = case.body = dict(body)  # what it was made from may serve again
     if "credentialID" in body:
         body["credentialID"] = CREDENTIAL
-    path = case.operation.path
+    hashes = "hash" if path.startswith("/csc/v1/") else "hashes"
     if path.endswith("credentials/authorize"):
-        body.update(hashes=[HASH], numSignatures=1, hashAlgorithmOID=SHA256, signAlgo=RSA)
-        for name in ("authData", "signAlgoParams", "clientData", "description"):
+        body.update({hashes: [HASH]}, numSignatures=1, hashAlgorithmOID=SHA256, signAlgo=RSA)
+        for name in ("authData", "signAlgoParams", "clientData", "description", "PIN", "OTP", "hashAlgo"):
             body.pop(name, None)
         if _random.random() < 0.25:
-            del body["hashes"]
+            del body[hashes]
             body.update(numSignatures=5, clientData=json.dumps({"session": {"seconds": 120, "purpose": "fuzz"}}))
     elif path.endswith("credentials/authorizeCheck"):
         case.headers = {**(case.headers or {}), "Prefer": "wait=2"}
     elif path.endswith("signatures/signHash"):
-        body.update(hashes=[HASH], hashAlgorithmOID=SHA256, signAlgo=RSA)
-        for name in ("signAlgoParams", "clientData", "operationMode"):
+        body.update({hashes: [HASH]}, hashAlgorithmOID=SHA256, signAlgo=RSA)
+        for name in ("signAlgoParams", "clientData", "operationMode", "hashAlgo"):
             body.pop(name, None)
 
 
@@ -79,7 +81,7 @@ def refuses_strangers(context: Any, response: Any, case: Any) -> None:
         assert "error" in again.json()
 
 
-@schemathesis.serializer("application/ocsp-request")
-def ocsp(context: Any, value: Any) -> bytes:
+@schemathesis.serializer("application/ocsp-request", "application/timestamp-query")
+def as_bytes(context: Any, value: Any) -> bytes:
     """Any bytes at all."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")

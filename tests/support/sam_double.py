@@ -7,8 +7,9 @@ key over exactly those bytes, a document is decided once and in time, and a devi
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -16,14 +17,19 @@ from foundation.clock import Clock
 from foundation.encoding import JsonObject, JsonValue
 from foundation.errors import LinkIdError, NotFound, Unavailable
 from foundation.ids import new_id
-from pairing.errors import SessionNotFound
+from pairing.errors import BindingNotActive, SessionNotFound
 from pairing.ports import (
     AskingComputer,
     AskingIntegrator,
     Binding,
+    Blocked,
+    BoundPhone,
     DocumentState,
     FixedDocument,
+    KnownComputer,
     OpenSession,
+    PastRequest,
+    PastRequests,
     Verdict,
     WaitingDocument,
 )
@@ -58,6 +64,8 @@ class _Bound:
     key: P256Key
     credential: str
     state: str
+    nickname: str = ""
+    since: datetime = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class SamDouble:
@@ -72,6 +80,11 @@ class SamDouble:
         self._held: dict[str, _Held] = {}
         self._bound: dict[str, _Bound] = {}
         self.associations: set[tuple[str, str, str]] = set()
+        self._named_computers: dict[str, tuple[str, str]] = {}
+        self.past: list[PastRequest] = []
+        """What ``documents/history`` tells, two a page."""
+        self.blocked: dict[str, Blocked] = {}
+        """By credential; ``undo`` for the phone that blocked."""
         self.open_sessions: dict[str, OpenSession] = {}
         self.away = False
         self.wrong: LinkIdError | None = None
@@ -84,7 +97,7 @@ class SamDouble:
     async def fix_pair(self, device: str, device_key: JsonObject, nickname: str, credential: str) -> FixedDocument:
         self._called("documents/pair")
         key = P256Key.from_jwk(device_key)
-        self._bound[new_id("bnd")] = _Bound(device, key, credential, "asked")
+        self._bound[new_id("bnd")] = _Bound(device, key, credential, "asked", nickname, self._clock.now())
         members = {"device": device, "device_key": key.jkt, "nickname": nickname, **self._named(credential)}
         return self._fix("pair", members, device)
 
@@ -112,6 +125,32 @@ class SamDouble:
         asked: JsonObject = {"id": integrator.id, "name": integrator.name}
         members: JsonObject = {"credentials": listed, "integrator": asked, "scope": scope, "address": address}
         return self._fix("identify", {**self._of(device), **members}, device)
+
+    async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
+        self._called("documents/unblock")
+        if credential not in {one.credential for one in self._active(device)}:
+            raise BindingNotActive()
+        blocked = self.blocked[credential]
+        members = {**self._of(device), **self._named(credential), "blocked": int(blocked.since.timestamp())}
+        return self._fix("unblock", members, device)
+
+    async def block(self, device: str) -> list[Blocked]:
+        self._called("credentials/block")
+        if not self._active(device):
+            raise BindingNotActive()
+        now = self._clock.now()
+        for one in self._active(device):
+            self.blocked.setdefault(one.credential, Blocked(one.credential, now, device, now + timedelta(hours=1)))
+        return await self.blocks(device)
+
+    async def blocks(self, device: str) -> list[Blocked]:
+        self._called("credentials/blocks")
+        found = [self.blocked.get(one.credential) for one in self._active(device)]
+        return [replace(one, undo=one.undo if one.by == device else None) for one in found if one is not None]
+
+    def bind(self, device: str, key: P256Key, credential: str) -> None:
+        """As after a whole pairing."""
+        self._bound[new_id("bnd")] = _Bound(device, key, credential, "active")
 
     def fix_sign(self, credential: str) -> FixedDocument:
         """What a caller's `documents/sign` leads to."""
@@ -152,7 +191,7 @@ class SamDouble:
         return self._fixed(document)
 
     def _fixed(self, document: Document) -> FixedDocument:
-        wants_proof = {"pair": "pair", **dict.fromkeys(REQUESTS, "sign")}.get(document.type)
+        wants_proof = {"pair": "pair", "unblock": "unblock", **dict.fromkeys(REQUESTS, "sign")}.get(document.type)
         proof = None
         if wants_proof is not None:
             proof = ProofWanted(wants_proof, bytes(16), Argon2(19456, 2, 1), self.root)
@@ -190,12 +229,18 @@ class SamDouble:
             raise DocumentExpired()
         if held.state != "waiting":
             raise DocumentDecided()
-        if decided.approves and (held.document.is_request or held.document.type == "pair") and proof != RIGHT_PROOF:
+        wants = held.document.is_request or held.document.type in ("pair", "unblock")
+        if decided.approves and wants and proof != RIGHT_PROOF:
             raise self.wrong or PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
         binding = self._effect(held, device) if decided.approves else None
         activation = new_id("act") if decided.approves and held.document.is_request else None
-        verdict = Verdict("approved" if decided.approves else "refused", held.document.type, binding, activation)
+        unblocked = None
+        if decided.approves and held.document.type == "unblock":
+            ended = self.blocked.pop(held.document.text("credential"))
+            unblocked = ended.credential, ended.since
+        state: Literal["approved", "refused"] = "approved" if decided.approves else "refused"
+        verdict = Verdict(state, held.document.type, binding, activation, unblocked)
         held.decided = (decided.word, proof, verdict)
         return verdict
 
@@ -208,6 +253,8 @@ class SamDouble:
                         bound.state = "trial" if document.type == "pair" else "active"
                         return binding
             case "associate":
+                computer = document.object("computer")
+                self._named_computers[str(computer["id"])] = str(computer["name"]), str(computer["os"])
                 for credential in document.objects("credentials"):
                     self.associations.add((str(document.object("computer")["id"]), device, str(credential["id"])))
             case _:
@@ -237,19 +284,51 @@ class SamDouble:
     async def bindings(self, device: str) -> list[Binding]:
         self._called("bindings/list")
         return [
-            Binding(binding, bound.credential, bound.state)
+            Binding(binding, bound.credential, bound.state, 3)
             for binding, bound in self._bound.items()
             if bound.device == device and bound.state in ("trial", "active")
         ]
 
-    async def end_bindings(self, device: str) -> None:
+    async def phones(self, device: str) -> list[BoundPhone]:
+        self._called("bindings/phones")
+        mine = {one.credential for one in self._active(device)}
+        return [
+            BoundPhone(one.device, one.credential, one.nickname, one.state, one.since)
+            for one in self._bound.values()
+            if one.credential in mine and one.state in ("trial", "active")
+        ]
+
+    async def computers(self, device: str) -> list[KnownComputer]:
+        self._called("associations/of")
+        mine = {one.credential for one in self._active(device)}
+        pairs = sorted({(computer, credential) for computer, _, credential in self.associations if credential in mine})
+        return [
+            KnownComputer(computer, credential, *self._named_computers[computer], self._clock.now())
+            for computer, credential in pairs
+        ]
+
+    async def history(self, device: str, before: str | None) -> PastRequests:
+        self._called("documents/history")
+        mine = {one.credential for one in self._active(device)}
+        found = [one for one in self.past if one.credential in mine]
+        ids = [one.request for one in found]
+        after = found[ids.index(before) + 1 :] if before in ids else [] if before else found
+        return PastRequests(after[:2], len(after) > 2)
+
+    async def end_bindings(self, device: str, by: str | None = None) -> None:
         self._called("bindings/end")
-        self._bound = {name: bound for name, bound in self._bound.items() if bound.device != device}
+        shared = None if by is None else {one.credential for one in self._active(by)}
+        self._bound = {
+            name: bound
+            for name, bound in self._bound.items()
+            if bound.device != device or (shared is not None and bound.credential not in shared)
+        }
 
     async def end_association(self, computer: str, device: str | None) -> None:
         self._called("associations/end")
+        bound = {one.credential for one in self._bound.values() if one.device == device}
         self.associations = {
-            one for one in self.associations if one[0] != computer or (device is not None and one[1] != device)
+            one for one in self.associations if one[0] != computer or (device is not None and one[2] not in bound)
         }
 
     # ---- sessions ----

@@ -40,11 +40,14 @@ from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
 from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.credentials.domain.credential import Credential
-from hsm_service.credentials.service import CredentialService
+from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.problems import DIALECT as CSC
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
+from hsm_service.documents.service import DocumentService
+from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
@@ -63,20 +66,28 @@ from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.oauth.web.endpoints import CSC_V1, RFC, OAuthEndpoints
 from hsm_service.oauth.web.metadata import TOKEN_PATH, audiences
+from hsm_service.psc.problems import BY_PREFIX as PSC
+from hsm_service.psc.service.holders import Holders as PscHolders
+from hsm_service.psc.service.pushes import Background
+from hsm_service.psc.web.mounting import Parts as PscParts
+from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
-from linkid.joins import SignaturesOfOAuth
+from linkid.joins import DocumentsOfPsc, SignaturesOfOAuth
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
 from protocol.sessions import Terms, Use
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
+from tests.support.psc_routes import SETTINGS as PSC_SETTINGS
+from tests.support.psc_routes import Calls, policies_in
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
+from tests.support.stamping_authority import StampingAuthority
 
 ORIGIN = "https://gateway.linkid.test"
 APP = "https://app.linkid.test"
@@ -334,7 +345,11 @@ class World:
     tokens: TokenService
     signing: SigningService
     credentials: CredentialService
+    identifications: Identifications
+    calls: Calls
+    background: Background
     client: TestClient[Any, Any]
+    stamping: StampingAuthority
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
@@ -348,12 +363,23 @@ class World:
         self.computers.came.clear()
         self.doorbell.rings.clear()
         self.links.links.clear()
+        self.calls.calls.clear()
         self.vouching.away = None
+        self.stamping.away, self.stamping.asked = False, 0
 
-    async def credential(self, key_algorithm: str = "RSA-2048", subject: str = "MARIA DA SILVA", **facts: Any) -> str:
-        """A credential with a certificate; `facts` replace columns of the SAM's view."""
-        made, key = new_credential(key_algorithm, subject, now=self.clock.now())
+    async def credential(
+        self,
+        key_algorithm: str = "RSA-2048",
+        subject: str = "MARIA DA SILVA",
+        *,
+        number: str | None = None,
+        **facts: Any,
+    ) -> str:
+        """A credential with a certificate; `number`: a CPF or CNPJ in it; `facts` replace columns of the SAM's view."""
+        made, key = new_credential(key_algorithm, subject, now=self.clock.now(), number=number)
         made = replace(made, **facts)
+        if number is not None:
+            await self.identifications.note(made.id, made.chain[0])
         await add_facts(self.owner, made)
         certificate = made.chain[0] if made.chain else b""
         self.sam.credentials[made.id] = SamCredential(key, key_algorithm, subject, certificate)
@@ -393,7 +419,8 @@ class World:
 EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
          oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
-         oauth.refresh_tokens, web.seen_proofs
+         oauth.refresh_tokens, psc.authorizations, psc.tokens, psc.applications,
+         credentials.identifications, web.seen_proofs
 """
 
 FACTS = """
@@ -424,8 +451,10 @@ async def add_facts(owner: "asyncpg.Connection[Any]", credential: Credential) ->
     )
 
 
-def new_credential(key_algorithm: str, subject: str, *, now: datetime) -> tuple[Credential, PrivateKey]:
-    """A key, its certificate under a root of its own, and the facts about it."""
+def new_credential(
+    key_algorithm: str, subject: str, *, now: datetime, number: str | None = None
+) -> tuple[Credential, PrivateKey]:
+    """A key, its certificate under a root of its own, and the facts about it. `number`: a CPF or CNPJ as otherName."""
     curve = KEY_KINDS[key_algorithm].curve
     key: PrivateKey = _RSA if curve is None else ec.generate_private_key(curve())
     name = x509.Name(
@@ -442,6 +471,8 @@ def new_credential(key_algorithm: str, subject: str, *, now: datetime) -> tuple[
     def certificate(subject_name: x509.Name, public: Any) -> bytes:
         builder = x509.CertificateBuilder().subject_name(subject_name).issuer_name(issuer).public_key(public)
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
+        if number is not None and subject_name is name:
+            builder = builder.add_extension(x509.SubjectAlternativeName([_numbered(number)]), critical=False)
         return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
     leaf = certificate(name, key.public_key())
@@ -458,6 +489,14 @@ def new_credential(key_algorithm: str, subject: str, *, now: datetime) -> tuple[
         chain=(leaf, certificate(issuer, issuer_key.public_key())),
     )
     return facts, key
+
+
+def _numbered(number: str) -> x509.OtherName:
+    """As DOC-ICP-04 writes it: a person's data at fixed positions, a company's number alone."""
+    person = len(number) == 11
+    value = f"31121979{number}{'0' * 36}".encode() if person else number.encode()
+    oid = "2.16.76.1.3.1" if person else "2.16.76.1.3.3"
+    return x509.OtherName(x509.ObjectIdentifier(oid), bytes([0x04, len(value)]) + value)
 
 
 def digest(text: str, name: str = "sha256") -> bytes:
@@ -514,7 +553,8 @@ async def signing_world(
         audit = AuditChain(ours, "gateway", clock)
         replays = DatabaseReplayCache(ours)
         dpop = DpopVerifier(clock, replays)
-        credentials = CredentialService(ours, clock)
+        identifications = Identifications(ours, bytes(32))
+        credentials = CredentialService(ours, clock, identifications=identifications)
         signing = SigningService(
             ours,
             clock,
@@ -535,10 +575,11 @@ async def signing_world(
         )
         signatures = SignaturesOfOAuth(credentials, signing, APP)
         requests = RequestService(ours, clock, signatures)
+        reader = ClientReader(clock, authentication, certificates=certificates)
         endpoints, endpoints1 = (
             OAuthEndpoints(
                 issuer=origin,
-                clients=ClientReader(clock, authentication, certificates=certificates),
+                clients=reader,
                 tokens=tokens,
                 requests=requests,
                 introspection=IntrospectionService(OAuthStore(ours), clock, origin),
@@ -548,12 +589,16 @@ async def signing_world(
             for manners in (RFC, CSC_V1)
         )
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
+        authority = StampingAuthority(clock, _RSA)
+        stamps = TimeStampClient([authority])
+        documents = DocumentCalls(clock, signing, DocumentService(clock, time_stamps=stamps), stamps)
         csc = CscV2(
             clock=clock,
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
             responses=ResponseService(ours, clock, signing),
+            documents=documents,
             issuer=origin,
             app_url=APP,
         )
@@ -563,6 +608,7 @@ async def signing_world(
             credentials=credentials,
             signing=signing,
             waiting=WaitingCalls(ours, clock, signing),
+            documents=documents,
             clients=authentication,
             tokens=tokens,
             base_url=origin,
@@ -572,9 +618,30 @@ async def signing_world(
         signing_pages = SigningPages(ours, clock, signatures)
         service = PageService(ours, clock, audit, links=links, requests=requests, signing=signing_pages, issuer=origin)
         pages = AuthorizePages(service)
-        app = new_app(errors=ErrorTable(by_prefix={"/csc": CSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)}))
+        calls, background = Calls(), Background()
+        stack.push_async_callback(background.done)
+        psc = psc_routes(
+            PscParts(
+                database=ours,
+                clock=clock,
+                audit=audit,
+                settings=PSC_SETTINGS,
+                clients=reader,
+                pages=service,
+                shown=pages,
+                holders=PscHolders(credentials, identifications),
+                signing=signing,
+                calls=calls,
+                documents=DocumentsOfPsc(DocumentService(clock, policies=policies_in(Path(folder)))),
+                origin=origin,
+                background=background,
+            )
+        )
+        app = new_app(
+            errors=ErrorTable(by_prefix={"/csc": CSC, **PSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)})
+        )
         app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])
-        app.add_routes([*csc.routes(), *csc1.routes()])
+        app.add_routes([*csc.routes(), *csc1.routes(), *psc])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(
             clock=clock,
@@ -589,5 +656,9 @@ async def signing_world(
             tokens=tokens,
             signing=signing,
             credentials=credentials,
+            identifications=identifications,
+            calls=calls,
+            background=background,
             client=client,
+            stamping=authority,
         )

@@ -86,6 +86,22 @@ def pair_document() -> Document:
     )
 
 
+def unblock_document() -> Document:
+    return Document.fix(
+        "unblock",
+        "doc_0123456789abcdefghjkmnpqrt",
+        {
+            "device": "dev_0123456789abcdefghjkmnpqrs",
+            "device_key": public("device").jkt,
+            "credential": "cred_0123456789abcdefghjkmnpqrs",
+            "subject": "MARIA DA SILVA",
+            "blocked": int(NOW.timestamp()) - 3600,
+        },
+        now=NOW,
+        nonce=hashlib.sha256(b"unblock nonce").digest()[:16],
+    )
+
+
 def root_signed(payload: Any, seed: str = "sam-root", **header: str) -> str:
     """By the SAM root; ``header`` replaces members, to make bad ones."""
     kid = public(seed).jkt
@@ -142,7 +158,8 @@ def decision() -> Any:
 
 
 def statement() -> Any:
-    document, pair = sign_document(), pair_document()
+    document, pair, unblock = sign_document(), pair_document(), unblock_document()
+    wanted_unblock = statements.ProofWanted("unblock", SALT, passwords.Argon2(), public("transport"))
     wanted = statements.ProofWanted("sign", SALT, passwords.Argon2(), public("transport"))
     wanted_pair = statements.ProofWanted("pair", SALT, passwords.Argon2(), public("transport"))
     payload = dict(statements.statement_payload(document, wanted))
@@ -182,6 +199,11 @@ def statement() -> Any:
                 "jws": root_signed(statements.statement_payload(document, None)),
                 "payload": statements.statement_payload(document, None),
                 "document": json.loads(document.data),
+            },
+            {
+                "jws": root_signed(statements.statement_payload(unblock, wanted_unblock)),
+                "payload": statements.statement_payload(unblock, wanted_unblock),
+                "document": json.loads(unblock.data),
             },
         ],
         "bad": [{"why": why, "jws": jws} for why, jws in bad.items()],
@@ -436,7 +458,66 @@ def _use(counter: int, count: int) -> Any:
     }
 
 
+def phone() -> Any:
+    """A phone's calls (docs/phone-api.md): proofs of possession, and a whole decision about an ``unblock``."""
+    document = unblock_document()
+    crossed = statements.ProofWanted("sign", SALT, passwords.Argon2(), public("transport"))
+    proof = proof_text(document, "unblock")
+    message = decisions.message(document.digest, "approve", proof)
+    transport = private("transport").exchange(ec.ECDH(), proofs.Jwe.parse(proof).epk.public)
+    token = "dvt_0123456789abcdefghjkmnpqrs_" + b64u(hashlib.sha256(b"token").digest())
+    calls = []
+    for method, path, bearer in (
+        ("POST", "/phone/v1/pairings", None),
+        ("GET", "/phone/v1/history", token),
+        ("DELETE", "/phone/v1/devices/dev_0123456789abcdefghjkmnpqrs", token),
+    ):
+        header: dict[str, Any] = {"typ": "dpop+jwt", "alg": "ES256", "jwk": public("device").jwk}
+        claims: dict[str, Any] = {
+            "jti": b64u(hashlib.sha256(path.encode()).digest()[:16]),
+            "htm": method,
+            "htu": "https://gateway.example" + path,
+            "iat": int(NOW.timestamp()),
+        }
+        if bearer is not None:
+            claims["ath"] = b64u(hashlib.sha256(bearer.encode()).digest())
+        signed = f"{b64u(canonical_json(header))}.{b64u(canonical_json(claims))}".encode()
+        calls.append(
+            {
+                "method": method,
+                "url": claims["htu"],
+                "token": bearer,
+                "header": header,
+                "claims": claims,
+                "proof": signed.decode() + "." + b64u(sign_raw(private("device"), signed, deterministic=True)),
+            }
+        )
+    return {
+        "about": "RFC 9449 proofs of a phone by the key `device` of keys.json; a decision that unblocks",
+        "bad": [
+            {
+                "why": "it wants the proof that signs for a document that unblocks",
+                "jws": root_signed(statements.statement_payload(document, crossed)),
+            },
+            {
+                "why": "it wants no password for a document that unblocks",
+                "jws": root_signed(statements.statement_payload(document, None)),
+            },
+        ],
+        "calls": calls,
+        "unblock": {
+            "document": b64u(document.data),
+            "decision": "approve",
+            "proof": proof,
+            "plaintext": json.loads(proofs.Jwe.parse(proof).decrypt(transport)),
+            "message": b64u(message),
+            "signature": b64u(sign_raw(private("device"), message, deterministic=True)),
+        },
+    }
+
+
 FILES = {
+    "phone": phone,
     "ask": ask,
     "integrator-ask": integrator_ask,
     "keys": keys,

@@ -23,15 +23,17 @@ METHODS: Final = (
     "credentials/extendTransaction",
     "signatures/signHash",
     "signatures/signPolling",
+    "signatures/signDoc",
 )
+TIMESTAMP: Final = "signatures/timestamp"
 REGION: Final = "BR"
 LANGUAGE: Final = "pt-BR"
 DESCRIPTION: Final = "Certificados em nuvem; cada assinatura é aprovada no celular do titular."
 AUTH_TYPES: Final = ("oauth2code", "oauth2client")
 
 
-def info(*, name: str, issuer: str, logo: str) -> JsonObject:
-    """``info`` (11.1)."""
+def info(*, name: str, issuer: str, logo: str, stamps: bool) -> JsonObject:
+    """``info`` (11.1). ``stamps``: whether there is a time-stamping authority."""
     every = [algorithm for key in KEY_ALGORITHMS for algorithm in possible(key)]
     return {
         "specs": SPECS,
@@ -43,12 +45,14 @@ def info(*, name: str, issuer: str, logo: str) -> JsonObject:
         "authType": list(AUTH_TYPES),
         "oauth2Issuer": issuer,
         "asynchronousOperationMode": True,
-        "methods": list(METHODS),
-        "validationInfo": False,
+        "methods": [*METHODS, *([TIMESTAMP] if stamps else [])],
+        "validationInfo": True,
         "signAlgorithms": {"algos": oids_of(every), "algoParams": []},
-        # Required members about signDoc, which we do not offer: none.
-        "signature_formats": {"formats": [], "envelope_properties": []},
-        "conformance_levels": [],
+        "signature_formats": {
+            "formats": ["C", "P"],
+            "envelope_properties": [["Attached", "Detached"], ["Certification", "Revision"]],
+        },
+        "conformance_levels": ["AdES-B-B", *(["AdES-B-T", "AdES-B-LT"] if stamps else [])],
         # Of API 2.2, said here because its clients look for it.
         "supportedHashTypes": ["dtbsr"],
         "supportsRar": True,

@@ -6,7 +6,7 @@ from typing import Final
 
 from foundation.errors import JsonObject, JsonValue
 from hsm_service.credentials.domain.credential import Credential
-from hsm_service.csc.dialect.answers import AUTH_TYPES, DESCRIPTION, LANGUAGE, REGION, described
+from hsm_service.csc.dialect.answers import AUTH_TYPES, DESCRIPTION, LANGUAGE, REGION, TIMESTAMP, described
 from hsm_service.csc.dialect.members import Wanted
 from hsm_service.csc.dialect.version1 import ListRequest
 from hsm_service.csc.errors import invalid
@@ -23,7 +23,7 @@ METHODS: Final = (
 )
 
 
-def info(*, name: str, oauth2: str, logo: str) -> JsonObject:
+def info(*, name: str, oauth2: str, logo: str, stamps: bool) -> JsonObject:
     """``info`` (11.1). ``oauth2``: the address to which clients append ``oauth2/authorize`` and the like."""
     return {
         "specs": SPECS,
@@ -34,7 +34,7 @@ def info(*, name: str, oauth2: str, logo: str) -> JsonObject:
         "description": DESCRIPTION,
         "authType": list(AUTH_TYPES),
         "oauth2": oauth2,
-        "methods": list(METHODS),
+        "methods": [*METHODS, *([TIMESTAMP] if stamps else [])],
     }
 
 

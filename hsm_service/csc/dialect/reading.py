@@ -12,8 +12,10 @@ from foundation.encoding import strict_json
 from foundation.errors import JsonObject, LinkIdError
 from hsm_service.csc.algorithms import usual
 from hsm_service.csc.dialect import members
+from hsm_service.csc.dialect.documents import read_forms
 from hsm_service.csc.dialect.members import V2, Names, Wanted
 from hsm_service.csc.errors import InvalidRequest, invalid, missing
+from hsm_service.documents.domain.form import Form
 from hsm_service.signing.domain.request import Label
 from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS, SaidUse
 from protocol.algorithms import MAX_HASHES, HashName, SignAlgorithm
@@ -55,6 +57,8 @@ class AuthorizeRequest:
     description: str
     signed: JsonObject | None = None
     """A computer's signature of what it asks; ours, for the SAM."""
+    forms: Sequence[Form] | None = None
+    """The signatures that ``signDoc`` shall make: the hashes are then of documents, not what is signed."""
 
     def algorithm_for(self, key_algorithm: str) -> SignAlgorithm:
         """The algorithm named, or the usual one of such a key with this hash."""
@@ -112,12 +116,12 @@ class ExtendRequest:
     hash_name: HashName
 
 
-def read_object(body: bytes) -> JsonObject:
+def read_object(body: bytes, max_bytes: int = members.MAX_BODY) -> JsonObject:
     """The body; an empty one is ``{}``. Raises InvalidRequest."""
     if not body.strip():
         return {}
     try:
-        value = strict_json(body, max_bytes=members.MAX_BODY)
+        value = strict_json(body, max_bytes=max_bytes)
     except LinkIdError as cause:
         raise InvalidRequest(f"The body is not valid JSON: {cause.detail}") from cause
     if not isinstance(value, Mapping):
@@ -152,8 +156,11 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
     hash_name, algorithm = members.algorithms(body, V2)
     members.check_auth_data(body)
     described = members.description(body)
-    labels = members.labels(said, count)
-    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, members.signed_ask(said))
+    labels, forms = members.labels(said, count), read_forms(said, count)
+    if forms is not None:
+        members.check_lengths(hashes, hash_name)
+    signed = members.signed_ask(said)
+    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, signed, forms)
 
 
 def counted_hashes(body: JsonObject, names: Names) -> tuple[int, list[bytes]]:

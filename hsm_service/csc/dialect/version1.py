@@ -78,11 +78,11 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
     for name, wrong in (("PIN", InvalidPin), ("OTP", InvalidOtp)):
         if body.get(name) not in (None, ""):
             raise wrong()
-    hash_name = members.hash_name(body, V1)
-    algorithm = members.algorithm(body, hash_name, V1) if body.get("signAlgo") is not None else None
-    if algorithm is not None:
-        hash_name = hash_name or algorithm.hash_name
-    hash_name = hash_name or members.hash_by_length(hashes)
+    if members.hash_name(body, V1) is None and body.get("signAlgo") is None:
+        members.optional_text(body, "signAlgoParams")
+        hash_name, algorithm = members.hash_by_length(hashes), None
+    else:
+        hash_name, algorithm = members.algorithms(body, V1)
     labels = members.labels(said, count)
     described = members.description(body)
     return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, members.signed_ask(said))

@@ -37,10 +37,12 @@ class Calls:
     credentials: CredentialService
     signing: SigningService
 
-    async def read(self, request: web.Request, scopes: frozenset[str] = SERVICE_ONLY) -> tuple[Caller, JsonObject]:
+    async def read(
+        self, request: web.Request, scopes: frozenset[str] = SERVICE_ONLY, *, max_bytes: int = dialect.MAX_BODY
+    ) -> tuple[Caller, JsonObject]:
         """Who first: a stranger learns nothing about what is wrong with a body."""
         caller = await self.authenticator.caller(request, scopes)
-        return caller, await body_of(request)
+        return caller, await body_of(request, max_bytes)
 
     async def with_sad(self, caller: Caller, body: JsonObject) -> JsonObject:
         """The SAD that opens the activation, whichever of its three names the caller used (CSC 11.10)."""
@@ -121,12 +123,12 @@ def expired_certificate(credential: Credential) -> InvalidRequest:
     return InvalidRequest(f"Signing certificate '{credential.certificate.subject}' is expired.")
 
 
-async def body_of(request: web.Request) -> JsonObject:
+async def body_of(request: web.Request, max_bytes: int = dialect.MAX_BODY) -> JsonObject:
     """Raises BodyTooLarge, UnsupportedMedia, InvalidRequest."""
-    body = await read_body(request, max_bytes=dialect.MAX_BODY)
+    body = await read_body(request, max_bytes=max_bytes)
     if body and request.content_type != "application/json":
         raise UnsupportedMedia("expected application/json")
-    return dialect.read_object(body)
+    return dialect.read_object(body, max_bytes)
 
 
 def preferred_wait(request: web.Request) -> float | None:

@@ -23,6 +23,7 @@ from hsm_service.csc.web.calls import (
     preferred_wait,
     signing_caller,
 )
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import read_authorization
 from hsm_service.oauth.service.tokens import TokenService
@@ -47,6 +48,7 @@ class CscV1:
         credentials: CredentialService,
         signing: SigningService,
         waiting: WaitingCalls,
+        documents: DocumentCalls,
         clients: ClientAuthentication,
         tokens: TokenService,
         base_url: str,
@@ -60,6 +62,7 @@ class CscV1:
         self._clock = clock
         self._credentials = credentials
         self._waiting = waiting
+        self._documents = documents
         self._clients = clients
         self._tokens = tokens
         self._base_url = base_url
@@ -79,6 +82,7 @@ class CscV1:
             web.post(f"{PREFIX}/credentials/extendTransaction", self.extend_transaction),
             web.post(f"{PREFIX}/credentials/sendOTP", self.send_otp),
             web.post(f"{PREFIX}/signatures/signHash", self.sign_hash),
+            web.post(f"{PREFIX}/signatures/timestamp", self.timestamp),
             web.post(f"{PREFIX}/{{method:.*}}", self.not_implemented),
         ]
 
@@ -86,7 +90,8 @@ class CscV1:
         """11.1: what this service is; anybody may ask."""
         dialect.read_info(await body_of(request))
         logo = f"{self._app}/icons/icon-192.png"
-        return answer(answers1.info(name=self._name, oauth2=f"{self._base_url}{PREFIX}/", logo=logo))
+        oauth2, stamps = f"{self._base_url}{PREFIX}/", self._documents.stamps
+        return answer(answers1.info(name=self._name, oauth2=oauth2, logo=logo, stamps=stamps))
 
     async def login(self, request: web.Request) -> web.Response:
         """11.2: nobody has a password here, and a refresh token is good only with its client (decision 0020)."""
@@ -157,6 +162,11 @@ class CscV1:
         body = await self._calls.with_sad(caller, body)
         wanted = dialect.read_sign_hash(body, request.headers.get("Idempotency-Key"), V1)
         return answer(dialect.signed(await self._calls.sign(caller, wanted)))
+
+    async def timestamp(self, request: web.Request) -> web.Response:
+        """11.10: by the authority of the settings."""
+        caller, body = await self._calls.read(request)
+        return answer(await self._documents.stamp(caller, version1.read_timestamp(body)))
 
     async def not_implemented(self, _request: web.Request) -> web.Response:
         """10.2: 501 for a method we do not have."""

@@ -3,6 +3,7 @@
 Steps 1, 2 and 10 of one signature are here.
 """
 
+import base64
 from datetime import timedelta
 from typing import Final
 
@@ -22,7 +23,9 @@ from hsm_service.csc.web.calls import (
     preferred_wait,
     signing_caller,
 )
+from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
+from hsm_service.signing.domain.request import Ask
 from hsm_service.signing.errors import CertificateNotValid
 from hsm_service.signing.service import Approved, SigningService
 from hsm_service.signing.service.responses import ResponseService
@@ -43,6 +46,7 @@ class CscV2:
         credentials: CredentialService,
         signing: SigningService,
         responses: ResponseService,
+        documents: DocumentCalls,
         issuer: str,
         app_url: str,
         name: str = NAME,
@@ -53,6 +57,7 @@ class CscV2:
         self._credentials = credentials
         self._signing = signing
         self._responses = responses
+        self._documents = documents
         self._issuer = issuer
         self._app = app_url
         self._name = name
@@ -69,6 +74,8 @@ class CscV2:
             web.post(f"{PREFIX}/credentials/extendTransaction", self.extend_transaction),
             web.post(f"{PREFIX}/signatures/signHash", self.sign_hash),
             web.post(f"{PREFIX}/signatures/signPolling", self.sign_polling),
+            web.post(f"{PREFIX}/signatures/signDoc", self.sign_doc),
+            web.post(f"{PREFIX}/signatures/timestamp", self.timestamp),
             web.post(f"{PREFIX}/linkid/withdraw", self.withdraw),
             web.post(f"{PREFIX}/{{method:.*}}", self.not_implemented),
         ]
@@ -76,7 +83,8 @@ class CscV2:
     async def info(self, request: web.Request) -> web.Response:
         """11.1: what this service is; anybody may ask."""
         dialect.read_info(await body_of(request))
-        return answer(dialect.info(name=self._name, issuer=self._issuer, logo=f"{self._app}/icons/icon-192.png"))
+        logo, stamps = f"{self._app}/icons/icon-192.png", self._documents.stamps
+        return answer(dialect.info(name=self._name, issuer=self._issuer, logo=logo, stamps=stamps))
 
     async def list_credentials(self, request: web.Request) -> web.Response:
         """11.4: what this caller may use."""
@@ -98,9 +106,13 @@ class CscV2:
         caller, body = await self._calls.read(request)
         wanted = dialect.read_session(body) or dialect.read_authorize(body)
         credential = await self._calls.credential(caller, wanted.credential)
+        ask, at, told = self._calls.ask_of(wanted, credential), None, {}
+        if isinstance(ask, Ask) and isinstance(wanted, dialect.AuthorizeRequest) and wanted.forms is not None:
+            ask, at = await self._documents.fixed(ask, wanted.forms, credential)
+            told = {"to_sign": [base64.b64encode(digest).decode("ascii") for digest in ask.hashes]}
         # 3 to 5 are signing's.
         try:
-            asked = await self._signing.ask(signing_caller(caller), self._calls.ask_of(wanted, credential))
+            asked = await self._signing.ask(signing_caller(caller), ask, at=at)
         except CertificateNotValid as cause:
             raise expired_certificate(credential) from cause
         return answer(
@@ -112,6 +124,7 @@ class CscV2:
                     "expires_in": asked.expires_in,
                     "qr": f"{self._app}/r#1.{asked.document}",
                     "statement": asked.statement,
+                    **told,
                 },
             },
             status=202,
@@ -172,6 +185,19 @@ class CscV2:
         waiting = answer({"error": "accepted_request", "error_description": text}, status=202)
         waiting.headers["Retry-After"] = str(POLL_SECONDS)
         return waiting
+
+    async def sign_doc(self, request: web.Request) -> web.Response:
+        """11.11: signatures around documents, for what ``authorize`` fixed then."""
+        caller, body = await self._calls.read(request, ANY_SCOPE, max_bytes=dialect.MAX_SIGN_DOC)
+        body = await self._calls.with_sad(caller, body)
+        wanted = dialect.read_sign_doc(body)
+        credential = await self._calls.credential(caller, wanted.credential)
+        return answer(await self._documents.sign(caller, wanted, credential))
+
+    async def timestamp(self, request: web.Request) -> web.Response:
+        """11.13: by the authority of the settings."""
+        caller, body = await self._calls.read(request)
+        return answer(await self._documents.stamp(caller, dialect.version1.read_timestamp(body)))
 
     async def withdraw(self, request: web.Request) -> web.Response:
         """Ours: whoever asked gives up, and the phone stops showing it."""

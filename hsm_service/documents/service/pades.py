@@ -36,8 +36,8 @@ _ATTRIBUTES_ROOM: Final = 4096
 TOKEN_ROOM: Final = 16 * 1024
 """Bytes for a time-stamp token with its certificates."""
 
-logging.getLogger("pyhanko").addHandler(logging.NullHandler())
-logging.getLogger("pyhanko").propagate = False  # its warnings are for programmers, and quote documents
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)  # names and CPFs stand in its warnings
+logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL + 1)
 
 
 def prepare(

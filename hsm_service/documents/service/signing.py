@@ -86,17 +86,20 @@ class DocumentService:
         stamp: Stamp | None = None,
         element: str | None = None,
         name: str = "documento",
+        at: datetime | None = None,
     ) -> Prepared:
         """Steps 1 to 3, from a document or from its digest (by the hash of the signatory's algorithm); not both.
 
         ``stamp``: only on a PDF. ``element``: XAdES enveloped, the Id of what is signed (NF-e: infNFe's), else all.
-        ``name``: XAdES detached, how the signature refers to the file.
+        ``name``: XAdES detached, how the signature refers to the file. ``at``: an earlier time (UTC, whole seconds) at
+        which the same was prepared: CMS, CAdES and the CMS for a PDF then come out as they did.
 
         A digest gives a signature alone: CMS, detached CAdES, or the CMS for a PDF that the caller prepared.
         Raises FormNotPossible, UnsuitableDocument, DocumentTooLarge, BadCertificate, PolicyNotAvailable; NoTimeStamp at
         once where the level needs a stamp and no authority is set up, before a person is asked.
         """
-        at = self._clock.now().replace(microsecond=0)
+        if at is None:
+            at = self._clock.now().replace(microsecond=0)
         # (1) The form is one of ours, its policy is to be had, the certificate is valid now.
         policy = policy_for(self._policies, form, at)
         signatory.demand_valid(at)

@@ -33,8 +33,9 @@ class TimeStampClient:
         self._authorities = authorities
         self._random = random
 
-    async def stamp(self, digest: bytes, hash_name: str) -> bytes:
-        nonce = int.from_bytes(b"\1" + self._random(_NONCE_BYTES - 1), "big")  # of fixed width
+    async def stamp(self, digest: bytes, hash_name: str, nonce: int | None = None) -> bytes:
+        if nonce is None:
+            nonce = int.from_bytes(b"\1" + self._random(_NONCE_BYTES - 1), "big")  # of fixed width
         request = _request(digest, hash_name, nonce)
         for number, authority in enumerate(self._authorities):
             try:

@@ -114,6 +114,18 @@ class ClientService:
             ) from cause
         return Registered(client, secret, signs_asks)
 
+    async def admit(self, client: Client) -> None:
+        """One that registered itself, with the id and secret that it has; the SAM first here too. Again: no change.
+
+        Raises what the operator's word raises; then there is no row.
+        """
+        await self._vouching.registered(client.id, client.name, ())
+        if await self._store.client(client.id) is not None:
+            return
+        async with self._database.transaction() as connection:
+            await self._store.add_client(connection, client, self._clock.now())
+            self._audit.note(connection, "integrator.registered", client=client.id, method=client.method.value)
+
     async def vouch(self, client_id: str, name: str | None, keys: Sequence[Mapping[str, object]] = ()) -> None:
         """Make one known to the SAM that has a row here already; ``keys``: when it signs what it asks.
 

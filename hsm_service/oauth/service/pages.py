@@ -17,12 +17,20 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.encoding import b64u
-from foundation.errors import BadInput, NotPermitted
+from foundation.errors import BadInput, JsonValue, NotPermitted
 from foundation.ids import BadToken, Random, Token, new_token, parse_token, secret_matches
 from foundation.web import SlidingWindow
+from hsm_service.oauth.domain.client import Client
 from hsm_service.oauth.domain.grant import CODE_LIFE, PAGE_LIFE, AuthorizeRequest, Page, PageState
-from hsm_service.oauth.domain.sealing import seal
-from hsm_service.oauth.errors import NotApprovedYet, PageOver, PageUnknown, RedirectableError, TooManyPages
+from hsm_service.oauth.domain.sealing import seal, unseal
+from hsm_service.oauth.errors import (
+    GrantRefused,
+    NotApprovedYet,
+    PageOver,
+    PageUnknown,
+    RedirectableError,
+    TooManyPages,
+)
 from hsm_service.oauth.ports import Links
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.sealed import seal_approved
@@ -108,11 +116,46 @@ class PageService:
             view = PageView.of(await self._links.look(link, page_key=page_key(token.secret)))
         return OpenPage(token.text, checked.client.name, request, view, once="request_uri" in parameters)
 
+    async def open_for(self, client: Client, request: AuthorizeRequest, *, address: str) -> OpenPage:
+        """For a dialect that checked an authorize request by rules of its own: a page that identifies and leads back to
+        the dialect, which takes its code with ``redeem``. Of ``request.challenge`` nobody has the verifier.
+
+        Raises TooManyPages.
+        """
+        if self._opened.take(address, self._clock.now()):
+            raise TooManyPages(retry_after=60)
+        token, now = new_token(PREFIX, self._random), self._clock.now()
+        link = await self._links.open(
+            page_key=page_key(token.secret),
+            client=client.id,
+            client_name=client.name,
+            scope=request.scope,
+            address=address,
+        )
+        await self._store.add_page(token, request, link, now=now, until=now + PAGE_LIFE, sealed=None, credential=None)
+        view = PageView.of(await self._links.look(link, page_key=page_key(token.secret)))
+        return OpenPage(token.text, client.name, request, view, once=False)
+
+    async def redeem(self, page_id: str, code: str, client_id: str) -> Sequence[str]:
+        """The credentials that a holder approved on a page opened by ``open_for``, once. Raises GrantRefused."""
+        try:
+            code_id, secret = parse_token(code, "ac")
+        except BadToken as cause:
+            raise GrantRefused("not a code of ours") from cause
+        found = await self._store.consume_page_code(page_id, code_id, secret, client_id, self._clock.now())
+        if found is None:
+            raise GrantRefused("unknown, expired, used, or another page's code")
+        return found
+
     async def look(self, token: str) -> PageView:
         """The page as it is this second; it is here that a phone rings for the first time, since a page that nobody's
         browser runs (a preview, a prefetch) shall ring none. Raises PageUnknown, PageOver.
+
+        A page that is done says for as long as its code lives where it led to: the answer that said so may be lost.
         """
-        page, secret = await self._own(token)
+        page, secret = await self._own(token, also=PageState.DONE)
+        if page.state is PageState.DONE:
+            return self._led_to(page, secret)
         if page.credential is not None:
             return await self._signing.look(page, secret)
         assert page.link is not None, "the table's CHECK: a page that knows no credential has a link"
@@ -128,7 +171,7 @@ class PageService:
             raise PageOver("the holder is known")
         credentials = await self._links.check(page.link, check_code, page_key=page_key(secret))
         if page.sealed is None:
-            return await self._finish(page, credentials)
+            return await self._finish(page, secret, credentials)
         # The one that was asked for, or the only one.
         wanted = self._signing.wish(page, secret).credential
         chosen = [one for one in credentials if wanted in (None, one)]
@@ -146,7 +189,7 @@ class PageService:
             raise NotApprovedYet()
         code = new_token("ac", self._random)
         sealed = seal_approved(approved, code, self._random)
-        return await self._finish(page, [approved.credential], code, sealed)
+        return await self._finish(page, secret, [approved.credential], code, sealed)
 
     async def cancel(self, token: str) -> str:
         """The person gives up: the address that tells the client."""
@@ -169,13 +212,22 @@ class PageService:
         return wanted
 
     async def _finish(
-        self, page: Page, credentials: Sequence[str], code: Token | None = None, sealed: bytes | None = None
+        self,
+        page: Page,
+        secret: str,
+        credentials: Sequence[str],
+        code: Token | None = None,
+        sealed: bytes | None = None,
     ) -> str:
         code, now = code or new_token("ac", self._random), self._clock.now()
+        until = now + CODE_LIFE
+        address = self.address(page.request.redirect, page.request.state, code=code.text)
+        led_to: dict[str, JsonValue] = {"address": address, "until": int(until.timestamp())}
+        kept = seal(led_to, row=page.id, secret=secret, random=self._random)
         async with self._database.transaction() as connection:
-            if not await self._store.close_page(connection, page.id, PageState.DONE, now):
+            if not await self._store.close_page(connection, page.id, PageState.DONE, now, kept):
                 raise PageOver()
-            await self._store.add_code(connection, code, page, credentials, now + CODE_LIFE, sealed)
+            await self._store.add_code(connection, code, page, credentials, until, sealed)
             self._audit.note(
                 connection,
                 "oauth.identified" if sealed is None else "oauth.approved",
@@ -183,7 +235,13 @@ class PageService:
                 link=page.link or page.id,
                 count=len(credentials),
             )
-        return self.address(page.request.redirect, page.request.state, code=code.text)
+        return address
+
+    def _led_to(self, page: Page, secret: str) -> PageView:
+        led_to = {} if page.sealed is None else unseal(page.sealed, row=page.id, secret=secret)
+        if self._clock.now().timestamp() >= led_to.get("until", 0):
+            raise PageOver(page.state.value)
+        return PageView("done", address=led_to["address"])
 
     async def _no(self, page: Page) -> str:
         """The client hears that there will be nothing."""
@@ -192,8 +250,8 @@ class PageService:
                 raise PageOver()
         return self.address(page.request.redirect, page.request.state, error="access_denied")
 
-    async def _own(self, token: str) -> tuple[Page, str]:
-        """The page of a token, and the token's secret."""
+    async def _own(self, token: str, also: PageState = PageState.OPEN) -> tuple[Page, str]:
+        """The page of a token, if it is open (or in ``also``), and the token's secret."""
         try:
             page_id, secret = parse_token(token, PREFIX)
         except BadToken as cause:
@@ -202,7 +260,7 @@ class PageService:
         if found is None or not secret_matches(secret, found[1]):
             raise PageUnknown("no such page")
         page = found[0]
-        if page.state is not PageState.OPEN or self._clock.now() >= page.expires:
+        if page.state not in (PageState.OPEN, also) or self._clock.now() >= page.expires:
             raise PageOver(page.state.value)
         return page, secret
 

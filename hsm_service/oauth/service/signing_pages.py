@@ -35,7 +35,7 @@ class PageView:
     link: LinkView | None = None
     verification_code: str | None = None
     address: str | None = None
-    """Where the phone app opens the request."""
+    """Where the phone app opens the request; of a page that is done, where it led to."""
     why: str | None = None
     retry_after: int | None = None
 

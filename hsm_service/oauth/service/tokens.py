@@ -124,6 +124,7 @@ class TokenService:
                     _check_key(found, binding)
                     approved = open_approved(found.sealed, row=found.id, secret=secret)
                     _check_details(asked, approved)
+                    _check_time(approved, self._clock.now())
                 except LinkIdError as cause:
                     refusal = cause
                 else:
@@ -203,7 +204,7 @@ class TokenService:
         life, sealed = TOKEN_LIFE, None
         if grant.approved is not None:
             # A SAD lives as long as the activation that it opens.
-            life = min(life, max(datetime.fromtimestamp(grant.approved.until, now.tzinfo) - now, life * 0))
+            life = min(life, datetime.fromtimestamp(grant.approved.until, now.tzinfo) - now)
             sealed = seal_approved(grant.approved, token, self._random)
         stored = AccessToken(
             token.public_id,
@@ -261,6 +262,12 @@ def _check_key(code: Code, binding: Binding) -> None:
     """RFC 9449 section 10: the key that the authorize request named."""
     if code.jkt is not None and binding.jkt != code.jkt:
         raise GrantRefused("the code is bound to another key")
+
+
+def _check_time(approved: Approved | None, now: datetime) -> None:
+    """An approval that is over gives no token."""
+    if approved is not None and now.timestamp() >= approved.until:
+        raise GrantRefused("the approval was not used in time")
 
 
 def _check_details(asked: JsonObject | None, approved: Approved | None) -> None:

@@ -5,7 +5,7 @@ script and style and nothing inline, so that a slip there would still run nothin
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from importlib import resources
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from aiohttp import web
 from foundation.errors import JsonObject, JsonValue, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
+from hsm_service.oauth.domain.grant import PageState
 from hsm_service.oauth.errors import BadOAuthRequest, PushedRequestOver, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.problems import redirect_parameters
 from hsm_service.oauth.service.pages import OpenPage, PageService
@@ -70,10 +71,9 @@ class AuthorizePages:
             auto_reload=False,
         )
 
-    def routes(self, prefixes: Sequence[str] = ()) -> list[web.RouteDef]:
-        """For the gateway's application. The page itself also stands below other base addresses (``prefixes``)."""
+    def routes(self) -> list[web.RouteDef]:
+        """For the gateway's application."""
         return [
-            *(web.get(prefix + PATH, self.page) for prefix in prefixes),
             web.get(PATH, self.page),
             web.post(f"{PATH}/state", self.state),
             web.post(f"{PATH}/check", self.check),
@@ -88,17 +88,26 @@ class AuthorizePages:
             parameters = once(request.query.items())
         except BadOAuthRequest as error:
             # A parameter that stands there twice may be the address itself: nobody is sent anywhere.
-            return self._refused(request, UnsafeRedirect(error.detail))
+            return self.refused(request, UnsafeRedirect(error.detail))
         try:
             opened = await self._pages.open(parameters, address=client_address(request, self._proxies))
         except UnsafeRedirect as error:
-            return self._refused(request, error)
+            return self.refused(request, error)
         except (TooMany, Unavailable) as error:
-            return self._busy(request, error)
+            return self.busy(request, error)
         except RedirectableError as problem:
             answered = redirect_parameters(problem.error)
             return _redirect(self._pages.address(problem.redirect, problem.state, **answered))
-        return self._html("authorize.html", self._shown(opened))
+        return self.shown(opened, opened.request.redirect)
+
+    @property
+    def assets(self) -> Mapping[str, str]:
+        """Where the page's files are, by name, for a dialect's own page."""
+        return self._paths
+
+    def shown(self, opened: OpenPage, back_to: str) -> web.Response:
+        """The page just opened; ``back_to``: where the person will return to."""
+        return self._html("authorize.html", self._shown(opened, back_to))
 
     async def state(self, request: web.Request) -> web.Response:
         """Once a second: how it stands, and this second's QR."""
@@ -133,11 +142,11 @@ class AuthorizePages:
             },
         )
 
-    def _shown(self, opened: OpenPage) -> dict[str, object]:
+    def _shown(self, opened: OpenPage, back_to: str) -> dict[str, object]:
         link, wish = opened.view.link, opened.request.wish
         return {
             "client": opened.client_name,
-            "host": _host(opened.request.redirect),
+            "host": _host(back_to),
             "token": opened.token,
             "state": opened.view.state,
             "code": link.code if link else None,
@@ -147,7 +156,8 @@ class AuthorizePages:
             "once": opened.once,
         }
 
-    def _refused(self, request: web.Request, error: UnsafeRedirect) -> web.Response:
+    def refused(self, request: web.Request, error: LinkIdError) -> web.Response:
+        """Nobody is sent anywhere; the person is told so."""
         detail = f"{error.code}: {error.detail or error.summary}"
         if isinstance(error, PushedRequestOver):
             advice = "Esta página se abre uma vez só, por segurança. Você pode fechá-la."
@@ -158,7 +168,7 @@ class AuthorizePages:
         )
         return self._told(request, error, "Este endereço não confere", advice, detail, status=400)
 
-    def _busy(self, request: web.Request, error: TooMany | Unavailable) -> web.Response:
+    def busy(self, request: web.Request, error: TooMany | Unavailable) -> web.Response:
         """A person gets a page also when we cannot go on now."""
         status = 429 if isinstance(error, TooMany) else 503
         response = self._told(
@@ -181,6 +191,8 @@ class AuthorizePages:
 
 def _view(view: PageView) -> JsonObject:
     told: dict[str, JsonValue] = {"state": view.state, "expires_in": view.expires_in}
+    if view.state == PageState.DONE:
+        return {**told, "redirect": view.address}
     if view.link is None:
         drawn = draw(view.address) if view.address else EMPTY
         return {

@@ -15,12 +15,14 @@ from foundation.errors import TooMany
 from foundation.web import SlidingWindow, client_address
 from foundation.web.caller import Network
 from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
-from hsm_service.oauth.domain.client import Client
+from hsm_service.oauth.domain.client import Client, ClientMethod
 from hsm_service.oauth.errors import BadOAuthRequest, UnknownClient
 from hsm_service.oauth.service.authentication import ASSERTION_TYPE, Claimed, ClientAuthentication
 
 WRONG_PER_MINUTE: Final = 20
 """Failed client authentications of one address; secrets have 256 bits, this only keeps the log readable."""
+NAMELESS_PER_MINUTE: Final = 20
+"""Pushed requests of one address by clients that do not authenticate: as many as it may open pages."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class ClientReader:
         self._proxies = trusted_proxies
         self._certificates = certificates
         self._wrong = SlidingWindow(WRONG_PER_MINUTE, timedelta(minutes=1))
+        self._nameless = SlidingWindow(NAMELESS_PER_MINUTE, timedelta(minutes=1))
 
     async def read(self, request: web.Request, form: Mapping[str, str]) -> Authenticated:
         """Raises UnknownClient, BadOAuthRequest, TooMany."""
@@ -62,6 +65,13 @@ class ClientReader:
                 raise TooMany(retry_after=wait) from None
             raise
         return Authenticated(client, certificate)
+
+    def check_pace(self, request: web.Request, client: Client) -> None:
+        """What leaves a row behind is limited for those that nobody can tell apart. Raises TooMany."""
+        if client.method is ClientMethod.NONE:
+            wait = self._nameless.take(client_address(request, self._proxies), self._clock.now())
+            if wait:
+                raise TooMany(retry_after=wait)
 
 
 def claimed(request: web.Request, form: Mapping[str, str], certificate: bytes | None = None) -> Claimed:

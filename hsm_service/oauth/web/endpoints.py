@@ -10,9 +10,9 @@ from foundation.dpop import BadProof, DpopVerifier, Proof
 from foundation.errors import JsonValue
 from foundation.web import answer
 from foundation.web.proofs import check_proof, proofs_of
-from hsm_service.oauth.domain.client import SIGNING, GrantType
+from hsm_service.oauth.domain.client import SIGNING, ClientMethod, GrantType
 from hsm_service.oauth.domain.grant import Binding
-from hsm_service.oauth.errors import BadOAuthRequest, GrantUnknown
+from hsm_service.oauth.errors import BadDetails, BadOAuthRequest, GrantUnknown, UnknownClient
 from hsm_service.oauth.service.authentication import binding_of
 from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.requests import RequestService
@@ -76,15 +76,12 @@ class OAuthEndpoints:
 
     def routes(self) -> list[web.RouteDef]:
         """For the gateway's application."""
-        return [*self.endpoints(), web.get(METADATA_PATH, self.metadata)]
-
-    def endpoints(self, prefix: str = "") -> list[web.RouteDef]:
-        """Without the metadata; a ``prefix`` gives them another base address."""
         return [
-            web.post(prefix + TOKEN_PATH, self.token),
-            web.post(prefix + PUSH_PATH, self.push),
-            web.post(prefix + INTROSPECT_PATH, self.introspect),
-            web.post(prefix + REVOKE_PATH, self.revoke),
+            web.post(TOKEN_PATH, self.token),
+            web.post(PUSH_PATH, self.push),
+            web.post(INTROSPECT_PATH, self.introspect),
+            web.post(REVOKE_PATH, self.revoke),
+            web.get(METADATA_PATH, self.metadata),
         ]
 
     async def token(self, request: web.Request) -> web.Response:
@@ -92,6 +89,8 @@ class OAuthEndpoints:
         form = await read_form(request)
         who = await self._clients.read(request, form)
         binding = await self._binding(request, who)
+        if "authorization_details" in form and form.get("grant_type") != GrantType.CODE.value:
+            raise BadDetails("only a code carries what a holder approved")
         match form.get("grant_type"):
             case None:
                 raise BadOAuthRequest("grant_type is missing")
@@ -119,6 +118,7 @@ class OAuthEndpoints:
         """RFC 9126: 201 with an address that stands for the request, once. A DPoP proof binds the code to its key."""
         form = await read_form(request, MAX_PUSHED)
         who = await self._clients.read(request, form)
+        self._clients.check_pace(request, who.client)
         proof = await self._proof(request)
         if proof is not None:
             if form.get("dpop_jkt", proof.jkt) != proof.jkt:
@@ -131,6 +131,8 @@ class OAuthEndpoints:
         """RFC 7662: the same answer for a token that is none and for one that is none of the caller's business."""
         form = await read_form(request)
         who = await self._clients.read(request, form)
+        if who.client.method is ClientMethod.NONE:
+            raise UnknownClient("a client that cannot authenticate")  # section 2.1
         return answer(await self._introspection.look(who.client, _required(form, "token")))
 
     async def revoke(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The end of sessions, whoever brings it: the holder, or the end of what a session rested on."""
+"""The end of sessions and approvals, whoever brings it: the holder, or the end of what they rested on."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,19 +6,20 @@ from datetime import datetime
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Record
-from hsm_service.sam.activations.store import queries
+from hsm_service.sam.activations.store import TABLE, queries
 from hsm_service.sam.memory import Sessions
+from hsm_service.sam.rows import RowSeals
 
 
 class Endings:
-    """``end`` is part of the transaction that takes the right away: the very next signature is refused.
+    """Each is part of the transaction that takes the right away: the very next signature is refused.
 
     What a session sealed goes with it, so that a row which somebody turns back opens nothing.
     """
 
-    def __init__(self, audit: AuditChain, clock: Clock, memory: Sessions) -> None:
-        """``memory``: of ends, against rows that are turned back."""
-        self._audit, self._clock, self._memory = audit, clock, memory
+    def __init__(self, audit: AuditChain, clock: Clock, memory: Sessions, seals: RowSeals) -> None:
+        """``memory`` and ``seals``: against rows that are turned back."""
+        self._audit, self._clock, self._memory, self._seals = audit, clock, memory, seals
 
     async def one(self, connection: Connection, activation: str, why: str) -> bool:
         """One session; False when it was over."""
@@ -40,6 +41,18 @@ class Endings:
         return self._note(
             connection, await connection.fetch(queries.end_sessions, credential, caller, binding, now), why
         )
+
+    async def approvals(self, connection: Connection, credential: str) -> int:
+        """What was approved over listed hashes and is open still, as far as nobody fetched it: void, and emptied."""
+        rows = await connection.fetch(queries.void_approvals, credential, self._clock.now())
+
+        async def remember() -> None:
+            for row in rows:
+                self._seals.remember(TABLE, str(row["id"]), 1)
+
+        if rows:
+            connection.after_commit(remember)
+        return len(rows)
 
     def _note(self, connection: Connection, rows: Sequence[Record], why: str) -> int:
         ended = [str(row["id"]) for row in rows]

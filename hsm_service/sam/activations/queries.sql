@@ -71,6 +71,11 @@ ORDER BY until DESC, id;
 -- The credential of a session.
 SELECT credential FROM sam.activations WHERE id = $1 AND maximum IS NOT NULL;
 
+-- name: void_approvals
+-- What a credential's holder approved hash by hash and nobody used yet; what it sealed goes with it.
+UPDATE sam.activations SET voided = true, sealed = ''
+WHERE credential = $1 AND maximum IS NULL AND NOT voided AND until > $2 RETURNING id;
+
 -- name: end_session
 -- One session is over: what it sealed goes with it.
 UPDATE sam.activations SET voided = true, sealed = '' WHERE id = $1 AND maximum IS NOT NULL AND NOT voided

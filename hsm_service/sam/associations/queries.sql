@@ -14,6 +14,11 @@ UPDATE sam.associations SET state = 'ended', mac = $2 WHERE id = $1 AND state = 
 SELECT id, computer, credential, name, os, key, device, document, state, created_at, mac
 FROM sam.associations WHERE computer = $1 AND state = 'active' ORDER BY created_at, id;
 
+-- name: of_credentials
+-- Every computer that may ask for some credentials.
+SELECT id, computer, credential, name, os, key, device, document, state, created_at, mac
+FROM sam.associations WHERE credential = ANY($1::text[]) AND state = 'active' ORDER BY created_at, id;
+
 -- name: of_computer_and_credential
 -- The association of one computer with one credential.
 SELECT id, computer, credential, name, os, key, device, document, state, created_at, mac

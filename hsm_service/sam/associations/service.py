@@ -28,6 +28,23 @@ class Associations:
         found = await self._store.of_computer(self._database, computer)
         return {"associations": [{"credential": one.credential, "name": one.name, "key": one.key.jwk} for one in found]}
 
+    async def of_phone(self, device: str) -> dict[str, JsonValue]:
+        """Those of every certificate that this phone is actively bound to, whichever phone allowed them."""
+        bound = await self._bindings.of_device(self._database, device, active=True)
+        found = await self._store.of_credentials(self._database, sorted({one.credential for one in bound}))
+        return {
+            "associations": [
+                {
+                    "computer": one.computer,
+                    "credential": one.credential,
+                    "name": one.name,
+                    "os": one.os,
+                    "since": int(one.created.timestamp()),
+                }
+                for one in found
+            ]
+        }
+
     async def end(self, computer: str, device: str | None) -> None:
         """All of a computer's, and the sessions it has; with ``device``, only those of this phone's credentials."""
         allowed = None

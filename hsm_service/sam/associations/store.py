@@ -1,5 +1,7 @@
 """Rows of ``sam.associations``; only those whose MAC holds come out."""
 
+from collections.abc import Sequence
+
 from foundation.database import Connection, Record
 from foundation.queries import Queries
 from hsm_service.sam.associations.domain import Association, State
@@ -29,6 +31,10 @@ class AssociationStore:
     async def of_computer(self, reader: Reader, computer: str) -> list[Association]:
         """All active ones of a computer."""
         return await self._seals.fetch(TABLE, _read, reader, queries.of_computer, computer)
+
+    async def of_credentials(self, reader: Reader, credentials: Sequence[str]) -> list[Association]:
+        """All active ones of some credentials."""
+        return await self._seals.fetch(TABLE, _read, reader, queries.of_credentials, list(credentials))
 
     async def add(self, connection: Connection, association: Association) -> None:
         """Raises a unique violation when there is an active one."""

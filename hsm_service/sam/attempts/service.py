@@ -91,6 +91,18 @@ class Attempts:
                 return self._refuse_locked(ladder, now)
             standing = None
 
+    async def tries_left(self, credential: str) -> int | None:
+        """Of the usage password, before the next lock; 0 while one stands; None when the row does not hold."""
+        now, known = self._clock.now(), self._highest.get(credential, "sign")
+        row = await self._database.fetchrow(queries.look, credential, "sign")
+        try:
+            ladder = await self._believe(row, credential, "sign", now, known)
+        except CredentialLocked:
+            return None
+        if ladder.locked(now) is not None:
+            return 0
+        return ladder.tries_left or ladder.reserve(now).tries_left + 1
+
     async def reserve(
         self, credential: str, purpose: Purpose, proof: bytes, standing: Standing | None = None
     ) -> Attempt:

@@ -24,6 +24,11 @@ FROM sam.bindings WHERE document = $1;
 SELECT id, credential, device, device_key, nickname, state, document, created_at, mac
 FROM sam.bindings WHERE device = $1 AND state <> 'ended' ORDER BY created_at, id;
 
+-- name: of_credentials
+-- Every phone that is bound to some credentials.
+SELECT id, credential, device, device_key, nickname, state, document, created_at, mac
+FROM sam.bindings WHERE credential = ANY($1::text[]) AND state <> 'ended' ORDER BY created_at, id;
+
 -- name: of_device_and_credential
 -- The binding of one phone to one credential.
 SELECT id, credential, device, device_key, nickname, state, document, created_at, mac

@@ -1,9 +1,12 @@
 """What a phone is bound to, and its end."""
 
+from collections.abc import Sequence
+
 from foundation.audit import AuditChain
 from foundation.database import Database
 from foundation.encoding import JsonValue
 from hsm_service.sam.activations.endings import Endings
+from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.domain import State
 from hsm_service.sam.bindings.store import BindingStore
 
@@ -11,22 +14,62 @@ from hsm_service.sam.bindings.store import BindingStore
 class Bindings:
     """Lists and ends. Ending asks for no signature: it only takes rights away."""
 
-    def __init__(self, database: Database, audit: AuditChain, store: BindingStore, endings: Endings) -> None:
+    def __init__(
+        self, database: Database, audit: AuditChain, store: BindingStore, endings: Endings, attempts: Attempts
+    ) -> None:
         self._database, self._audit, self._store, self._endings = database, audit, store, endings
+        self._attempts = attempts
 
     async def list(self, device: str) -> dict[str, JsonValue]:
-        """Of a phone, on trial or active."""
+        """Of a phone, on trial or active; with the tries of the usage password that are left before the next lock."""
         found = await self._store.of_device(self._database, device, active=False)
         return {
-            "bindings": [{"binding": one.id, "credential": one.credential, "state": one.state.value} for one in found]
+            "bindings": [
+                {
+                    "binding": one.id,
+                    "credential": one.credential,
+                    "state": one.state.value,
+                    "tries_left": await self._attempts.tries_left(one.credential),
+                }
+                for one in found
+            ]
         }
 
-    async def end(self, device: str, credential: str | None) -> None:
-        """All of a phone's, or the one with a credential, and the sessions that it approved; ended ones stay ended."""
+    async def phones(self, device: str) -> dict[str, JsonValue]:
+        """Every phone that is bound to what this one is actively bound to, itself included."""
+        found = await self._store.of_credentials(self._database, await self._shared(device))
+        return {
+            "phones": [
+                {
+                    "device": one.device,
+                    "credential": one.credential,
+                    "nickname": one.nickname,
+                    "state": one.state.value,
+                    "since": int(one.created.timestamp()),
+                }
+                for one in found
+            ]
+        }
+
+    async def end(self, device: str, credential: str | None, by: str | None = None) -> int:
+        """All of a phone's, or the one with a credential, and the sessions that it approved; ended ones stay ended.
+
+        ``by``: another phone, which takes back only what it is actively bound to itself. How many ended.
+        """
+        allowed = None if by is None else await self._shared(by)
+        ended = 0
         for binding in await self._store.of_device(self._database, device, active=False):
             if credential is not None and binding.credential != credential:
+                continue
+            if allowed is not None and binding.credential not in allowed:
                 continue
             async with self._database.transaction() as connection:
                 if await self._store.change(connection, binding, State.ENDED):
                     self._audit.note(connection, "binding.ended", binding=binding.id, credential=binding.credential)
                     await self._endings.of(connection, "unbound", binding=binding.id)
+                    ended += 1
+        return ended
+
+    async def _shared(self, device: str) -> Sequence[str]:
+        bound = await self._store.of_device(self._database, device, active=True)
+        return sorted({one.credential for one in bound})

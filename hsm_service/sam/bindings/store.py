@@ -1,5 +1,7 @@
 """Rows of ``sam.bindings``; only those whose MAC holds come out."""
 
+from collections.abc import Sequence
+
 from foundation.database import Connection, Record
 from foundation.queries import Queries
 from hsm_service.sam.bindings.domain import Binding, State
@@ -36,6 +38,10 @@ class BindingStore:
         """All of a phone's; ``active``: only those that may decide."""
         good = await self._seals.fetch(TABLE, _read, reader, queries.of_device, device)
         return [binding for binding in good if not active or binding.state is State.ACTIVE]
+
+    async def of_credentials(self, reader: Reader, credentials: Sequence[str]) -> list[Binding]:
+        """Every phone's, on trial or active."""
+        return await self._seals.fetch(TABLE, _read, reader, queries.of_credentials, list(credentials))
 
     async def hold(self, connection: Connection, binding: Binding) -> bool:
         """Whether it is active still; whoever would end it waits until this transaction is over."""

@@ -8,12 +8,19 @@ from enum import StrEnum
 from typing import Final
 
 from foundation.encoding import JsonObject, b64u
-from hsm_service.sam.errors import CredentialNotActive
+from hsm_service.sam.errors import CredentialBlocked, CredentialNotActive
 from protocol.algorithms import KeyAlgorithm
 from protocol.passwords import Argon2
 
 BOUND_LIVES: Final = timedelta(days=31)
 """A key without a certificate gets none after this: the AC issues for no order older than 30 days."""
+
+
+OPERATOR: Final = "operator"
+"""Who changed a block, when it was no phone."""
+
+_BLOCKS: Final = 1 << 32
+"""More than a holder's whole life of blocking and unblocking."""
 
 
 class State(StrEnum):
@@ -42,6 +49,31 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Block:
+    """That a holder shut the certificate ("Bloquear tudo"), or opened it again, the last time."""
+
+    number: int
+    """Of changes so far: odd when it is shut."""
+    at: datetime
+    by: str
+    """The phone, or ``OPERATOR``."""
+
+    @property
+    def shut(self) -> bool:
+        """Whether nothing is signed."""
+        return self.number % 2 == 1
+
+    def members(self) -> JsonObject:
+        """Under the MAC."""
+        return {"number": self.number, "at": int(self.at.timestamp()), "by": self.by}
+
+
+def rank_of(state: State, blocks: int = 0) -> int:
+    """How far a credential's life has gone: states have no way back, nor has the number of blocks within one."""
+    return list(State).index(state) * _BLOCKS + blocks
+
+
+@dataclass(frozen=True)
 class Credential:
     """One row of ``sam.credentials``."""
 
@@ -59,17 +91,25 @@ class Credential:
     bound: bytes | None = field(default=None, repr=False)
     request: bytes | None = field(default=None, repr=False)
     certificate: Certificate | None = None
+    block: Block | None = None
     mac: bytes = field(default=b"", repr=False)
 
     @property
     def rank(self) -> int:
-        """States have no way back."""
-        return list(State).index(self.state)
+        """See ``rank_of``."""
+        return rank_of(self.state, 0 if self.block is None else self.block.number)
+
+    @property
+    def shut(self) -> Block | None:
+        """The block that stands now."""
+        return self.block if self.block is not None and self.block.shut else None
 
     def meaning(self) -> JsonObject:
         """Under the MAC: everything."""
         certificate = self.certificate
+        block: JsonObject = {} if self.block is None else {"block": self.block.members()}
         return {
+            **block,
             "id": self.id,
             "emission": self.emission,
             "emission_key": self.emission_key,
@@ -101,7 +141,17 @@ class Credential:
         return self.spki, self.bound
 
     def usable(self, now: datetime) -> Certificate:
-        """Its certificate, when it may sign now. Raises CredentialNotActive: revoked, no certificate, or not valid."""
+        """Its certificate, when it may sign now, or be given to anybody new.
+
+        Raises CredentialNotActive: revoked, no certificate, or not valid; CredentialBlocked: its holder shut it.
+        """
+        certificate = self.valid(now)
+        if self.shut is not None:
+            raise CredentialBlocked(self.id)
+        return certificate
+
+    def valid(self, now: datetime) -> Certificate:
+        """Its certificate, valid now, shut or not. Raises CredentialNotActive."""
         if self.state is not State.ACTIVE or self.certificate is None:
             raise CredentialNotActive(f"{self.id} is {self.state}")
         if not self.certificate.valid_from <= now < self.certificate.valid_to:
@@ -123,6 +173,11 @@ class Credential:
     def with_certificate(self, certificate: Certificate) -> "Credential":
         """After the AC issued."""
         return replace(self, state=State.ACTIVE, certificate=certificate)
+
+    def turned(self, now: datetime, by: str) -> "Credential":
+        """Shut when it is open, open when it is shut. ``now`` is kept in whole seconds, as the MAC has it."""
+        number = 0 if self.block is None else self.block.number
+        return replace(self, block=Block(number + 1, now.replace(microsecond=0), by))
 
     def revoked(self) -> "Credential":
         """For ever."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from foundation.database import Connection, Record
 from foundation.errors import Conflict, LinkIdError
 from foundation.queries import Queries
-from hsm_service.sam.credentials.domain import BOUND_LIVES, Certificate, Credential, State
+from hsm_service.sam.credentials.domain import BOUND_LIVES, Block, Certificate, Credential, State
 from hsm_service.sam.errors import CredentialUnknown
 from hsm_service.sam.rows import Reader, RowSeals
 from protocol.passwords import Argon2
@@ -82,6 +82,7 @@ class CredentialStore:
             credential.spki, credential.bound, credential.request, list(certificate.chain) if certificate else [],
             certificate and certificate.subject, certificate and certificate.serial,
             certificate and certificate.valid_from, certificate and certificate.valid_to, mac,
+            0 if credential.block is None else credential.block.number,
         )  # fmt: skip
         if row is not None:
             self.seals.advanced(connection, TABLE, credential)
@@ -90,6 +91,16 @@ class CredentialStore:
     async def sealed(self, credential: Credential) -> Credential:
         """With the MAC of what it says now, for ``rebind``."""
         return replace(credential, mac=await self.seals.seal(TABLE, credential.meaning()))
+
+    async def turn(self, connection: Connection, before: Credential, after: Credential) -> bool:
+        """Shut, or open again; False when the row is not the one that was read any more. ``after``: ``sealed``."""
+        assert after.block is not None, "what was turned has a block"
+        row = await connection.fetchval(
+            queries.turn, before.id, before.mac, after.block.number, after.block.at, after.block.by, after.mac
+        )
+        if row is not None:
+            self.seals.advanced(connection, TABLE, after)
+        return row is not None
 
     async def rebind(self, connection: Connection, before: Credential, after: Credential) -> bool:
         """Another binding around the same key; False when the row is not the one that was opened any more.
@@ -130,6 +141,9 @@ def _read(row: Record) -> Credential:
         certificate = Certificate(
             [bytes(one) for one in row["chain"]], row["subject"], row["serial"], row["valid_from"], row["valid_to"]
         )
+    block = None
+    if row["blocks"]:
+        block = Block(row["blocks"], row["blocked_at"], row["blocked_by"])
     return Credential(
         id=row["id"],
         emission=row["emission"],
@@ -145,5 +159,6 @@ def _read(row: Record) -> Credential:
         bound=row["bound"],
         request=row["request"],
         certificate=certificate,
+        block=block,
         mac=row["mac"],
     )

@@ -16,6 +16,7 @@ from hsm_service.sam.associations.domain import State as AssociationState
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.bindings.domain import Binding, State
 from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.blocks.service import Blocks
 from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.errors import BindingUnknown
 from protocol import activation as sealing
@@ -36,18 +37,20 @@ class Effects:
         associations: AssociationStore,
         activations: ActivationStore,
         endings: Endings,
+        blocks: Blocks,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._clock, self._bindings, self._associations = clock, bindings, associations
-        self._activations, self._endings, self._random = activations, endings, random
+        self._activations, self._endings, self._blocks, self._random = activations, endings, blocks, random
 
     async def make(
         self, connection: Connection, fixed: Fixed, binding: Binding | None, signer: P256Key, wrapped: bytes | None
     ) -> Answer:
         """The effect of a yes; of a request over listed hashes it is ``approval``'s. ``wrapped``: what the password
         opened, for those that asked for it."""
-        answer: Answer = {"state": "approved", "type": fixed.document.type}
-        match fixed.document.type:
+        document = fixed.document
+        answer: Answer = {"state": "approved", "type": document.type}
+        match document.type:
             case "pair":
                 answer["binding"] = await self._bind(connection, fixed, signer)
             case "test":
@@ -56,6 +59,10 @@ class Effects:
                 await self._associate(connection, fixed, signer)
             case "identify":
                 pass  # the evidence is all: whoever continues the authorize page asks for the document's state
+            case "unblock":
+                credential, since = document.text("credential"), document.number("blocked")
+                await self._blocks.undo(connection, credential, document.text("device"), since)
+                answer |= {"credential": credential, "blocked": since}
             case "session":
                 answer["activation"] = await self._begin_session(connection, fixed, binding, wrapped)
             case _:
@@ -72,6 +79,8 @@ class Effects:
             answer["binding"] = None if made is None else made.id
         elif fixed.document.type == "test":
             answer["binding"] = fixed.context.get("binding")
+        elif fixed.document.type == "unblock":
+            answer |= {"credential": fixed.credential, "blocked": fixed.document.number("blocked")}
         elif fixed.document.is_request:
             found = await self._activations.of_document(database, fixed.id)
             answer["activation"] = None if found is None else found[0]

@@ -17,11 +17,12 @@ from foundation.encoding import JsonValue, unb64u
 from foundation.errors import LinkIdError, Unavailable
 from foundation.logs import get_logger
 from hsm_service.sam.activations.endings import Endings
-from hsm_service.sam.attempts.domain import Purpose
+from hsm_service.sam.attempts.domain import Purpose as Ladder
 from hsm_service.sam.attempts.service import Attempt, Attempts
 from hsm_service.sam.bindings.domain import Binding
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.blocks.domain import demand_unblockable
 from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
@@ -32,6 +33,7 @@ from hsm_service.sam.decisions.look import Case, Look
 from hsm_service.sam.decisions.renewal import Renewal, renew
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.service import Documents
+from hsm_service.sam.documents.stating import PURPOSE as _PURPOSE
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.errors import DocumentUnknown
@@ -134,6 +136,11 @@ class Decisions:
                     if one.key.jkt == named:
                         return self._demand_named(fixed, device, one.key), one
                 raise DocumentUnknown("this phone is bound to nothing by that key")
+            case "unblock":
+                own = await self._bindings.of(self._database, device, document.text("credential"))
+                if own is None or own.state is not BindingState.ACTIVE:
+                    raise DocumentUnknown("this phone is not actively bound to the credential any more")
+                return self._demand_named(fixed, device, own.key), own
             case _:
                 raise DocumentUnknown(fixed.id)
 
@@ -187,21 +194,25 @@ class Decisions:
     async def _open(self, case: Case, device: str, signer: P256Key, decision: Decision) -> Opened | None:
         """The wrapped key, opened by the password; None for documents that want none."""
         document = case.fixed.document
-        if not document.is_request and document.type != "pair":
+        purpose = _PURPOSE.get(document.type)
+        if purpose is None:
             if decision.proof is not None:
                 raise ProofInvalid("no password was asked for")
             return None
         if decision.proof is None:
             raise ProofInvalid("the password is missing")
-        purpose: Purpose = "sign" if document.is_request else "pair"
+        ladder: Ladder = "pair" if purpose == "pair" else "sign"  # whoever guesses at unblocking climbs that of signing
         credential = await self._look.credential(case)
-        certificate = credential.usable(self._clock.now())
+        now = self._clock.now()
+        certificate = credential.valid(now) if purpose == "unblock" else credential.usable(now)
+        if purpose == "unblock":
+            demand_unblockable(credential.block, device, now)
         if document.is_request and certificate.hash != unb64u(document.text("certificate"), max_len=32):
             raise DecisionInvalid("the certificate is another one than the document names")
         # 7c: the signature covers the proof; the proof must be for these bytes and this phone. No guess is made yet.
         stretched = await self._proofs.open(decision.proof, purpose, document, signer, self._clock.now())
-        standing = case.standing if purpose == "sign" else None
-        attempt = await self._attempts.reserve(credential.id, purpose, proof_hash(decision.proof), standing)  # 7d
+        standing = case.standing if ladder == "sign" else None
+        attempt = await self._attempts.reserve(credential.id, ladder, proof_hash(decision.proof), standing)  # 7d
         self._faults.reach("7d")
         try:
             wrapped = await self._custody.unbind(credential, stretched)  # 7e

@@ -13,6 +13,7 @@ from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.domain import Binding
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import BindingStore
+from hsm_service.sam.blocks.domain import demand_unblockable
 from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
@@ -130,6 +131,28 @@ class Documents:
             "address": clean(address, limit=NAME_CHARACTERS),
         }
         return await self._fix("identify", "doc", members, {})
+
+    async def unblock(self, device: str, credential: str) -> Stated:
+        """The phone that shut a certificate would open it again; its holder proves the usage password by the decision.
+
+        Raises BindingUnknown, CredentialNotActive, CredentialLocked, NotBlocked, BlockedElsewhere, UnblockTooEarly.
+        """
+        bound = await self._bindings.of(self._database, device, credential)
+        if bound is None or bound.state is not BindingState.ACTIVE:
+            raise BindingUnknown(device)
+        found = await self._credentials.get(self._database, credential)
+        now = self._clock.now()
+        certificate = found.valid(now)
+        block = demand_unblockable(found.block, device, now)
+        await self._attempts.demand_open(credential, "sign")
+        members: JsonObject = {
+            "device": device,
+            "device_key": bound.key.jkt,
+            "credential": credential,
+            "subject": certificate.subject,
+            "blocked": int(block.at.timestamp()),
+        }
+        return await self._fix("unblock", "doc", members, {}, found)
 
     async def emission_key(self, credential: Credential) -> Stated:
         """The emission page shall set the usage password. The one that waits already is stated again."""

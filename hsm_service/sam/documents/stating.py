@@ -14,7 +14,12 @@ from protocol import statements
 from protocol.documents import REQUESTS, Document
 from protocol.proofs import Purpose
 
-_PURPOSE: Mapping[str, Purpose] = {"pair": "pair", **dict.fromkeys(REQUESTS, "sign"), "emission-key": "emit"}
+PURPOSE: Mapping[str, Purpose] = {
+    "pair": "pair",
+    "unblock": "unblock",
+    **dict.fromkeys(REQUESTS, "sign"),
+    "emission-key": "emit",
+}
 """Which documents ask for the password, and for what."""
 
 
@@ -38,7 +43,7 @@ class Stating:
 
     async def state(self, document: Document, credential: Credential | None = None) -> str:
         """``credential``: the document's, if the caller has it at hand. Raises CredentialUnknown, HsmUnavailable."""
-        purpose = _PURPOSE.get(document.type)
+        purpose = PURPOSE.get(document.type)
         wanted = None
         if purpose is not None:
             credential = credential or await self._credentials.get(self._database, document.text("credential"))

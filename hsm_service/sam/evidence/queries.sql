@@ -11,6 +11,19 @@ LEFT JOIN LATERAL (
 ) AS signed ON true
 WHERE d.document = $1;
 
+-- name: history
+-- Requests of some credentials that wait no more, the newest first, from after another one on: with their decision, and
+-- how much was signed. A cursor that is nobody's, or somebody else's, ends the list.
+SELECT d AS document, x.decision, x.device, x.decided_at, a.used,
+       (SELECT count(*) FROM sam.occurrences o WHERE o.activation = a.id AND o.state = 'signed') AS signed
+FROM sam.documents d
+LEFT JOIN sam.decisions x ON x.document = d.id
+LEFT JOIN sam.activations a ON a.document = d.id
+WHERE d.credential = ANY($1::text[]) AND d.caller IS NOT NULL AND (d.state <> 'waiting' OR d.expires_at <= $3)
+  AND ($2::text IS NULL OR (d.created_at, d.id) < (
+      SELECT c.created_at, c.id FROM sam.documents c WHERE c.id = $2 AND c.credential = ANY($1::text[])))
+ORDER BY d.created_at DESC, d.id DESC LIMIT $4;
+
 -- name: lines
 -- What the SAMs' chains say about a document at about a time.
 SELECT body, hash FROM audit.lines

@@ -21,6 +21,7 @@ from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import DocumentUnknown
 from hsm_service.sam.roots import Roots
 from hsm_service.sam.rows import Alarm
+from protocol.decisions import approves
 from protocol.evidence import Evidence, Line
 from protocol.keys import P256Key
 
@@ -101,7 +102,7 @@ class EvidenceRoom:
 
 def _demand_told(evidence: Evidence, fixed: Fixed) -> None:
     """The audit was told of this decision, about these bytes, by this key. Raises DocumentUnknown."""
-    event = "document.approved" if evidence.word == "approve" else "document.refused"
+    event = "document.approved" if approves(evidence.word) else "document.refused"
     for line in evidence.lines:
         said = strict_json(line.body, max_bytes=_MAX_LINE)
         if isinstance(said, dict) and said.get("event") == event:

@@ -38,6 +38,7 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
     {
         "credential_unknown": UnknownCredential,
         "credential_not_active": CredentialDisabled,
+        "credential_blocked": CredentialDisabled,
         "caller_not_associated": UnknownCredential,
         "ask_invalid": AskInvalid,
         "caller_unknown": lambda: CallerUnknown(data={"why": "caller_unknown"}),

@@ -207,3 +207,5 @@ class Request:
     reason: str | None
     """Of a refusal."""
     activation: str | None
+    asked: datetime
+    """When; what was prepared for this request has this time in it."""

@@ -7,6 +7,7 @@ the phone's. What stays here: 3 policy, 5 the doorbell, handing out the secret, 
 import asyncio
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -33,7 +34,17 @@ from hsm_service.signing.errors import (
     UnknownCredential,
     UnknownHandle,
 )
-from hsm_service.signing.ports import Credentials, CredentialView, Doorbell, FixedDocument, Outcome, Sam, Wakeups
+from hsm_service.signing.ports import (
+    Credentials,
+    CredentialView,
+    Doorbell,
+    FixedDocument,
+    NobodyListens,
+    Notices,
+    Outcome,
+    Sam,
+    Wakeups,
+)
 from hsm_service.signing.store import RequestStore
 
 FIXING: Final = timedelta(seconds=30)
@@ -43,6 +54,8 @@ ACTIVATION: Final = timedelta(seconds=300)
 MAX_WAIT: Final = 25.0
 """Seconds a poll may be kept waiting: below the 30 s after which common proxies give up."""
 NOTHING_SAID: Final = SaidUse()
+FOLLOWED: Final = 200
+"""Requests looked at in one go by ``follow_up``."""
 LOOK_AGAIN: Final = 5.0
 """Seconds after which a waiting poll asks the SAM although no bell rang: bells may be lost."""
 
@@ -89,6 +102,7 @@ class SigningService:
         doorbell: Doorbell,
         credentials: Credentials,
         wakeups: Wakeups,
+        notices: Notices | None = None,
         commits: GroupCommit | None = None,
         random: Random = secrets.token_bytes,
     ) -> None:
@@ -101,12 +115,16 @@ class SigningService:
         self._doorbell = doorbell
         self._credentials = credentials
         self._wakeups = wakeups
+        self._notices = notices or NobodyListens()
         self._random = random
 
-    async def ask(self, caller: Caller, ask: Ask | SessionAsk, *, call_key: bytes | None = None) -> Asked:
+    async def ask(
+        self, caller: Caller, ask: Ask | SessionAsk, *, call_key: bytes | None = None, at: datetime | None = None
+    ) -> Asked:
         """Ask a holder to approve signatures, or a session. The caller must be one that may use this credential.
 
         ``call_key``: of a caller that gets no handle, and finds its request again by it (``waiting.py``).
+        ``at``: the time that stands in what the hashes are of, where a dialect made that (``asked_at``).
 
         Raises the errors of ``domain/policy.py``, UnknownCredential, RequestPending, or what the SAM refuses.
         """
@@ -128,7 +146,9 @@ class SigningService:
         now = self._clock.now()
 
         async def ask_it(connection: Connection) -> None:
-            await self._store.add(connection, name, activation_secret.digest, caller, ask, now=now, until=now + FIXING)
+            await self._store.add(
+                connection, name, activation_secret.digest, caller, ask, now=at or now, until=now + FIXING
+            )
 
         await self._commits.run(ask_it)
         # 4. The SAM fixes, stores and signs the document.
@@ -226,6 +246,14 @@ class SigningService:
         await self._commits.run(note)
         return signatures
 
+    async def asked_at(self, caller: Caller, *, sad: object, credential: str) -> datetime | None:
+        """When the request of a SAD was asked; None of a session, whose signatures are made when they are wanted.
+
+        Raises BadSad, SadExpired.
+        """
+        request, _ = await self._redeemable(caller, sad, credential)
+        return request.asked if request.kind is Kind.LISTED else None
+
     async def extend(
         self, caller: Caller, *, sad: object, credential: str, count: int, hash_algorithm: str
     ) -> Approved:
@@ -254,8 +282,25 @@ class SigningService:
             await self._settle(request, Event.WITHDRAWN)
 
     async def decided(self, document: str) -> None:
-        """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint."""
+        """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint.
+
+        Who wants to be told without asking is told now; what fails here is made good by ``follow_up``.
+        """
         await self._wakeups.announce(document)
+        if self._notices.listening():
+            with suppress(LinkIdError):
+                request = await self._store.by_document(document)
+                if request is not None and request.caller.id in self._notices.listening():
+                    await self._refresh(request)
+
+    async def follow_up(self) -> int:
+        """Settle what is over and nobody asks about, for those who want to be told; how many were looked at."""
+        listening = self._notices.listening()
+        overdue = await self._store.overdue(listening, self._clock.now(), FOLLOWED) if listening else []
+        for request in overdue:
+            with suppress(LinkIdError):  # one that cannot be learnt now does not keep the others from their turn
+                await self._refresh(request)
+        return len(overdue)
 
     async def _situation(self, caller: Caller, name: str, credential: CredentialView) -> policy.Situation:
         now = self._clock.now()
@@ -388,6 +433,7 @@ class SigningService:
                 self._audit.note(
                     connection, f"signing.{settled.state}", request=request.document, caller=request.caller.id
                 )
+                await self._notices.settled(connection, settled)
             return settled
 
         return await self._commits.run(settle) or await self._reread(request)

@@ -46,7 +46,8 @@ interface RequestScreen {
 export function showRequest(app: App, statement: Opened<"sign" | "session">, screen: RequestScreen): void {
   const document = statement.document;
   const password = passwordField();
-  const trouble = h("div", {});
+  const guessed = app.triesWarning(document.credential);
+  const trouble = h("div", {}, guessed === null ? null : notice("warning", guessed));
   const doing = progress();
   const left = countdown(document.created, statement.expires, () => {
     app.inbox.drop(document.id);

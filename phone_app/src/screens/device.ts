@@ -1,6 +1,7 @@
 /** This phone: its name, its notices, its key, and ending its pairing. */
 
 import type { App } from "../app";
+import { asObject } from "../encoding";
 import { askToNotify, canNotify } from "../notices";
 import { keepReachable } from "../push";
 import { t } from "../strings";
@@ -33,28 +34,38 @@ export function showDevice(app: App): void {
       said,
       card(form(rename, nickname.element, actions(submitButton(t.device.rename)))),
       card(
-        facts(
-          [t.device.notifications, allowed ? t.device.on : t.device.off],
-          [t.device.environment, foreign(app.trust.environment)],
-          [t.device.version, __VERSION__],
-          [t.device.key, h("code", {}, app.key.jkt)],
-        ),
+        facts([t.device.notifications, allowed ? t.device.on : t.device.off]),
         canNotify() === "ask" && actions(button(t.device.enable, "plain", () => void askToNotify().then(() => {
           void keepReachable(app.gateway);
           showDevice(app);
         }))),
+      ),
+      h(
+        "details",
+        { class: "technical" },
+        h("summary", {}, t.device.details),
+        facts([t.device.environment, foreign(app.trust.environment)], [t.device.version, __VERSION__], [t.device.key, h("code", {}, app.key.jkt)]),
       ),
       actions(button(t.device.unpair, "danger", () => showUnpair(app))),
     ],
   });
 }
 
-function showUnpair(app: App): void {
+export function showUnpair(app: App): void {
   const trouble = h("div", {});
+  const others = h("div", { role: "status" });
+  app.gateway.call("GET", "/phone/v1/devices").then(
+    (answer) => {
+      const active = Array.isArray(answer.devices) ? answer.devices.filter((one) => asObject(one).state === "active") : [];
+      others.replaceChildren(active.length < 2 ? notice("warning", t.device.unpairLast) : notice("info", t.device.unpairOthers));
+    },
+    () => undefined, // not known: nothing is said
+  );
   const content: HTMLElement = h(
     "div",
     { class: "column" },
     lead(t.device.unpairLead),
+    others,
     trouble,
     actions(
       button(t.device.unpair, "danger", () => busy(content, unpair)),

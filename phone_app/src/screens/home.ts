@@ -4,21 +4,24 @@ import type { App, Decided } from "../app";
 import { now, type Opened } from "../ceremony";
 import { isRequest } from "../documents";
 import type { KnownCredential } from "../keystore";
-import { clock, clockTime, date, product, t } from "../strings";
+import { clock, clockTime, date, daysLeft, product, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
 import { icon, type IconName } from "../ui/icons";
-import { busy, button, item, notice, row } from "../ui/parts";
+import { busy, button, chip, item, notice, row } from "../ui/parts";
 import { isUnpaired, problemText } from "../ui/problem";
 import type { PhoneType } from "../ceremony";
+import { blockedCard, readBlocked, showBlock } from "./block";
 import { readCredentials } from "./code";
 import { readComputers, showComputers } from "./computers";
 import { showCredential, showTest } from "./credential";
 import { showDevice } from "./device";
+import { showHistory } from "./history";
+import { showPhones } from "./phones";
 import { showWarning } from "./warning";
 import { showByHand, showFound, showScan } from "./scan";
 import { readSessions, showSessions } from "./sessions";
 
-const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate" };
+const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate", unblock: "lock" };
 
 /** Requests already opened by themselves once: going back from one must not open it again. */
 const opened = new Set<string>();
@@ -28,6 +31,7 @@ export function showHome(app: App): void {
   const certificates = h("ul", { class: "rows" });
   const computers = h("span", {});
   const sessions = h("div", {});
+  const blocked = h("section", { class: "warnings", "aria-label": t.block.standing, hidden: true });
   const live = h("span", { class: "live", role: "status" });
   const trouble = h("div", {});
   const warned = h("section", { class: "warnings", "aria-label": t.warning.title, hidden: true });
@@ -82,6 +86,7 @@ export function showHome(app: App): void {
     content: [
       h("div", { class: "greeting" }, h("p", { class: "greeting-name" }, foreign(app.profile.nickname ?? t.device.title)), live),
       trouble,
+      blocked,
       warned,
       h(
         "div",
@@ -97,15 +102,15 @@ export function showHome(app: App): void {
           "div",
           { class: "column" },
           h("section", {}, h("h2", {}, t.home.certificates), certificates, notBound.length > 0 && button(t.home.addCertificate, "quiet", () => void addCertificate(app, notBound))),
-          h("div", { class: "rows" }, row("computer", t.home.computers, computers, () => showComputers(app)), row("phone", t.home.device, foreign(app.profile.nickname ?? ""), () => showDevice(app))),
+          h("div", { class: "rows" }, row("computer", t.home.computers, computers, () => showComputers(app)), row("phone", t.phones.title, t.phones.rowWhat, () => showPhones(app)), row("phone", t.home.device, foreign(app.profile.nickname ?? ""), () => showDevice(app)), row("history", t.history.title, t.history.rowWhat, () => showHistory(app)), row("lock", t.block.button, t.block.buttonWhat, () => showBlock(app))),
         ),
       ),
       historySection(app.history),
-    ],
+    ].filter((part): part is HTMLElement => part !== null),
   });
   app.live.start();
   app.refresh();
-  void refreshDevice(app, certificates, computers);
+  void refreshDevice(app, certificates, computers, blocked);
   void refreshSessions(app, sessions);
 }
 
@@ -156,10 +161,15 @@ function troubles(app: App): Node[] {
   return made;
 }
 
-async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement): Promise<void> {
+async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement, blocked: HTMLElement): Promise<void> {
   try {
     const answer = await app.gateway.call("GET", "/phone/v1/device");
-    drawCertificates(app, certificates, readCredentials(answer.bindings));
+    const shut = readBlocked(answer.bindings);
+    const known = readCredentials(answer.bindings);
+    drawCertificates(app, certificates, known.map((one) => (shut.some((each) => each.credential === one.id) ? { ...one, state: "blocked" } : one)));
+    app.learnTries(answer.bindings);
+    blocked.replaceChildren(...shut.map((one) => blockedCard(app, one)));
+    blocked.hidden = shut.length === 0;
     computers.textContent = t.home.computersCount(readComputers(answer.computers).length);
   } catch {
     // What is known stays on the screen; that we are not connected is said by the live mark and the inbox.
@@ -182,10 +192,22 @@ function drawCertificates(_app: App, list: HTMLElement, credentials: KnownCreden
     ...credentials.map((one) => {
       const validity = one.valid_to === null ? null : t.credential.validTo(date(one.valid_to));
       const below = [product(one.kind), validity].filter(Boolean).join(" · ");
-      const state = t.home.state[one.state] ?? one.state;
-      return item("certificate", holder(one.subject), below === "" ? null : foreign(below), chip(state, one.state === "active"));
+      const days = one.valid_to === null || (one.state !== "active" && one.state !== "blocked") ? null : daysLeft(one.valid_to);
+      const ends = days === null || days > SOON[0] ? null : days;
+      const lines = h("span", { class: "lines" }, below === "" ? null : foreign(below), ends === null ? null : h("span", { class: "ends" }, ending(ends)));
+      const state = ends !== null && ends < 0 ? "expired" : one.state;
+      return item("certificate", holder(one.subject), lines, chip(t.home.state[state] ?? state, state !== "active" ? "calm" : ends === null ? "good" : "soon"));
     }),
   );
+}
+
+/** Days before the end from which on it is said; then that there is little time; then that it is urgent. */
+const SOON = [30, 15, 5] as const;
+
+function ending(days: number): string {
+  if (days < 0) return t.credential.over;
+  if (days > SOON[1]) return t.credential.endsIn(days);
+  return days > SOON[2] ? t.credential.endsSoon(days) : t.credential.endsNow(days);
 }
 
 async function addCertificate(app: App, credentials: KnownCredential[]): Promise<void> {
@@ -193,29 +215,18 @@ async function addCertificate(app: App, credentials: KnownCredential[]): Promise
   showCredential(app);
 }
 
-function chip(text: string, good: boolean): HTMLElement {
-  return h("span", { class: `chip ${good ? "good" : "calm"}` }, foreign(text));
+/** What was decided since the app opened, on this phone; the whole history is a screen of its own. */
+function historySection(history: Decided[]): HTMLElement | null {
+  if (history.length === 0) return null;
+  const rows = history
+    .slice(0, 20)
+    .map((one) =>
+      item(
+        SYMBOLS[one.document.type],
+        t.home.kinds[one.document.type],
+        h("span", { class: "lines" }, who({ document: one.document } as Opened), h("span", {}, clockTime(one.at))),
+        chip(one.approved ? t.history.approved : t.history.refused, one.approved),
+      ),
+    );
+  return h("section", {}, h("h2", {}, t.home.history), h("ul", { class: "rows" }, ...rows));
 }
-
-function historySection(history: Decided[]): HTMLElement {
-  return h(
-    "section",
-    {},
-    h("h2", {}, t.home.history),
-    history.length === 0
-      ? h("p", { class: "hint" }, t.home.noHistory)
-      : h(
-          "ul",
-          { class: "rows" },
-          ...history.slice(0, 20).map((one) =>
-            item(
-              SYMBOLS[one.document.type],
-              t.home.kinds[one.document.type],
-              h("span", { class: "lines" }, who({ document: one.document } as Opened), h("span", {}, clockTime(one.at))),
-              chip(one.approved ? t.history.approved : t.history.refused, one.approved),
-            ),
-          ),
-        ),
-  );
-}
-

@@ -9,6 +9,7 @@ import { h } from "../ui/dom";
 import { icon, type IconName } from "../ui/icons";
 import { actions, bigCode, busy, button, lead, notice } from "../ui/parts";
 import { problemText } from "../ui/problem";
+import { showBlock } from "./block";
 import { showComputers } from "./computers";
 
 interface Ending {
@@ -102,7 +103,12 @@ function showRefused(app: App, reason: Refusal): void {
     text: notMe ? t.refusal.notMeWhat : t.refusal.refusedWhat,
     symbol: "refuse",
     tone: "calm",
-    more: notMe ? [actions(button(t.refusal.seeComputers, "plain", () => showComputers(app)))] : [],
+    more: notMe
+      ? [
+          notice("info", t.refusal.notMeUndo),
+          actions(button(t.refusal.seeComputers, "plain", () => showComputers(app)), button(t.block.button, "quiet", () => showBlock(app), "lock")),
+        ]
+      : [],
   });
 }
 

@@ -1,4 +1,4 @@
-/** A certificate that wrong passwords locked, as every phone of it says: where, until when, and what to do. */
+/** What befell a certificate, as every phone of it says: wrong passwords locked it, a phone blocked or unblocked it. */
 
 import type { App } from "../app";
 import { now } from "../ceremony";
@@ -9,6 +9,26 @@ import { actions, busy, button } from "../ui/parts";
 import type { Warning } from "../warnings";
 
 export function showWarning(app: App, warning: Warning): HTMLElement {
+  return warning.kind === "credential_locked" ? showLock(app, warning) : showTurn(app, warning);
+}
+
+/** Another phone of the holder's blocked the certificate, or unblocked it. */
+function showTurn(app: App, warning: Warning): HTMLElement {
+  const words = t.warning[warning.kind === "credential_blocked" ? "blocked" : "unblocked"];
+  const subject = app.profile.bound.find((one) => one.id === warning.credential)?.subject ?? "";
+  const element: HTMLElement = h(
+    "article",
+    { class: "warning" },
+    h("h2", {}, icon("lock"), words.title),
+    h("p", { class: "warning-who" }, holder(subject)),
+    h("p", {}, words.what(moment(warning.since)), ...where(warning)),
+    h("p", {}, h("strong", {}, t.warning.notYou), " ", words.notYou),
+    actions(button(t.warning.understood, "plain", () => void busy(element, () => app.warnings.dismiss(warning.id)), "check")),
+  );
+  return element;
+}
+
+function showLock(app: App, warning: Warning): HTMLElement {
   const subject = app.profile.bound.find((one) => one.id === warning.credential)?.subject ?? "";
   const forEver = warning.until === null;
   const element: HTMLElement = h(

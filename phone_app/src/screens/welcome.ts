@@ -5,7 +5,7 @@ import { mark } from "../ui/icons";
 import { h } from "../ui/dom";
 import { actions, button, lead, notice } from "../ui/parts";
 import { t } from "../strings";
-import { installer, isInstalled, isIos } from "../install";
+import { installer, isAndroid, isInstalled, isIos } from "../install";
 import { showNumber } from "./number";
 
 export function showWelcome(app: App, message?: string): void {
@@ -28,6 +28,8 @@ export function showWelcome(app: App, message?: string): void {
 function installAdvice(): HTMLElement | false {
   if (isIos()) return notice("info", h("div", {}, h("strong", {}, t.welcome.installTitle), h("p", {}, t.welcome.installIos)));
   const offer = installer();
-  if (offer === null) return false;
+  if (offer === null) {
+    return isAndroid() && notice("info", h("div", {}, h("strong", {}, t.welcome.installTitle), h("p", {}, t.welcome.installByMenu)));
+  }
   return notice("info", h("div", {}, h("strong", {}, t.welcome.installTitle), h("p", {}, t.welcome.installAndroid), button(t.welcome.install, "quiet", () => offer())));
 }

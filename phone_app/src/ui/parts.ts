@@ -228,6 +228,11 @@ export function row(symbol: IconName, title: Node | string, below: Node | string
   );
 }
 
+/** A word about a state. */
+export function chip(text: string, tone: boolean | "good" | "calm" | "soon"): HTMLElement {
+  return h("span", { class: `chip ${typeof tone === "string" ? tone : tone ? "good" : "calm"}` }, foreign(text));
+}
+
 /** The same without an action. */
 export function item(symbol: IconName, title: Node | string, below: Node | string | null, end?: Node): HTMLElement {
   return h(

@@ -1,5 +1,5 @@
-"""What a signature in a document is worth. Runs in a process of its own (``documents/process.py``): strangers send what
-is parsed here.
+"""What a signature in a document is worth. Runs in a process of its own (the slice's floor ``process``): strangers
+send what is parsed here.
 
 ``trust`` says whom to believe and when; ``pdf``, ``cms`` and ``xml`` judge their kinds; nothing here asks anybody:
 revocation data comes with the document, or was handed in.

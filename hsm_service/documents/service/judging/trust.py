@@ -18,8 +18,8 @@ from hsm_service.documents.domain.findings import Reason, person, plain
 USAGE: Final = KeyUsageConstraints(key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False)
 """Either will do: not every authority sets nonRepudiation."""
 
-logging.getLogger("pyhanko").disabled = True  # names and numbers of people stand in its warnings
-logging.getLogger("pyhanko_certvalidator").disabled = True
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)  # names and CPFs stand in its warnings
+logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True)

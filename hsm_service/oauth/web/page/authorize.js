@@ -137,6 +137,9 @@
       case "busy":
         showBusy(link);
         break;
+      case "done": // the answer that said so was lost on the way
+        leave(link.redirect, shown === "asked" ? STATUS.approved : STATUS.done);
+        break;
       case "granted":
         await finish();
         break;

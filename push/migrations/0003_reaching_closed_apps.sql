@@ -1,7 +1,7 @@
 -- Where a phone is reached while its app is closed, and what became of what was sent there.
 ALTER TABLE push.outbox
     DROP CONSTRAINT outbox_kind_check,
-    ADD CONSTRAINT outbox_kind_check CHECK (kind IN ('sms', 'email', 'doorbell', 'push')),
+    ADD CONSTRAINT outbox_kind_check CHECK (kind IN ('sms', 'email', 'doorbell', 'webhook', 'push')),
     -- what the provider told later, of an SMS; it only goes forward (push/domain/deliveries.py)
     ADD delivery text CONSTRAINT outbox_delivery_check CHECK (delivery IN ('on_its_way', 'delivered', 'undelivered'));
 

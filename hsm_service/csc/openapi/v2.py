@@ -1,7 +1,4 @@
-"""CSC v2 as a table: what `dialect/reading.py` takes and `dialect/answers.py` says, with their own limits.
-
-`tests/csc/test_openapi.py` holds the table against the readers; the fuzzer of `tests/sandbox` against the whole.
-"""
+"""CSC v2 as a table: what `dialect/reading.py` takes and `dialect/answers.py` says, with their own limits."""
 
 from typing import Final
 
@@ -9,27 +6,30 @@ from foundation.errors import JsonValue
 from foundation.web.openapi import Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
 from hsm_service.csc.algorithms import HASH_OIDS
 from hsm_service.csc.dialect.members import PHONE
+from hsm_service.csc.dialect.reading import LONGEST_VALIDITY
 from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS
 from protocol.algorithms import MAX_HASHES
 from protocol.sessions import MOST
 
-_ERRORS: Final = (400, 413)
-_CALLED: Final = (*_ERRORS, 401, 429, 503)
-_TOKEN: Final = ("bearer", "dpop")
-_EXAMPLE_HASH: Final = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+ERRORS: Final = (400, 413)
+CALLED: Final = (*ERRORS, 401, 429, 503)
+TOKEN: Final = ("bearer", "dpop")
+EXAMPLE_HASH: Final = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
-_ID: Final[Schema] = {"type": "string", "minLength": 1}
-_TEXT: Final[Schema] = {"type": ["string", "null"]}
+ID: Final[Schema] = {"type": "string", "minLength": 1}
+TEXT: Final[Schema] = {"type": ["string", "null"]}
 _FLAG: Final[Schema] = {"type": ["boolean", "null"]}
 _SECONDS: Final[Schema] = {"type": "integer", "minimum": 0}
 
-_CREDENTIAL: Final = text(_ID, "A certificate, `cred_…`.", "Um certificado, `cred_…`.")
-_CLIENT_DATA: Final = text(
+CREDENTIAL: Final = text(ID, "A certificate, `cred_…`.", "Um certificado, `cred_…`.")
+CLIENT_DATA: Final = text(
     {"type": ["string", "null"], "maxLength": 65_536},
-    "A JSON object as text is ours: `documents` (labels for the phone), `session`, `use`, `ask`. Else opaque.",
-    "Um objeto JSON como texto é nosso: `documents` (nomes para o celular), `session`, `use`, `ask`. O resto é opaco.",
+    "A JSON object as text is ours: `documents` (labels for the phone), `session`, `use`, `ask`, `signDoc`. "
+    "Else opaque.",
+    "Um objeto JSON como texto é nosso: `documents` (nomes para o celular), `session`, `use`, `ask`, `signDoc`. "
+    "O resto é opaco.",
 )
-_HASHES: Final = text(
+HASHES: Final = text(
     {
         "type": "array",
         "minItems": 1,
@@ -44,13 +44,13 @@ _HASH_OID: Final = text(
     "Which hash. May be left out where `signAlgo` implies it; `hashAlgo` is taken too.",
     "Qual hash. Pode faltar onde `signAlgo` o diz; `hashAlgo` também é aceito.",
 )
-_ALGORITHM: Final = text(
-    _TEXT,
+ALGORITHM: Final = text(
+    TEXT,
     "OID: 1.2.840.113549.1.1.11 to .13 (RSA), .10 (PSS), 1.2.840.10045.4.3.2 to .4 (ECDSA).",
     "OID: 1.2.840.113549.1.1.11 a .13 (RSA), .10 (PSS), 1.2.840.10045.4.3.2 a .4 (ECDSA).",
 )
-_PARAMETERS: Final = text(_TEXT, "Parameters of PSS, DER in base64.", "Parâmetros do PSS, DER em base64.")
-_WANTED: Final[dict[str, JsonValue]] = {
+PARAMETERS: Final = text(TEXT, "Parameters of PSS, DER in base64.", "Parâmetros do PSS, DER em base64.")
+WANTED: Final[dict[str, JsonValue]] = {
     "certificates": text(
         {"type": ["string", "null"], "enum": ["none", "single", "chain", None]},
         "How many: none, the holder's, or up to the root.",
@@ -58,32 +58,32 @@ _WANTED: Final[dict[str, JsonValue]] = {
     ),
     "certInfo": text(_FLAG, "Tell what stands in the certificate.", "Dizer o que está no certificado."),
     "authInfo": text(_FLAG, "Tell how approval is given.", "Dizer como se aprova."),
-    "lang": _TEXT,
-    "clientData": _CLIENT_DATA,
+    "lang": TEXT,
+    "clientData": CLIENT_DATA,
 }
 
 
-def _object(required: list[str], **members: JsonValue) -> Schema:
+def schema_of(required: list[str], **members: JsonValue) -> Schema:
     """A request: unknown members are ignored, as the standard wants."""
     return {"type": "object", "required": list(required), "properties": members}
 
 
-def _closed(required: list[str], **members: JsonValue) -> Schema:
+def closed(required: list[str], **members: JsonValue) -> Schema:
     """An answer: nothing else is ever in it."""
-    return {**_object(required, **members), "additionalProperties": False}
+    return {**schema_of(required, **members), "additionalProperties": False}
 
 
-_STRINGS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
+STRINGS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
 
 SCHEMAS: Final[dict[str, Schema]] = {
-    "CscError": _closed(
+    "CscError": closed(
         ["error", "error_description"],
         error=text({"type": "string"}, "A code of OAuth or CSC.", "Um código do OAuth ou da CSC."),
         error_description=text({"type": "string"}, "The standard's sentence.", "A frase do padrão."),
         linkid=text({"type": "object"}, "Ours: `why`, `reason`.", "Nosso: `why`, `reason`."),
     ),
-    "InfoRequest": _object([], lang=_TEXT),
-    "Info": _object(
+    "InfoRequest": schema_of([], lang=TEXT),
+    "Info": schema_of(
         ["specs", "name", "logo", "region", "lang", "description", "authType", "methods"],
         specs={"type": "string"},
         name={"type": "string"},
@@ -91,38 +91,38 @@ SCHEMAS: Final[dict[str, Schema]] = {
         region={"type": "string"},
         lang={"type": "string"},
         description={"type": "string"},
-        authType=_STRINGS,
-        methods=_STRINGS,
+        authType=STRINGS,
+        methods=STRINGS,
         oauth2Issuer=text({"type": "string"}, "Whose metadata to read.", "De quem ler os metadados."),
     ),
-    "ListRequest": _object(
+    "ListRequest": schema_of(
         [],
         userID=text({"type": "null"}, "Follows from the token.", "É dado pelo token."),
         credentialInfo=text(_FLAG, "With everything about each.", "Com tudo sobre cada um."),
         onlyValid=text(_FLAG, "Only those that can sign now.", "Só os que podem assinar agora."),
-        **_WANTED,
+        **WANTED,
     ),
-    "List": _closed(
+    "List": closed(
         ["credentialIDs"],
-        credentialIDs=_STRINGS,
+        credentialIDs=STRINGS,
         credentialInfos={"type": "array", "items": ref("Credential")},
         onlyValid={"type": "boolean"},
     ),
-    "CredentialInfoRequest": _object(["credentialID"], credentialID=_CREDENTIAL, **_WANTED),
-    "Credential": _closed(
+    "CredentialInfoRequest": schema_of(["credentialID"], credentialID=CREDENTIAL, **WANTED),
+    "Credential": closed(
         ["description", "key", "cert", "auth", "SCAL", "multisign"],
         credentialID={"type": "string"},
         description=text({"type": "string"}, "Whose it is.", "De quem é."),
-        key=_closed(
+        key=closed(
             ["status", "algo", "len"],
             status={"enum": ["enabled", "disabled"]},
-            algo=_STRINGS,
+            algo=STRINGS,
             len={"type": "integer"},
             curve={"type": "string"},
         ),
-        cert=_closed(
+        cert=closed(
             [],
-            certificates=text(_STRINGS, "DER in base64, the holder's first.", "DER em base64, o do titular primeiro."),
+            certificates=text(STRINGS, "DER in base64, the holder's first.", "DER em base64, o do titular primeiro."),
             status={"type": "string"},
             issuerDN={"type": "string"},
             serialNumber={"type": "string"},
@@ -130,7 +130,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             validFrom={"type": "string"},
             validTo={"type": "string"},
         ),
-        auth=_closed(
+        auth=closed(
             ["mode"],
             mode={"const": "explicit"},
             expression={"type": "string"},
@@ -140,18 +140,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
         multisign={"type": "integer"},
         lang={"type": "string"},
     ),
-    "AuthorizeRequest": _object(
+    "AuthorizeRequest": schema_of(
         ["credentialID", "numSignatures"],
-        credentialID=_CREDENTIAL,
+        credentialID=CREDENTIAL,
         numSignatures=text(
             {"type": "integer", "minimum": 1, "maximum": MOST},
             f"As many as hashes (up to {MAX_HASHES}), or the maximum of a session.",
             f"Tantas quantos hashes (até {MAX_HASHES}), ou o máximo de uma sessão.",
         ),
-        hashes=_HASHES,
+        hashes=HASHES,
         hashAlgorithmOID=_HASH_OID,
-        signAlgo=_ALGORITHM,
-        signAlgoParams=_PARAMETERS,
+        signAlgo=ALGORITHM,
+        signAlgoParams=PARAMETERS,
         description=text(
             {"type": ["string", "null"], "maxLength": 500},
             "What the phone shows, when `clientData` names no documents.",
@@ -161,18 +161,21 @@ SCHEMAS: Final[dict[str, Schema]] = {
             {
                 "type": ["array", "null"],
                 "maxItems": 1,
-                "items": _object(["id"], id={"const": PHONE}, value={"type": ["string", "null"], "maxLength": 0}),
+                "items": schema_of(["id"], id={"const": PHONE}, value={"type": ["string", "null"], "maxLength": 0}),
             },
             "Nothing, or the phone: what a holder knows never comes through here.",
             "Nada, ou o celular: o que o titular sabe nunca passa por aqui.",
         ),
-        clientData=_CLIENT_DATA,
+        clientData=CLIENT_DATA,
     ),
-    "Asked": _closed(
+    "Asked": closed(
         ["handle", "linkid"],
         handle=text({"type": "string"}, "For `authorizeCheck`; keep it secret.", "Para `authorizeCheck`; é segredo."),
-        linkid=_closed(
+        linkid=closed(
             ["request", "verification_code", "expires_in", "qr", "statement"],
+            to_sign=text(
+                STRINGS, "With `signDoc`: what the phone approves.", "Com `signDoc`: o que o celular aprova."
+            ),
             request=text({"type": "string"}, "The request, `req_…`.", "O pedido, `req_…`."),
             verification_code=text(
                 {"type": "string"}, "Show it: the phone shows the same.", "Mostre: o celular mostra o mesmo."
@@ -182,38 +185,104 @@ SCHEMAS: Final[dict[str, Schema]] = {
             statement=text({"type": "string"}, "Signed by the SAM.", "Assinado pelo SAM."),
         ),
     ),
-    "HandleRequest": _object(
-        ["handle"], handle=text(_ID, "The newest one you were given.", "O mais novo que você recebeu.")
+    "HandleRequest": schema_of(
+        ["handle"], handle=text(ID, "The newest one you were given.", "O mais novo que você recebeu.")
     ),
-    "Waiting": _closed(
-        ["handle", "linkid"], handle={"type": "string"}, linkid=_closed(["expires_in"], expires_in=_SECONDS)
+    "Waiting": closed(
+        ["handle", "linkid"], handle={"type": "string"}, linkid=closed(["expires_in"], expires_in=_SECONDS)
     ),
-    "Approved": _closed(
+    "Approved": closed(
         ["SAD", "expiresIn"],
         SAD=text({"type": "string"}, "For `signHash`; keep it secret.", "Para `signHash`; é segredo."),
         expiresIn=_SECONDS,
-        linkid=_closed(["activation"], activation={"type": "string"}),
+        linkid=closed(["activation"], activation={"type": "string"}),
     ),
-    "SignHashRequest": _object(
+    "SignHashRequest": schema_of(
         ["credentialID", "SAD", "hashes", "signAlgo"],
-        credentialID=_CREDENTIAL,
-        SAD=_ID,
-        hashes=_HASHES,
+        credentialID=CREDENTIAL,
+        SAD=ID,
+        hashes=HASHES,
         hashAlgorithmOID=_HASH_OID,
-        signAlgo=text(_ID, "As for `authorize`.", "Como em `authorize`."),
-        signAlgoParams=_PARAMETERS,
-        operationMode={"type": ["string", "null"], "enum": ["S", None]},
-        clientData=_CLIENT_DATA,
+        signAlgo=text(ID, "As for `authorize`.", "Como em `authorize`."),
+        signAlgoParams=PARAMETERS,
+        operationMode=text(
+            {"type": ["string", "null"], "enum": ["S", "A", None]},
+            "A: the answer is a `responseID`, for `signPolling`.",
+            "A: a resposta é um `responseID`, para `signPolling`.",
+        ),
+        validity_period=text(
+            {},
+            f"In mode A, milliseconds up to {LONGEST_VALIDITY}: how long to keep the answer; an hour if not said.",
+            f"No modo A, milissegundos até {LONGEST_VALIDITY}: quanto guardar a resposta; uma hora se não for dito.",
+        ),
+        clientData=CLIENT_DATA,
     ),
-    "Signatures": _closed(
-        ["signatures"],
+    "ChallengeRequest": schema_of(
+        ["credentialID", "authObjectID"],
+        credentialID=CREDENTIAL,
+        authObjectID=text({"const": PHONE}, "The phone.", "O celular."),
+        clientData=CLIENT_DATA,
+    ),
+    "ExtendRequest": schema_of(
+        ["credentialID", "SAD", "hashes", "hashAlgorithmOID"],
+        credentialID=CREDENTIAL,
+        SAD=text(ID, "Of a session.", "De uma sessão."),
+        hashes=HASHES,
+        hashAlgorithmOID={"type": "string", "enum": sorted(HASH_OIDS)},
+        clientData=CLIENT_DATA,
+    ),
+    "PollingRequest": schema_of(
+        ["requestID"],
+        requestID=text(ID, "The `responseID` of `signHash`.", "O `responseID` de `signHash`."),
+        userID={"type": "null"},
+        clientData=CLIENT_DATA,
+    ),
+    "SignDocRequest": schema_of(
+        ["credentialID", "SAD"],
+        credentialID=CREDENTIAL,
+        SAD=text(ID, "Asked for with `signDoc`, or of a session.", "Pedido com `signDoc`, ou de uma sessão."),
+        documentDigests=text(
+            {"type": "array"},
+            "Objects with `hashes`, `signature_format` (C, P), `conformance_level`, `signAlgo`; or else `documents`.",
+            "Objetos com `hashes`, `signature_format` (C, P), `conformance_level`, `signAlgo`; ou então `documents`.",
+        ),
+        documents=text(
+            {"type": ["array", "null"]}, "The same with `document` in base64.", "O mesmo, com `document` em base64."
+        ),
+        operationMode={"type": ["string", "null"], "enum": ["S", None]},
+        returnValidationInfo=_FLAG,
+        clientData=CLIENT_DATA,
+    ),
+    "SignedDocuments": closed(
+        [],
+        DocumentWithSignature=STRINGS,
+        SignatureObject=STRINGS,
+        validationInfo=closed([], ocsp=STRINGS, crl=STRINGS, certificates=STRINGS),
+    ),
+    "TimestampRequest": schema_of(
+        ["hash", "hashAlgo"],
+        hash={"type": "string", "minLength": 1, "maxLength": 128, "contentEncoding": "base64"},
+        hashAlgo={"type": "string", "enum": sorted(HASH_OIDS)},
+        nonce=text(
+            {"type": ["string", "null"], "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Fa-f]+$"},
+            "Hexadecimal; comes back in the token.",
+            "Hexadecimal; volta no carimbo.",
+        ),
+        clientData=CLIENT_DATA,
+    ),
+    "Timestamp": closed(
+        ["timestamp"], timestamp=text({"type": "string"}, "RFC 3161, in base64.", "RFC 3161, em base64.")
+    ),
+    "Signatures": closed(
+        [],
+        responseID=text({"type": "string"}, "In mode A, instead.", "No modo A, em vez delas."),
         signatures=text(
-            _STRINGS, "In base64, in the order of the hashes.", "Em base64, na ordem dos hashes."
+            STRINGS, "In base64, in the order of the hashes.", "Em base64, na ordem dos hashes."
         ),
     ),
 }  # fmt: skip
 
-_PREFER: Final = Parameter(
+PREFER: Final = Parameter(
     "Prefer",
     "header",
     text(
@@ -222,7 +291,7 @@ _PREFER: Final = Parameter(
         "`wait=25` segura a resposta (RFC 7240).",
     ),
 )
-_KEY: Final = Parameter(
+KEY: Final = Parameter(
     "Idempotency-Key",
     "header",
     text(
@@ -244,10 +313,24 @@ def _call(
         path=f"/csc/v2/{method}",
         summary=summary,
         answers=answers,
-        errors=_CALLED,
+        errors=CALLED,
         parameters=parameters,
         body=Body(ref(request), example=example, required=body_required),
-        security=_TOKEN,
+        security=TOKEN,
+    )
+
+
+def timestamp_call(id: str, path: str) -> Operation:
+    """The same in both versions."""
+    return Operation(
+        id=id,
+        method="POST",
+        path=path,
+        summary=Words("A time stamp", "Um carimbo do tempo"),
+        answers={200: Answer(Words("The authority's token.", "O carimbo da autoridade."), ref("Timestamp"))},
+        errors=(*CALLED, 501),
+        body=Body(ref("TimestampRequest"), example={"hash": EXAMPLE_HASH, "hashAlgo": "2.16.840.1.101.3.4.2.1"}),
+        security=TOKEN,
     )
 
 
@@ -278,7 +361,7 @@ SECTION: Final = Section(
             path="/csc/v2/info",
             summary=Words("What this service is", "O que este serviço é"),
             answers={200: Answer(Words("About us.", "Sobre nós."), ref("Info"))},
-            errors=_ERRORS,
+            errors=ERRORS,
             body=Body(ref("InfoRequest"), example={}, required=False),
         ),
         _call(
@@ -306,7 +389,7 @@ SECTION: Final = Section(
                 )
             },
             {
-                "credentialID": "cred_0000000000000000000000000a", "numSignatures": 1, "hashes": [_EXAMPLE_HASH],
+                "credentialID": "cred_0000000000000000000000000a", "numSignatures": 1, "hashes": [EXAMPLE_HASH],
                 "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1", "description": "contrato.pdf",
             },
         ),
@@ -326,18 +409,56 @@ SECTION: Final = Section(
                 ),
                 202: _WAITS,
             },
-            {"handle": "hdl_…"}, _PREFER,
+            {"handle": "hdl_…"}, PREFER,
         ),
         _call(
             "cscV2SignHash", "signatures/signHash", Words("Collect the signatures", "Recolher as assinaturas"),
             "SignHashRequest",
             {200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures"))},
             {
-                "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…", "hashes": [_EXAMPLE_HASH],
+                "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…", "hashes": [EXAMPLE_HASH],
                 "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1", "signAlgo": "1.2.840.113549.1.1.11",
             },
-            _KEY,
+            KEY,
         ),
+        _call(
+            "cscV2Challenge", "credentials/getChallenge", Words("Nothing to fetch", "Nada a buscar"),
+            "ChallengeRequest",
+            {204: Answer(Words("`authorize` rings the phone.", "`authorize` toca o celular."), media=None)},
+            {"credentialID": "cred_0000000000000000000000000a", "authObjectID": PHONE},
+        ),
+        _call(
+            "cscV2Extend", "credentials/extendTransaction", Words("Go on in a session", "Continuar uma sessão"),
+            "ExtendRequest",
+            {200: Answer(Words("The session's own SAD.", "O SAD da própria sessão."), ref("Approved"))},
+            {
+                "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…", "hashes": [EXAMPLE_HASH],
+                "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1",
+            },
+        ),
+        _call(
+            "cscV2Polling", "signatures/signPolling", Words("Collect later", "Recolher depois"), "PollingRequest",
+            {
+                200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures")),
+                202: Answer(
+                    Words("Not made yet.", "Ainda não feitas."), ref("CscError"), headers={"Retry-After": _SECONDS}
+                ),
+            },
+            {"requestID": "rsp_…"},
+        ),
+        _call(
+            "cscV2SignDoc", "signatures/signDoc", Words("Signatures around documents", "Assinaturas em documentos"),
+            "SignDocRequest",
+            {200: Answer(Words("Documents, or signatures alone.", "Documentos, ou só assinaturas."),
+                         ref("SignedDocuments"))},
+            {
+                "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…",
+                "documentDigests": [
+                    {"hashes": [EXAMPLE_HASH], "signature_format": "C", "signAlgo": "1.2.840.113549.1.1.11"}
+                ],
+            },
+        ),
+        timestamp_call("cscV2Timestamp", "/csc/v2/signatures/timestamp"),
         _call(
             "cscV2Withdraw", "linkid/withdraw", Words("Give up (ours)", "Desistir (nosso)"), "HandleRequest",
             {204: Answer(Words("The phone stops showing it.", "O celular deixa de mostrar."), media=None)},

@@ -1,0 +1,59 @@
+"""What the dialect needs from others: phones that are rung, and documents around a raw signature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class CallAnswer:
+    """How a call stands: ``waiting``, ``approved`` (then with the phone's credentials), ``refused`` or ``dead``."""
+
+    state: str
+    credentials: Sequence[str] = ()
+
+
+class Calls(Protocol):
+    """Pairing's: asking which holder is there by ringing the phone."""
+
+    async def call(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+    ) -> Sequence[str]:
+        """Ring every phone of a credential; what to ask ``answer`` with. Raises a TooMany."""
+        ...
+
+    async def answer(self, calls: Sequence[str], secret: str) -> CallAnswer:
+        """The first yes or no of any phone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is to become a signed document: a PDF, or the digest of any content."""
+
+    format: str
+    """One of ``domain.reading.FORMATS`` but RAW."""
+    digest: bytes
+    pdf: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A document that waits for its signature."""
+
+    digest: bytes
+    """What the phone approves and the SAM signs."""
+    kept: bytes
+    """What ``finish`` needs."""
+
+
+class Documents(Protocol):
+    """The documents slice: CMS and PDF around a raw signature."""
+
+    async def prepare(self, content: Content, chain: Sequence[bytes], sign_algorithm: str) -> Preparation:
+        """``chain``: DER, the signer's first. Raises BadInput, Conflict (a policy is not to be had), Unavailable."""
+        ...
+
+    async def finish(self, kept: bytes, signature: bytes) -> bytes:
+        """The CMS object, or the signed PDF. It may be called again with the same. Raises Unavailable."""
+        ...

@@ -1,0 +1,120 @@
+-- The Brazilian dialect's grants. What may happen once happens in one guarded statement; steps by domain/authorization.py.
+
+-- name: open
+-- Somebody arrives, by a page or by a request that rings the phone.
+INSERT INTO psc.authorizations (id, client, scope, redirect, redirect_given, state_param, challenge, lifetime, hint, page,
+                                step, wait_digest, opened_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13);
+
+-- name: authorization
+-- One that has not outlived its step.
+SELECT * FROM psc.authorizations WHERE id = $1 AND expires_at > $2;
+
+-- name: by_wait
+-- One by the digest of what its waiter has, also when its time is over.
+SELECT * FROM psc.authorizations WHERE wait_digest = $1;
+
+-- name: identified
+-- The holder identified, and the application gets its code.
+UPDATE psc.authorizations SET step = $2, credentials = $3, code_digest = $4, expires_at = $5
+WHERE id = $1 AND step = ANY($6::text[]) AND expires_at > $7 RETURNING id;
+
+-- name: asked
+-- The phone is asked for a session; its handle, sealed for whoever will have the code.
+UPDATE psc.authorizations
+SET step = $2, credentials = $3, wait_digest = $4, code_digest = $5, sealed = $6, until = $7, expires_at = $8
+WHERE id = $1 AND step = ANY($9::text[]) AND expires_at > $10 RETURNING id;
+
+-- name: called
+-- Phones were rung to ask who is there.
+UPDATE psc.authorizations SET calls = $2 WHERE id = $1 AND step = 'open' AND expires_at > $3;
+
+-- name: stepped
+-- Approved or denied: nothing else of the row changes but its time.
+UPDATE psc.authorizations SET step = $2, expires_at = greatest(expires_at, $3)
+WHERE id = $1 AND step = ANY($4::text[]) RETURNING id;
+
+-- name: redeem
+-- Use a code: of all who try, one gets the row.
+UPDATE psc.authorizations SET step = $2
+WHERE id = $1 AND code_digest = $3 AND client = $4 AND step = ANY($5::text[]) AND expires_at > $6 RETURNING *;
+
+-- name: revoke_by_code
+-- A code came a second time, so somebody has stolen it: what it gave is taken back (RFC 6749 section 4.1.2).
+UPDATE psc.tokens SET revoked_at = $3 WHERE revoked_at IS NULL AND granted_by = (
+    SELECT id FROM psc.authorizations WHERE id = $1 AND code_digest = $2 AND step = 'spent')
+RETURNING id;
+
+-- name: add_token
+-- An access token.
+INSERT INTO psc.tokens (id, secret_digest, client, scope, granted_by, credentials, sealed, issued_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: bearer
+-- A token that is good now.
+SELECT * FROM psc.tokens WHERE id = $1 AND secret_digest = $2 AND revoked_at IS NULL AND expires_at > $3;
+
+-- name: keep_asked
+-- The request that a phone was asked for an asynchronous signature.
+UPDATE psc.tokens SET sealed = $2
+WHERE id = $1 AND scope = 'async_signature' AND sealed IS NULL AND revoked_at IS NULL;
+
+-- name: begin_use
+-- Set out to ask the phone for what a one-use token is for: of all who try, one; or another when the first never came
+-- back with a request.
+UPDATE psc.tokens SET use_digest = $2, asked_at = $3
+WHERE id = $1 AND revoked_at IS NULL AND sealed IS NULL
+  AND (use_digest IS NULL OR (use_digest = $2 AND asked_at < $4)) RETURNING id;
+
+-- name: keep_handle
+-- The request that the phone was asked.
+UPDATE psc.tokens SET sealed = $2 WHERE id = $1 AND use_digest = $3 AND sealed IS NULL RETURNING id;
+
+-- name: give_up_use
+-- The phone could not be asked: the token has not been used.
+UPDATE psc.tokens SET use_digest = NULL, asked_at = NULL WHERE id = $1 AND use_digest = $2 AND sealed IS NULL;
+
+-- name: used
+-- Its signatures were returned.
+UPDATE psc.tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL;
+
+-- name: revoke
+-- The application gives its own token back, and what it opened with it.
+UPDATE psc.tokens SET revoked_at = $4 WHERE id = $1 AND secret_digest = $2 AND client = $3 AND revoked_at IS NULL;
+
+-- name: forget_tokens
+-- Tokens that are over since long.
+DELETE FROM psc.tokens WHERE id IN (SELECT id FROM psc.tokens WHERE expires_at < $1 LIMIT $2);
+
+-- name: forget_authorizations
+-- Authorizations that are over since long and whose token is gone.
+DELETE FROM psc.authorizations WHERE id IN (
+    SELECT a.id FROM psc.authorizations a
+    WHERE a.expires_at < $1 AND NOT EXISTS (SELECT FROM psc.tokens t WHERE t.granted_by = a.id) LIMIT $2);
+
+-- name: ask_in
+-- An application registers itself, if not too many wait already.
+INSERT INTO psc.applications (id, name, comments, email, redirects, secret_digest, asked_at)
+SELECT $1, $2, $3, $4, $5, $6, $7
+WHERE (SELECT count(*) FROM psc.applications WHERE admitted_at IS NULL) < $8 RETURNING id;
+
+-- name: waiting_applications
+-- Those that wait for an operator, oldest first.
+SELECT * FROM psc.applications WHERE admitted_at IS NULL ORDER BY asked_at, id;
+
+-- name: waiting_application
+-- One of them.
+SELECT * FROM psc.applications WHERE id = $1 AND admitted_at IS NULL;
+
+-- name: admitted
+-- An operator let it in.
+UPDATE psc.applications SET admitted_at = $2 WHERE id = $1 AND admitted_at IS NULL;
+
+-- name: change_application
+-- What an application says of itself.
+UPDATE psc.applications SET comments = coalesce($2, comments), email = coalesce($3, email), redirects = $4 WHERE id = $1;
+
+-- name: forget_applications
+-- Those that nobody let in.
+DELETE FROM psc.applications WHERE id IN (
+    SELECT id FROM psc.applications WHERE admitted_at IS NULL AND asked_at < $1 LIMIT $2);

@@ -1,0 +1,26 @@
+"""What an operator may decide about the Brazilian dialect."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from foundation.settings import Section
+
+
+class PscSettings(Section):
+    """Limits of the API under ``/v0/oauth`` and its vendors' variants."""
+
+    max_hashes: Annotated[int, Field(ge=1, le=100)] = 100
+    """Hashes in one call of ``/signature``: more than a person scrolls through is not approved with care."""
+    wait_seconds: Annotated[int, Field(ge=1, le=100)] = 50
+    """How long ``/signature`` holds its answer back while the holder decides; below the time after which a proxy in
+    front gives up. The application repeats the call to go on waiting."""
+    session_signatures: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Signatures of one ``signature_session``, at most; the phone shows the number."""
+    discoveries_per_minute: Annotated[int, Field(ge=1)] = 30
+    """``user-discovery`` of one application on one gateway: it tells who is a customer."""
+    registration: bool = False
+    """Whether applications may register themselves. They get an id and a secret that open nothing until an operator
+    lets them in (`linkid application admit`)."""
+    pending_status: Literal[202, 304] | None = None
+    """What a ``push://`` poll answers while the holder decides. Not given: as the vendor's clients expect."""

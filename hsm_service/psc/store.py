@@ -1,0 +1,264 @@
+"""Rows of schema ``psc`` as domain objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from foundation.database import Connection, Database, Record
+from foundation.ids import Token, secret_digest
+from foundation.queries import Queries
+from hsm_service.psc.domain.application import Application
+from hsm_service.psc.domain.authorization import AUTHORIZATION, Authorization, Event, Granted, Step, Wanted
+from hsm_service.psc.domain.scopes import Scope
+
+QUERIES = Queries.load("hsm_service.psc")
+
+WAITING: Final = timedelta(days=30)
+"""How long an application that registered itself waits for an operator."""
+KEPT: Final = timedelta(days=1)
+"""How long rows outlive their end: a code used a second time is still recognised as used."""
+
+
+@dataclass(frozen=True)
+class AskedSession:
+    """What an authorization keeps of the session that the phone is asked for."""
+
+    credentials: Sequence[str]
+    code_digest: bytes
+    sealed: bytes = field(repr=False)
+    until: datetime
+
+
+class PscStore:
+    """Reads by itself; what belongs to a larger step writes in the transaction it is given."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def open(
+        self,
+        name: str,
+        wanted: Wanted,
+        *,
+        page: str | None,
+        wait_digest: bytes | None,
+        now: datetime,
+        until: datetime,
+    ) -> None:
+        """An authorization in step ``open``."""
+        await self._database.execute(
+            QUERIES.open,
+            name,
+            wanted.client,
+            wanted.scope.value,
+            wanted.redirect,
+            wanted.redirect_given,
+            wanted.state,
+            wanted.challenge,
+            wanted.lifetime,
+            wanted.hint,
+            page,
+            wait_digest,
+            now,
+            until,
+        )
+
+    async def authorization(self, name: str, now: datetime) -> tuple[Authorization, str | None] | None:
+        """One that is not over, and the page it stands for."""
+        row = await self._database.fetchrow(QUERIES.authorization, name, now)
+        return None if row is None else (_authorization(row), row["page"])
+
+    async def by_wait(self, secret: str) -> Authorization | None:
+        """One by what its waiter has; its time may be over."""
+        row = await self._database.fetchrow(QUERIES.by_wait, secret_digest(secret))
+        return None if row is None else _authorization(row)
+
+    async def identified(
+        self, name: str, credentials: Sequence[str], code_digest: bytes, *, now: datetime, until: datetime
+    ) -> bool:
+        """A code for the application. False when the authorization was over."""
+        sources, targets = AUTHORIZATION.steps(Event.IDENTIFIED)
+        found = await self._database.fetchval(
+            QUERIES.identified, name, targets[0], list(credentials), code_digest, until, sources, now
+        )
+        return found is not None
+
+    async def asked(
+        self, name: str, session: AskedSession, wait_digest: bytes, *, now: datetime, until: datetime
+    ) -> bool:
+        """The phone is asked for a session. False when the authorization was over."""
+        sources, targets = AUTHORIZATION.steps(Event.ASKED)
+        found = await self._database.fetchval(
+            QUERIES.asked,
+            name,
+            targets[0],
+            list(session.credentials),
+            wait_digest,
+            session.code_digest,
+            session.sealed,
+            session.until,
+            until,
+            sources,
+            now,
+        )
+        return found is not None
+
+    async def called(self, name: str, calls: Sequence[str], now: datetime) -> None:
+        """Phones were rung; pairing's links."""
+        await self._database.execute(QUERIES.called, name, list(calls), now)
+
+    async def step(self, name: str, event: Event, until: datetime) -> bool:
+        """Approved or denied; the row lives until then at least. False when it was in no such step."""
+        sources, targets = AUTHORIZATION.steps(event)
+        return await self._database.fetchval(QUERIES.stepped, name, targets[0], until, sources) is not None
+
+    async def redeem(
+        self, connection: Connection, name: str, secret: str, client: str, now: datetime
+    ) -> Authorization | None:
+        """The authorization of a code, to exactly one of all who try."""
+        sources, targets = AUTHORIZATION.steps(Event.REDEEMED)
+        row = await connection.fetchrow(QUERIES.redeem, name, targets[0], secret_digest(secret), client, sources, now)
+        return None if row is None else _authorization(row)
+
+    async def revoke_by_code(self, connection: Connection, name: str, secret: str, now: datetime) -> int:
+        """Take back what a code gave that was used before; how many tokens that were."""
+        return len(await connection.fetch(QUERIES.revoke_by_code, name, secret_digest(secret), now))
+
+    async def add_token(
+        self, connection: Connection, token: Token, granted: Granted, *, granted_by: str | None, now: datetime
+    ) -> None:
+        """An access token."""
+        await connection.execute(
+            QUERIES.add_token,
+            token.public_id,
+            secret_digest(token.secret),
+            granted.client,
+            granted.scope.value,
+            granted_by,
+            list(granted.credentials),
+            granted.sealed,
+            now,
+            granted.expires,
+        )
+
+    async def bearer(self, name: str, secret: str, now: datetime) -> Granted | None:
+        """A token that is good now."""
+        row = await self._database.fetchrow(QUERIES.bearer, name, secret_digest(secret), now)
+        if row is None:
+            return None
+        return Granted(
+            id=row["id"],
+            client=row["client"],
+            scope=Scope(row["scope"]),
+            credentials=tuple(row["credentials"]),
+            sealed=row["sealed"],
+            use=row["use_digest"],
+            used=row["used_at"],
+            expires=row["expires_at"],
+        )
+
+    async def keep_asked(self, name: str, sealed: bytes) -> None:
+        """What a phone was asked for an asynchronous signature."""
+        await self._database.execute(QUERIES.keep_asked, name, sealed)
+
+    async def begin_use(self, name: str, use: bytes, *, now: datetime, forsaken: datetime) -> bool:
+        """Whether it is ours to ask the phone. ``forsaken``: whoever set out before then does not come back."""
+        return await self._database.fetchval(QUERIES.begin_use, name, use, now, forsaken) is not None
+
+    async def keep_handle(self, name: str, use: bytes, sealed: bytes) -> bool:
+        """The request that was asked. False when another was kept, or the use given up."""
+        return await self._database.fetchval(QUERIES.keep_handle, name, sealed, use) is not None
+
+    async def give_up_use(self, name: str, use: bytes) -> None:
+        """The phone could not be asked."""
+        await self._database.execute(QUERIES.give_up_use, name, use)
+
+    async def used(self, name: str, now: datetime) -> None:
+        """The signatures were returned."""
+        await self._database.execute(QUERIES.used, name, now)
+
+    async def revoke(self, name: str, secret: str, client: str, now: datetime) -> None:
+        """The application's own token; nothing for any other."""
+        await self._database.execute(QUERIES.revoke, name, secret_digest(secret), client, now)
+
+    async def forget(self, now: datetime, limit: int = 10_000) -> None:
+        """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
+        for query in (QUERIES.forget_tokens, QUERIES.forget_authorizations):
+            await self._database.execute(query, now - KEPT, limit)
+        await self._database.execute(QUERIES.forget_applications, now - WAITING, limit)
+
+
+class ApplicationStore:
+    """Applications that registered themselves."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def add(self, one: Application, most: int) -> bool:
+        """False when so many wait already."""
+        added = await self._database.fetchval(
+            QUERIES.ask_in,
+            one.id,
+            one.name,
+            one.comments,
+            one.email,
+            list(one.redirects),
+            one.secret_digest,
+            one.asked,
+            most,
+        )
+        return added is not None
+
+    async def waiting(self) -> list[Application]:
+        """Oldest first."""
+        return [_application(row) for row in await self._database.fetch(QUERIES.waiting_applications)]
+
+    async def one_waiting(self, name: str) -> Application | None:
+        """One of them."""
+        row = await self._database.fetchrow(QUERIES.waiting_application, name)
+        return None if row is None else _application(row)
+
+    async def admitted(self, name: str, now: datetime) -> None:
+        """An operator let it in."""
+        await self._database.execute(QUERIES.admitted, name, now)
+
+    async def change(self, name: str, comments: str | None, email: str | None, redirects: Sequence[str]) -> None:
+        """What it says of itself; nothing for one that an operator registered."""
+        await self._database.execute(QUERIES.change_application, name, comments, email, list(redirects))
+
+
+def _application(row: Record) -> Application:
+    return Application(
+        row["id"],
+        row["name"],
+        row["comments"],
+        row["email"],
+        tuple(row["redirects"]),
+        row["secret_digest"],
+        row["asked_at"],
+    )
+
+
+def _authorization(row: Record) -> Authorization:
+    return Authorization(
+        id=row["id"],
+        wanted=Wanted(
+            client=row["client"],
+            redirect=row["redirect"],
+            redirect_given=row["redirect_given"],
+            scope=Scope(row["scope"]),
+            state=row["state_param"],
+            challenge=row["challenge"],
+            lifetime=row["lifetime"],
+            hint=row["hint"],
+        ),
+        step=Step(row["step"]),
+        credentials=tuple(row["credentials"]),
+        calls=tuple(row["calls"]),
+        sealed=row["sealed"],
+        until=row["until"],
+        expires=row["expires_at"],
+    )

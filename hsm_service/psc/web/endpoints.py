@@ -1,0 +1,154 @@
+"""The endpoints that programs call, below ``<prefix>/v0/oauth``: each a few lines, one service, the answer."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+
+from foundation.web import answer
+from hsm_service.credentials.domain.identification import read_identification
+from hsm_service.oauth.web.form import once, read_form
+from hsm_service.psc.domain import reading
+from hsm_service.psc.domain.vendors import Vendor
+from hsm_service.psc.errors import BadPscRequest, GrantTypeUnavailable, PasswordGrantOff
+from hsm_service.psc.service.codes import CodeService, Issued
+from hsm_service.psc.service.discovery import DiscoveryService
+from hsm_service.psc.service.signatures import SignatureService
+from hsm_service.psc.service.tokens import Bearer, TokenService
+from hsm_service.psc.settings import PscSettings
+from hsm_service.psc.web import answers
+from hsm_service.psc.web.clients import Applications, read_json_object
+
+ROOT: Final = "/v0/oauth"
+
+
+class PscEndpoints:
+    """Handlers of one vendor's variant, and their routes."""
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        *,
+        applications: Applications,
+        codes: CodeService,
+        tokens: TokenService,
+        discovery: DiscoveryService,
+        signatures: SignatureService,
+        settings: PscSettings,
+    ) -> None:
+        """``settings``: how many hashes at once."""
+        self._vendor = vendor
+        self._applications = applications
+        self._codes = codes
+        self._tokens = tokens
+        self._discovery = discovery
+        self._signatures = signatures
+        self._settings = settings
+
+    def routes(self) -> list[web.RouteDef]:
+        """For the gateway's application."""
+        root = self._vendor.prefix + ROOT
+        return [
+            web.post(f"{root}/client_token", self.client_token),
+            web.post(f"{root}/token", self.token),
+            web.post(f"{root}/revoke", self.revoke),
+            web.post(f"{root}/user-discovery", self.user_discovery),
+            web.get(f"{root}/certificate-discovery", self.certificate_discovery),
+            web.post(f"{root}/signature", self.signature),
+            web.post(f"{root}/pwd_authorize", self.password),
+            web.post(f"{root}/authorize-ca", self.trusted_application),
+        ]
+
+    async def client_token(self, request: web.Request) -> web.Response:
+        """A token of the application for itself."""
+        form = await read_form(request)
+        client = await self._applications.named(request, form)
+        _demand_grant(form, "client_credentials")
+        return self._issued(await self._tokens.for_application(client))
+
+    async def token(self, request: web.Request) -> web.Response:
+        """The code becomes a token (A6)."""
+        form = await read_form(request)
+        client = await self._applications.named(request, form)
+        _demand_grant(form, "authorization_code")
+        issued = await self._codes.redeem(
+            client,
+            code=_required(form, "code"),
+            redirect=form.get("redirect_uri"),
+            verifier=form.get("code_verifier"),
+        )
+        return self._issued(issued)
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        """200 also for a token that is none (RFC 7009)."""
+        members = await self._members(request)
+        client = await self._applications.named(request, members)
+        await self._tokens.revoke(client, _required(members, "token"))
+        return answer({})
+
+    async def user_discovery(self, request: web.Request) -> web.Response:
+        """Whether a CPF or CNPJ has a certificate here."""
+        body = await read_json_object(request)
+        client = await self._applications.in_body(request, body)
+        identification = read_identification(reading.text(body, "val_cpf_cnpj"))
+        if reading.text(body, "user_cpf_cnpj").upper() != identification.kind:
+            raise BadPscRequest("user_cpf_cnpj: CPF or CNPJ, whichever val_cpf_cnpj is")
+        return answer(answers.slots(await self._discovery.slots(client, identification)))
+
+    async def certificate_discovery(self, request: web.Request) -> web.Response:
+        """The certificates of the token's holder."""
+        bearer = await self._bearer(request)
+        alias = once(request.query.items()).get("certificate_alias")
+        return answer(answers.certificates(await self._discovery.certificates(bearer, alias)))
+
+    async def signature(self, request: web.Request) -> web.Response:
+        """P1 to P6. Who first: a stranger learns nothing about what is wrong with a body."""
+        bearer = await self._bearer(request)
+        wanted = reading.read_signature(
+            await read_json_object(request, reading.MAX_DOCUMENTS), self._settings.max_hashes
+        )
+        return answer(answers.signed(await self._signatures.sign(bearer, wanted), wanted))
+
+    async def password(self, request: web.Request) -> web.Response:
+        """Off: no phone has signed a consent. The answer is the same whoever is named."""
+        body = await read_json_object(request)
+        await self._applications.in_body(request, body)
+        if reading.text(body, "grant_type") != "password":
+            raise GrantTypeUnavailable()
+        read_identification(reading.text(body, "username"))
+        reading.text(body, "password")
+        raise PasswordGrantOff()
+
+    async def trusted_application(self, request: web.Request) -> web.Response:
+        """Off: it would open ``pwd_authorize``. The answer is the same whoever is named."""
+        body = await read_json_object(request)
+        reading.text(body, "client_id")
+        read_identification(reading.text(body, "login_hint"))
+        raise PasswordGrantOff()
+
+    def _issued(self, issued: Issued) -> web.Response:
+        response = answer(answers.issued(issued, self._vendor))
+        response.headers["Pragma"] = "no-cache"
+        return response
+
+    async def _bearer(self, request: web.Request) -> Bearer:
+        return await self._tokens.identify(request.headers.getall("Authorization", []))
+
+    async def _members(self, request: web.Request) -> Mapping[str, str]:
+        """Of a form, or of JSON: clients of this endpoint send either."""
+        if request.content_type != "application/json":
+            return await read_form(request)
+        body = await read_json_object(request)
+        return {name: value for name, value in body.items() if isinstance(value, str) and value}
+
+
+def _demand_grant(form: Mapping[str, str], grant: str) -> None:
+    if _required(form, "grant_type") != grant:
+        raise GrantTypeUnavailable(f"grant_type is {grant} here")
+
+
+def _required(members: Mapping[str, str], name: str) -> str:
+    value = members.get(name)
+    if value is None:
+        raise BadPscRequest(f"{name} is missing")
+    return value

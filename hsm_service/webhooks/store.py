@@ -1,0 +1,58 @@
+"""Rows of the schema ``webhooks``."""
+
+from datetime import datetime
+
+from foundation.database import Connection, Database, Record
+from foundation.queries import Queries
+from hsm_service.webhooks.domain.event import Event, EventType
+
+QUERIES = Queries.load("hsm_service.webhooks")
+
+
+class WebhookStore:
+    """Addresses, and sessions whose end is still to be told."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def set_address(self, connection: Connection, client: str, url: str, now: datetime) -> None:
+        """One for each client."""
+        await connection.execute(QUERIES.set_address, client, url, now)
+
+    async def drop_address(self, connection: Connection, client: str) -> bool:
+        """Whether there was one."""
+        return await connection.fetchval(QUERIES.drop_address, client) is not None
+
+    async def address(self, client: str) -> str | None:
+        """Where to."""
+        url: str | None = await self._database.fetchval(QUERIES.address, client)
+        return url
+
+    async def address_within(self, connection: Connection, client: str) -> str | None:
+        """The same, in a transaction that is under way."""
+        url: str | None = await connection.fetchval(QUERIES.address, client)
+        return url
+
+    async def listening(self) -> frozenset[str]:
+        """Every client that has an address."""
+        return frozenset(row["client"] for row in await self._database.fetch(QUERIES.listening))
+
+    async def session_began(self, connection: Connection, event: Event, ends: datetime) -> None:
+        """Its end is to be told."""
+        await connection.execute(
+            QUERIES.session_began, event.session, event.client, event.request, event.credential, ends
+        )
+
+    async def session_ended(self, connection: Connection, activation: str, reason: str) -> Event | None:
+        """What is to be told now; None when it was told, or never to be."""
+        row = await connection.fetchrow(QUERIES.session_ended, activation)
+        return None if row is None else _ended(row, reason)
+
+    async def sessions_over(self, connection: Connection, now: datetime, count: int) -> list[Event]:
+        """What is to be told now."""
+        return [_ended(row, "time") for row in await connection.fetch(QUERIES.sessions_over, now, count)]
+
+
+def _ended(row: Record, reason: str) -> Event:
+    return Event(EventType.SESSION_ENDED, row["client"], row["request"], row["credential"], row["activation"], reason)

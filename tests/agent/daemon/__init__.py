@@ -1,0 +1,1 @@
+"""The daemon and its token: protocol, consent, and programs that are not ours."""

@@ -1,0 +1,111 @@
+"""signature_format beyond RAW: what comes out is read by openssl and pdfsig, and repeats like anything else."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linkid.platform import program
+from tests.agent.pdfs import blank
+from tests.documents import strangers
+from tests.psc.integrators.norm import SHA256, Application
+from tests.psc.people import MARIA, application, granted, ring, session
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
+
+pytestmark = IN_MODULES_LOOP
+ROOT = "/v0/oauth/signature"
+
+
+async def signature(world: World, app: Application, *entries: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """One call."""
+    hashes = [{"id": str(number), "hash_algorithm": SHA256, **one} for number, one in enumerate(entries, start=1)]
+    headers = {"Authorization": f"Bearer {app.token['access_token']}"}
+    async with world.client.post(ROOT, json={"hashes": hashes}, headers=headers) as response:
+        return response.status, await response.json()
+
+
+def read_by_openssl(folder: Path, cms: bytes, content: bytes) -> str:
+    """The signature over that content; whose certificate it is, other tests ask."""
+    (folder / "cms").write_bytes(cms)
+    (folder / "content").write_bytes(content)
+    words = ["cms", "-verify", "-noverify", "-binary", "-inform", "DER", "-in", "cms", "-content", "content"]
+    done = subprocess.run(
+        [str(program("openssl")), *words, "-out", "/dev/null"], cwd=folder, capture_output=True, text=True
+    )
+    return done.stderr
+
+
+@pytest.mark.parametrize("key", ["RSA-2048", "P-256"])
+@pytest.mark.parametrize("form", ["CMS", "CAdES_AD_RB", "PAdES_AD_RB"])
+async def test_around_a_digest(world: World, tmp_path: Path, form: str, key: str) -> None:
+    """A detached signature of the content whose digest was sent; the same again when the answer was lost."""
+    app = await application(world)
+    await granted(world, app, "single_signature", await world.credential(key, number=MARIA))
+    entry = {"alias": "contrato.pdf", "hash": b64(digest("contrato")), "signature_format": form}
+    assert (await signature(world, app, entry))[0] == 503
+    listed = world.sam.held[ring(world)].document.objects("documents")
+    assert [one["label"] for one in listed] == ["contrato.pdf"]
+    world.sam.approve(ring(world))
+    status, answer = await signature(world, app, entry)
+    assert status == 200, answer
+    (made,) = answer["signatures"]
+    assert "successful" in read_by_openssl(tmp_path, base64.b64decode(made["raw_signature"]), b"contrato").lower()
+    assert await signature(world, app, entry) == (200, answer)
+    assert len(world.doorbell.rings) == 1
+
+
+async def test_a_pdf(world: World, tmp_path: Path) -> None:
+    """base64_content comes back signed; its size stands on the phone; the same again is the same PDF."""
+    app = await application(world, prefix="/psc/vidaas")
+    await granted(world, app, "multi_signature", await world.credential(number=MARIA))
+    pdf = blank(tmp_path / "contrato.pdf").read_bytes()
+    entry = {"alias": "contrato.pdf", "base64_content": b64(pdf), "signature_format": "PAdES_AD_RB"}
+    assert (await signature(world, app, entry))[0] == 503
+    (listed,) = world.sam.held[ring(world)].document.objects("documents")
+    assert listed["size"] == len(pdf)
+    world.sam.approve(ring(world))
+    status, answer = await signature(world, app, entry)
+    assert status == 200, answer
+    signed = base64.b64decode(answer["signatures"][0]["file_base64_signed"])
+    assert "Signature is Valid." in strangers.pdfsig(signed)
+    assert signed.startswith(pdf)
+    assert await signature(world, app, entry) == (200, answer)
+    rows = await world.owner.fetch("SELECT sealed FROM psc.tokens")
+    assert not any(pdf[:64] in bytes(row["sealed"]) for row in rows), "the document lies sealed"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base64_content": "x"},
+        {"base64_content": b64(b"no PDF")},
+        {"base64_content": 7},
+        {"base64_content": b64(b"x"), "signature_format": "CMS"},
+        {"base64_content": b64(b"x"), "hash": b64(digest("other"))},
+    ],
+    ids=str,
+)
+async def test_what_is_no_document(world: World, change: dict[str, Any]) -> None:
+    """400 before anybody is rung, and the token serves the next request."""
+    app = await application(world)
+    await granted(world, app, "single_signature", await world.credential(number=MARIA))
+    status, answer = await signature(world, app, {"alias": "a", "signature_format": "PAdES_AD_RB", **change})
+    assert (status, answer["error"]) == (400, "invalid_request")
+    assert not world.doorbell.rings
+    assert (await signature(world, app, {"hash": b64(digest("a"))}))[0] == 503
+
+
+async def test_in_a_session(world: World, tmp_path: Path) -> None:
+    """Signed without ringing, each call with its own time."""
+    app = await application(world)
+    await session(world, app, await world.credential(number=MARIA))
+    entry = {"hash": b64(digest("nota")), "signature_format": "CMS"}
+    status, answer = await signature(world, app, entry)
+    assert status == 200, answer
+    made = base64.b64decode(answer["signatures"][0]["raw_signature"])
+    assert "successful" in read_by_openssl(tmp_path, made, b"nota").lower()
+    assert len(world.doorbell.rings) == 1

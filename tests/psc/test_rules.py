@@ -1,0 +1,158 @@
+"""The dialect's pure rules: numbers, hashes, lives, seals, and the table of an authorization."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import string
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from foundation.machine import Impossible
+from hsm_service.credentials.domain.identification import (
+    Identification,
+    IdentificationKind,
+    identification_of,
+    read_identification,
+)
+from hsm_service.credentials.errors import BadIdentification, UnreadableCertificate
+from hsm_service.psc.domain.authorization import AUTHORIZATION, Event, Step
+from hsm_service.psc.domain.hashes import HASH_OIDS, read_digest
+from hsm_service.psc.domain.scopes import Scope, life
+from hsm_service.psc.domain.sealing import SealBroken, code_secret, seal, unseal
+from hsm_service.psc.errors import BadPscRequest
+from protocol.algorithms import HASH_BYTES, HashName
+from tests.support.signing_world import NOW, new_credential
+
+CPF, CNPJ = IdentificationKind.CPF, IdentificationKind.CNPJ
+DAY = 86400
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("52998224725", Identification(CPF, "52998224725")),
+        ("529.982.247-25", Identification(CPF, "52998224725")),
+        ("12ABC34501DE35", Identification(CNPJ, "12ABC34501DE35")),
+        ("12.abc.345/01de-35", Identification(CNPJ, "12ABC34501DE35")),
+        ("11222333000181", Identification(CNPJ, "11222333000181")),
+        ("A0000000000113", Identification(CNPJ, "A0000000000113")),
+        ("1A2B3C4D000179", Identification(CNPJ, "1A2B3C4D000179")),
+        ("ZZZZZZZZ000191", Identification(CNPJ, "ZZZZZZZZ000191")),
+    ],
+)
+def test_numbers_have_one_spelling(text: str, expected: Identification) -> None:
+    """With or without punctuation, in either case; a CNPJ keeps its letters."""
+    assert read_identification(text) == expected
+    assert expected.number not in repr(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, 7, "", "52998224726", "11111111111", "00000000000000", "12ABC34501DE36", "12ABC34501DEAA",
+     "５２９９８２２４７２５", "529.982.247-25\n", "x" * 40, ["52998224725"]],
+)  # fmt: skip
+def test_what_is_no_number(text: object) -> None:
+    """Refused, and not repeated."""
+    with pytest.raises(BadIdentification) as refused:
+        read_identification(text)
+    assert refused.value.detail is None
+
+
+@pytest.mark.parametrize("number", ["52998224725", "12ABC34501DE35"])
+def test_certificates_say_whose_they_are(number: str) -> None:
+    """In the otherName of DOC-ICP-04, at its positions."""
+    made, _ = new_credential("P-256", "MARIA", now=NOW, number=number)
+    found = identification_of(made.chain[0])
+    assert found is not None
+    assert found.number == number
+
+
+def test_certificates_without_a_number() -> None:
+    """None, also when the common name ends in digits that are nobody's; and what is no certificate is an error."""
+    made, _ = new_credential("P-256", "MARIA", now=NOW)
+    assert identification_of(made.chain[0]) is None
+    named, _ = new_credential("P-256", "MARIA:52998224725", now=NOW)
+    assert identification_of(named.chain[0]) is None  # its CN goes on after the number
+    with pytest.raises(UnreadableCertificate):
+        identification_of(b"x")
+
+
+@pytest.mark.parametrize("name", list(HASH_BYTES))
+def test_a_hash_in_either_spelling(name: HashName) -> None:
+    """base64 as the norm shows, hexadecimal as BirdID does, and what clients make of base64."""
+    digest = hashlib.new(name.replace("-", ""), b"x").digest()
+    plain = base64.b64encode(digest).decode()
+    for text in (
+        plain,
+        plain.rstrip("="),
+        base64.urlsafe_b64encode(digest).decode(),
+        digest.hex(),
+        digest.hex().upper(),
+    ):
+        assert read_digest(text, name) == digest
+    assert name in HASH_OIDS.values()
+
+
+@given(
+    st.sampled_from((20, 31, 32, 33, 48, 64)).flatmap(lambda n: st.binary(min_size=n, max_size=n)),
+    st.sampled_from(list(HASH_BYTES)),
+)
+def test_the_algorithm_decides_the_spelling(data: bytes, name: HashName) -> None:
+    """Whatever bytes in either spelling: those bytes when they are as long as the algorithm's, an error otherwise."""
+    plain = base64.b64encode(data).decode()
+    assume(any(char not in string.hexdigits for char in plain))  # once in 10^20, of real digests
+    for text in (plain, data.hex()):
+        try:
+            assert read_digest(text, name) == data
+        except BadPscRequest:
+            assert len(data) != HASH_BYTES[name]
+
+
+@pytest.mark.parametrize(
+    ("scope", "asked", "kind", "seconds"),
+    [
+        (Scope.SINGLE, None, CPF, 300),
+        (Scope.MULTI, 60, CPF, 60),
+        (Scope.SINGLE, 10**9, CPF, 7 * DAY),
+        (Scope.AUTHENTICATION, None, CPF, 43200),
+        (Scope.AUTHENTICATION, 10**9, CPF, 7 * DAY),
+        (Scope.AUTHENTICATION, 10**9, CNPJ, 30 * DAY),
+        (Scope.SESSION, None, CPF, 43200),
+        (Scope.SESSION, 10**9, CPF, 7 * DAY),
+        (Scope.SESSION, 10**9, CNPJ, 7 * DAY),
+        (Scope.SESSION, 1, CPF, 60),
+    ],
+)
+def test_lives_are_clamped(scope: Scope, asked: int | None, kind: IdentificationKind, seconds: int) -> None:
+    """The norm's ceilings, the SAM's for sessions, and what people asked for in between."""
+    assert life(scope, asked, kind).total_seconds() == seconds
+
+
+def test_a_seal_opens_for_its_secret_in_its_row() -> None:
+    """And for nothing else."""
+    sealed = seal("secret", "pst_1", "hdl_x", bytes)
+    assert unseal("secret", "pst_1", sealed) == "hdl_x"
+    assert b"hdl_x" not in sealed
+    for secret, name, data in (
+        ("other", "pst_1", sealed),
+        ("secret", "pst_2", sealed),
+        ("secret", "pst_1", sealed[:-1]),
+        ("secret", "pst_1", bytes([sealed[0] ^ 1]) + sealed[1:]),
+        ("secret", "pst_1", b""),
+    ):
+        with pytest.raises(SealBroken):
+            unseal(secret, name, data)
+    assert code_secret("a") == code_secret("a") != code_secret("b")
+
+
+def test_an_authorization_ends_once() -> None:
+    """A code is given once and used once; what was denied or spent stays so."""
+    assert [step for step in Step if AUTHORIZATION.is_final(step)] == [Step.SPENT, Step.DENIED]
+    for event in Event:
+        for step in (Step.SPENT, Step.DENIED):
+            with pytest.raises(Impossible):
+                AUTHORIZATION.after(step, event)
+    assert AUTHORIZATION.after(Step.GRANTED, Event.REDEEMED) is Step.SPENT

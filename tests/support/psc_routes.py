@@ -1,0 +1,62 @@
+"""The Brazilian dialect on the services of `signing_world`, with phones that a test answers for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from foundation.ids import new_id
+from hsm_service.documents.adapters.files import read_policies
+from hsm_service.documents.domain.policies import PolicyShelf
+from hsm_service.documents.settings import PolicyFile, PolicySettings
+from hsm_service.psc.ports import CallAnswer
+from hsm_service.psc.settings import PscSettings
+from tests.documents.policy_files import policy_file
+
+SETTINGS = PscSettings.model_construct(
+    **{**PscSettings().model_dump(), "wait_seconds": 0, "discoveries_per_minute": 5, "registration": True}
+)
+"""No call waits: what a test wants to happen meanwhile happens between two calls."""
+
+
+@dataclass
+class Call:
+    """Phones that ring."""
+
+    secret: str
+    client: str
+    client_name: str
+    scope: str
+    address: str
+    credential: str
+    answer: CallAnswer = field(default_factory=lambda: CallAnswer("waiting"))
+
+
+class Calls:
+    """Pairing's calls, in memory: `last.answer = CallAnswer("approved", (credential,))` is the holder's part."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Call] = {}
+
+    async def call(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+    ) -> Sequence[str]:
+        link = new_id("lnk")
+        self.calls[link] = Call(secret, client, client_name, scope, address, credential)
+        return [link]
+
+    async def answer(self, calls: Sequence[str], secret: str) -> CallAnswer:
+        (link,) = calls
+        assert self.calls[link].secret == secret
+        return self.calls[link].answer
+
+    @property
+    def last(self) -> Call:
+        """The newest."""
+        return list(self.calls.values())[-1]
+
+
+def policies_in(folder: Path) -> PolicyShelf:
+    """AD-RB of both formats; AD-RT of none, as where an operator has not set it up."""
+    given = PolicyFile(file=folder / "policy.der", uri="http://politicas.example/PA.der")
+    given.file.write_bytes(policy_file("2.16.76.1.7.1.1.2.999"))
+    return read_policies(PolicySettings(cades_ad_rb=given, pades_ad_rb=given))
