@@ -28,8 +28,9 @@ from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
-from hsm_service.documents.adapters.files import read_policies, read_roots
 from hsm_service.documents.adapters.http_tsa import HttpTsa
+from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.adapters.root_files import read_roots
 from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
@@ -488,7 +489,7 @@ def mount_csc(
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
-        waiting=WaitingCalls(database, clock, signing),
+        waiting=WaitingCalls(signing),
         documents=document_calls,
         clients=oauth.clients,
         tokens=oauth.tokens,

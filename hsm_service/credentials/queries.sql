@@ -73,6 +73,6 @@ INSERT INTO credentials.identifications (credential, digest) VALUES ($1, $2) ON 
 SELECT credential FROM credentials.identifications WHERE digest = $1 ORDER BY credential;
 
 -- name: unidentified
--- Credentials that nobody looked at yet (made before this table was).
+-- Credentials that nobody looked at yet (made before this table was), in the order of their ids.
 SELECT c.id, c.chain FROM sam.credential_facts c LEFT JOIN credentials.identifications i ON i.credential = c.id
-WHERE i.credential IS NULL AND cardinality(c.chain) > 0 LIMIT $1;
+WHERE i.credential IS NULL AND cardinality(c.chain) > 0 AND c.id > $1 ORDER BY c.id LIMIT $2;

@@ -44,11 +44,11 @@ class Identifications:
 
     async def catch_up(self) -> int:
         """Note every credential that was not looked at yet; how many there were."""
-        seen = 0
-        while rows := await self._store.unidentified(_BITE):
+        seen, last = 0, ""
+        while rows := await self._store.unidentified(last, _BITE):
             for credential, certificate in rows:
                 await self.note(credential, certificate)
-            seen += len(rows)
+            seen, last = seen + len(rows), rows[-1][0]
         return seen
 
 

@@ -124,9 +124,9 @@ class CredentialStore:
         """Ids, maybe none."""
         return [row["credential"] for row in await self._database.fetch(QUERIES.by_identification, digest)]
 
-    async def unidentified(self, limit: int) -> list[tuple[str, bytes]]:
-        """Id and certificate of some that were not looked at yet."""
-        rows = await self._database.fetch(QUERIES.unidentified, limit)
+    async def unidentified(self, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Id and certificate of those that were not looked at yet, beyond this id."""
+        rows = await self._database.fetch(QUERIES.unidentified, after, limit)
         return [(row["id"], row["chain"][0]) for row in rows]
 
 

@@ -15,7 +15,7 @@ from linkid.apidocs.reading import curl, kind_of, resolved, rows
 from linkid.apidocs.sections import SECTIONS
 
 CSP: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _KEPT: Final = "public, max-age=300"
 _FOLDER = resources.files("linkid.apidocs").joinpath("page")

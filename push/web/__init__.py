@@ -1,5 +1,5 @@
 """HTTP of this slice: the live channel (``live``) and a phone's push address (``addresses``; docs/protocol.md 9.2), the
-development inbox (``inbox``; 9.7), and what providers tell later (``callbacks``; 9.8).
+development inbox (``inbox``; 9.7), and what providers tell later (``callbacks``; 9.11).
 """
 
 from push.web.addresses import address_routes

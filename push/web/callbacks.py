@@ -1,4 +1,4 @@
-"""``POST /push/v1/twilio/{message}``: what became of an SMS (docs/protocol.md 9.8). Only where its token is set."""
+"""``POST /push/v1/twilio/{message}``: what became of an SMS (docs/protocol.md 9.11). Only where its token is set."""
 
 from aiohttp import web
 

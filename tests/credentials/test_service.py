@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from foundation.ids import new_id
+from hsm_service.credentials.domain.identification import read_identification
 from hsm_service.credentials.errors import BadHolder, NoSuchCredential
+from hsm_service.credentials.service import Identifications
 from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
@@ -75,3 +77,28 @@ async def test_held_names_the_kind_of_holder(world: World) -> None:
     assert [(held.credential.id, held.kind) for held in await world.credentials.held([one, orphan])] == [
         (one, "company")
     ]
+
+
+async def test_credentials_from_before_are_found_by_their_number(world: World) -> None:
+    """Noted once, by a digest that is not the number; those without one are looked at once as well."""
+    person = await world.credential(number="52998224725")
+    company = await world.credential(number="12ABC34501DE35")
+    await world.credential()
+    await world.owner.execute("TRUNCATE credentials.identifications")
+    assert await world.identifications.catch_up() == 3
+    assert await world.identifications.catch_up() == 0
+    for number, credential in (("529.982.247-25", person), ("12abc34501de35", company)):
+        digest = world.identifications.digest(read_identification(number))
+        assert await world.identifications.credentials(digest) == [credential]
+        assert number.encode() not in digest
+    other = Identifications(world.database, bytes([1]) * 32)
+    assert await other.credentials(other.digest(read_identification("52998224725"))) == []
+
+
+async def test_a_new_credential_is_found_at_once(world: World) -> None:
+    """When its holder is recorded."""
+    credential = await world.credential(number="52998224725")
+    await world.owner.execute("TRUNCATE credentials.identifications")
+    await world.credentials.record_holder(credential=credential, **MARIA)
+    digest = world.identifications.digest(read_identification("52998224725"))
+    assert await world.identifications.credentials(digest) == [credential]

@@ -165,13 +165,34 @@ async def test_rivals_with_the_same_call_ring_once(world: World) -> None:
     caller = await world.integrator(credential)
     body = authorize(credential, "a")
     rivals = [asyncio.create_task(post(caller, "credentials/authorize", body)) for _ in range(10)]
-    while not world.doorbell.rings:
-        await asyncio.sleep(0.01)
+    while sum(call == "documents/state" for call, _ in world.sam.bodies) < len(rivals):
+        await asyncio.sleep(0.01)  # until each of them waits
     world.sam.approve(world.sam.last)
     await world.signing.decided(world.sam.last)
     answers = await asyncio.gather(*rivals)
     assert {status for status, _ in answers} == {200}, answers
     assert len({answer["SAD"] for _, answer in answers}) == 1
+    assert len(world.doorbell.rings) == 1
+
+
+async def test_a_rival_that_looked_too_early(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It found nothing; meanwhile the other one's request was made and approved: it gets that SAD, nothing rings."""
+    credential = await world.credential()
+    caller = await world.integrator(credential)
+    body = authorize(credential, "a")
+    await post(caller, "credentials/authorize", body, **NOW_NOT)
+    world.sam.approve(world.sam.last)
+    found = world.signing.of_call
+    looks = 0
+
+    async def too_early(*asked: Any) -> str | None:
+        nonlocal looks
+        looks += 1
+        return None if looks == 1 else await found(*asked)
+
+    monkeypatch.setattr(world.signing, "of_call", too_early)
+    status, answer = await post(caller, "credentials/authorize", body, **NOW_NOT)
+    assert (status, answer["SAD"][:4], looks) == (200, "sad_", 3)
     assert len(world.doorbell.rings) == 1
 
 

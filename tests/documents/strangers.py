@@ -2,17 +2,22 @@
 
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from asn1crypto import cms as asn1_cms
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation import (
+    async_validate_cms_signature,
+    async_validate_detached_cms,
+    async_validate_pdf_signature,
+)
 from pyhanko.sign.validation.ades import ades_lta_validation
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.policy_decl import (
@@ -21,10 +26,12 @@ from pyhanko.sign.validation.policy_decl import (
     RevocationInfoGatheringSpec,
     SignatureValidationSpec,
 )
+from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.context import CertValidationPolicySpec
 from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolicy
 from pyhanko_certvalidator.registry import SimpleTrustManager
+from signxml.xades.xades import XAdESVerifier
 
 from linkid.platform import program
 
@@ -34,6 +41,39 @@ def pdfsig(pdf: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = _file(folder, "signed.pdf", pdf)
         return _run(program("pdfsig"), "-nocert", file)
+
+
+def mutool(pdf: bytes) -> str:
+    """MuPDF, without looking at trust."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _run(program("mutool"), "sign", "-v", _file(folder, "signed.pdf", pdf))
+
+
+async def pyhanko_pdf(pdf: bytes, root: x509.Certificate) -> bool:
+    """pyHanko's bottom line on the first signature, up to *root*."""
+    signature = PdfFileReader(BytesIO(pdf)).embedded_regular_signatures[0]
+    return bool((await async_validate_pdf_signature(signature, _up_to(root))).bottom_line)
+
+
+async def pyhanko_cms(cms: bytes, content: bytes | None, root: x509.Certificate) -> bool:
+    """The same of a CMS; *content* unless it is attached."""
+    signed = asn1_cms.ContentInfo.load(cms)["content"]
+    if content is None:
+        status = await async_validate_cms_signature(signed, validation_context=_up_to(root))
+        return bool(status.intact and status.valid and status.trusted)
+    return bool((await async_validate_detached_cms(content, signed, _up_to(root), _up_to(root))).bottom_line)
+
+
+def signxml(xml: bytes, leaf: x509.Certificate, beside: bytes | None) -> bool:
+    """signxml's XAdES verifier, by the signer's certificate. Raises what it raises."""
+    XAdESVerifier().verify(xml, x509_cert=leaf, uri_resolver=lambda _name: beside)
+    return True
+
+
+def _up_to(root: x509.Certificate) -> ValidationContext:
+    return ValidationContext(
+        trust_roots=[asn1_x509.Certificate.load(root.public_bytes(Encoding.DER))], allow_fetching=False
+    )
 
 
 def openssl_cms(signature: bytes, root: x509.Certificate, content: bytes | None) -> str:
@@ -46,8 +86,10 @@ def openssl_cms(signature: bytes, root: x509.Certificate, content: bytes | None)
         return _run(program("openssl"), *words, "-out", "/dev/null")
 
 
-def xmlsec(xml: bytes, root: x509.Certificate, files: Mapping[str, bytes] | None = None) -> str:
-    """``xmlsec1 --verify`` up to *root*; *files* lie beside the signature."""
+def xmlsec(
+    xml: bytes, root: x509.Certificate, files: Mapping[str, bytes] | None = None, issuers: Sequence[bytes] = ()
+) -> str:
+    """``xmlsec1 --verify`` up to *root*; *files* lie beside the signature; *issuers* (DER) are between."""
     ids = [
         "http://www.portalfiscal.inf.br/nfe:infNFe",
         "http://uri.etsi.org/01903/v1.3.2#:SignedProperties",
@@ -58,6 +100,8 @@ def xmlsec(xml: bytes, root: x509.Certificate, files: Mapping[str, bytes] | None
             _file(folder, name, content)
         words = [word for each in ids for word in ("--id-attr:Id", each)]
         words += ["--trusted-pem", str(_file(folder, "root.pem", pem(root)))]
+        for number, issuer in enumerate(issuers):
+            words += ["--untrusted-der", str(_file(folder, f"{number}.crt", issuer))]
         return _run(program("xmlsec1"), "--verify", *words, _file(folder, "signed.xml", xml), cwd=folder)
 
 

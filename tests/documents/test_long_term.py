@@ -1,7 +1,6 @@
 """Time stamps and evidence, from our own authority in its HSM slot: believed by strangers who have the root alone."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -11,8 +10,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from asn1crypto import cms as asn1_cms
 from asn1crypto import tsp
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
@@ -20,68 +17,16 @@ from hsm_service.documents.adapters.http_tsa import HttpTsa
 from hsm_service.documents.domain.findings import Reason, Verdict
 from hsm_service.documents.domain.form import Form, Format, Level, Packaging
 from hsm_service.documents.errors import BadCertificate, NoEvidence, NoTimeStamp
-from hsm_service.documents.service import DocumentService, Finished
 from hsm_service.documents.service.judging import judge
-from hsm_service.documents.service.judging.trust import Trust
 from hsm_service.documents.service.time_stamps import TimeStampClient
-from tests.agent.pki import Authority, Holder, der
+from tests.agent.pki import Authority, der
 from tests.documents import strangers
-from tests.documents.signing import finished
-from tests.issuance.conftest import World
+from tests.documents.vouched import Vouched, vouched
 from tests.issuance.people import PROTOCOL
 
+__all__ = ["vouched"]
+
 CONTENT = b"conteudo\n"
-
-
-class IssuedHolder(Holder):
-    """A holder whose certificate the real AC issued; the key is in memory, as no SAM takes part here."""
-
-    def __init__(self, key: rsa.RSAPrivateKey, certificates: list[x509.Certificate]) -> None:
-        self.key = key
-        self.certificate = certificates[0]
-        self._chain = [der(each) for each in certificates[:2]]
-
-    @property
-    def chain(self) -> list[bytes]:
-        return self._chain
-
-
-@dataclass
-class Vouched:
-    """The AC, a holder of its, and the documents' service beside it."""
-
-    world: World
-    holder: IssuedHolder
-    root: x509.Certificate
-    service: DocumentService
-
-    async def trust(self) -> Trust:
-        """As the verification gets it: root, issuing authority, lists of now."""
-        ours = await AuthorityEvidence(self.world.client).collect([])
-        *issuers, root = ours.certificates
-        return Trust((root,), tuple(issuers), ours.crls, self.world.now)
-
-    async def finished(self, form: Form, **what: Any) -> Finished:
-        return await finished(self.service, form, self.holder, **what)
-
-
-@pytest.fixture
-async def vouched(world: World) -> Vouched:
-    """An emission with the holder's key in our hands."""
-    world.sam.key_algorithm = "RSA-2048"
-    await world.operator.place(world.now, protocol=PROTOCOL, key_algorithm="RSA-2048")
-    visitor = world.visitor()
-    await visitor.start(world.now, PROTOCOL)
-    await visitor.identify(world.now)
-    await visitor.agree()
-    key = rsa.generate_private_key(65537, 2048)
-    chain = await visitor.issue(world.sam.possession(visitor, world.now, key))
-    service = DocumentService(
-        world.clock,
-        time_stamps=TimeStampClient([AuthorityTsa(world.client)]),
-        evidences=AuthorityEvidence(world.client),
-    )
-    return Vouched(world, IssuedHolder(key, chain), chain[2], service)
 
 
 async def test_a_pdf_for_the_long_term(vouched: Vouched, contract: bytes) -> None:

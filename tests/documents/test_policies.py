@@ -8,12 +8,13 @@ import pytest
 from asn1crypto import cms as asn1_cms
 from asn1crypto import core
 
-from hsm_service.documents.adapters.files import read_policies
+from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.adapters.root_files import read_roots
 from hsm_service.documents.domain.form import Format, Packaging, policy_form
 from hsm_service.documents.domain.policies import PolicyShelf, read_policy
-from hsm_service.documents.errors import NoTimeStamp, PolicyNotAvailable, PolicyUnreadable
+from hsm_service.documents.errors import NoTimeStamp, PolicyNotAvailable, PolicyUnreadable, RootUnreadable
 from hsm_service.documents.settings import PolicyFile, PolicySettings
-from tests.agent.pki import Authority, Holder
+from tests.agent.pki import Authority, Holder, der
 from tests.documents import strangers
 from tests.documents.policy_files import policy_file
 from tests.documents.signing import NOW, finished, service, signatory
@@ -73,15 +74,22 @@ async def test_a_policy_that_is_not_to_be_had_is_refused_at_once(tmp_path: Path,
         await service(policies=living).prepare(policy_form(Format.PADES, "AD-RT"), by, digest=bytes(32))
 
 
-def test_what_is_no_policy_stops_us_before_anything_is_served(tmp_path: Path) -> None:
-    """A missing file, rubbish, a policy without its own hash: the file is named."""
+def test_what_is_no_policy_or_root_stops_us_before_anything_is_served(tmp_path: Path, authority: Authority) -> None:
+    """A missing file, rubbish, a policy without its own hash, a root that is none: the file is named."""
     whole = policy_file(OID)
     bad = [b"", b"rubbish", whole[:-1], whole + b"\0", policy_file(OID, with_hash=False), whole[:40], b"\x30\x00"]
-    for der in bad:
+    for rubbish in bad:
         with pytest.raises(PolicyUnreadable):
-            read_policy(der, URI)
+            read_policy(rubbish, URI)
     with pytest.raises(PolicyUnreadable, match=r"missing\.der"):
         read_policies(PolicySettings(cades_ad_rb=PolicyFile(file=tmp_path / "missing.der", uri=URI)))
+    (tmp_path / "root.pem").write_bytes(strangers.pem(authority.certificate))
+    (tmp_path / "root.der").write_bytes(der(authority.certificate))
+    (tmp_path / "bad.pem").write_bytes(b"-----BEGIN CERTIFICATE-----")
+    assert read_roots([tmp_path / "root.pem", tmp_path / "root.der"]) == [der(authority.certificate)] * 2
+    for name in ("bad.pem", "missing.pem", "policy.der"):
+        with pytest.raises(RootUnreadable, match=name):
+            read_roots([tmp_path / name])
     assert read_policy(whole, URI).not_before == datetime(2025, 7, 23, tzinfo=UTC)
     assert read_policy(whole, URI).not_after is None
 

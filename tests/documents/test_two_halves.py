@@ -4,12 +4,14 @@ import asyncio
 import dataclasses
 import hashlib
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from asn1crypto import cms as asn1_cms
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
 
 from foundation.clock import FixedClock
@@ -71,6 +73,19 @@ async def test_the_approved_digest_is_the_signed_one(rsa_holder: Holder, contrac
         assert hashlib.sha256(info["signed_attrs"].untag().dump()).digest() == prepared.digest
         again = await service().finish(prepared, sign(rsa_holder, prepared))
         assert again == result  # a lost answer can be had again
+
+
+async def test_the_first_signature_may_certify(rsa_holder: Holder, contract: bytes) -> None:
+    """CSC's Certification: a reader sees what may change; one that is signed already is not certified."""
+    signed = await finished(service(), PADES, rsa_holder, content=contract, certify=True)
+    (found,) = PdfFileReader(BytesIO(signed.content)).embedded_signatures
+    assert found.docmdp_level is MDPPerm.FILL_FORMS
+    assert "Signature is Valid." in strangers.pdfsig(signed.content)
+    assert (await finished(service(), PADES, rsa_holder, content=signed.content)).content
+    with pytest.raises(UnsuitableDocument):
+        await service().prepare(PADES, signatory(rsa_holder), content=signed.content, certify=True)
+    with pytest.raises(FormNotPossible):
+        await service().prepare(DETACHED, signatory(rsa_holder), content=CONTENT, certify=True)
 
 
 async def test_a_signature_over_anything_else_is_refused(

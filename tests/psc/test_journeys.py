@@ -18,11 +18,13 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 import pytest_asyncio
+from cryptography import x509
 
 from demo.stack import Stack
 from demo.world import World, settled
 from linkid.platform import program
 from sandbox_phone.loopback import connector
+from tests.documents import strangers
 from tests.psc.integrators.birdid import BirdIdApplication
 from tests.psc.integrators.neoid import NeoIdApplication
 from tests.psc.integrators.norm import Application, Begun, Refused
@@ -110,12 +112,11 @@ async def journey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Jou
 @pytest.mark.parametrize(
     ("kind", "prefix"),
     [
-        (Application, ""),
         (Application, "/psc/safeid"),
         (BirdIdApplication, "/psc/birdid"),
         (NeoIdApplication, "/psc/neoid"),
     ],
-    ids=["iti", "safeid", "birdid", "neoid"],
+    ids=["safeid", "birdid", "neoid"],
 )
 async def test_signs_by_qr(journey: Journey, kind: type[Application], prefix: str) -> None:
     """QR, token, certificate; then the call waits until the holder approved, and openssl verifies what it returns."""
@@ -147,11 +148,14 @@ async def test_signs_by_session(journey: Journey) -> None:
     for content in (b"um", b"dois"):
         (signature,) = await app.sign([("nota.xml", content)])
         journey.verified(listed["certificate"], content, signature)
+    (around,) = await app.sign([("nota.xml", b"tres")], form="CMS")
+    root = x509.load_pem_x509_certificate(journey.world.stack.settings.places.root_certificate.read_bytes())
+    assert "successful" in strangers.openssl_cms(around, root, b"tres").lower()
     assert await journey.world.phone.waiting() == []
     (open_session,) = await journey.world.phone.sessions()
     await journey.world.phone.end_session(open_session["activation"])
     with pytest.raises(Refused) as refused:
-        await app.sign([("nota.xml", b"tres")])
+        await app.sign([("nota.xml", b"quatro")])
     assert (refused.value.status, refused.value.body["error"]) == (401, "invalid_token")
 
 

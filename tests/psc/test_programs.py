@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.psc.ports import CallAnswer
 from hsm_service.psc.web.answers import pem
 from tests.psc.integrators.birdid import BirdIdApplication
 from tests.psc.integrators.norm import Refused
 from tests.psc.integrators.vidaas import VidaasApplication
-from tests.psc.people import COMPANY, MARIA, application, ring, verify
+from tests.psc.people import CALLBACK, COMPANY, MARIA, application, ring, verify
 from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
@@ -215,3 +216,14 @@ async def test_an_asynchronous_signature_that_is_none(world: World) -> None:
         }  # fmt: skip
         async with app.session.post(app.base + "/async-signature", json=body) as response:
             assert response.status == 400, change
+
+
+async def test_an_application_without_a_secret_rings_nobody(world: World) -> None:
+    """Anybody could ring in its name and redeem the answer: refused, whoever is named."""
+    await world.credential(number=MARIA)
+    made = await world.register(method=ClientMethod.NONE, grants=[GrantType.CODE], redirects=[CALLBACK])
+    app = await vidaas(world)
+    app.client_id = made.client.id
+    for number in (MARIA, STRANGER):
+        assert await refused(app.ring(number)) == (400, "unauthorized_client")
+    assert not world.calls.calls

@@ -182,14 +182,3 @@ async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
     assert code == 0, said[-6000:]
     assert generated(said) > 300
     assert re.search(r"API Links:\s+[2-9] covered", said), said
-
-
-async def test_production_has_no_sandbox(sandbox: Sandbox) -> None:
-    """Phones that approve what nobody read have no business there: refused before anything is made."""
-    earnest = {"ENVIRONMENT": "production", "APP__URL": "https://a.example", "GATEWAY__URL": "https://g.example"}
-    words = [f"LINKID__{name}={value}" for name, value in earnest.items()]
-    words += [f"LINKID__VAR={sandbox.folder}/var-production", ".venv/bin/python", "-m", "linkid", "sandbox"]
-    code, said = await sandbox.run("env", *words)
-    assert code == 2
-    assert "for development only" in said
-    assert not (sandbox.folder / "var-production").exists()

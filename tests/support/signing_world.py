@@ -607,7 +607,7 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
-            waiting=WaitingCalls(ours, clock, signing),
+            waiting=WaitingCalls(signing),
             documents=documents,
             clients=authentication,
             tokens=tokens,

@@ -286,7 +286,7 @@ PREFER: Final = Parameter(
     "Prefer",
     "header",
     text(
-        {"type": "string", "maxLength": 100},
+        {"type": "string"},  # a preference that we do not know is passed over (RFC 7240)
         "`wait=25` holds the answer back (RFC 7240).",
         "`wait=25` segura a resposta (RFC 7240).",
     ),

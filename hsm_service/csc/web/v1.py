@@ -83,7 +83,7 @@ class CscV1:
             web.post(f"{PREFIX}/credentials/sendOTP", self.send_otp),
             web.post(f"{PREFIX}/signatures/signHash", self.sign_hash),
             web.post(f"{PREFIX}/signatures/timestamp", self.timestamp),
-            web.post(f"{PREFIX}/{{method:.*}}", self.not_implemented),
+            web.post(f"{PREFIX}/{{method:(?!oauth2/).*}}", self.not_implemented),
         ]
 
     async def info(self, request: web.Request) -> web.Response:

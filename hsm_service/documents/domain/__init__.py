@@ -1,5 +1,5 @@
 """Pure: ``form`` (what goes with what), ``signatory``, ``prepared`` (the first half as bytes), ``policies``,
-``stamp`` (what is seen on the page), ``evidence``, ``findings`` of a verification, ``question`` to it.
+``stamp`` (what is seen on the page), ``evidence``, ``findings`` of a verification, ``question`` to it, ``encodings``.
 
 No I/O; time is an argument.
 """

@@ -1,7 +1,8 @@
 """CMS and CAdES around a raw signature, by pyHanko: signed attributes first, the container when the signature is there.
 
 Everything here is pure computation; nothing is asked of anybody. pyHanko's calls are coroutines all the same, so
-`asyncio.run` drives them: call these functions in a thread.
+`asyncio.run` drives them: call these functions in a thread. Between functions a container is DER (``encodings`` says
+why).
 """
 
 import asyncio
@@ -15,12 +16,14 @@ from pyhanko.sign.ades.api import CAdESSignedAttrSpec
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from hsm_service.documents.domain.encodings import parts, sequence_of, set_of, tagged
 from hsm_service.documents.domain.form import Packaging
 from hsm_service.documents.domain.policies import SignaturePolicy
 from hsm_service.documents.domain.prepared import Prepared
 from hsm_service.documents.domain.signatory import Signatory
 
-SIGNATURE_TIME_STAMP: Final = "signature_time_stamp_token"
+_SIGNATURE_TIME_STAMP: Final = "1.2.840.113549.1.9.16.2.14"
+"""id-aa-timeStampToken."""
 
 
 def signed_attributes(
@@ -38,18 +41,19 @@ def signed_attributes(
     return bytes(attributes.dump())
 
 
-def container(prepared: Prepared, signature: bytes) -> cms.ContentInfo:
+def container(prepared: Prepared, signature: bytes) -> bytes:
     """SignedData with signature and certificates (without a self-signed root), and the content if it is attached."""
     inside: dict[str, object] = {"content_type": "data"}
     if prepared.form.packaging is Packaging.ATTACHED:
         inside["content"] = prepared.content
-    return asyncio.run(
+    made = asyncio.run(
         signer(prepared.signatory, signature).async_sign_prescribed_attributes(
             prepared.signatory.digest_name,
             cms.CMSAttributes.load(prepared.to_sign),
             encap_content_info=inside,
         )
     )
+    return bytes(made.dump())
 
 
 def message_digest(to_sign: bytes) -> bytes:
@@ -60,22 +64,32 @@ def message_digest(to_sign: bytes) -> bytes:
     raise ValueError("no message digest")
 
 
-def imprint(signed: cms.ContentInfo, hash_name: str) -> bytes:
+def imprint(signed: bytes, hash_name: str) -> bytes:
     """What a signature time-stamp is about: the digest of the signature value (EN 319 122-1 clause 5.3)."""
     digest = hashes.Hash(_HASHES[hash_name]())
-    digest.update(signed["content"]["signer_infos"][0]["signature"].native)
+    digest.update(cms.ContentInfo.load(signed)["content"]["signer_infos"][0]["signature"].native)
     return digest.finalize()
 
 
-def with_time_stamp(signed: cms.ContentInfo, token: bytes) -> cms.ContentInfo:
-    """The same with a signature time-stamp as an unsigned attribute."""
-    info = signed["content"]["signer_infos"][0]
-    attribute = cms.CMSAttribute(
-        {"type": cms.CMSAttributeType(SIGNATURE_TIME_STAMP), "values": [cms.ContentInfo.load(token)]}
-    )
-    earlier = [] if isinstance(info["unsigned_attrs"], core.Void) else list(info["unsigned_attrs"])
-    info["unsigned_attrs"] = cms.CMSAttributes([*earlier, attribute])
-    return signed
+def with_time_stamp(signed: bytes, token: bytes) -> bytes:
+    """The same with a signature time-stamp as its only unsigned attribute (SignerInfo's last field)."""
+    attribute = sequence_of(core.ObjectIdentifier(_SIGNATURE_TIME_STAMP).dump(), set_of([token]))
+    kind, (*fields, infos) = opened(signed)
+    (info,) = parts(infos)
+    stamped = sequence_of(*parts(info), tagged(1, set_of([attribute])))
+    return closed(kind, [*fields, set_of([stamped])])
+
+
+def opened(container: bytes) -> tuple[bytes, list[bytes]]:
+    """The content type, and SignedData's fields, encoded."""
+    kind, explicit = parts(container)
+    (signed,) = parts(explicit)
+    return kind, parts(signed)
+
+
+def closed(kind: bytes, fields: list[bytes]) -> bytes:
+    """ContentInfo again."""
+    return sequence_of(kind, tagged(0, sequence_of(sequence_of(*fields))))
 
 
 def signer(signatory: Signatory, signature: bytes | None = None) -> signers.ExternalSigner:

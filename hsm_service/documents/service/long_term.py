@@ -14,8 +14,12 @@ from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObj
 from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp, PreparedByteRangeDigest
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 
+from hsm_service.documents.domain.encodings import parts, set_of, tag_of, tagged
 from hsm_service.documents.domain.evidence import Evidence
+from hsm_service.documents.service.cms import closed, opened
 from hsm_service.documents.service.pades import TOKEN_ROOM, as_unsuitable
+
+_CERTIFICATES: Final = (2, 0)
 
 
 def signers_of(container: bytes) -> list[bytes]:
@@ -32,17 +36,11 @@ def signers_of(container: bytes) -> list[bytes]:
 
 def cms_with_evidence(container: bytes, evidence: Evidence) -> bytes:
     """CAdES B-LT (EN 319 122-1): certificates and lists go into SignedData, which no signature covers."""
-    whole = cms.ContentInfo.load(container)
-    signed = whole["content"]
-    ours = {choice.chosen.dump() for choice in signed["certificates"]}
-    certificates = [*signed["certificates"]]
-    for der in evidence.certificates:
-        if der not in ours:
-            certificates.append(cms.CertificateChoices("certificate", asn1_x509.Certificate.load(der)))
-    lists = [cms.RevocationInfoChoice("crl", crl.CertificateList.load(der)) for der in evidence.crls]
-    signed["certificates"] = cms.CertificateSet(certificates)
-    signed["crls"] = cms.RevocationInfoChoices(lists)
-    return bytes(whole.dump())
+    kind, fields = opened(container)
+    certificates = {der for field in fields if tag_of(field) == _CERTIFICATES for der in parts(field)}
+    version, digests, content, *_, infos = fields
+    added = tagged(0, set_of(certificates | set(evidence.certificates))), tagged(1, set_of(evidence.crls))
+    return closed(kind, [version, digests, content, *added, infos])
 
 
 def pdf_with_evidence(pdf: bytes, evidence: Evidence) -> bytes:

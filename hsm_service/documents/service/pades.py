@@ -47,8 +47,14 @@ def prepare(
     policy: SignaturePolicy | None,
     pdf: bytes,
     stamp: Stamp | None,
+    *,
+    certify: bool = False,
 ) -> Prepared:
-    """The first half. Raises UnsuitableDocument: damaged, encrypted, no pages, or certified against any change."""
+    """The first half. Raises UnsuitableDocument: damaged, encrypted, no pages, or certified against any change.
+
+    ``certify``: the first signature of a document says that later ones, and forms filled in, are the only changes
+    allowed (ISO 32000-2, DocMDP); a document that is signed already cannot be certified.
+    """
     with as_unsuitable():
         writer = IncrementalPdfFileWriter(BytesIO(pdf), prev=_reader(pdf), strict=False)
         metadata = signers.PdfSignatureMetadata(
@@ -56,6 +62,8 @@ def prepare(
             md_algorithm=signatory.digest_name,
             subfilter=fields.SigSeedSubFilter.PADES,
             name=signatory.name or None,
+            certify=certify,
+            docmdp_permissions=fields.MDPPerm.FILL_FORMS,
         )
         pdf_signer = stamped(metadata, cms.signer(signatory), stamp, pages=_pages(writer.prev))
         session = pdf_signer.init_signing_session(writer)

@@ -87,12 +87,14 @@ class DocumentService:
         element: str | None = None,
         name: str = "documento",
         at: datetime | None = None,
+        certify: bool = False,
     ) -> Prepared:
         """Steps 1 to 3, from a document or from its digest (by the hash of the signatory's algorithm); not both.
 
         ``stamp``: only on a PDF. ``element``: XAdES enveloped, the Id of what is signed (NF-e: infNFe's), else all.
         ``name``: XAdES detached, how the signature refers to the file. ``at``: an earlier time (UTC, whole seconds) at
-        which the same was prepared: CMS, CAdES and the CMS for a PDF then come out as they did.
+        which the same was prepared: CMS, CAdES and the CMS for a PDF then come out as they did. ``certify``: a
+        PDF's first signature as a certification (CSC's ``Certification``; without it ``Revision``).
 
         A digest gives a signature alone: CMS, detached CAdES, or the CMS for a PDF that the caller prepared.
         Raises FormNotPossible, UnsuitableDocument, DocumentTooLarge, BadCertificate, PolicyNotAvailable; NoTimeStamp at
@@ -115,9 +117,11 @@ class DocumentService:
             raise DocumentTooLarge(f"at most {MAX_DOCUMENT} bytes")
         if stamp is not None and (form.format is not Format.PADES or content is None):
             raise FormNotPossible("a stamp needs a PDF")
+        if certify and (form.format is not Format.PADES or content is None):
+            raise FormNotPossible("only a PDF is certified")
         # (2) and (3) The digest of the content; what will be signed, with its times.
         if form.format is Format.PADES and content is not None:
-            return await asyncio.to_thread(pades.prepare, form, signatory, at, policy, content, stamp)
+            return await asyncio.to_thread(pades.prepare, form, signatory, at, policy, content, stamp, certify=certify)
         if form.format is Format.XADES:
             return await asyncio.to_thread(_prepare_xades, form, signatory, at, content, digest, element, name)
         kept = content if content is not None and form.packaging is Packaging.ATTACHED else b""
@@ -151,13 +155,12 @@ class DocumentService:
         # (5) The content is still the one whose digest was signed.
         await asyncio.to_thread(_demand_same_content, prepared)
         # (6) The container.
-        signed = await asyncio.to_thread(cms.container, prepared, signature)
+        closed = await asyncio.to_thread(cms.container, prepared, signature)
         # (7) The time stamp, and the evidence.
         if form.level is not Level.B:
             hash_name = prepared.signatory.digest_name
-            token = await self._stamp(cms.imprint(signed, hash_name), hash_name)
-            signed = cms.with_time_stamp(signed, token)
-        closed = bytes(signed.dump())
+            token = await self._stamp(await asyncio.to_thread(cms.imprint, closed, hash_name), hash_name)
+            closed = await asyncio.to_thread(cms.with_time_stamp, closed, token)
         evidence = await self._evidence(form, closed)
         if not whole:
             if evidence is not None:

@@ -68,6 +68,7 @@ class CallerService:
 
         One of another client, without the keys it is bound to, or that is over: TokenInvalid.
         """
+        # 9. Of the same client, with the same keys: what it approved opens, and nothing else.
         bearer, approved = await self._good(text)
         if approved is None or bearer.token.client != caller.id:
             raise TokenInvalid("not a credential token of this caller")

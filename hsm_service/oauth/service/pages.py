@@ -8,7 +8,7 @@ ceremony: frames of a second, one scan, and a check code that is typed into the 
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -50,7 +50,7 @@ class OpenPage:
     client_name: str
     request: AuthorizeRequest
     view: PageView
-    once: bool
+    once: bool = False
     """Whether loading it again leads nowhere, because the request was a pushed one."""
 
 
@@ -85,23 +85,38 @@ class PageService:
         """Somebody arrives. Raises UnsafeRedirect (to be shown) or RedirectableError (to be sent to the client)."""
         if self._opened.take(address, self._clock.now()):
             raise TooManyPages(retry_after=60)
-        # 1. What was pushed, or what the browser brings; and before anything else: may this address be sent to at all?
+        # 2. What was pushed, or what the browser brings. 3. Before anything else: may this address be sent to at all?
         brought = await self._requests.brought(parameters)
         checked = await self._requests.client(brought)
-        # 2. From here on the client hears about its mistakes.
+        # 4. From here on the client hears about its mistakes.
         try:
             request = self._requests.read(checked, brought)
         except (BadInput, NotPermitted) as error:
             raise RedirectableError(error, checked.redirect, brought.get("state")) from error
-        # 3. Whose phone? The one of the credential, if this client may name it; else whoever reads the QR.
-        token, now = new_token(PREFIX, self._random), self._clock.now()
+        # 5. Whose phone? The one of the credential, if this client may name it; else whoever reads the QR.
         credential = await self._known(request)
+        opened = await self._show(checked.client, request, credential, address)
+        return replace(opened, once="request_uri" in parameters)
+
+    async def open_for(self, client: Client, request: AuthorizeRequest, *, address: str) -> OpenPage:
+        """For a dialect that checked an authorize request by rules of its own: a page that identifies and leads back to
+        the dialect, which takes its code with ``redeem``. Of ``request.challenge`` nobody has the verifier.
+
+        Raises TooManyPages.
+        """
+        if self._opened.take(address, self._clock.now()):
+            raise TooManyPages(retry_after=60)
+        return await self._show(client, request, None, address)
+
+    async def _show(self, client: Client, request: AuthorizeRequest, credential: str | None, address: str) -> OpenPage:
+        """A page whose phone is known, or one with a link."""
+        token, now = new_token(PREFIX, self._random), self._clock.now()
         link, view = None, PageView("asking")
         if credential is None:
             link = await self._links.open(
                 page_key=page_key(token.secret),
-                client=checked.client.id,
-                client_name=checked.client.name,
+                client=client.id,
+                client_name=client.name,
                 scope=request.scope,
                 address=address,
             )
@@ -114,27 +129,7 @@ class PageService:
         await self._store.add_page(token, request, link, now=now, until=until, sealed=sealed, credential=credential)
         if link is not None:
             view = PageView.of(await self._links.look(link, page_key=page_key(token.secret)))
-        return OpenPage(token.text, checked.client.name, request, view, once="request_uri" in parameters)
-
-    async def open_for(self, client: Client, request: AuthorizeRequest, *, address: str) -> OpenPage:
-        """For a dialect that checked an authorize request by rules of its own: a page that identifies and leads back to
-        the dialect, which takes its code with ``redeem``. Of ``request.challenge`` nobody has the verifier.
-
-        Raises TooManyPages.
-        """
-        if self._opened.take(address, self._clock.now()):
-            raise TooManyPages(retry_after=60)
-        token, now = new_token(PREFIX, self._random), self._clock.now()
-        link = await self._links.open(
-            page_key=page_key(token.secret),
-            client=client.id,
-            client_name=client.name,
-            scope=request.scope,
-            address=address,
-        )
-        await self._store.add_page(token, request, link, now=now, until=now + PAGE_LIFE, sealed=None, credential=None)
-        view = PageView.of(await self._links.look(link, page_key=page_key(token.secret)))
-        return OpenPage(token.text, client.name, request, view, once=False)
+        return OpenPage(token.text, client.name, request, view)
 
     async def redeem(self, page_id: str, code: str, client_id: str) -> Sequence[str]:
         """The credentials that a holder approved on a page opened by ``open_for``, once. Raises GrantRefused."""
@@ -183,6 +178,7 @@ class PageService:
 
     async def finish(self, token: str) -> str:
         """The phone approved the signatures: the address to go on to. Raises PageUnknown, PageOver, NotApprovedYet."""
+        # 7. Of a request that the SAM calls approved; what the code opens is sealed under its own secret.
         page, secret = await self._own(token)
         approved = await self._signing.approved(page, secret)
         if approved is None:

@@ -68,7 +68,7 @@ class RequestService:
         self._random = random
 
     async def push(self, client: Client, parameters: Mapping[str, str]) -> Pushed:
-        """RFC 9126: an authenticated client says what it will send a person for. Raises what ``read`` raises."""
+        """1. RFC 9126: an authenticated client says what it will send a person for. Raises what ``read`` raises."""
         if "request_uri" in parameters:
             raise BadOAuthRequest("request_uri does not belong into a pushed request")
         if parameters.get("client_id", client.id) != client.id:
@@ -89,6 +89,7 @@ class RequestService:
 
         Raises PushedRequestOver.
         """
+        # 2. One browser of all that come with it, of the client that pushed it, in its time.
         uri = parameters.get("request_uri")
         if uri is None:
             return parameters
@@ -105,11 +106,11 @@ class RequestService:
         return unseal(sealed, row=pushed_id, secret=secret)
 
     async def client(self, parameters: Mapping[str, str]) -> CheckedClient:
-        """May this address be sent to at all? Raises UnsafeRedirect."""
+        """3. May this address be sent to at all? Raises UnsafeRedirect."""
         return checked_client(await self._store.client(parameters.get("client_id", "")), parameters)
 
     def read(self, checked: CheckedClient, parameters: Mapping[str, str]) -> AuthorizeRequest:
-        """The rest, about which the client hears. Raises BadOAuthRequest, ScopeUnknown, BadDetails, …"""
+        """4. The rest, about which the client hears. Raises BadOAuthRequest, ScopeUnknown, BadDetails, …"""
         if GrantType.CODE not in checked.client.grants:
             raise ClientNotPermitted()
         if "request" in parameters:

@@ -100,6 +100,7 @@ class SigningPages:
     async def _ask(self, page: Page, secret: str) -> PageView:
         assert page.credential is not None, "only a page that knows whom to ask comes here"
         wish = self.wish(page, secret)
+        # 6. The phone rings, and what the page has of it goes back under the page's seal.
         try:
             asked = await self._signatures.ask(page.request.client, page.client_name, wish.of(page.credential))
         except TooMany as busy:

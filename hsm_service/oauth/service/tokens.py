@@ -114,11 +114,11 @@ class TokenService:
             raise GrantRefused("not a code of ours") from cause
         refusal: LinkIdError
         async with self._database.transaction() as connection:
-            # 1. One statement decides who of all rivals has the code; the others wait here for the row, and find none.
+            # 8a. One statement decides who of all rivals has the code; the others wait here for the row, and find none.
             found = await self._store.consume_code(connection, code_id, secret, client.id, self._clock.now())
             if found is not None:
                 try:
-                    # 2. The same client (above), the same address, the same party that asked, no more than approved.
+                    # 8b. The same client (above), the same address, the same party that asked, no more than approved.
                     _check_redirect(found, redirect)
                     check_verifier(verifier, found.challenge)
                     _check_key(found, binding)
@@ -128,7 +128,7 @@ class TokenService:
                 except LinkIdError as cause:
                     refusal = cause
                 else:
-                    # 3. The token is born in the transaction that used the code up.
+                    # 8c. The token is born in the transaction that used the code up.
                     grant = _Grant(found.scope, found.credentials, found.id, approved)
                     return await self._issue_with_refresh(connection, client, grant, binding)
             else:

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 from foundation.database import Database
 from foundation.errors import LinkIdError
 from hsm_service.credentials.domain.identification import read_identification
-from hsm_service.oauth.domain.client import Client, GrantType, redirect_matches
+from hsm_service.oauth.domain.client import Client, ClientMethod, GrantType, redirect_matches
 from hsm_service.oauth.domain.pkce import checked_challenge
 from hsm_service.oauth.errors import ClientNotPermitted, ResponseTypeUnknown, UnknownClient, UnsafeRedirect
 from hsm_service.oauth.store import OAuthStore
@@ -51,10 +51,13 @@ class AuthorizeRequests:
             raise RedirectedError(error, redirect, state) from error
 
     async def of_program(self, parameters: Mapping[str, str]) -> tuple[Client, Wanted]:
-        """With ``redirect_uri=push://``. Raises UnknownClient, BadPscRequest, and what is wrong with the request."""
+        """With ``redirect_uri=push://``. Raises UnknownClient, ClientNotPermitted, and what is wrong with it."""
         client = await self.client(parameters.get("client_id", ""))
         if client is None:
             raise UnknownClient("unknown client_id")
+        if client.method is ClientMethod.NONE:
+            # Whoever knows its id could ring in its name, and redeem what the holder says to it.
+            raise ClientNotPermitted()
         if len(parameters.get("state", "").encode()) > MAX_STATE:
             raise BadPscRequest(f"state has more than {MAX_STATE} bytes")
         if "login_hint" not in parameters:

@@ -138,6 +138,9 @@ class SigningService:
             policy.admit_session(ask, situation)
         else:
             policy.admit(ask, situation)
+        if call_key is not None and await self.of_call(caller, ask.credential, call_key) is not None:
+            # A rival with the same call was faster, and its request may be decided already.
+            raise RequestPending(retry_after=1, data={"why": "pending"})
         name = secret.new_request_name(self._random)
         if call_key is None:
             activation_secret = secret.new_secret(self._random)
@@ -253,6 +256,14 @@ class SigningService:
         """
         request, _ = await self._redeemable(caller, sad, credential)
         return request.asked if request.kind is Kind.LISTED else None
+
+    async def of_call(self, caller: Caller, credential: str, call_key: bytes) -> str | None:
+        """The handle of a request that this very call made before; None when it made none that counts still."""
+        for request in await self._store.findable(caller, credential, self._clock.now()):
+            known = secret.secret_of_call(call_key, request.name)
+            if request.caller.kind is caller.kind and known.is_the_one_of(request.secret_digest):
+                return secret.handle_text(request.name, known)
+        return None
 
     async def extend(
         self, caller: Caller, *, sad: object, credential: str, count: int, hash_algorithm: str

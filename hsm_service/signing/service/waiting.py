@@ -9,13 +9,9 @@ whoever makes this very call has.
 import asyncio
 from typing import Final
 
-from foundation.clock import Clock
-from foundation.database import Database
-from hsm_service.signing.domain import secret
 from hsm_service.signing.domain.request import Ask, Caller, SessionAsk
 from hsm_service.signing.errors import RequestPending
 from hsm_service.signing.service.requests import Approved, SigningService, StillWaiting
-from hsm_service.signing.store import RequestStore
 
 _NOT_FIXED_YET: Final = 0.2
 """Seconds between looks at a request that the SAM has not fixed: nothing rings for that."""
@@ -24,10 +20,8 @@ _NOT_FIXED_YET: Final = 0.2
 class WaitingCalls:
     """Made by the roof, one per gateway. Keeps nothing in memory."""
 
-    def __init__(self, database: Database, clock: Clock, signing: SigningService) -> None:
-        """The gateway's database."""
-        self._store = RequestStore(database)
-        self._clock = clock
+    def __init__(self, signing: SigningService) -> None:
+        """The gateway's."""
         self._signing = signing
 
     async def ask(
@@ -38,24 +32,16 @@ class WaitingCalls:
         ``call_key``: 32 bytes from the caller's own secret and all that it says. Raises what ``SigningService.ask`` and
         ``check`` raise; RequestPending when the caller waits for something else.
         """
-        handle = await self._again(caller, ask.credential, call_key)
+        handle = await self._signing.of_call(caller, ask.credential, call_key)
         if handle is None:
             try:
                 handle = (await self._signing.ask(caller, ask, call_key=call_key)).handle
             except RequestPending:
                 # The same call, made twice at the same moment: the faster one's request is this one's too.
-                handle = await self._again(caller, ask.credential, call_key)
+                handle = await self._signing.of_call(caller, ask.credential, call_key)
                 if handle is None:
                     raise
         return await self._decided(caller, handle, seconds)
-
-    async def _again(self, caller: Caller, credential: str, call_key: bytes) -> str | None:
-        """The handle of a request that this very call made before."""
-        for request in await self._store.findable(caller, credential, self._clock.now()):
-            known = secret.secret_of_call(call_key, request.name)
-            if request.caller.kind is caller.kind and known.is_the_one_of(request.secret_digest):
-                return secret.handle_text(request.name, known)
-        return None
 
     async def _decided(self, caller: Caller, handle: str, seconds: float) -> Approved | StillWaiting:
         """Not the clock that decides about expiry, only how long this answer is held back."""

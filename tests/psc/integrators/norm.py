@@ -91,15 +91,15 @@ class Application:
         listed: list[dict[str, str]] = answer["certificates"]
         return listed
 
-    async def sign(self, documents: Sequence[tuple[str, bytes]], **more: Any) -> list[bytes]:
-        """POST /signature: names and contents in, RAW signatures out, in their order."""
+    async def sign(self, documents: Sequence[tuple[str, bytes]], form: str = "RAW", **more: Any) -> list[bytes]:
+        """POST /signature: names and contents in, signatures out, in their order."""
         hashes = [
             {
                 "id": str(number),
                 "alias": name,
                 "hash": self.encoded(hashlib.sha256(content).digest()),
                 "hash_algorithm": SHA256,
-                "signature_format": "RAW",
+                "signature_format": form,
             }
             for number, (name, content) in enumerate(documents, start=1)
         ]
