@@ -222,6 +222,7 @@ DETAILS: list[Any] = [
     [{"type": "credential", "documentDigests": [{**ONE, "hash": 1}], "hashAlgorithmOID": SHA256}],
     [{"type": "credential", "documentDigests": [{**ONE, "label": {}}], "hashAlgorithmOID": SHA256}],
     [{"type": "credential", "documentDigests": [{**ONE, "hashType": "sdr"}], "hashAlgorithmOID": SHA256}],
+    [{"type": "credential", "documentDigests": [{**ONE, "hashType": 7}], "hashAlgorithmOID": SHA256}],
     [{"type": "credential", "documentDigests": [{**ONE, "size": -1}], "hashAlgorithmOID": SHA256}],
     [{"type": "credential", "documentDigests": [ONE], "hashAlgorithmOID": SHA256, "numSignatures": 2}],
     [{"type": "credential", "documentDigests": [ONE], "hashAlgorithmOID": SHA256, "numSignatures": True}],
