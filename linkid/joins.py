@@ -20,6 +20,7 @@ from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.credentials.store import Held
 from hsm_service.csc import dialect as csc
+from hsm_service.csc.errors import invalid
 from hsm_service.documents.domain.form import Form, Format, policy_form
 from hsm_service.documents.domain.prepared import Prepared
 from hsm_service.documents.domain.signatory import Signatory
@@ -210,6 +211,8 @@ class SignaturesOfOAuth:
     def check(self, body: JsonObject) -> None:
         """Whether it may be one at all: what does not depend on the credential's key."""
         wanted = csc.read_authorize(body)
+        if wanted.forms is not None:
+            raise invalid("clientData")  # attributes are fixed by authorize alone
         if any(len(digest) != HASH_BYTES[wanted.hash_name] for digest in wanted.hashes):
             raise BadDigest()
 

@@ -17,6 +17,8 @@ from hsm_service.csc.web.documents import STAMPS_PER_MINUTE
 from linkid.platform import program
 from tests.csc.test_hostile import raw
 from tests.csc.test_sessions import bearer
+from tests.support.oauth_application import application
+from tests.support.oauth_requests import answer_in, authorize_path, wanting
 from tests.support.signing_world import IN_MODULES_LOOP, BearerCaller, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
@@ -205,6 +207,21 @@ async def test_a_caller_that_signs_its_asks_cannot_have_signed_these(world: Worl
     computer = await world.computer(credential)
     status, said = await computer.call("POST", "/csc/v2/credentials/authorize", authorize(credential, C, CONTRACT))
     assert (status, said["error_description"]) == (400, "Invalid parameter clientData")
+    assert world.doorbell.rings == []
+
+
+async def test_only_version_2s_authorize_fixes_attributes(world: World) -> None:
+    """API 1 has no signDoc, and the authorize page makes nothing: said there, it is refused, not passed over."""
+    credential = await world.credential()
+    app = await application(world)
+    token = await app.service_token(credential)
+    said = json.dumps({"signDoc": C})
+    body = {"credentialID": credential, "numSignatures": 1, "hash": [b64(digest("x"))], "clientData": said}
+    status, answer = await BearerCaller(world.client, token).call("POST", "/csc/v1/credentials/authorize", body)
+    assert (status, answer["error_description"]) == (400, "Invalid parameter clientData")
+    path = authorize_path(app.id, **wanting(credential, digest("x"), clientData=said))
+    async with world.client.get(path, allow_redirects=False) as response:
+        assert answer_in(response.headers["Location"])["error"] == "invalid_request"
     assert world.doorbell.rings == []
 
 

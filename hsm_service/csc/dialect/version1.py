@@ -83,6 +83,8 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
         hash_name, algorithm = members.hash_by_length(hashes), None
     else:
         hash_name, algorithm = members.algorithms(body, V1)
+    if said.get("signDoc") is not None:
+        raise invalid("clientData")  # API 1 has no signDoc: what is asked for here is what is signed
     labels = members.labels(said, count)
     described = members.description(body)
     return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, members.signed_ask(said))
