@@ -7,11 +7,11 @@ PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push iss
 JOBS ?= 3
 TESTS ?=
 
-.PHONY: help setup run sandbox fuzz test check fix demo bench soak web lock clean programs
+.PHONY: help setup run sandbox fuzz test test-programs check fix demo bench soak web lock clean programs
 
 help: ## this text
 	@awk 'BEGIN {FS = ":.*## "; print "Link ID. Each command sets up by itself what it needs.\n"} \
-	  /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## the Python environment and SoftHSM (run, test and the others do this themselves)
 	@python3 -m tools.bootstrap
@@ -34,6 +34,9 @@ test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pai
 	$(if $(TESTS),,$(PYTHON) -m tools.web test || code=1;) \
 	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
 	exit $$code
+
+test-programs: programs ## the certificate in every program that is here; LATE=20 approves later; writes docs/desktop-programs.md
+	@$(PYTHON) -m tests.agent.daemon.survey $(ONLY)
 
 check: setup ## formatting, lint, types, import rules
 	@$(PYTHON) -m ruff format --check $(PACKAGES)

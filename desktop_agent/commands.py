@@ -128,6 +128,7 @@ async def associate(arguments: argparse.Namespace, screen: Screen) -> None:
         made = await Ceremony(profiles, chain, Together(*views), tls=tls).run(trust, wanted)
     if before is not None and before[0].name == made.name:
         await keychain.replace(profiles.home, before[0], made)
+    await commands_daemon.tell_daemon()
 
 
 def _before(profiles: Profiles, arguments: argparse.Namespace) -> tuple[Profile, Trust] | None:
@@ -281,6 +282,7 @@ async def remove(arguments: argparse.Namespace, screen: Screen) -> None:
     with suppress(AgentError):
         await chain.forget(profile)
     profiles.forget(profile.name)
+    await commands_daemon.tell_daemon()
     screen.say("A associação foi encerrada e a chave deste computador, apagada.")
     if not ended:
         screen.say("O serviço não foi avisado: remova este computador também no aplicativo do celular.")

@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import json
+import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -73,6 +75,13 @@ certificado é de confiança: para isso use o verificador da ICP-Brasil.
 
 def _control() -> Path:
     return places.runtime_folder(Profiles().home) / places.CONTROL
+
+
+async def tell_daemon() -> None:
+    """An association began or ended: the token shows it at once. Without a daemon there is nobody to tell."""
+    if os.name == "posix":
+        with suppress(AgentError, ValueError):
+            await call(_control(), "refresh")
 
 
 async def daemon(_arguments: argparse.Namespace, _screen: Screen) -> None:

@@ -1,3 +1,3 @@
 """The service seen from outside: `http` carries, `oauth` proves who we are, `links` associates, `csc_client` signs;
-`loopback` finds a service on this very machine.
+`loopback` finds a service on this very machine, `tls` says whose https certificates are believed.
 """

@@ -35,6 +35,7 @@ from desktop_agent.pkcs11.peer import Program
 from desktop_agent.pkcs11.server import Server
 from desktop_agent.pkcs11.token import Held, Key, Token
 from desktop_agent.profiles import Profiles
+from desktop_agent.words import of_system
 
 if TYPE_CHECKING:
     from desktop_agent.approval import Pace
@@ -113,6 +114,7 @@ class Daemon:
 
     async def _refresh(self) -> None:
         """Ask every association for its certificates. What one cannot say now stays as it was."""
+        await self._forget_ended()
         for name in self._profiles.names():
             try:
                 self._shelf.put(name, await self._service(name).held())
@@ -125,6 +127,15 @@ class Daemon:
                 self._troubles[name] = str(error)
             except Exception:
                 _log.exception("certificates of %s", name)
+
+    async def _forget_ended(self) -> None:
+        """Associations that were removed from this computer leave nothing here."""
+        for name in self._shelf.profiles - set(self._profiles.names()):
+            self._shelf.drop(name)
+            self._grants.forget(name)
+            self._troubles.pop(name, None)
+            if (service := self._services.pop(name, None)) is not None:
+                await service.close()
 
     def _service(self, name: str) -> Service:
         """Raises NotAssociated, StateLost."""
@@ -149,10 +160,6 @@ class Daemon:
         }  # fmt: skip
 
     async def _refresh_now(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        for name in set(self._services) - set(self._profiles.names()):
-            self._shelf.drop(name)
-            self._grants.forget(name)
-            await self._services.pop(name).close()
         await self._refresh()
         return await self._status(asked)
 
@@ -319,3 +326,6 @@ def main(arguments: Sequence[str]) -> int:
     except AgentError as error:
         sys.stderr.write(f"{error}\n{error.advice}\n")
         return error.exit_status
+    except OSError as error:  # a home or runtime folder that cannot be written
+        sys.stderr.write(f"O daemon não pôde começar. {error.filename or ''}: {of_system(error)}.\n")
+        return AgentError.exit_status

@@ -26,6 +26,11 @@ class Shelf:
         self._held: dict[str, list[Held]] = {}
         self.token = Token([], self._handles)
 
+    @property
+    def profiles(self) -> set[str]:
+        """Whose certificates are here."""
+        return set(self._held)
+
     def load(self) -> None:
         """What the files say. Harmless when there is nothing, or nothing that can be read."""
         self._held = {name: self._read(name) for name in self._profiles.names()}

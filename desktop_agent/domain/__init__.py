@@ -1,6 +1,6 @@
 """Rules without input or output: time is an argument.
 
-`encoding` and `trust`: whom we believe. `certificate`: what a certificate says and verifies. `request`: what we asked,
-and whether the signed statement says the same. `link`: the association ceremony. `ask`: what this computer signs
-when it asks. `session`: the states of the program.
+`encoding` and `trust`: whom we believe. `certificate`: what a certificate says and verifies. `algorithm`: ways to
+sign. `request`: what we asked, and whether the signed statement says the same. `link`: the association ceremony.
+`ask`: what this computer signs when it asks. `session`: the states of the program.
 """

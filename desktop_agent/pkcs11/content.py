@@ -14,13 +14,13 @@ TLS13_CLIENT: Final = b" " * 64 + b"TLS 1.3, client CertificateVerify\0"
 """RFC 8446 section 4.4.3."""
 _SSH_USERAUTH: Final = 50
 _MESSAGE_DIGEST: Final = bytes.fromhex("06092a864886f70d010904")
-_BROWSERS: Final = re.compile(r"(firefox|chrom|brave|msedge|opera|vivaldi|librewolf)", re.IGNORECASE)
+_BROWSERS: Final = re.compile(r"(firefox|chrom|google-chrome|brave|msedge|opera|vivaldi|librewolf)", re.IGNORECASE)
 _SSH: Final = re.compile(r"ssh", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Content:
-    """``text``: for people. ``hurried``: whoever waits for it gives up after about 30 s (a TLS handshake)."""
+    """``text``: for people. ``hurried``: whoever waits gives up after about 30 s (a browser's TLS handshake)."""
 
     text: str
     hurried: bool = False
@@ -38,9 +38,11 @@ def describe(wanted: Wanted, program: str) -> Content:
         return Content(f"dados ({len(data)} bytes)")
     if _SSH.search(program):
         return Content("acesso a um servidor (SSH)")
-    if wanted.algorithm.family in ("RSA-PSS", "ECDSA") or _BROWSERS.search(program):
-        # TLS 1.3 signs with these; the digest alone does not tell, but nobody else is in such a hurry.
-        return Content("provável acesso a um site ou serviço (TLS)", hurried=True)
+    if _BROWSERS.match(program):
+        return Content("acesso a um site (TLS)", hurried=True)
+    if wanted.algorithm.family in ("RSA-PSS", "ECDSA"):
+        # TLS 1.3 signs with these, and so do documents: the digest alone does not tell. Only browsers are in a hurry.
+        return Content("acesso a um serviço (TLS) ou documento")
     return Content("documento ou acesso (só o resumo é conhecido)")
 
 

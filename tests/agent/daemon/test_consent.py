@@ -12,6 +12,8 @@ from desktop_agent.daemon.grants import LATE_YES_SECONDS, Asked, Grants, OpenSes
 from desktop_agent.domain.algorithm import algorithm
 from desktop_agent.domain.request import Terms
 from desktop_agent.pkcs11.codes import Ckm, Rv
+from desktop_agent.pkcs11.content import describe
+from desktop_agent.pkcs11.mechanisms import Wanted
 from desktop_agent.pkcs11.sessions import MAX_WAITING
 from desktop_agent.pkcs11.wire import blob, u32, u64
 from tests.agent.daemon.conftest import Running
@@ -22,6 +24,8 @@ from tests.agent.pki import Holder
 
 MARIA = "MARIA DA SILVA"
 SIGN = "/csc/v2/signatures/signHash"
+TLS = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + digest(256)
+"""What a client of TLS 1.3 signs, when it lets the token hash."""
 
 
 def labels(running: Running) -> list[str]:
@@ -43,10 +47,9 @@ async def test_the_phone_sees_who_asks_and_what(running: Running, client: P11Cli
     assert "python" in request["document"]["documents"][0]["label"]
     assert request["document"]["documents"][0]["size"] is None
     assert running.told.notices[0][0] == "Aprove no celular: código 27"
-    tls = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + digest(256)
     attributes = bytes.fromhex("3131302f06092a864886f70d01090431220420") + digest(256)
     ssh = u32(32) + digest(256) + b"\x32" + blob(b"maria") + blob(b"ssh-connection") + blob(b"publickey")
-    for data in (tls, attributes, ssh):
+    for data in (TLS, attributes, ssh):
         await client.sign(key, Ckm.SHA256_RSA_PKCS, data)
     assert "TLS" in labels(running)[1]
     assert f"assinatura de documento, conteúdo {digest(256).hex()[:12]}…" in labels(running)[2]
@@ -107,13 +110,13 @@ class TestHurry:
         gateway.answer = "never"
 
         def sign() -> asyncio.Task[bytes]:
-            return asyncio.ensure_future(client.sign(key, Ckm.RSA_PKCS_PSS, digest(256), parameters=pss(256)))
+            return asyncio.ensure_future(client.sign(key, Ckm.SHA256_RSA_PKCS_PSS, TLS, parameters=pss(256)))
 
         assert await rv_of(sign()) == Rv.FUNCTION_CANCELED
         assert gateway.withdrawn == []
         gateway.answer = "approve"
         await running.until(lambda: any("depois que o programa desistiu" in text for _, text in running.told.notices))
-        verify(maria, await sign(), 256, salted=True)
+        verify(maria, await sign(), 256, salted=True, data=TLS)
         assert len(gateway.requests) == 1
         gateway.answer = "never"
         assert await rv_of(sign()) == Rv.FUNCTION_CANCELED
@@ -123,12 +126,28 @@ class TestHurry:
         """The next handshake signs something else: the abandoned request leaves the phone, and this one rings."""
         key, gateway = await key_of(client, MARIA), running.gateway
         gateway.answer = "never"
-        for bits in (256, 384):
-            signing = client.sign(key, Ckm.RSA_PKCS_PSS, digest(bits), parameters=pss(bits))
+        for bits, kind in ((256, Ckm.SHA256_RSA_PKCS_PSS), (384, Ckm.SHA384_RSA_PKCS_PSS)):
+            signing = client.sign(key, kind, TLS, parameters=pss(bits))
             assert await rv_of(asyncio.ensure_future(signing)) == Rv.FUNCTION_CANCELED
         await running.until(lambda: len(gateway.requests) == 2)
         assert len(gateway.withdrawn) == 1
         assert [request["document"]["hash_algorithm"] for request in gateway.requests] == ["SHA-256", "SHA-384"]
+
+
+@pytest.mark.parametrize(
+    ("program", "family", "text", "hurried"),
+    [
+        ("firefox-esr", "RSA-PKCS1", "site (TLS)", True), ("chromium", "ECDSA", "site (TLS)", True),
+        ("google-chrome", "RSA-PSS", "site (TLS)", True), ("curl", "RSA-PSS", "TLS) ou documento", False),
+        ("openssl", "ECDSA", "TLS) ou documento", False), ("ssh", "ECDSA", "SSH", False),
+        ("pdfsig", "RSA-PKCS1", "documento ou acesso", False),
+        ("not-firefox", "RSA-PKCS1", "documento ou acesso", False),
+    ],
+)  # fmt: skip
+def test_what_a_digest_may_be(program: str, family: str, text: str, hurried: bool) -> None:
+    """Only browsers cut a handshake short; whoever signs documents may take the time that a request lives."""
+    found = describe(Wanted(algorithm(family), bytes(32), None), program)
+    assert (text in found.text, found.hurried) == (True, hurried)
 
 
 async def test_a_yes_while_the_program_leaves_is_kept(running: Running, maria: Holder) -> None:
@@ -194,63 +213,63 @@ async def test_a_service_that_lies_or_is_gone(running: Running, client: P11Clien
     assert await rv_of(asyncio.ensure_future(client.sign(key, Ckm.SHA256_RSA_PKCS, DATA))) == Rv.DEVICE_REMOVED
 
 
-class TestGrants:
-    """The rules, without anything around them."""
+def asked_for(**other: object) -> Asked:
+    plain = {"program": "/usr/bin/curl", "profile": "p", "credential": "c", "algorithm": algorithm("RSA-PSS"),
+             "digest": hashlib.sha256(b"a").digest()}  # fmt: skip
+    return Asked(**(plain | other))  # type: ignore[arg-type]
 
-    @staticmethod
-    def asked(**other: object) -> Asked:
-        plain = {"program": "/usr/bin/curl", "profile": "p", "credential": "c", "algorithm": algorithm("RSA-PSS"),
-                 "digest": hashlib.sha256(b"a").digest()}  # fmt: skip
-        return Asked(**(plain | other))  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize(
-        "other",
-        [{"program": "/usr/bin/wget"}, {"credential": "d"}, {"profile": "q"}, {"digest": bytes(32)},
-         {"algorithm": algorithm("RSA-PKCS1")}],
-        ids=lambda other: next(iter(other)),
-    )  # fmt: skip
-    def test_a_late_yes_is_for_one_thing(self, other: dict[str, object]) -> None:
-        """Another program, certificate, algorithm or digest gets nothing; the right one gets it, once."""
-        grants = Grants(lambda: 1000)
-        grants.keep(self.asked(), b"signature")
-        assert grants.take(self.asked(**other)) is None
-        assert grants.take(self.asked()) == b"signature"
-        assert grants.take(self.asked()) is None
+@pytest.mark.parametrize(
+    "other",
+    [{"program": "/usr/bin/wget"}, {"credential": "d"}, {"profile": "q"}, {"digest": bytes(32)},
+     {"algorithm": algorithm("RSA-PKCS1")}],
+    ids=lambda other: next(iter(other)),
+)  # fmt: skip
+def test_a_late_yes_is_for_one_thing(other: dict[str, object]) -> None:
+    """Another program, certificate, algorithm or digest gets nothing; the right one gets it, once."""
+    grants = Grants(lambda: 1000)
+    grants.keep(asked_for(), b"signature")
+    assert grants.take(asked_for(**other)) is None
+    assert grants.take(asked_for()) == b"signature"
+    assert grants.take(asked_for()) is None
 
-    def test_a_late_yes_grows_old(self) -> None:
-        """Two minutes later it serves nobody."""
-        now = [1000]
-        grants = Grants(lambda: now[0])
-        grants.keep(self.asked(), b"signature")
-        now[0] += LATE_YES_SECONDS
-        assert grants.take(self.asked()) is None
 
-    @pytest.mark.parametrize(
-        ("other", "name", "serves"),
-                [
-            ({}, "curl", True), ({"digest": bytes(32)}, "curl", True), ({}, "wget", False),
-            ({"credential": "d"}, "curl", False), ({"algorithm": algorithm("RSA-PKCS1")}, "curl", False),
-            ({"algorithm": algorithm("RSA-PSS", "SHA-384")}, "curl", False),
-        ],
-        ids=str,
-    )  # fmt: skip
-    def test_whom_a_session_serves(self, other: dict[str, object], name: str, serves: bool) -> None:
-        """Any digest, but only of its certificate, algorithm and program; each use has a counter of its own."""
-        grants = Grants(lambda: 1000)
-        grants.open(OpenSession("p", "c", "act_1", "sad", Terms(1060, 2, "x", "RSA-PSS-SHA256"), "curl"))
-        found = grants.session_for(self.asked(**other), name)
-        assert (found is not None) == serves
-        if found is not None:
-            assert found[1] == 1
-            assert (grants.session_for(self.asked(), "curl") or (None, 0))[1] == 2
-            assert grants.session_for(self.asked(), "curl") is None, "two were allowed"
+def test_a_late_yes_grows_old() -> None:
+    """Two minutes later it serves nobody."""
+    now = [1000]
+    grants = Grants(lambda: now[0])
+    grants.keep(asked_for(), b"signature")
+    now[0] += LATE_YES_SECONDS
+    assert grants.take(asked_for()) is None
 
-    def test_a_session_ends_with_its_time(self) -> None:
-        """Not a second later."""
-        now = [1000]
-        grants = Grants(lambda: now[0])
-        grants.open(OpenSession("p", "c", "act_1", "sad", Terms(1060, 9, "x", "RSA-PSS-SHA256")))
-        assert grants.session_for(self.asked(), "curl") is not None
-        now[0] = 1060
-        assert grants.session_for(self.asked(), "curl") is None
-        assert grants.listed() == []
+
+@pytest.mark.parametrize(
+    ("other", "name", "serves"),
+            [
+        ({}, "curl", True), ({"digest": bytes(32)}, "curl", True), ({}, "wget", False),
+        ({"credential": "d"}, "curl", False), ({"algorithm": algorithm("RSA-PKCS1")}, "curl", False),
+        ({"algorithm": algorithm("RSA-PSS", "SHA-384")}, "curl", False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_whom_a_session_serves(other: dict[str, object], name: str, serves: bool) -> None:
+    """Any digest, but only of its certificate, algorithm and program; each use has a counter of its own."""
+    grants = Grants(lambda: 1000)
+    grants.open(OpenSession("p", "c", "act_1", "sad", Terms(1060, 2, "x", "RSA-PSS-SHA256"), "curl"))
+    found = grants.session_for(asked_for(**other), name)
+    assert (found is not None) == serves
+    if found is not None:
+        assert found[1] == 1
+        assert (grants.session_for(asked_for(), "curl") or (None, 0))[1] == 2
+        assert grants.session_for(asked_for(), "curl") is None, "two were allowed"
+
+
+def test_a_session_ends_with_its_time() -> None:
+    """Not a second later."""
+    now = [1000]
+    grants = Grants(lambda: now[0])
+    grants.open(OpenSession("p", "c", "act_1", "sad", Terms(1060, 9, "x", "RSA-PSS-SHA256")))
+    assert grants.session_for(asked_for(), "curl") is not None
+    now[0] = 1060
+    assert grants.session_for(asked_for(), "curl") is None
+    assert grants.listed() == []

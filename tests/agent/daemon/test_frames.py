@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desktop_agent.pkcs11 import server
+from desktop_agent.pkcs11 import peer, server
 from desktop_agent.pkcs11.calls import CALLS
 from desktop_agent.pkcs11.codes import HANDSHAKE, Rv
-from desktop_agent.pkcs11.peer import Stranger
 from desktop_agent.pkcs11.wire import MAX_BODY, Malformed, Reader, blob, put_attribute, read_header, u32, u64
 from tests.agent.daemon.conftest import Running
 from tests.agent.daemon.fuzz import Fuzzer, one_of_each
@@ -112,12 +112,19 @@ async def test_calls_out_of_order(running: Running) -> None:
 async def test_another_users_process_is_turned_away(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """SO_PEERCRED says whose it is: not ours, not even root's; it gets not one byte."""
 
-    def stranger(connection: object) -> None:
-        raise Stranger
+    class Somebody:
+        """The os module as it looks to another user."""
 
-    monkeypatch.setattr(server, "program_of", stranger)
+        getuid = staticmethod(lambda: os.getuid() + 1)
+
+    monkeypatch.setattr(peer, "os", Somebody)
     reader, writer = await asyncio.open_unix_connection(str(running.socket))
-    assert await reader.read() == b""
+    writer.write(b"\0")
+    try:
+        answer = await reader.read(1)
+    except ConnectionResetError:  # turned away before the byte was read
+        answer = b""
+    assert answer == b""
     writer.close()
 
 

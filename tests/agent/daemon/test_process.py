@@ -21,7 +21,7 @@ from desktop_agent.pkcs11.codes import Cka, Ckm
 from desktop_agent.pkcs11.peer import describe
 from desktop_agent.profiles import Profiles
 from tests.agent.daemon.conftest import ROOT, Running
-from tests.agent.daemon.p11_client import P11Client
+from tests.agent.daemon.p11_client import Ckr, P11Client
 from tests.agent.gateway_double import AgentGateway
 
 
@@ -116,6 +116,32 @@ async def test_sockets_that_systemd_hands_over(outside: Outside, tmp_path: Path,
         daemon.terminate()
         await daemon.wait()
         await program.close()
+
+
+async def test_an_association_that_ends(running: Running, profiles: Profiles) -> None:
+    """Removed here, or ended by the service: the token is empty as soon as the daemon is told, or next asks."""
+    client = await P11Client.connect(running.socket)
+    (key, *_) = await client.find(await client.session(), {Cka.CLASS: 3})
+    running.gateway.ended = True
+    status = await call(running.control, "refresh")
+    assert (status["certificates"], list(status["troubles"])) == ([], ["test"])
+    running.gateway.ended = False
+    assert len((await call(running.control, "refresh"))["certificates"]) == 2
+    profiles.forget("test")
+    status = await call(running.control, "refresh")
+    assert (status["certificates"], status["troubles"]) == ([], {})
+    with pytest.raises(Ckr):
+        await client.sign(key, Ckm.SHA256_RSA_PKCS, b"x")
+    assert not any(profiles.home.glob("*/certificates.json"))
+    await client.close()
+
+
+async def test_a_place_that_cannot_be_written(outside: Outside, short_folder: Path) -> None:
+    """The daemon says so in one line and goes; no trace."""
+    (short_folder / "file").touch()
+    outside.environment["LINKID_DESKTOP_HOME"] = str(short_folder / "file" / "below")
+    status, _, err = await outside.run("daemon")
+    assert (status, "Traceback" in err, "não pôde começar" in err) == (1, False, True)
 
 
 async def test_the_control_socket(running: Running) -> None:

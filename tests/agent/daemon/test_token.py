@@ -29,16 +29,16 @@ def pss(bits: int, salt: int | None = None, mask: int | None = None) -> bytes:
     return u64(kind) + u64(own_mask if mask is None else mask) + u64(bits // 8 if salt is None else salt)
 
 
-def verify(holder: Holder, signature: bytes, bits: int, *, salted: bool = False) -> None:
+def verify(holder: Holder, signature: bytes, bits: int, *, salted: bool = False, data: bytes = DATA) -> None:
     sha = SHA[bits][0]
     public = holder.key.public_key()
     if isinstance(public, rsa.RSAPublicKey):
         pad = padding.PSS(padding.MGF1(sha), bits // 8) if salted else padding.PKCS1v15()
-        public.verify(signature, DATA, pad, sha)
+        public.verify(signature, data, pad, sha)
     else:
         half = len(signature) // 2
         r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
-        public.verify(utils.encode_dss_signature(r, s), DATA, ec.ECDSA(sha))
+        public.verify(utils.encode_dss_signature(r, s), data, ec.ECDSA(sha))
 
 
 async def key_of(client: P11Client, holder: str) -> int:
