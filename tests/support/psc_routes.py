@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hsm_service.documents.adapters.policy_files import read_policies
-
 from foundation.ids import new_id
+from hsm_service.documents.adapters.files import read_policies
 from hsm_service.documents.domain.policies import PolicyShelf
 from hsm_service.documents.settings import PolicyFile, PolicySettings
 from hsm_service.psc.ports import CallAnswer
