@@ -176,7 +176,7 @@ async def test_the_description_is_served_and_shown(sandbox: Sandbox) -> None:
 
 async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
     """schemathesis, unmodified, through to signatures; `make fuzz` is the long run, on every dialect."""
-    words = command(sandbox.url, examples=8, seed=1, phases="coverage,stateful", tags="^(CSC v2|OAuth|Webhooks)$")
+    words = command(sandbox.url, examples=6, seed=1, phases="coverage,stateful", tags="^(CSC v2|Webhooks)$")
     fuzzed = Sandbox(sandbox.folder, environment(sandbox.variables, sandbox.token, 1))
     code, said = await fuzzed.run(*words)
     assert code == 0, said[-6000:]
