@@ -7,7 +7,7 @@ First files to open: `__main__` (the commands), `serve` (which processes there a
   `sams` (how the SAMs are), `apidocs` (the public API, described).
 * The other processes' settings: `activation` (SAM), `authority` (AC), `operators` (commands); all from `settings`.
 * The keys in the tokens: `house` (`linkid hsm`).
-* The auditor's questions: `auditing` (`linkid audit`).
+* The auditor's questions: `auditing` (`linkid audit`); an operator's about a holder: `operator_view` (`linkid holder`).
 * A newcomer's people and papers: `sandbox` (`linkid sandbox`).
 * This machine: `places`, `platform` (programs), `postgres` and `schema` (the database), `trust`, `lan`, `running`,
   `profiling` (where the time goes, in development).

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "certificate": Command("linkid.commands.certificate", "list, show and revoke certificates"),
     "integrator": Command("linkid.commands.integrator", "register applications that use the signing API"),
     "application": Command("linkid.commands.application", "let in applications that registered themselves"),
+    "holder": Command("linkid.commands.holder", "find a holder; see phones, computers, locks and what left"),
     "unfreeze": Command("linkid.commands.unfreeze", "let a caller ask again whom a holder had called 'not me'"),
     "block": Command("linkid.commands.block", "shut a certificate, as its holder's 'Bloquear tudo' does"),
     "unblock": Command("linkid.commands.block", "open a certificate again that was shut"),

@@ -37,6 +37,7 @@ from pairing import ports as pairing
 from pairing.domain.letters import Letter
 from pairing.service.calls import CallService
 from pairing.service.links import LinkService
+from pairing.service.phones import PhoneService
 from pairing.web import Doorkeeper
 from protocol.algorithms import HASH_BYTES
 from push.service.outbox import OutboxService
@@ -282,6 +283,17 @@ _PSC_FORMS: Final = {
     "PAdES_AD_RB": policy_form(Format.PADES, "AD-RB"),
     "PAdES_AD_RT": policy_form(Format.PADES, "AD-RT"),
 }
+
+
+class NumbersOfPush:
+    """`push.ports.Numbers` by the pairing slice."""
+
+    def __init__(self, phones: PhoneService) -> None:
+        self._phones = phones
+
+    async def number_of(self, connection: Connection, device: str) -> str | None:
+        """The one it proved last."""
+        return await self._phones.number_of(connection, device)
 
 
 class DevicesOfPush:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from foundation.audit import AuditChain
 from foundation.channel import PrivateClient
@@ -27,9 +28,8 @@ from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import REVOKE_PATH as REVOKE_PATH_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.adapters.authority import AuthorityEvidence, AuthorityTsa
+from hsm_service.documents.adapters.files import read_policies, read_roots
 from hsm_service.documents.adapters.http_tsa import HttpTsa
-from hsm_service.documents.adapters.policy_files import read_policies
-from hsm_service.documents.adapters.root_files import read_roots
 from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
@@ -74,6 +74,7 @@ from linkid.joins import (
     LettersOfPairing,
     LinksOfOAuth,
     NoticesOfSigning,
+    NumbersOfPush,
     SignaturesOfOAuth,
 )
 from linkid.running import in_background
@@ -87,6 +88,7 @@ from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
+from pairing.service.numbers import PairingNumbers
 from pairing.service.phones import PhoneService
 from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
@@ -95,17 +97,21 @@ from pairing.web import Doorkeeper, pairing_routes
 from push.adapters.inbox import DevelopmentInbox
 from push.adapters.live_bells import LiveBells, LiveListener
 from push.adapters.smtp_email import SmtpEmail
-from push.adapters.twilio_sms import TwilioSms
+from push.adapters.twilio_sms import TwilioSignature, TwilioSms
+from push.adapters.web_push import WebPushService
 from push.adapters.webhooks import WebhookCarrier
+from push.domain.addresses import AddressBook, AddressKind, application_server_key, vapid_key
 from push.domain.outbox import Kind
 from push.domain.sealing import Seal
 from push.domain.webhooks import WebhookSigner
-from push.ports import Carrier
+from push.ports import Carrier, PushService
+from push.service.addresses import AddressService, PushCarrier
 from push.service.bells import DoorbellService
+from push.service.deliveries import DeliveryService
 from push.service.live import LiveHub
 from push.service.numbers import PushNumbers
 from push.service.outbox import OutboxService, OutboxWorker
-from push.web import inbox_routes, live_routes
+from push.web import CALLBACK_PATH, address_routes, callback_routes, inbox_routes, live_routes
 
 _log = get_logger(__name__)
 
@@ -151,6 +157,7 @@ class Pushing:
     hub: LiveHub
     seal: Seal
     numbers: PushNumbers
+    addresses: AddressService
 
 
 @dataclass(frozen=True)
@@ -216,11 +223,17 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
 def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Pushing:
     """Reaching people. Carriers by settings; the development inbox where there are none."""
     settings, clock, database = ground.settings, ground.clock, ground.database
+    numbers = PushNumbers(ground.metrics.registry)
     carriers: dict[Kind, Carrier] = {Kind.DOORBELL: LiveBells(database)}
     if settings.push.twilio is not None:
-        twilio = TwilioSms(settings.push.twilio, clock)
+        token = settings.push.twilio.auth_token
+        callback = None if token is None else ground.origin + CALLBACK_PATH
+        twilio = TwilioSms(settings.push.twilio, clock, callback=callback)
         stack.push_async_callback(twilio.close)
         carriers[Kind.SMS] = twilio
+        if token is not None:
+            signature = TwilioSignature(token.get_secret_value())
+            app.add_routes(callback_routes(DeliveryService(database, signature, numbers), ground.origin))
     if settings.push.smtp is not None:
         carriers[Kind.EMAIL] = SmtpEmail(settings.push.smtp)
     if settings.environment == "development":
@@ -229,7 +242,10 @@ def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> P
             carriers.setdefault(kind, inbox.carrier(kind))
         app.add_routes(inbox_routes(inbox))
     seal = Seal(settings.gateway_key("outbox"))
-    numbers = PushNumbers(ground.metrics.registry)
+    book = AddressBook(settings.gateway_key("push-addresses"))
+    services = _push_services(ground, stack)
+    if services:
+        carriers[Kind.PUSH] = PushCarrier(database, clock, book, services, numbers=numbers)
     worker = OutboxWorker(database, clock, seal, carriers, numbers=numbers)
     outbox = OutboxService(database, clock, seal, worker)
     hub = LiveHub(database, clock, numbers=numbers)
@@ -240,7 +256,37 @@ def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> P
     app.on_shutdown.append(let_streams_go)
     for work in (worker.run(), hub.run(), LiveListener(settings.dsn("gateway"), hub.tell).run()):
         in_background(stack, work)
-    return Pushing(outbox, DoorbellService(database, clock, outbox), hub, seal, numbers)
+    web_push = settings.push.webpush
+    addresses = AddressService(
+        database,
+        clock,
+        book,
+        vapid=None if web_push is None else application_server_key(_vapid(settings)),
+        fcm=AddressKind.FCM in services,
+        hosts=() if web_push is None else web_push.hosts,
+    )
+    doorbell = DoorbellService(database, clock, outbox, pushing=bool(services))
+    return Pushing(outbox, doorbell, hub, seal, numbers, addresses)
+
+
+def _push_services(ground: Ground, stack: AsyncExitStack) -> dict[AddressKind, PushService]:
+    """Those that are set up, by the kind of address that they ring at."""
+    chosen, services = ground.settings.push, dict[AddressKind, PushService]()
+    if chosen.webpush is not None:
+        browsers = WebPushService(_vapid(ground.settings), chosen.webpush.contact, ground.clock)
+        stack.push_async_callback(browsers.close)
+        services[AddressKind.WEBPUSH] = browsers
+    if chosen.fcm is not None:
+        from push.adapters.firebase import FirebasePushService  # 40 MB that few need
+
+        firebase = FirebasePushService(chosen.fcm.service_account.get_secret_value(), ground.clock)
+        stack.push_async_callback(firebase.close)
+        services[AddressKind.FCM] = firebase
+    return services
+
+
+def _vapid(settings: Settings) -> EllipticCurvePrivateKey:
+    return vapid_key(settings.gateway_key("vapid"))
 
 
 def mount_webhooks(app: web.Application, ground: Ground, stack: AsyncExitStack, push: Pushing) -> Telling:
@@ -294,8 +340,10 @@ def mount_pairing(
         sms=push.outbox,
         sam=sam,
         letters=letters,
+        doorbell=push.doorbell,
         app_host=ground.app.partition("://")[2],
         messages_per_day=ground.settings.pairing.messages_per_day,
+        numbers=PairingNumbers(ground.metrics.registry),
     )
     life = LinkLife(database, clock, audit, code_key, sam)
     links = LinkService(database, clock, audit, life=life, holders=holders, letters=letters, app=ground.app)
@@ -321,7 +369,10 @@ def mount_pairing(
     app.add_routes(
         pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
     )
-    app.add_routes(live_routes(push.hub, DevicesOfPush(doorkeeper)))
+    devices = DevicesOfPush(doorkeeper)
+    app.add_routes([*live_routes(push.hub, devices), *address_routes(push.addresses, devices)])
+    if ground.settings.push.sms_for_requests:
+        push.doorbell.also_by_sms(NumbersOfPush(phones))
     calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
     return Pairing(links, life, computers, calls)
 

@@ -283,7 +283,15 @@ class Doorbell(Protocol):
         ...
 
     async def settle(self, connection: Connection, document: str) -> None:
-        """The document is decided: stop ringing for it."""
+        """The document is decided or withdrawn: stop ringing for it."""
+        ...
+
+    async def heard(self, device: str) -> None:
+        """The phone asked what waits: it need not be told by another way."""
+        ...
+
+    async def removed(self, connection: Connection, device: str) -> None:
+        """The phone was unpaired: forget where it is reached."""
         ...
 
 

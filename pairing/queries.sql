@@ -66,6 +66,10 @@ ON CONFLICT (device, number) DO UPDATE SET verified_at = EXCLUDED.verified_at;
 -- The numbers a phone proved since then, the latest first.
 SELECT number, verified_at FROM pairing.numbers WHERE device = $1 AND verified_at > $2 ORDER BY verified_at DESC, number;
 
+-- name: last_number
+-- The number that a phone proved last.
+SELECT number FROM pairing.numbers WHERE device = $1 ORDER BY verified_at DESC, number LIMIT 1;
+
 -- name: device_by_token
 -- The phone of a token's public half, with the digest of its secret half.
 SELECT id, jkt, key, nickname, state, token_digest, last_seen_at FROM pairing.devices WHERE token = $1 AND state <> 'removed';
@@ -327,6 +331,40 @@ WHERE credential = $1 AND kind = 'credential_blocked' AND since = $2 AND dismiss
 -- The holder read it on this phone.
 UPDATE pairing.warnings SET dismissed_at = $3 WHERE id = $1 AND device = $2 AND dismissed_at IS NULL
 RETURNING id;
+
+-- ---- The operator's look ---------------------------------------------------------------------------------------------
+
+-- name: phones_of
+-- Every phone that was ever bound to one of these, removed ones too; nothing in it opens anything.
+SELECT DISTINCT device.id, device.nickname, device.state, device.created_at, device.removed_at
+FROM pairing.devices AS device
+WHERE device.id IN (SELECT ring.device FROM pairing.rings AS ring WHERE ring.credential = ANY ($1::text[]))
+   OR device.id IN (SELECT number.device FROM pairing.numbers AS number WHERE number.number = $2)
+ORDER BY device.created_at DESC, device.id LIMIT 50;
+
+-- name: computers_of
+-- The computers that may ask for one of these.
+SELECT computer.id, computer.name, computer.os, association.device, association.since, computer.last_used_at
+FROM pairing.associations AS association JOIN pairing.computers AS computer ON computer.id = association.computer
+WHERE association.credentials && $1::text[] AND association.ended_at IS NULL
+ORDER BY association.since DESC, computer.id LIMIT 50;
+
+-- name: locks_of
+-- When wrong passwords locked one of these, each event once.
+SELECT DISTINCT credential, since, until FROM pairing.warnings
+WHERE credential = ANY ($1::text[]) AND kind = 'credential_locked' ORDER BY since DESC LIMIT 20;
+
+-- name: proofs_of
+-- How somebody tried to prove this number lately.
+SELECT id, state, sends, tries, created_at FROM pairing.pairings
+WHERE number = $1 ORDER BY created_at DESC LIMIT 10;
+
+-- name: conversions
+-- Of the codes sent since then, how many were typed, by the first digits of the number: pumped ones never are.
+SELECT left(number, $2::int) AS prefix, sum(sends)::int AS messages,
+       count(*) FILTER (WHERE state = 'verified')::int AS entered
+FROM pairing.pairings WHERE known AND created_at > $1
+GROUP BY 1 ORDER BY messages DESC, prefix LIMIT 20;
 
 -- ---- Forgetting ------------------------------------------------------------------------------------------------------
 

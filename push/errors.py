@@ -1,6 +1,10 @@
-"""What can go wrong on the way out. The first three are what carriers raise; a foreign error dies in its adapter."""
+"""What can go wrong on the way out. The first four are what carriers raise; a foreign error dies in its adapter.
 
-from foundation.errors import Internal, TooMany, Unavailable
+``CarrierBusy`` is temporary, ``CarrierRefused`` and ``AddressDead`` are for ever, ``CarrierUnsure`` is neither: never
+to be confused, so they are types.
+"""
+
+from foundation.errors import BadInput, Gone, Internal, NotFound, NotPermitted, TooMany, Unavailable
 
 
 class CarrierBusy(Unavailable):
@@ -38,3 +42,39 @@ class SealDamaged(Internal):
     """A queued message does not open: another key, or a changed row."""
 
     code = "outbox_seal_damaged"
+
+
+class AddressDead(CarrierRefused):
+    """Never at this address: the app is gone, or forbade it. The address is forgotten."""
+
+    code = "address_dead"
+    summary = "There is no phone at this address any more."
+
+
+class NotWanted(Gone):
+    """What was queued is of no use any more: decided, withdrawn, or the phone knows already."""
+
+    code = "message_not_wanted"
+    summary = "The message is of no use any more."
+
+
+class AddressInvalid(BadInput):
+    """Not an address at a push service that we know."""
+
+    code = "push_address_invalid"
+    summary = "This push address cannot be used."
+    message = "O navegador deste celular usa um serviço de notificações que não conhecemos."
+
+
+class PushNotOffered(NotFound):
+    """Nothing is sent that way here."""
+
+    code = "push_not_offered"
+    summary = "This kind of push is not set up here."
+    message = "As notificações não estão disponíveis."
+
+
+class CallbackRefused(NotPermitted):
+    """Not the provider's signature over what arrived at this address."""
+
+    code = "callback_refused"

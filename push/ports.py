@@ -1,13 +1,15 @@
-"""What push needs from others: carriers to the outside, and to know which phone is calling."""
+"""What push needs from others: carriers and push services outside, and to know which phone is calling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from aiohttp import web
 
+from foundation.database import Connection
 from foundation.encoding import JsonObject
+from push.domain.addresses import Address
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Parcel:
     content: JsonObject
     expires_at: datetime
     created_at: datetime
+    number: int = 0
+    """The message's own in the outbox, by which a provider may tell later what became of it."""
 
 
 class Carrier(Protocol):
@@ -27,11 +31,39 @@ class Carrier(Protocol):
         ...
 
 
+class PushService(Protocol):
+    """Rings at addresses of one kind. One call, at most one push."""
+
+    async def ring(self, address: Address, doorbell: str, life: timedelta) -> None:
+        """Return when the service took it, to be thrown away if the phone does not come within ``life``.
+
+        ``doorbell`` is all that may leave. Raises CarrierBusy, CarrierRefused or AddressDead, and within 20 s. There is
+        no CarrierUnsure: a push that arrives twice replaces itself, so repeating is harmless.
+        """
+        ...
+
+
+class Numbers(Protocol):
+    """Telephone numbers of phones."""
+
+    async def number_of(self, connection: Connection, device: str) -> str | None:
+        """E.164, the one it proved last; None: not known any more."""
+        ...
+
+
 class Devices(Protocol):
     """Who a phone is."""
 
     async def device_id(self, request: web.Request) -> str:
         """The paired phone that made this request. Raises NotAuthenticated."""
+        ...
+
+
+class CallbackSignature(Protocol):
+    """A provider's signature over what it tells us."""
+
+    def holds(self, url: str, form: Mapping[str, str], given: str) -> bool:
+        """Whether ``given`` is its signature over this address and these parameters."""
         ...
 
 

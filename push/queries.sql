@@ -5,7 +5,7 @@
 -- name: enqueue
 -- Something is to be sent, if the transaction it is written in commits.
 INSERT INTO push.outbox (kind, state, sealed, attempts, due_at, expires_at, created_at)
-VALUES ($1, $2, $3, 0, $4, $5, $4)
+VALUES ($1, $2, $3, 0, $4, $5, $6)
 RETURNING id;
 
 -- name: take
@@ -39,6 +39,17 @@ RETURNING message.id;
 SELECT kind, count(*) AS waiting, min(due_at) AS eldest
 FROM push.outbox WHERE state IN ('queued', 'taken') GROUP BY kind ORDER BY kind;
 
+-- name: delivered
+-- The provider tells what became of an SMS. Only forward: what was delivered, or never will be, stays so.
+UPDATE push.outbox SET delivery = $2
+WHERE id = $1 AND kind = 'sms' AND delivery IS DISTINCT FROM $2 AND (delivery IS NULL OR NOT delivery = ANY ($3::text[]))
+RETURNING id;
+
+-- name: deliveries
+-- What left since then, and what became of it: for the operator.
+SELECT kind, state, delivery, failure, count(*) AS messages
+FROM push.outbox WHERE created_at > $1 GROUP BY kind, state, delivery, failure ORDER BY kind, state, delivery, failure;
+
 -- name: forget_finished
 -- What is over and old goes.
 DELETE FROM push.outbox WHERE finished_at < $1;
@@ -59,6 +70,36 @@ SELECT id, device FROM push.doorbells
 WHERE device = ANY ($1::text[]) AND settled_at IS NULL AND expires_at > $2
 ORDER BY created_at, id;
 
+-- name: wanted
+-- Whether a phone should still be told of this by another way: it rings, and the phone does not know yet.
+SELECT device FROM push.doorbells
+WHERE id = $1 AND settled_at IS NULL AND heard_at IS NULL AND expires_at > $2;
+
+-- name: heard
+-- The phone asked what waits: it knows of everything that rings now, and needs no push for it.
+UPDATE push.doorbells SET heard_at = $2
+WHERE device = $1 AND heard_at IS NULL AND settled_at IS NULL AND expires_at > $2;
+
+-- name: queue_for_phone
+-- One push at a time is decided upon for a phone, whichever gateway decides.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 0));
+
+-- name: unanswered
+-- How many other pushes a phone has not answered since it last did, and when the last of them went.
+SELECT count(*) AS pushes, max(pushed_at) AS last
+FROM push.doorbells AS bell
+WHERE bell.device = $1 AND bell.id <> $2 AND bell.pushed_at > greatest($3::timestamptz, (
+    SELECT max(other.heard_at) FROM push.doorbells AS other WHERE other.device = $1));
+
+-- name: pushed
+-- It goes to a push service now; or, with no time, it did not go after all.
+UPDATE push.doorbells SET pushed_at = $2 WHERE id = $1;
+
+-- name: doorbells_of
+-- How a phone was rung lately: for the operator.
+SELECT document, created_at, pushed_at, heard_at, settled_at
+FROM push.doorbells WHERE device = $1 ORDER BY created_at DESC LIMIT $2;
+
 -- name: announce
 -- Tell every gateway that these phones have something new. A hint: gateways look for themselves as well.
 SELECT pg_notify('linkid_doorbells', $1);
@@ -66,3 +107,31 @@ SELECT pg_notify('linkid_doorbells', $1);
 -- name: forget_doorbells
 -- What is over and old goes.
 DELETE FROM push.doorbells WHERE expires_at < $1;
+
+-- ---- Addresses of phones at push services ----------------------------------------------------------------------------
+
+-- name: let_go_of_address
+-- An address is one phone's: who registers it takes it from whoever had it.
+DELETE FROM push.addresses WHERE name = $1 AND device <> $2;
+
+-- name: put_address
+-- The phone's address from now on.
+INSERT INTO push.addresses (device, kind, name, sealed, registered_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (device) DO UPDATE SET kind = EXCLUDED.kind, name = EXCLUDED.name, sealed = EXCLUDED.sealed,
+                                   registered_at = EXCLUDED.registered_at;
+
+-- name: address
+-- Where a phone is reached.
+SELECT kind, name, sealed, registered_at FROM push.addresses WHERE device = $1;
+
+-- name: addressed
+-- Which of these phones have an address.
+SELECT device FROM push.addresses WHERE device = ANY ($1::text[]);
+
+-- name: forget_address
+-- The phone has none any more.
+DELETE FROM push.addresses WHERE device = $1;
+
+-- name: end_address
+-- Nobody is there any more; unless the phone has taken another one meanwhile.
+DELETE FROM push.addresses WHERE device = $1 AND name = $2 RETURNING device;

@@ -24,6 +24,10 @@ class TwilioSettings(Section):
     messaging_service: Annotated[str, Field(pattern=r"^MG[0-9a-fA-F]{32}$")] | None = None
     """a messaging service, which chooses the sender."""
 
+    auth_token: Secret | None = None
+    """The account's own token, by which Twilio signs what it tells later of a message (delivered, or not). Not given:
+    they are not asked to tell. Whoever has it has the account: give it only if the numbers are worth it."""
+
     @model_validator(mode="after")
     def _one_sender(self) -> "TwilioSettings":
         if (self.sender is None) == (self.messaging_service is None):
@@ -57,11 +61,42 @@ class SmtpSettings(Section):
     """From whom, as in ``Link ID <nao-responda@example.com>``."""
 
 
+class WebPushSettings(Section):
+    """Notices of browsers, which is to say phones with the web app. Our key (VAPID) is cut from the gateway's secret;
+    after a new secret each phone registers anew when its app is next opened."""
+
+    contact: Annotated[str, Field(pattern=r"^[^@\s:]+@[^@\s:]+\.[^@\s:]+$", max_length=200)]
+    """An e-mail address at which push services may complain; they demand one."""
+    hosts: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$")], ...], Field(min_length=1)
+    ] = (
+        "fcm.googleapis.com",
+        "updates.push.services.mozilla.com",
+        "*.push.apple.com",
+        "*.notify.windows.com",
+    )
+    """Push services that we speak to. Phones name theirs: whoever can write this can make us send requests to a host of
+    their choice, by HTTPS, with nothing in them but an opaque id."""
+
+
+class FcmSettings(Section):
+    """Notices of native apps, by Firebase Cloud Messaging (Google's, and through it Apple's)."""
+
+    service_account: Secret
+    """The JSON that Google gave, as `{ file = "…" }`, of an account that may send messages and nothing else.
+    Whoever has it can show notices on phones, with words of their choice; approve nothing, and read nothing."""
+
+
 class PushSettings(Section):
     """Everything that leaves."""
 
     twilio: TwilioSettings | None = None
     smtp: SmtpSettings | None = None
+    webpush: WebPushSettings | None = None
+    fcm: FcmSettings | None = None
+    sms_for_requests: bool = False
+    """Also tell of a waiting request by SMS, half a minute later, when nothing else reached the phone. It costs money,
+    and people learn to act on SMS that anybody can send; the app shows what waits whenever it is opened."""
 
     def missing(self) -> list[str]:
         """What production still needs, one line each that names the keys; empty when it may start."""

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from foundation.database import Connection, Database
+from foundation.database import Connection, Database, Record
 from foundation.queries import Queries
+from push.domain.addresses import AddressKind
+from push.domain.deliveries import FINAL, Delivery
 from push.domain.outbox import LEASE, MESSAGE, Attempt, Kind, MessageEvent
 
 queries = Queries.load("push")
@@ -38,10 +40,19 @@ class OutboxStore:
         self._database = database
 
     async def add(
-        self, connection: Connection, kind: Kind, sealed: bytes, *, now: datetime, expires_at: datetime
+        self,
+        connection: Connection,
+        kind: Kind,
+        sealed: bytes,
+        *,
+        now: datetime,
+        expires_at: datetime,
+        due_at: datetime | None = None,
     ) -> int:
-        """Queue, in the caller's transaction."""
-        queued: int = await connection.fetchval(queries.enqueue, kind, MESSAGE.start, sealed, now, expires_at)
+        """Queue, in the caller's transaction; ``due_at``: not before."""
+        queued: int = await connection.fetchval(
+            queries.enqueue, kind, MESSAGE.start, sealed, due_at or now, expires_at, now
+        )
         return queued
 
     async def take(self, kinds: Iterable[Kind], now: datetime, count: int) -> list[Taken]:
@@ -76,6 +87,14 @@ class OutboxStore:
             is not None
         )
 
+    async def delivered(self, message: int, delivery: Delivery) -> bool:
+        """What became of an SMS; whether it was news."""
+        return await self._database.fetchval(queries.delivered, message, delivery, list(FINAL)) is not None
+
+    async def deliveries(self, since: datetime) -> Sequence[Record]:
+        """(kind, state, delivery, failure, messages) of what left since then."""
+        return await self._database.fetch(queries.deliveries, since)
+
     async def backlog(self) -> list[Backlog]:
         """What waits, per kind."""
         rows = await self._database.fetch(queries.backlog)
@@ -104,9 +123,78 @@ class DoorbellStore:
         rows = await self._database.fetch(queries.ringing, list(devices), now)
         return [(row["id"], row["device"]) for row in rows]
 
+    async def wanted(self, doorbell: str, now: datetime) -> bool:
+        """Whether it rings, and its phone does not know yet."""
+        return await self._database.fetchval(queries.wanted, doorbell, now) is not None
+
+    async def heard(self, device: str, now: datetime) -> None:
+        """The phone asked what waits."""
+        await self._database.execute(queries.heard, device, now)
+
+    async def unanswered(
+        self, connection: Connection, device: str, doorbell: str, since: datetime
+    ) -> tuple[int, datetime | None]:
+        """How many pushes beside this one a phone has not answered, and when the last went. Rivals wait for us."""
+        await connection.execute(queries.queue_for_phone, f"push {device}")
+        row = await connection.fetchrow(queries.unanswered, device, doorbell, since)
+        assert row is not None, "a count has a row"
+        return row["pushes"], row["last"]
+
+    async def pushed(self, connection: Connection, doorbell: str, now: datetime | None) -> None:
+        """It goes now; None: it did not go after all."""
+        await connection.execute(queries.pushed, doorbell, now)
+
+    async def of_device(self, device: str, count: int) -> Sequence[Record]:
+        """(document, created_at, pushed_at, heard_at, settled_at), the newest first."""
+        return await self._database.fetch(queries.doorbells_of, device, count)
+
     async def announce(self, payload: str) -> None:
         """Tell every gateway, outside any other transaction: notifying commits queue behind each other."""
         await self._database.execute(queries.announce, payload)
+
+
+@dataclass(frozen=True)
+class AddressRow:
+    """Where a phone is reached."""
+
+    kind: AddressKind
+    name: bytes = field(repr=False)
+    sealed: bytes = field(repr=False)
+    registered_at: datetime
+
+
+class AddressStore:
+    """Phones' addresses at push services."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def put(
+        self, connection: Connection, device: str, kind: AddressKind, name: bytes, sealed: bytes, now: datetime
+    ) -> None:
+        """The phone's only one from now on; whoever had it before has it no more."""
+        await connection.execute(queries.let_go_of_address, name, device)
+        await connection.execute(queries.put_address, device, kind, name, sealed, now)
+
+    async def of(self, device: str) -> AddressRow | None:
+        """Or None."""
+        row = await self._database.fetchrow(queries.address, device)
+        if row is None:
+            return None
+        return AddressRow(AddressKind(row["kind"]), row["name"], row["sealed"], row["registered_at"])
+
+    async def addressed(self, connection: Connection, devices: Sequence[str]) -> set[str]:
+        """Which of these phones have one."""
+        return {row["device"] for row in await connection.fetch(queries.addressed, list(devices))}
+
+    async def forget(self, connection: Connection, device: str) -> None:
+        """The phone has none any more."""
+        await connection.execute(queries.forget_address, device)
+
+    async def end(self, device: str, name: bytes) -> bool:
+        """Nobody is there any more. Whether it was still this phone's."""
+        return await self._database.fetchval(queries.end_address, device, name) is not None
 
 
 async def forget(database: Database, before: datetime) -> None:

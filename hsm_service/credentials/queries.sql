@@ -33,6 +33,19 @@ ORDER BY c.valid_to DESC, c.id;
 SELECT h.id, h.name, h.phone, h.email, h.kind
 FROM credentials.holdings g JOIN credentials.holders h ON h.id = g.holder WHERE g.credential = $1;
 
+-- name: find_holders
+-- Holders by any one thing that somebody on the telephone can say. Null: not by that. For the operator.
+SELECT h.id, h.name, h.phone, h.email, h.kind
+FROM credentials.holders h
+WHERE h.id = $1 OR h.phone = $2 OR lower(h.email) = lower($3::text)
+   OR h.id IN (SELECT holder FROM credentials.holdings WHERE credential = ANY ($4::text[]))
+   OR strpos(lower(h.name), lower($5::text)) > 0
+ORDER BY h.name, h.id LIMIT $6;
+
+-- name: holdings
+-- What belongs to a holder.
+SELECT credential FROM credentials.holdings WHERE holder = $1 ORDER BY since DESC, credential;
+
 -- name: lock_holder
 -- Two emissions of one person at the same moment must find or make one holder: they queue on this text.
 SELECT pg_advisory_xact_lock(hashtextextended($1, 0));

@@ -12,7 +12,7 @@ from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.domain.holder import holder_data
 from hsm_service.credentials.domain.identification import Identification, identification_of
 from hsm_service.credentials.errors import NoSuchCredential, UnreadableCertificate
-from hsm_service.credentials.store import CredentialStore, Held, Holder
+from hsm_service.credentials.store import CredentialStore, Held, Holder, Wanted
 
 _BITE: Final = 500
 
@@ -111,3 +111,11 @@ class CredentialService:
     async def holder_of(self, credential_id: str) -> Holder | None:
         """Whose it is, or None when nobody was recorded."""
         return await self._store.holder_of(credential_id)
+
+    async def find_holders(self, wanted: Wanted, limit: int) -> list[Holder]:
+        """For an operator: at most ``limit`` that match any of what is wanted."""
+        return await self._store.find(wanted, limit)
+
+    async def holdings(self, holder: str) -> list[str]:
+        """The ids of what belongs to a holder, the newest first."""
+        return await self._store.holdings(holder)

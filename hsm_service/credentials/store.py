@@ -21,6 +21,19 @@ class Holder:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """A holder looked for, by any of these."""
+
+    holder: str | None = None
+    number: str | None = None
+    """E.164."""
+    email: str | None = None
+    credentials: Sequence[str] = ()
+    name: str | None = None
+    """A part of it."""
+
+
+@dataclass(frozen=True)
 class Held:
     """A credential and the kind of holder it belongs to."""
 
@@ -60,6 +73,26 @@ class CredentialStore:
         if row is None:
             return None
         return Holder(row["id"], HolderData(row["name"], row["phone"], row["email"], HolderKind(row["kind"])))
+
+    async def find(self, wanted: Wanted, limit: int) -> list[Holder]:
+        """Holders, by name."""
+        rows = await self._database.fetch(
+            QUERIES.find_holders,
+            wanted.holder,
+            wanted.number,
+            wanted.email,
+            list(wanted.credentials),
+            wanted.name,
+            limit,
+        )
+        return [
+            Holder(row["id"], HolderData(row["name"], row["phone"], row["email"], HolderKind(row["kind"])))
+            for row in rows
+        ]
+
+    async def holdings(self, holder: str) -> list[str]:
+        """The ids of what belongs to a holder, the newest first."""
+        return [row["credential"] for row in await self._database.fetch(QUERIES.holdings, holder)]
 
     async def record(
         self, connection: Connection, data: HolderData, credential_id: str, *, new_id: str, now: datetime

@@ -4,7 +4,7 @@ Unwrapping costs more than signing (RSA-2048 with SoftHSM: 0.6 ms beside 0.46; P
 a session the same key is wanted again at once. A key is kept as a session object of one thread's PKCS#11 session, which
 no other process can use, for some seconds counted from its unwrapping, however often it is used; and there are never
 more than a few. Nothing is decided here: each use was opened and permitted by the SAM before, as if nothing were kept
-(docs/decisions/0020).
+(docs/decisions/0032).
 """
 
 import hashlib

@@ -97,6 +97,10 @@ class Doorbell(Protocol):
         """Queue the doorbell in this transaction: it rings if, and only if, the request is really waiting."""
         ...
 
+    async def settle(self, connection: Connection, *, document: str) -> None:
+        """The request was withdrawn: what is still on its way to phones is not sent."""
+        ...
+
 
 class CredentialView(Protocol):
     """What signing looks at in a credential."""

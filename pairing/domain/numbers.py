@@ -9,7 +9,7 @@ from pairing.errors import NumberForeign, NumberInvalid, NumberNotMobile
 
 _BRAZIL: Final = 55
 _MAX_TEXT: Final = 40
-_NEIGHBOURS: Final = 4
+NEIGHBOURS: Final = 4
 
 
 def read_number(text: str) -> str:
@@ -42,7 +42,7 @@ def masked(number: str) -> str:
 
 def neighbourhood(number: str) -> str:
     """The number without its last four digits: pumping fraud walks through such blocks."""
-    return number[:-_NEIGHBOURS]
+    return number[:-NEIGHBOURS]
 
 
 def _with_ninth_digit(number: PhoneNumber) -> str | None:

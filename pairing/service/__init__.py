@@ -10,7 +10,7 @@
 * ``bells``: which phones to ring for a credential.
 * ``blocks``: certificates that a holder shuts, and opens again.
 * ``warnings``: what holders are told on every phone.
-* ``meter``: limits.
+* ``meter``: limits. ``look``: what an operator is told. ``numbers``: metrics.
 
 A service holds no state; every gateway has its own and they agree through the database.
 """

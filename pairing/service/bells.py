@@ -8,8 +8,8 @@ from foundation.database import Connection, Database
 from pairing.ports import Doorbell
 from pairing.store import DeviceStore
 
-RING_LIFE: Final = timedelta(minutes=5)
-"""No document lives longer (docs/protocol.md section 15), so no bell need ring longer."""
+RING_LIFE: Final = timedelta(minutes=3)
+"""No request lives longer (docs/protocol.md section 15), so no bell need ring longer."""
 
 
 class BellService:
@@ -26,3 +26,7 @@ class BellService:
         devices = await self._devices.to_ring(connection, credential)
         if devices:
             await self._doorbell.ring(connection, devices, document, self._clock.now() + RING_LIFE)
+
+    async def settle(self, connection: Connection, *, document: str) -> None:
+        """Nobody waits for it any more: no phone is rung for it again."""
+        await self._doorbell.settle(connection, document)

@@ -105,7 +105,8 @@ class DecisionService:
         return await self._sam.fix_pair(device.id, device.key, device.nickname, credential)
 
     async def waiting(self, device: DeviceRow) -> Sequence[WaitingDocument]:
-        """What this device may decide now."""
+        """What this device may decide now. Asking is also how a phone shows that the doorbell reached it."""
+        await self._doorbell.heard(device.id)
         items = await self._sam.waiting(device.id)
         unfinished = device.state is Device.TRIAL or not items
         if unfinished and not any(item.type == "test" for item in items):

@@ -34,8 +34,9 @@ from pairing.errors import (
     TooManyMessages,
     TooManyTries,
 )
-from pairing.ports import Binding, Blocked, CredentialFacts, Holders, Letters, Sam, Sms
+from pairing.ports import Binding, Blocked, CredentialFacts, Doorbell, Holders, Letters, Sam, Sms
 from pairing.service.meter import Meter
+from pairing.service.numbers import PairingNumbers
 from pairing.store import AssociatedRow, ComputerStore, DeviceRow, DeviceStore, PairingRow, PairingStore
 
 SEEN_AGAIN: Final = timedelta(hours=1)
@@ -88,8 +89,10 @@ class PhoneService:
         sms: Sms,
         sam: Sam,
         letters: Letters,
+        doorbell: Doorbell,
         app_host: str,
         messages_per_day: int,
+        numbers: PairingNumbers | None = None,
         random: Random = secrets.token_bytes,
     ) -> None:
         """``app_host``: the phone app's host, for origin-bound codes. ``messages_per_day``: the breaker."""
@@ -101,8 +104,10 @@ class PhoneService:
         self._sms = sms
         self._sam = sam
         self._letters = letters
+        self._doorbell = doorbell
         self._app_host = app_host.partition(":")[0]  # origin-bound codes know no ports
         self._budget = budget(messages_per_day)
+        self._numbers = numbers or PairingNumbers()
         self._random = random
         self._meter = Meter(database)
         self._pairings = PairingStore(database)
@@ -192,6 +197,7 @@ class PhoneService:
             self._audit.note(
                 connection, "pairing.verified", pairing=row.id, device=device.id, device_key=jkt, state=device.state
             )
+        self._numbers.entered(row.number)
         # 4d. Whoever uses these credentials on another phone already is told: the number may have been stolen.
         await self._letters.to_holders(used, number_proved_elsewhere(now))
         return Paired(device.id, token.text, credentials)
@@ -235,6 +241,10 @@ class PhoneService:
             await self._known_computers(device),
         )
 
+    async def number_of(self, connection: Connection, device: str) -> str | None:
+        """The number that a phone proved last, in E.164."""
+        return await self._devices.last_number(connection, device)
+
     async def remove(self, device: DeviceRow) -> None:
         """Unpair: first the rights (the SAM's), then what we know. Repeating it after a failure finishes it.
 
@@ -254,6 +264,7 @@ class PhoneService:
             for computer in going:
                 await self._computers.end(connection, computer, device.id, now, sorted(alone))
             if await self._devices.remove(connection, device.id, now, kept):
+                await self._doorbell.removed(connection, device.id)
                 self._audit.note(connection, "device.removed", device=device.id)
 
     async def _known_computers(self, device: DeviceRow) -> list[AssociatedRow]:
@@ -282,6 +293,12 @@ class PhoneService:
     async def _send(self, connection: Connection, row: PairingRow, *, send: int, expires_at: datetime) -> None:
         text = sms_text(self._code_key.sms_code(row.id, send), self._app_host)
         await self._sms.send(connection, row.number if row.known else None, text, expires_at)
+        if row.known:
+
+            async def committed() -> None:
+                self._numbers.sent(row.number)
+
+            connection.after_commit(committed)
 
     async def _wrong(self, row: PairingRow) -> LinkIdError:
         """Write down that a code was wrong, and end the pairing if it was the last try."""

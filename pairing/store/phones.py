@@ -149,6 +149,11 @@ class DeviceStore:
         """The numbers it proved since then."""
         return [row["number"] for row in await self._database.fetch(queries.numbers, device, since)]
 
+    async def last_number(self, connection: Connection, device: str) -> str | None:
+        """The number it proved last."""
+        found: str | None = await connection.fetchval(queries.last_number, device)
+        return found
+
     async def name(self, connection: Connection, device: str, nickname: str) -> DeviceRow | None:
         """The phone by its new name; None when it cannot take one."""
         steps = DEVICE.steps(DeviceEvent.NAME)

@@ -6,6 +6,7 @@ import type { Opened } from "./ceremony";
 import { watchInstallOffer } from "./install";
 import { Keystore, NoStorage } from "./keystore";
 import { notifyHidden } from "./notices";
+import { keepReachable } from "./push";
 import { showCode } from "./screens/code";
 import { showCredential, showTrial } from "./screens/credential";
 import { openItem, showHome, wasOpened } from "./screens/home";
@@ -33,6 +34,7 @@ async function start(root: HTMLElement): Promise<void> {
   navigator.serviceWorker?.addEventListener("message", () => app.refresh()); // a push reached the service worker
   keepUpdated(app.shell, () => app.shell.name === "home" || app.shell.name === "welcome");
   showFirst(app);
+  if (app.isPaired) void keepReachable(app.gateway);
 }
 
 /** Something new waits: it is announced, and offered where the screen does not open it by itself. */

@@ -19,6 +19,7 @@ import aiohttp
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
+from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from foundation.clock import Clock
@@ -44,10 +45,18 @@ class TwilioSms:
     """See ports.Carrier. Make it inside a running loop; ``close`` it."""
 
     def __init__(
-        self, settings: TwilioSettings, clock: Clock, *, base_url: str | None = None, deadline: float = DEADLINE
+        self,
+        settings: TwilioSettings,
+        clock: Clock,
+        *,
+        callback: str | None = None,
+        base_url: str | None = None,
+        deadline: float = DEADLINE,
     ) -> None:
-        """``base_url``: where the Messages API is instead of at Twilio's, for a stand-in."""
+        """``callback``: where Twilio tells what became of a message, to which its number is added; None: nowhere.
+        ``base_url``: where the Messages API is instead of at Twilio's, for a stand-in."""
         self._clock = clock
+        self._callback = callback
         self._sender: Mapping[str, str] = settings.sender_parameter
         self._transport = _Transport(deadline)
         self._client = Client(
@@ -62,6 +71,7 @@ class TwilioSms:
 
     async def carry(self, parcel: Parcel) -> None:
         """One POST."""
+        told = {} if self._callback is None else {"status_callback": f"{self._callback}{parcel.number}"}
         left = int((parcel.expires_at - self._clock.now()) / timedelta(seconds=1))
         try:
             message = await self._client.messages.create_async(
@@ -69,6 +79,7 @@ class TwilioSms:
                 body=parcel.content["text"],
                 validity_period=max(1, min(left, _LONGEST_VALIDITY)),
                 **self._sender,
+                **told,
             )
         except TwilioRestException as cause:
             raise _refusal(cause) from None  # its text repeats the number
@@ -80,6 +91,18 @@ class TwilioSms:
     async def close(self) -> None:
         """Close the connections."""
         await self._transport.close()
+
+
+class TwilioSignature:
+    """See ports.CallbackSignature: HMAC-SHA1 over address and sorted parameters, by the account's token."""
+
+    def __init__(self, auth_token: str) -> None:
+        """``auth_token``: the account's."""
+        self._validator = RequestValidator(auth_token)
+
+    def holds(self, url: str, form: Mapping[str, str], given: str) -> bool:
+        """See ports.CallbackSignature."""
+        return bool(given) and bool(self._validator.validate(url, dict(form), given))
 
 
 def _refusal(error: TwilioRestException) -> CarrierBusy | CarrierRefused | CarrierUnsure:

@@ -1,3 +1,6 @@
-"""The rules, without I/O: ``outbox`` is the life of a queued message and when to try again, ``sealing`` how its content
-is sealed, ``webhooks`` what applications are sent and where that may go.
+"""The rules, without I/O.
+
+``outbox``: the life of a queued message, and when to try again; ``sealing``: how its content is sealed; ``waits``: how
+long a provider wants us to wait. ``addresses``: where a closed app is reached; ``bombing``: how often. ``deliveries``:
+what a provider tells later. ``webhooks``: what applications are sent, and where that may go.
 """

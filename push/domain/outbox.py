@@ -19,7 +19,8 @@ class Kind(StrEnum):
 
     SMS = "sms"
     EMAIL = "email"
-    DOORBELL = "doorbell"
+    DOORBELL = "doorbell"  # to phones whose app is open
+    PUSH = "push"  # to phones whose app is closed
     WEBHOOK = "webhook"
 
 
@@ -29,7 +30,7 @@ class Message(StrEnum):
     QUEUED = "queued"
     TAKEN = "taken"
     SENT = "sent"
-    LAPSED = "lapsed"  # of no use any more: its code expired, its document was decided
+    LAPSED = "lapsed"  # of no use any more: its code expired, its document was decided, the phone knows already
     DEAD = "dead"  # refused, or tried too often
 
 
@@ -66,9 +67,10 @@ MESSAGE: Final[Machine[Message, MessageEvent]] = Machine(
 LEASE: Final = timedelta(seconds=30)
 """Longer than any carrier's deadline, so that only a dead worker's lease ends before its report."""
 
-MAX_ATTEMPTS: Final = MappingProxyType({Kind.SMS: 4, Kind.EMAIL: 8, Kind.DOORBELL: 3, Kind.WEBHOOK: 16})
-"""A text message is asked for again by its reader, an e-mail is not; a doorbell is worth little after seconds; a
-receiver of events may be down for a night (16 attempts are about seven hours)."""
+MAX_ATTEMPTS: Final = MappingProxyType({Kind.SMS: 4, Kind.EMAIL: 8, Kind.DOORBELL: 3, Kind.PUSH: 8, Kind.WEBHOOK: 16})
+"""A text message is asked for again by its reader, an e-mail is not; a doorbell is worth little after seconds; a push
+may wait for its provider, and for its turn (``bombing.py``), as long as the request waits; a receiver of events may be
+down for a night (16 attempts are about seven hours)."""
 
 _FIRST_WAIT: Final = timedelta(seconds=2)
 _LONGEST_WAIT: Final = MappingProxyType({**dict.fromkeys(Kind, timedelta(minutes=5)), Kind.WEBHOOK: timedelta(hours=1)})

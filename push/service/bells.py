@@ -1,36 +1,85 @@
-"""Ringing: doorbells as rows that stay until they are settled, and a message to whoever carries them."""
+"""Ringing: doorbells as rows that stay until they are settled, and messages to whoever carries them.
+
+From the quickest to the slowest, each only if the one before did not reach the phone:
+
+1. the live channel, at once: an open app asks what waits within milliseconds, and so has *heard*;
+2. a push service, after ``PUSH_AFTER``, if the phone has an address there;
+3. an SMS, after ``SMS_AFTER``, and only where an operator set it: it costs money, and teaches people to trust SMS.
+
+Hearing is the phone's own proved call (``GET /phone/v1/waiting``), never a provider's word that it took something.
+"""
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.ids import Random, new_id
 from push.domain.outbox import Kind
+from push.ports import Numbers
 from push.service.outbox import OutboxService
-from push.store import DoorbellStore
+from push.store import AddressStore, DoorbellStore
+
+PUSH_AFTER: Final = timedelta(seconds=1)
+"""An open app has asked by then, and people are not told twice; to a closed app a second is nothing."""
+SMS_AFTER: Final = timedelta(seconds=30)
+"""A push arrives within seconds, and the app takes some to open."""
+
+SMS_TEXT: Final = (
+    "Ha um pedido esperando por voce no Link ID. Abra o aplicativo. Nao ha link nem codigo nesta mensagem."
+)
 
 
 class DoorbellService:
     """Meets ``pairing.ports.Doorbell``."""
 
     def __init__(
-        self, database: Database, clock: Clock, outbox: OutboxService, *, random: Random = secrets.token_bytes
+        self,
+        database: Database,
+        clock: Clock,
+        outbox: OutboxService,
+        *,
+        pushing: bool = False,
+        random: Random = secrets.token_bytes,
     ) -> None:
-        """The gateway's database."""
+        """``pushing``: whether there are push services to ring at."""
         self._store = DoorbellStore(database)
+        self._addresses = AddressStore(database)
         self._clock = clock
         self._outbox = outbox
+        self._pushing = pushing
+        self._numbers: Numbers | None = None
         self._random = random
+
+    def also_by_sms(self, numbers: Numbers) -> None:
+        """Send an SMS to phones that nothing else reached."""
+        self._numbers = numbers
 
     async def ring(self, connection: Connection, devices: Sequence[str], document: str, expires: datetime) -> None:
         """Step 5: ring on each of these phones, if the caller's transaction commits, until settled or ``expires``."""
+        addressed = await self._addresses.addressed(connection, devices) if self._pushing else frozenset()
         for device in devices:
             doorbell = new_id("not", self._random)
             await self._store.add(connection, doorbell, device, document, now=self._clock.now(), expires_at=expires)
             await self._outbox.enqueue(connection, Kind.DOORBELL, {"id": doorbell, "device": device}, expires)
+            if device in addressed:
+                content = {"device": device, "unless_heard": doorbell}
+                await self._outbox.enqueue(connection, Kind.PUSH, content, expires, after=PUSH_AFTER)
+            if self._numbers is not None and (number := await self._numbers.number_of(connection, device)) is not None:
+                message = {"to": number, "text": SMS_TEXT, "unless_heard": doorbell}
+                await self._outbox.enqueue(connection, Kind.SMS, message, expires, after=SMS_AFTER)
 
     async def settle(self, connection: Connection, document: str) -> None:
-        """The document is decided: stop ringing for it."""
+        """The document is decided or withdrawn: stop ringing for it."""
         await self._store.settle(connection, document, self._clock.now())
+
+    async def heard(self, device: str) -> None:
+        """The phone asked what waits: whatever rings there now needs no other way."""
+        if self._pushing or self._numbers is not None:
+            await self._store.heard(device, self._clock.now())
+
+    async def removed(self, connection: Connection, device: str) -> None:
+        """The phone is none of ours any more: its address is forgotten."""
+        await self._addresses.forget(connection, device)

@@ -21,8 +21,9 @@ from push.store import DoorbellStore
 STREAMS_PER_DEVICE: Final = 3
 """An app on two tabs and one on its way out. A fourth closes the eldest, which is most likely dead already."""
 STREAMS_PER_GATEWAY: Final = 10_000
-LOOK_SECONDS: Final = 5.0
-"""How often to look without having been told."""
+LOOK_SECONDS: Final = 3.0
+"""How often to look without having been told: what a phone waits longer at most when a gateway or the connection that
+listens died at the wrong moment."""
 
 _log = get_logger(__name__)
 

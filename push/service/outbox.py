@@ -24,10 +24,10 @@ from foundation.ids import Random
 from foundation.logs import get_logger
 from push.domain.outbox import Kind, MessageEvent, after_failure
 from push.domain.sealing import NONCE_BYTES, Seal
-from push.errors import CarrierBusy
+from push.errors import CarrierBusy, NotWanted
 from push.ports import Carrier, Parcel
 from push.service.numbers import PushNumbers
-from push.store import OutboxStore, Taken
+from push.store import DoorbellStore, OutboxStore, Taken
 
 POLL_SECONDS: Final = 2.0
 """How long a message waits at most whose own gateway died before it woke its worker."""
@@ -54,6 +54,7 @@ class OutboxWorker:
         """``carriers``: what this process can carry; other kinds wait for one that can."""
         self._numbers = numbers or PushNumbers()
         self._store = OutboxStore(database)
+        self._doorbells = DoorbellStore(database)
         self._clock = clock
         self._seal = seal
         self._carriers = dict(carriers)
@@ -111,8 +112,12 @@ class OutboxWorker:
             return MessageEvent.TOO_LATE, None, None
         try:
             content = self._seal.open(taken.sealed, attempt.kind, attempt.expires_at)
+            await self._demand_wanted(content)
             if content.get("to", "") is not None:  # a message to nobody was queued for the time it takes
-                await self._handed_over(attempt.kind, Parcel(content, attempt.expires_at, taken.created_at))
+                parcel = Parcel(content, attempt.expires_at, taken.created_at, taken.id)
+                await self._handed_over(attempt.kind, parcel)
+        except NotWanted:
+            return MessageEvent.TOO_LATE, None, None
         except CarrierBusy as error:
             asked = timedelta(seconds=error.retry_after) if error.retry_after else None
             event, due = after_failure(attempt, self._clock.now(), self._random(1)[0] / 255, asked)
@@ -124,6 +129,12 @@ class OutboxWorker:
             _log.exception("carrier_failed", kind=attempt.kind)
             return MessageEvent.GIVE_UP, None, "internal_error"
         return MessageEvent.CARRIED, None, None
+
+    async def _demand_wanted(self, content: JsonObject) -> None:
+        """What tells of a doorbell by another way is sent only while it rings unheard. Raises NotWanted."""
+        doorbell = content.get("unless_heard")
+        if isinstance(doorbell, str) and not await self._doorbells.wanted(doorbell, self._clock.now()):
+            raise NotWanted()
 
     async def _handed_over(self, kind: Kind, parcel: Parcel) -> None:
         async with asyncio.timeout(CARRY_SECONDS):
@@ -161,11 +172,27 @@ class OutboxService:
         """Queue an event for an application's address. Meets ``webhooks.ports.Outbox``."""
         await self.enqueue(connection, Kind.WEBHOOK, {"to": url, "event": event}, expires)
 
-    async def enqueue(self, connection: Connection, kind: Kind, content: JsonObject, expires: datetime) -> None:
-        """Queue anything, inside the caller's transaction."""
-        sealed = self._seal.close(content, kind, expires, self._random(NONCE_BYTES))
-        await self._store.add(connection, kind, sealed, now=self._clock.now(), expires_at=expires)
-        connection.after_commit(self._wake)
+    async def enqueue(
+        self,
+        connection: Connection,
+        kind: Kind,
+        content: JsonObject,
+        expires: datetime,
+        *,
+        after: timedelta = timedelta(0),
+    ) -> None:
+        """Queue anything, inside the caller's transaction, to leave after a while.
 
-    async def _wake(self) -> None:
-        self._worker.wake()
+        ``unless_heard`` in the content names a doorbell: it leaves only if that one still rings, unheard.
+        """
+        now = self._clock.now()
+        sealed = self._seal.close(content, kind, expires, self._random(NONCE_BYTES))
+        await self._store.add(connection, kind, sealed, now=now, expires_at=expires, due_at=now + after)
+
+        async def wake() -> None:
+            if after:
+                asyncio.get_running_loop().call_later(after.total_seconds(), self._worker.wake)
+            else:
+                self._worker.wake()
+
+        connection.after_commit(wake)

@@ -13,7 +13,7 @@ from asn1crypto import cms as asn1_cms
 from asn1crypto import core
 
 from demo.proof import signed_parts
-from hsm_service.documents.adapters.policy_files import read_policies
+from hsm_service.documents.adapters.files import read_policies
 from hsm_service.documents.domain.form import Form, Format, Level, Packaging, policy_form
 from hsm_service.documents.domain.stamp import Stamp
 from hsm_service.documents.service import Finished

@@ -30,6 +30,7 @@ __all__ = ["chromium", "chromium_of_module", "playwright"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+AXE = (Path(__file__).parents[2] / "phone_app/node_modules/axe-core/axe.min.js").read_text("utf-8")
 GOOD = Finding("MARIA DA SILVA", "***.456.789-**", "AC de Teste", "PAdES", 1_790_000_000, None, "all", ())
 
 
@@ -60,7 +61,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Report]:
 async def test_somebody_verifies_without_a_mouse(
     site: TestClient[Any, Any], chromium: Chromium, width: int, rsa_holder: Holder, contract: bytes, tmp_path: Path
 ) -> None:
-    """Choose a file, press Enter, hear the outcome: a real document, a real verification."""
+    """Choose a file, press Enter, hear the outcome: a real document, a real verification; axe finds nothing."""
     document = tmp_path / "assinado.pdf"
     document.write_bytes((await finished(service(), Form(Format.PADES), rsa_holder, content=contract)).content)
     page = await chromium.page(width=width, color_scheme="dark" if width == 320 else "light")
@@ -77,6 +78,8 @@ async def test_somebody_verifies_without_a_mouse(
     await expect(page.get_by_text("Não foi possível saber se o certificado estava revogado.")).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert "12345678909" not in await page.content()
+    await page.evaluate(AXE)
+    assert await page.evaluate("axe.run().then((result) => result.violations.map((one) => one.id))") == []
     await chromium.shot(page, f"verificar-{width}-result")
 
 

@@ -8,8 +8,7 @@ import pytest
 from asn1crypto import cms as asn1_cms
 from asn1crypto import core
 
-from hsm_service.documents.adapters.policy_files import read_policies
-from hsm_service.documents.adapters.root_files import read_roots
+from hsm_service.documents.adapters.files import read_policies, read_roots
 from hsm_service.documents.domain.form import Format, Packaging, policy_form
 from hsm_service.documents.domain.policies import PolicyShelf, read_policy
 from hsm_service.documents.errors import NoTimeStamp, PolicyNotAvailable, PolicyUnreadable, RootUnreadable

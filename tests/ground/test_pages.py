@@ -21,6 +21,7 @@ from hsm_service.oauth.web.endpoints import OAuthEndpoints
 from issuance.web import EmissionRoutes, PkiRoutes
 from pairing.web.links import LinkRoutes
 from pairing.web.phone import PhoneRoutes
+from push.web import address_routes
 from push.web.inbox import inbox_routes
 from push.web.live import live_routes
 
@@ -133,7 +134,11 @@ def routes_of(*owners: type | Callable[..., Any]) -> set[tuple[str, str]]:
     ("number", "prefix", "owners"),
     [
         ("9.1", "/emission/v1/", [EmissionRoutes]),
-        ("9.2", "/phone/v1/", [PhoneRoutes, lambda: live_routes(Mock(), Mock())]),
+        (
+            "9.2",
+            "/phone/v1/",
+            [PhoneRoutes, lambda: live_routes(Mock(), Mock()), lambda: address_routes(Mock(), Mock())],
+        ),
         ("9.3", "/links/v1/", [LinkRoutes]),
         ("9.4", "/oauth2/", [OAuthEndpoints, AuthorizePages]),
         ("9.5", "/csc/v2/", [CscV2]),
@@ -160,7 +165,7 @@ def test_a_native_client_finds_every_call_of_a_phone() -> None:
     told = {
         (method, _BLANK.sub("{}", path)) for method, path in re.findall(r"`(GET|POST|PUT|DELETE) (/[^`\s]+)`", text)
     }
-    assert told == routes_of(PhoneRoutes, lambda: live_routes(Mock(), Mock()))
+    assert told == routes_of(PhoneRoutes, lambda: live_routes(Mock(), Mock()), lambda: address_routes(Mock(), Mock()))
 
 
 def test_the_protocol_has_every_prefix() -> None:

@@ -98,7 +98,8 @@ def blocks_of(world: World, callback: str) -> list[str]:
     for usual, here in ours.items():
         assert usual in text
         text = text.replace(usual, here)
-    return re.findall(r"^```(?:sh)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block for language, block in fenced if language in ("", "sh")]
 
 
 async def until(process: Process, pattern: str) -> str:

@@ -60,6 +60,13 @@ async def test_a_lock_is_told_on_every_phone(world: World, stack: Stack) -> None
             assert (warning["credential"], warning["phone"]) == (world.credential, "Celular antigo")
             assert warning["here"] is here
             assert warning["until"] > warning["since"]
+        # The old phone is not where it should be: the new one sends it away, and keeps what the two had.
+        assert [one["nickname"] for one in await world.phone.phones() if not one["here"]] == ["Celular antigo"]
+        assert old.device is not None
+        await world.phone.remove_phone(old.device)
+        with pytest.raises(GatewayRefused, match="device_unknown"):
+            await old.about()
+        assert (len(await world.phone.phones()), len(await world.phone.computers())) == (1, 1)
     await world.phone._gateway.call("DELETE", f"/phone/v1/warnings/{warning['id']}")  # the other phone's: no effect
     assert len((await world.phone._gateway.call("GET", "/phone/v1/warnings"))["items"]) == 1
     await letter(stack, "no celular “Celular antigo”")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
 
 from foundation.audit import AuditChain
 from foundation.clock import FixedClock
@@ -21,6 +22,7 @@ from pairing.service.computers import ComputerService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
+from pairing.service.numbers import PairingNumbers
 from pairing.service.phones import PhoneService
 from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
@@ -52,6 +54,7 @@ class Gateway:
     computers: ComputerService
     bells: BellService
     calls: CallService
+    registry: CollectorRegistry
 
     def phone(self) -> Phone:
         """Somebody's phone, with a new key."""
@@ -95,6 +98,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         key = CodeKey(bytes(range(32)))
         sam = sam or SamDouble(clock, {one.id: one.subject for one in CREDENTIALS})
         holders, letters = TownOfHolders(), RecordingLetters()
+        registry = CollectorRegistry()
         sms, doorbell, callers = RecordingSms(), RecordingDoorbell(), RecordingCallers()
         phones = PhoneService(
             gateway_database,
@@ -105,8 +109,10 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             sms=sms,
             sam=sam,
             letters=letters,
+            doorbell=doorbell,
             app_host="app.test",
             messages_per_day=messages_per_day,
+            numbers=PairingNumbers(registry),
         )
         life = LinkLife(gateway_database, clock, audit, key, sam)
         links = LinkService(gateway_database, clock, audit, life=life, holders=holders, letters=letters, app=APP)
@@ -152,6 +158,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             computers,
             bells,
             CallService(gateway_database, clock, links=links, scans=scans, doorbell=doorbell),
+            registry,
         )
 
     yield make

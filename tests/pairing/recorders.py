@@ -40,6 +40,8 @@ class RecordingDoorbell:
     def __init__(self) -> None:
         self.rung: list[tuple[str, str]] = []
         self.settled: list[str] = []
+        self.heard_by: list[str] = []
+        self.gone: list[str] = []
 
     async def ring(self, connection: Connection, devices: Sequence[str], document: str, expires: datetime) -> None:
         async def committed() -> None:
@@ -50,6 +52,15 @@ class RecordingDoorbell:
     async def settle(self, connection: Connection, document: str) -> None:
         async def committed() -> None:
             self.settled.append(document)
+
+        connection.after_commit(committed)
+
+    async def heard(self, device: str) -> None:
+        self.heard_by.append(device)
+
+    async def removed(self, connection: Connection, device: str) -> None:
+        async def committed() -> None:
+            self.gone.append(device)
 
         connection.after_commit(committed)
 

@@ -102,6 +102,17 @@ async def test_another_key_cannot_decide_with_this_phones_token(gateway: Gateway
     assert (status, body["code"]) == (403, "decision_invalid")
 
 
+async def test_asking_what_waits_is_hearing_the_doorbell(gateway: Gateway) -> None:
+    """Only the phone's own proved call tells that it knows; somebody without its token silences nothing."""
+    phone, nobody = await gateway.paired(), gateway.phone()
+    gateway.doorbell.heard_by.clear()
+    assert (await nobody.call("GET", "/phone/v1/waiting"))[0] == 401
+    assert gateway.doorbell.heard_by == []
+    assert (await phone.call("GET", "/phone/v1/waiting"))[0] == 200
+
+    assert gateway.doorbell.heard_by == [phone.device]
+
+
 async def test_a_removed_phone_decides_nothing(gateway: Gateway) -> None:
     """Unpaired while a request was on its screen."""
     phone = await gateway.paired()

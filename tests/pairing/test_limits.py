@@ -3,6 +3,10 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
+from pairing.domain.ceremony import MAX_TRIES
+from pairing.domain.codes import SMS_DIGITS
 from pairing.domain.limits import LINKS, SENDING, Scope
 from tests.pairing.conftest import Gateway, MakeGateway
 from tests.pairing.people import JOSE, MARIA, NOBODY
@@ -118,6 +122,45 @@ async def test_a_network_opens_so_many_links(gateway: Gateway) -> None:
 
     assert [status for status, _ in answers] == [201] * limit.count + [429]
     assert answers[-1][1]["code"] == "too_many_links"
+
+
+async def test_whoever_guesses_codes_for_a_day_has_fifty_tries(gateway: Gateway) -> None:
+    """Ten messages for a number in a day, five tries for each pairing: 50 of 1,000,000, whatever the order and however
+    many phones take part. And what the SMS gives still binds nothing without the usage password.
+    """
+    tries, end = 0, gateway.clock.now() + timedelta(days=1)
+    while gateway.clock.now() < end:
+        phone = gateway.phone()
+        status, body = await phone.call("POST", "/phone/v1/pairings", {"number": MARIA})
+        if status == 429:
+            gateway.clock.advance(min(body["retry_after"], (end - gateway.clock.now()).total_seconds()))
+            continue
+        wrong = "000000" if gateway.sms.last_code(MARIA) != "000000" else "000001"
+        answers = await asyncio.gather(*(phone.type_code(body["pairing"], wrong) for _ in range(7)))
+        tries += sum(answer["code"] == "code_wrong" for _, answer in answers)
+        tries += any(answer["code"] == "too_many_tries" for _, answer in answers)  # the fifth is answered like a sixth
+
+    perday = next(limit.count for limit in SENDING if limit.scope is Scope.NUMBER and limit.window == timedelta(days=1))
+    assert tries == perday * MAX_TRIES == 50
+    assert tries / 10**SMS_DIGITS == pytest.approx(5e-5)
+
+
+async def test_operators_see_where_codes_are_never_typed(gateway: Gateway) -> None:
+    """By country and area; messages to nobody are none."""
+    phone = gateway.phone()
+    await phone.verify(MARIA)
+    await ask(gateway, MARIA)
+    await ask(gateway, JOSE)
+    await ask(gateway, NOBODY)
+
+    def count(area: str, what: str) -> float | None:
+        return gateway.registry.get_sample_value("linkid_pairing_codes_total", {"area": area, "what": what})
+
+    assert [count(area, what) for area in ("5531", "5511", "5521") for what in ("sent", "entered")] == [
+        *(2, 1),
+        *(1, None),
+        *(None, None),
+    ]
 
 
 async def test_known_and_unknown_numbers_do_the_same_work(gateway: Gateway) -> None:

@@ -249,6 +249,7 @@ async def test_a_removed_phone_is_nobody(gateway: Gateway) -> None:
     assert (await phone.call("GET", "/phone/v1/device"))[0] == 401
     assert await gateway.sam.bindings(device) == []
     assert gateway.sam.associations == set()
+    assert gateway.doorbell.gone == [device]
     assert await gateway.computers.find(name) is None
     async with gateway.database.transaction() as connection:
         await gateway.bells.ring(connection, document="doc_x", credential=MARIAS)

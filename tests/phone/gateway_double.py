@@ -75,6 +75,8 @@ class GatewayDouble:
                 "state": "active",
             }
         ]
+        self.vapid: str | None = None
+        self.addresses: list[dict[str, str]] = []
         self.bindings: dict[str, str] = {}
         self.nickname: str | None = None
         self.device, self.token = new_id("dev"), f"dvt_{'0' * 26}_{secrets.token_hex(16)}"
@@ -126,6 +128,8 @@ class GatewayDouble:
         app.router.add_post(f"{phone}/unblock", self.unblock)
         app.router.add_get(f"{phone}/warnings", self.get_warnings)
         app.router.add_delete(phone + "/warnings/{wrn}", self.dismiss)
+        app.router.add_get(f"{phone}/push", self.get_push)
+        app.router.add_put(f"{phone}/push", self.put_push)
         app.router.add_get(f"{phone}/live", self.live)
         return app
 
@@ -314,6 +318,13 @@ class GatewayDouble:
 
     async def dismiss(self, request: web.Request) -> web.Response:
         self.warnings = [one for one in self.warnings if one["id"] != request.match_info["wrn"]]
+        return web.Response(status=204)
+
+    async def get_push(self, request: web.Request) -> web.Response:
+        return web.json_response({"webpush": self.vapid, "fcm": False, "registered": None})
+
+    async def put_push(self, request: web.Request) -> web.Response:
+        self.addresses.append(await request.json())
         return web.Response(status=204)
 
     async def bind(self, request: web.Request) -> web.Response:

@@ -12,8 +12,15 @@ from playwright.async_api import CDPSession
 
 from app_host import AppHostSettings, start_app_host
 from tests.phone.conftest import World
+from tests.phone.gateway_double import PASSWORD, SMS_CODE
+from tests.sandbox_phone.roots import b64u
+from tests.support.phone_screens import PhoneScreens
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def read_code() -> str:
+    return SMS_CODE
 
 
 async def registration(session: CDPSession) -> str:
@@ -52,10 +59,67 @@ async def test_a_push_shows_a_notice_without_content_and_wakes_the_app(world: Wo
           return [];
         }"""
     )
-    assert shown == [["Link ID", "Chegou um pedido novo."]]
+    assert shown == [["Link ID", "Há um pedido esperando."]]
     async with asyncio.timeout(5):
         while world.gateway.calls.count("GET /phone/v1/waiting") == before:
             await asyncio.sleep(0.02)
+
+
+_PUSH_SERVICE = """
+  const made = [];
+  const subscription = (key) => ({
+    options: { applicationServerKey: key },
+    unsubscribe: async () => { made.length = 0; return true; },
+    toJSON: () => ({
+      endpoint: "https://fcm.googleapis.com/fcm/send/" + made.length,
+      keys: { p256dh: "BPoint", auth: "secret" },
+    }),
+  });
+  PushManager.prototype.getSubscription = async () => made.at(-1) ?? null;
+  PushManager.prototype.subscribe = async (options) => {
+    if (options.userVisibleOnly !== true) throw new Error("NotAllowedError");
+    if (window.hangs) return new Promise(() => undefined);
+    made.push(subscription(new Uint8Array(options.applicationServerKey).buffer));
+    return made.at(-1);
+  };
+"""
+"""Chromium without Google's push service: what `subscribe` would give. (Bare, it hangs.)"""
+
+
+async def test_a_phone_that_may_show_notices_tells_where_it_is_reached(world: World) -> None:
+    """While it is paired and at every start, never before; a push service that hangs is in nobody's way."""
+    world.gateway.vapid = b64u(b"\x04" + bytes(64))
+    context = await world.chromium.context(permissions=["notifications"])
+    await context.add_init_script(_PUSH_SERVICE)
+    phone = PhoneScreens(await context.new_page(), world.app)
+    await phone.open()
+    assert "GET /phone/v1/push" not in world.gateway.calls
+    await phone.pair("(31) 99999-1234", read_code, "Celular da Maria", PASSWORD)
+
+    async def told(count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(world.gateway.addresses) < count:
+                await asyncio.sleep(0.02)
+
+    await told(1)
+    await phone.page.reload()
+    await phone.at("home")
+    await told(2)
+    assert world.gateway.addresses[-1] == {
+        "kind": "webpush",
+        "endpoint": "https://fcm.googleapis.com/fcm/send/1",
+        "p256dh": "BPoint",
+        "auth": "secret",
+    }
+
+    await phone.page.add_init_script("window.hangs = true")
+    calls = world.gateway.calls.count("GET /phone/v1/push")
+    await phone.page.reload()
+    await phone.at("home")
+    async with asyncio.timeout(10):
+        while world.gateway.calls.count("GET /phone/v1/push") == calls:
+            await asyncio.sleep(0.02)
+    assert len(world.gateway.addresses) == 2
 
 
 async def test_a_new_version_is_taken_when_nothing_is_being_decided(world: World, dist: Path, tmp_path: Path) -> None:

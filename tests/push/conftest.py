@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from foundation.clock import FixedClock
 from foundation.database import Database, open_pool
-from foundation.errors import LinkIdError
+from foundation.errors import LinkIdError, NotAuthenticated
 from push.domain.outbox import Kind
 from push.domain.sealing import Seal
 from push.ports import Parcel
@@ -18,6 +19,23 @@ from tests.support.emptied import empty_tables
 from tests.support.postgres import TestDatabase
 
 KEY = bytes(range(32))
+
+
+class NamedDevices:
+    """`push.ports.Devices`: whoever says which phone it is, is it."""
+
+    async def device_id(self, request: web.Request) -> str:
+        device = request.headers.get("Test-Device")
+        if device is None:
+            raise NotAuthenticated()
+        return device
+
+
+def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adapters honour the environment's proxies; the doubles are here."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 class ScriptedCarrier:

@@ -7,34 +7,26 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
+from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from foundation.clock import FixedClock
 from foundation.database import Database
-from foundation.errors import NotAuthenticated
 from foundation.web import new_app
+from push.adapters import live_bells
 from push.adapters.live_bells import LiveBells, LiveListener
 from push.domain.outbox import Kind
 from push.domain.sealing import Seal
+from push.service import live, outbox
 from push.service.bells import DoorbellService
 from push.service.live import STREAMS_PER_DEVICE, LiveHub
 from push.service.outbox import OutboxService, OutboxWorker
+from push.store import OutboxStore
 from push.web import LiveSettings, live_routes
-from tests.push.conftest import KEY
+from tests.push.conftest import KEY, NamedDevices
 from tests.support.postgres import TestDatabase
 
 PATIENCE = 10.0
-
-
-class NamedDevices:
-    """Whoever says which phone it is, is it."""
-
-    async def device_id(self, request: web.Request) -> str:
-        device = request.headers.get("Test-Device")
-        if device is None:
-            raise NotAuthenticated()
-        return device
 
 
 class Node:
@@ -218,6 +210,52 @@ async def _kill_listeners(database: TestDatabase) -> int:
         return 0
     finally:
         await connection.close()
+
+
+async def test_what_a_dying_gateway_took_along_is_heard_at_another(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had the message in its hands when it was killed, so nobody is notified: the other looks by itself."""
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.1)
+    dying, other = await make_node(), await make_node()
+    ear = await other.stream("dev_a")
+    for task in dying.tasks:  # killed: it reports nothing, and says goodbye to nobody
+        task.cancel()
+    other.tasks[2].cancel()  # and the other's worker is busy elsewhere
+    async with dying.database.transaction() as connection:
+        await dying.bells.ring(connection, ["dev_a"], "req_1", dying.clock.now() + timedelta(seconds=180))
+    taken = await OutboxStore(dying.database).take([Kind.DOORBELL], dying.clock.now(), 10)
+
+    assert len(taken) == 1
+    assert (await ear.event())[0] == "doorbell"
+
+
+async def test_what_a_dead_gateway_queued_is_carried_by_another(make_node: MakeNode) -> None:
+    """It committed and died before its worker woke: the other's finds the message."""
+    dying, other = await make_node(), await make_node()
+    await dying.stop()
+    async with dying.database.transaction() as connection:
+        await dying.bells.ring(connection, ["dev_a"], "req_1", dying.clock.now() + timedelta(seconds=180))
+    other.worker.wake()
+    async with asyncio.timeout(PATIENCE):
+        while await other.database.fetchval("SELECT state FROM push.outbox") != "sent":
+            await asyncio.sleep(0.02)
+
+
+async def test_a_phone_whose_gateway_dies_hears_at_the_next(make_node: MakeNode) -> None:
+    """Its stream breaks, maybe before the bell was read; the next stream, elsewhere, has everything that rings."""
+    dying, other = await make_node(), await make_node()
+    ear = await dying.stream("dev_a")
+    await dying.ring("dev_a")
+    heard = await ear.event()
+    await dying.stop()
+
+    assert await (await other.stream("dev_a")).event() == heard
+
+
+def test_nobody_waits_three_seconds_longer_than_usual() -> None:
+    """Whatever dies, something looks again within three seconds: hub, listener, worker."""
+    assert max(live.LOOK_SECONDS, live_bells._AGAIN_SECONDS, outbox.POLL_SECONDS) <= 3
 
 
 async def test_a_stream_beats_and_ends_by_itself(make_node: MakeNode) -> None:

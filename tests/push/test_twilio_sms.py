@@ -12,6 +12,7 @@ from push.adapters.twilio_sms import TwilioSms
 from push.errors import CarrierBusy, CarrierRefused, CarrierUnsure
 from push.ports import Parcel
 from push.settings import PushSettings, SmtpSettings, TwilioSettings
+from tests.push.conftest import without_proxies
 from tests.support.fake_twilio import FakeTwilio
 
 TO = "+5531987654321"
@@ -19,12 +20,12 @@ TO = "+5531987654321"
 
 @pytest.fixture
 async def twilio(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeTwilio]:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):  # the adapter honours them, the fake is here
-        monkeypatch.delenv(name, raising=False)
+    without_proxies(monkeypatch)
     fake = FakeTwilio()
     await fake.start()
     yield fake
     await fake.stop()
+    assert fake.faults == []  # neither we nor the stand-in left Twilio's document
 
 
 def settings(fake: FakeTwilio, **changes: object) -> TwilioSettings:

@@ -339,6 +339,7 @@ async def test_withdrawing_takes_it_off_the_phone(world: World) -> None:
     await world.signing.withdraw(MINE, asked.handle)
     assert world.sam.held[asked.document].state == "withdrawn"
     await world.signing.withdraw(MINE, asked.handle)
+    assert world.doorbell.settled == [asked.document]  # once: what is still on its way to phones is not sent
     with pytest.raises(errors.RequestWithdrawn):
         await world.signing.check(MINE, asked.handle)
     again = await world.signing.ask(MINE, ask_for(credential))

@@ -1,12 +1,15 @@
 """A stateful loopback stand-in for Twilio's Messages API (2010-04-01), for the real `twilio` library to talk to.
 
-Shapes follow Twilio's OpenAPI document; `tests/push/test_fake_twilio.py` holds them against it. `numbers` scripts what
+What it gets and what it answers is judged by Twilio's OpenAPI document (`twilio_facts.py`); `faults` has what departs
+from it, and whoever uses it demands that there is none. `numbers` scripts what
 happens to a recipient: a Twilio error code, an HTTP status, `"slow"` (answers after `slow_seconds`), `"broken"` (takes
 the request and hangs up), or `"failed"` (accepted, then failed at once).
 """
 
 import asyncio
 import base64
+import hashlib
+import hmac
 import re
 import secrets
 from datetime import UTC, datetime
@@ -14,6 +17,8 @@ from email.utils import format_datetime
 from typing import Any
 
 from aiohttp import web
+
+from tests.support.twilio_facts import answer_faults, request_faults
 
 ERRORS = {
     20003: (401, "Authenticate"),
@@ -40,7 +45,9 @@ class FakeTwilio:
         self.numbers: dict[str, int | str] = {}
         self.slow_seconds = 30.0
         self.messages: dict[str, dict[str, Any]] = {}
+        self.auth_token = secrets.token_hex(16)
         self.posts: list[dict[str, str]] = []
+        self.faults: list[str] = []
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -59,6 +66,31 @@ class FakeTwilio:
         """Stop listening."""
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def callback(self, number: int, status: str) -> tuple[str, dict[str, str], str]:
+        """What Twilio posts about the message of our ``number``-th post: where, the form, and its signature.
+
+        https://www.twilio.com/docs/usage/security: HMAC-SHA1 by the account's token over the address, followed by each
+        parameter's name and value, sorted by name.
+        """
+        message = list(self.messages.values())[number]
+        url = self.posts[number]["StatusCallback"]
+        form = {
+            "AccountSid": self.account,
+            "ApiVersion": "2010-04-01",
+            "From": message["from"] or "",
+            "MessageSid": message["sid"],
+            "MessageStatus": status,
+            "SmsSid": message["sid"],
+            "SmsStatus": status,
+            "To": message["to"],
+        }
+        return url, form, self.signature(url, form)
+
+    def signature(self, url: str, form: dict[str, str]) -> str:
+        """The account's."""
+        signed = url + "".join(name + form[name] for name in sorted(form))
+        return base64.b64encode(hmac.digest(self.auth_token.encode(), signed.encode(), hashlib.sha1)).decode()
 
     def error(self, code: int) -> web.Response:
         """As Twilio says it."""
@@ -84,6 +116,7 @@ class FakeTwilio:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.posts.append(form)
+        self.faults += request_faults(self.account, form)
         script = self.numbers.get(form.get("To", ""))
         if script == "slow":
             await asyncio.sleep(self.slow_seconds)
@@ -97,6 +130,7 @@ class FakeTwilio:
         if refusal is not None:
             return self.error(refusal)
         message = self._message(form, failed=script == "failed")
+        self.faults += answer_faults(message)
         self.messages[message["sid"]] = message
         return web.json_response(message, status=201)
 

@@ -125,6 +125,10 @@ class Doorbell:
     """Counts rings that would happen if their transactions commit."""
 
     rings: list[tuple[str, str]] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+
+    async def settle(self, connection: Connection, *, document: str) -> None:
+        self.settled.append(document)
 
     async def ring(self, connection: Connection, *, document: str, credential: str) -> None:
         async def rung() -> None:

@@ -1,3 +1,3 @@
 """The outside world of documents: ``http_tsa`` (time-stamping authorities), ``authority`` (our AC, over its channel:
-stamps of development, and evidence), ``policy_files``, ``root_files``.
+stamps of development, and evidence), ``files`` (policies, roots).
 """

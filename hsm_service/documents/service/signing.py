@@ -86,15 +86,15 @@ class DocumentService:
         stamp: Stamp | None = None,
         element: str | None = None,
         name: str = "documento",
-        at: datetime | None = None,
         certify: bool = False,
+        at: datetime | None = None,
     ) -> Prepared:
         """Steps 1 to 3, from a document or from its digest (by the hash of the signatory's algorithm); not both.
 
         ``stamp``: only on a PDF. ``element``: XAdES enveloped, the Id of what is signed (NF-e: infNFe's), else all.
-        ``name``: XAdES detached, how the signature refers to the file. ``at``: an earlier time (UTC, whole seconds) at
-        which the same was prepared: CMS, CAdES and the CMS for a PDF then come out as they did. ``certify``: a
-        PDF's first signature as a certification (CSC's ``Certification``; without it ``Revision``).
+        ``name``: XAdES detached, how the signature refers to the file. ``certify``: a PDF's first signature as a
+        certification (CSC's ``Certification``; without it ``Revision``). ``at``: an earlier time (UTC, whole seconds)
+        at which the same was prepared: CMS, CAdES and the CMS for a PDF then come out as they did.
 
         A digest gives a signature alone: CMS, detached CAdES, or the CMS for a PDF that the caller prepared.
         Raises FormNotPossible, UnsuitableDocument, DocumentTooLarge, BadCertificate, PolicyNotAvailable; NoTimeStamp at
@@ -105,20 +105,8 @@ class DocumentService:
         # (1) The form is one of ours, its policy is to be had, the certificate is valid now.
         policy = policy_for(self._policies, form, at)
         signatory.demand_valid(at)
-        if form.level is not Level.B and self._time_stamps is None:
-            raise NoTimeStamp("no time-stamping authority is set up")
-        if form.level in (Level.LT, Level.LTA) and self._evidences is None:
-            raise NoEvidence("no authority is set up")
-        if form.level in (Level.LT, Level.LTA) and form.format is Format.PADES and content is None:
-            raise FormNotPossible("evidence goes beside the signature: it needs the PDF")
-        if (content is None) == (digest is None):
-            raise FormNotPossible("either a document or its digest")
-        if content is not None and len(content) > MAX_DOCUMENT:
-            raise DocumentTooLarge(f"at most {MAX_DOCUMENT} bytes")
-        if stamp is not None and (form.format is not Format.PADES or content is None):
-            raise FormNotPossible("a stamp needs a PDF")
-        if certify and (form.format is not Format.PADES or content is None):
-            raise FormNotPossible("only a PDF is certified")
+        self._demand_parts(form, has_content=content is not None)
+        _demand_fitting(form, content, digest, on_page=stamp is not None or certify)
         # (2) and (3) The digest of the content; what will be signed, with its times.
         if form.format is Format.PADES and content is not None:
             return await asyncio.to_thread(pades.prepare, form, signatory, at, policy, content, stamp, certify=certify)
@@ -135,6 +123,17 @@ class DocumentService:
         pdf = form.format is Format.PADES
         to_sign = await asyncio.to_thread(cms.signed_attributes, signatory, digest, at, policy, pdf=pdf)
         return Prepared(form, signatory, at, to_sign, kept)
+
+    def _demand_parts(self, form: Form, *, has_content: bool) -> None:
+        """Whatever the level needs later is set up; nobody approves what cannot be finished."""
+        if form.level is not Level.B and self._time_stamps is None:
+            raise NoTimeStamp("no time-stamping authority is set up")
+        if form.level not in (Level.LT, Level.LTA):
+            return
+        if self._evidences is None:
+            raise NoEvidence("no authority is set up")
+        if form.format is Format.PADES and not has_content:
+            raise FormNotPossible("evidence goes beside the signature: it needs the PDF")
 
     async def finish(self, prepared: Prepared, signature: bytes) -> Finished:
         """Steps 4 to 8. ``signature``: RSA as it is, ECDSA as DER, as the SAM gives it.
@@ -188,6 +187,16 @@ class DocumentService:
         if self._evidences is None:
             raise NoEvidence("no authority is set up")
         return await self._evidences.collect(await asyncio.to_thread(long_term.signers_of, container))
+
+
+def _demand_fitting(form: Form, content: bytes | None, digest: bytes | None, *, on_page: bool) -> None:
+    """One of the two, of a size that we take; what changes a PDF needs one."""
+    if (content is None) == (digest is None):
+        raise FormNotPossible("either a document or its digest")
+    if content is not None and len(content) > MAX_DOCUMENT:
+        raise DocumentTooLarge(f"at most {MAX_DOCUMENT} bytes")
+    if on_page and (form.format is not Format.PADES or content is None):
+        raise FormNotPossible("a stamp, or a certification, needs a PDF")
 
 
 def _prepare_xades(

@@ -143,6 +143,8 @@ def _read(row: Record) -> Credential:
         )
     block = None
     if row["blocks"]:
+        if row["blocked_at"] is None or row["blocked_by"] is None:
+            raise ValueError("half a block")  # not written by us
         block = Block(row["blocks"], row["blocked_at"], row["blocked_by"])
     return Credential(
         id=row["id"],

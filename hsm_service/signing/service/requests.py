@@ -439,6 +439,8 @@ class SigningService:
                 connection, request, event, now=self._clock.now(), reason=reason, activation=activation, until=until
             )
             if settled is not None:
+                if event is Event.WITHDRAWN and request.document is not None:
+                    await self._doorbell.settle(connection, document=request.document)
                 self._audit.note(
                     connection, f"signing.{settled.state}", request=request.document, caller=request.caller.id
                 )

@@ -3,6 +3,7 @@
 import type { App } from "../app";
 import { asObject } from "../encoding";
 import { askToNotify, canNotify } from "../notices";
+import { keepReachable } from "../push";
 import { t } from "../strings";
 import { foreign, h } from "../ui/dom";
 import { actions, busy, button, card, facts, field, form, lead, notice, submitButton } from "../ui/parts";
@@ -34,7 +35,10 @@ export function showDevice(app: App): void {
       card(form(rename, nickname.element, actions(submitButton(t.device.rename)))),
       card(
         facts([t.device.notifications, allowed ? t.device.on : t.device.off]),
-        canNotify() === "ask" && actions(button(t.device.enable, "plain", () => void askToNotify().then(() => showDevice(app)))),
+        canNotify() === "ask" && actions(button(t.device.enable, "plain", () => void askToNotify().then(() => {
+          void keepReachable(app.gateway);
+          showDevice(app);
+        }))),
       ),
       h(
         "details",

@@ -3,6 +3,7 @@
 import type { App } from "../app";
 import type { PairingStep } from "../keystore";
 import { canNotify, askToNotify } from "../notices";
+import { keepReachable } from "../push";
 import { t } from "../strings";
 import { h } from "../ui/dom";
 import { actions, busy, button, field, form, lead, notice, submitButton } from "../ui/parts";
@@ -42,6 +43,7 @@ export function showNickname(app: App): void {
 
 export function showNotifications(app: App): void {
   const next = async (): Promise<void> => {
+    void keepReachable(app.gateway);
     await app.save({ step: { at: "credential", credentials: (app.profile.step as Step).credentials } });
     showCredential(app);
   };

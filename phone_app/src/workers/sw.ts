@@ -71,7 +71,7 @@ self.addEventListener("push", (event) => {
       const windows = await self.clients.matchAll({ type: "window" });
       for (const one of windows) one.postMessage("doorbell");
       await self.registration.showNotification("Link ID", {
-        body: "Chegou um pedido novo.",
+        body: "Há um pedido esperando.",
         tag: "linkid-waiting",
         icon: "/icons/icon-192.png",
         badge: "/icons/badge-96.png",
