@@ -159,9 +159,11 @@ async def served(world: World, folder: Path) -> AsyncIterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lk", dir="/tmp") as short:
         daemon = Daemon(profiles, Quiet(), pace=Pace(tick=0.1))
         serving = asyncio.create_task(serve(daemon, own(Path(short)), stop))
-        yield Path(short)
-        stop.set()
-        await serving
+        try:
+            yield Path(short)
+        finally:
+            stop.set()
+            await serving
 
 
 class Quiet:

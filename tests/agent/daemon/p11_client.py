@@ -60,7 +60,7 @@ class P11Client:
         self._serial += 1
         future = self._waiting[self._serial] = asyncio.get_running_loop().create_future()
         self.writer.write(frame(self._serial, body))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):  # a phone of a busy machine
             reader = Reader(await future, new_mechanisms=True)
         answered, _ = reader.call()
         if answered == 0:

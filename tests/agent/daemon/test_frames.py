@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desktop_agent.pkcs11 import peer, server
+from desktop_agent.pkcs11 import server
 from desktop_agent.pkcs11.calls import CALLS
 from desktop_agent.pkcs11.codes import HANDSHAKE, Rv
 from desktop_agent.pkcs11.wire import MAX_BODY, Malformed, Reader, blob, put_attribute, read_header, u32, u64
@@ -112,12 +112,8 @@ async def test_calls_out_of_order(running: Running) -> None:
 async def test_another_users_process_is_turned_away(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """SO_PEERCRED says whose it is: not ours, not even root's; it gets not one byte."""
 
-    class Somebody:
-        """The os module as it looks to another user."""
-
-        getuid = staticmethod(lambda: os.getuid() + 1)
-
-    monkeypatch.setattr(peer, "os", Somebody)
+    own = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: own + 1)
     reader, writer = await asyncio.open_unix_connection(str(running.socket))
     writer.write(b"\0")
     try:
