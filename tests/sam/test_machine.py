@@ -33,7 +33,7 @@ from hsm_service.sam.signatures import service as signatures
 from protocol.decisions import Decision
 from protocol.errors import SignatureInvalid
 from tests.sam.machine.bench import Bench
-from tests.sam.machine.machine import SamMachine
+from tests.sam.machine.machine import BlockMachine, SamMachine
 from tests.support.postgres import TestDatabase
 
 pytestmark = pytest.mark.slow
@@ -63,6 +63,13 @@ def bench(hsm_settings: HsmSettings, database: TestDatabase, tmp_path: Path) -> 
 def test_whatever_happens(bench: Bench) -> None:
     """SAM and model agree after every step, and what the model forbids does not happen."""
     run_state_machine_as_test(SamMachine, settings=_PROFILE)
+    bench.demand_chain_whole()
+
+
+def test_whatever_happens_around_a_block(bench: Bench) -> None:
+    """The same when its holder shuts everything now and then, an operator opens it, and somebody turns that back."""
+    BlockMachine.bench = bench
+    run_state_machine_as_test(BlockMachine, settings=settings(_PROFILE, max_examples=max(1, _EXAMPLES // 4)))
     bench.demand_chain_whole()
 
 

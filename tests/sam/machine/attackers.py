@@ -28,7 +28,8 @@ class AttackerRules(Base):
             credential,
         )
         for table, column in (("bindings", "credential"), ("associations", "credential"), ("credentials", "id")):
-            for row in self.bench.sql(f"SELECT id, state, mac FROM sam.{table} WHERE {column} = $1", credential):
+            more = ", blocks, blocked_at, blocked_by" if table == "credentials" else ""
+            for row in self.bench.sql(f"SELECT id, state, mac{more} FROM sam.{table} WHERE {column} = $1", credential):
                 if row["state"] == "active":
                     self.copies[row["id"]] = dict(row)
 
@@ -62,6 +63,15 @@ class AttackerRules(Base):
             f"UPDATE sam.{table} SET state = $2, mac = $3 WHERE id = $1", copied["id"], copied["state"], copied["mac"]
         )
         right.row = True
+        if table == "credentials":
+            self.put_blocks_back(copied)
+
+    def put_blocks_back(self, copied: dict[str, Any]) -> None:
+        self.bench.sql(
+            "UPDATE sam.credentials SET blocks = $2, blocked_at = $3, blocked_by = $4 WHERE id = $1",
+            copied["id"], copied["blocks"], copied["blocked_at"], copied["blocked_by"],
+        )  # fmt: skip
+        self.holder.blocks.row = copied["blocks"]
 
     @rule(pick=PICK, restarted=booleans())
     def make_it_look_undecided(self, pick: int, restarted: bool) -> None:

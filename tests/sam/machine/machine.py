@@ -6,6 +6,7 @@ from hypothesis.stateful import initialize
 from hypothesis.strategies import integers, sampled_from
 
 from tests.sam.machine.attackers import AttackerRules
+from tests.sam.machine.blocks import BlockRules
 from tests.sam.machine.callers import SHAPES, CallerRules
 from tests.sam.machine.holders import HolderRules
 from tests.sam.machine.operators import OperatorRules
@@ -26,3 +27,7 @@ class SamMachine(CallerRules, HolderRules, OperatorRules, AttackerRules):
         asked = [self.ask_one(0, one, choice), self.ask_one(2, two, choice), self.ask_one(3, one, choice + 1)]
         made = [each for each in asked if each is not None]
         self.approve_at_once(made[0])
+
+
+class BlockMachine(SamMachine, BlockRules):
+    """And a holder who shuts everything now and then."""

@@ -104,6 +104,34 @@ class Right:
 
 
 @dataclass
+class Blocks:
+    """How often the holder shut the certificate and opened it again: odd when it is shut.
+
+    ``row``: what the row says (an attacker may have put an old one back); ``known``: the highest that the running SAM
+    has seen; ``told``: the last line of the audit about it.
+    """
+
+    row: int = 0
+    known: int = 0
+    told: tuple[int, datetime] | None = None
+
+    def turn(self, now: datetime) -> None:
+        self.row += 1
+        self.known, self.told = self.row, (self.row, now)
+
+    def read(self) -> bool:
+        """The SAM looks at the row, remembers what it says, and believes it (or knows better: False)."""
+        if self.row < self.known:
+            return False
+        self.known = self.row
+        return True
+
+    def restart(self, now: datetime) -> None:
+        number, at = self.told or (0, now)
+        self.known = number if at >= now - RECALLED else 0
+
+
+@dataclass
 class Phone:
     signer: Signer
     bound: Right
@@ -211,6 +239,7 @@ class Holder:
     phones: list[Phone]
     callers: list[Caller]
     certificate: Right = field(default_factory=Right)
+    blocks: Blocks = field(default_factory=Blocks)
     ladder: Ladder = field(default_factory=Ladder)
     asked: list[Asked] = field(default_factory=list)
 
@@ -221,7 +250,9 @@ class Holder:
         if not self.certificate.row:
             self.certificate.known = True
             return "credential_not_active"
-        return "credential_unknown" if self.certificate.known else None
+        if self.certificate.known or not self.blocks.read():
+            return "credential_unknown"
+        return "credential_blocked" if self.blocks.row % 2 else None
 
     def may_ask(self, caller: Caller, algorithm: str, now: datetime) -> str | None:
         if (code := self.usable()) is not None:
@@ -325,9 +356,26 @@ class Holder:
             if one.believed is State.WAITING:
                 one.become(State.WITHDRAWN)
 
+    def turn(self, now: datetime, *, shut: bool) -> str | bool:
+        """Shut, or open again: whether anything changed, or the error's code."""
+        code = self.usable()
+        if code == "credential_unknown":
+            return code
+        if code == "credential_not_active" or (code == "credential_blocked") is shut:
+            return False
+        self.blocks.turn(now)
+        if shut:
+            for one in self.asked:
+                if one.believed is State.WAITING:
+                    one.become(State.WITHDRAWN)
+                elif not one.turned_back and one.until is not None and now < one.until:
+                    one.forgotten = True
+        return True
+
     def restart(self, now: datetime) -> None:
         """Another SAM over the same rows."""
         self.ladder.known = None
+        self.blocks.restart(now)
         for right in (self.certificate, *(one.bound for one in self.phones), *(one.allowed for one in self.callers)):
             right.restart(now)
         for asked in self.asked:
