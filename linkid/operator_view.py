@@ -105,7 +105,7 @@ class OperatorView:
         found = await self._credentials.find_holders(Wanted(holder=holder), 1) if is_id(holder, "hld") else []
         if not found:
             await self._note("operator.looked", count=0)
-            raise NoSuchHolder(holder[:40])
+            raise NoSuchHolder(f"there is no holder {holder[:40]}")
         [one] = found
         ids = await self._credentials.holdings(one.id)
         look = await self._look.of(ids, one.data.phone)
@@ -176,4 +176,4 @@ def _wanted(text: str) -> tuple[str, Wanted]:
             raise NotSearchable("not a mobile number") from cause
     if sum(char.isalpha() for char in text) >= _LEAST_NAME:
         return "name", Wanted(name=text)
-    raise NotSearchable(text[:40])
+    raise NotSearchable()

@@ -336,7 +336,7 @@ RETURNING id;
 
 -- name: phones_of
 -- Every phone that was ever bound to one of these, removed ones too; nothing in it opens anything.
-SELECT DISTINCT device.id, device.nickname, device.state, device.created_at, device.removed_at
+SELECT device.id, device.nickname, device.state, device.created_at, device.last_seen_at, device.removed_at
 FROM pairing.devices AS device
 WHERE device.id IN (SELECT ring.device FROM pairing.rings AS ring WHERE ring.credential = ANY ($1::text[]))
    OR device.id IN (SELECT number.device FROM pairing.numbers AS number WHERE number.number = $2)
@@ -350,9 +350,9 @@ WHERE association.credentials && $1::text[] AND association.ended_at IS NULL
 ORDER BY association.since DESC, computer.id LIMIT 50;
 
 -- name: locks_of
--- When wrong passwords locked one of these, each event once.
-SELECT DISTINCT credential, since, until FROM pairing.warnings
-WHERE credential = ANY ($1::text[]) AND kind = 'credential_locked' ORDER BY since DESC LIMIT 20;
+-- When wrong passwords locked one of these, and when phones blocked and unblocked it; each event once.
+SELECT DISTINCT kind, credential, since, until FROM pairing.warnings
+WHERE credential = ANY ($1::text[]) ORDER BY since DESC, kind, credential LIMIT 20;
 
 -- name: proofs_of
 -- How somebody tried to prove this number lately.

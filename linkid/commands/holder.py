@@ -31,6 +31,7 @@ examples:
 
 Every look is written into the audit with the operator's key, before anything is shown; what was searched for is not.
 Numbers and addresses are masked: whoever calls says theirs, and you compare. Nothing shown opens anything.
+To shut a certificate, or open it again: `linkid block`, `linkid unblock`.
 """
 
 
@@ -109,7 +110,7 @@ def _page(page: HolderPage) -> str:
         ("certificates", page.credentials),
         ("phones", page.phones),
         ("computers", page.computers),
-        ("locks", page.locks),
+        ("locks and blocks", page.locks),
         ("codes tried at this number", page.proofs),
     ):
         parts.append(f"\n{title}:")

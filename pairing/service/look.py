@@ -33,7 +33,7 @@ class LookService:
         self._store = LookStore(database)
 
     async def of(self, credentials: Sequence[str], number: str) -> Look:
-        """Phones (removed ones too), computers, locks of these credentials, and tries to prove this number."""
+        """Phones (removed ones too), computers, locks and blocks of these credentials, tries to prove this number."""
         return Look(
             _facts(await self._store.phones(credentials, number)),
             _facts(await self._store.computers(credentials)),

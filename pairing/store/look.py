@@ -15,7 +15,7 @@ class LookStore:
         self._database = database
 
     async def phones(self, credentials: Sequence[str], number: str) -> Sequence[Record]:
-        """(id, nickname, state, created_at, removed_at), the newest first."""
+        """(id, nickname, state, created_at, last_seen_at, removed_at), the newest first."""
         return await self._database.fetch(queries.phones_of, list(credentials), number)
 
     async def computers(self, credentials: Sequence[str]) -> Sequence[Record]:
@@ -23,7 +23,7 @@ class LookStore:
         return await self._database.fetch(queries.computers_of, list(credentials))
 
     async def locks(self, credentials: Sequence[str]) -> Sequence[Record]:
-        """(credential, since, until), the newest first."""
+        """(kind, credential, since, until), the newest first."""
         return await self._database.fetch(queries.locks_of, list(credentials))
 
     async def proofs(self, number: str) -> Sequence[Record]:

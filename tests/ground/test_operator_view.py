@@ -71,6 +71,11 @@ class Town:
             "VALUES ('wrn_1', $1, $2, 'credential_locked', $1, $3, $4, $3)",
             PHONE, CREDENTIAL, now, now + timedelta(hours=3),
         )  # fmt: skip
+        await self.owner.execute(
+            "INSERT INTO pairing.warnings (id, device, credential, kind, phone, since, until, created_at) "
+            "VALUES ('wrn_2', $1, $2, 'credential_blocked', NULL, $3, NULL, $3)",
+            PHONE, CREDENTIAL, now - timedelta(hours=1),
+        )  # fmt: skip
         for number, (state, known) in enumerate((("verified", True), ("dead", True), ("dead", False))):
             await self.owner.execute(
                 "INSERT INTO pairing.pairings VALUES ($1, $2, $3, $4, $5, $6, 2, 1, $7, $7, $7)",
@@ -152,7 +157,10 @@ async def test_the_whole_page_of_a_holder(town: Town, capsys: pytest.CaptureFixt
     [bell] = next(phone["bells"] for phone in page["phones"] if phone["id"] == PHONE)
     assert (bell["document"], bell["heard_at"], bell["pushed_at"]) == ("req_1", None, None)
     assert [computer["id"] for computer in page["computers"]] == [COMPUTER]
-    assert [lock["until"] for lock in page["locks"]] == ["2026-11-23T15:00:00Z"]
+    assert [(lock["kind"], lock["until"]) for lock in page["locks"]] == [
+        ("credential_locked", "2026-11-23T15:00:00Z"),
+        ("credential_blocked", None),
+    ]
     assert [(proof["state"], proof["sends"]) for proof in page["proofs"]] == [("verified", 2), ("dead", 2), ("dead", 2)]
 
 
