@@ -144,6 +144,7 @@ SECRETS = {
     "DATABASE__AC": {"ac"}, "DATABASE__AUDITOR": set(), "DATABASE__SUPERUSER": set(), "GATEWAY__SECRET": {"gateway"},
     "PUSH__TWILIO__API_SECRET": {"gateway"}, "PUSH__TWILIO__AUTH_TOKEN": {"gateway"},
     "PUSH__FCM__SERVICE_ACCOUNT": {"gateway"}, "PUSH__SMTP__PASSWORD": {"gateway"},
+    "DOCUMENTS__TIME_STAMPING__AUTHORIZATION": {"gateway"},
     "SAM_HSM__PIN": {"hsm-sam", "sam-0"}, "SAM_HSM_SPARE__PIN": {"sam-0"}, "AC_HSM__PIN": {"hsm-ac", "ac"},
 }  # fmt: skip
 """Each secret of the settings, and who gets it."""
