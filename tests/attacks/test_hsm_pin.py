@@ -45,9 +45,13 @@ def key(session: Any, label: str) -> Any:
 
 
 async def test_there_is_no_user_key_to_sign_with(world: World, session: Any) -> None:
-    """With credentials alive, the token holds no private key but the SAM's own root and transport keys."""
+    """With credentials alive, the token holds no private key but the SAM's own root and transport keys.
+
+    Keys that sessions keep for seconds are not on the token: another process does not see them
+    (`tests/hsm/test_kept.py`).
+    """
     await world.credential("P-256")
-    found = session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})
+    found = session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.TOKEN: True})
     assert {one.label.split(".")[0] for one in found} <= {"root", "transport"}
 
 

@@ -1,7 +1,10 @@
 """Keys kept unwrapped while a session is used: few, for seconds, never another's. On a real SoftHSM."""
 
+import ast
 import asyncio
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -71,6 +74,29 @@ async def test_outside_of_sessions_nothing_is_kept(one: Hsm) -> None:
         await one.sign_wrapped(key, "P-256", ECDSA, [bytes(32)])
     assert one.session_objects - before == 3
     assert await one.in_room(unwrapped) == 0
+
+
+SOMEBODY = """
+import sys, pkcs11
+from pkcs11 import Attribute, ObjectClass
+session = pkcs11.lib(sys.argv[1]).get_token(token_label=sys.argv[2]).open(user_pin=sys.argv[3])
+print(sorted(one.label for one in session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})))
+"""
+
+
+async def test_no_other_process_sees_it(settings: HsmSettings, token: Token) -> None:
+    """Somebody else who has the PIN finds the SAM's own keys and nothing of a holder's, while one is kept."""
+    hsm = Hsm(settings.model_copy(update={"threads": 1, "kept_seconds": 60}))
+    await hsm.open()
+    await uses(hsm, await hsm.generate_wrapped("P-256", 1))
+    argv = [sys.executable, "-c", SOMEBODY, str(settings.module), settings.token_label]
+    seen = await asyncio.to_thread(
+        subprocess.run, [*argv, settings.pin.get_secret_value()], capture_output=True, text=True, check=True
+    )
+    assert {label.split(".")[0] for label in ast.literal_eval(seen.stdout)} <= {"root", "transport"}
+    assert await hsm.in_room(unwrapped) >= 1
+    await hsm.in_room(lambda room: room.kept.forget(float("inf")))
+    await hsm.close()
 
 
 async def test_few_and_nobody_elses(one: Hsm) -> None:

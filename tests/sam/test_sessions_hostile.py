@@ -443,3 +443,33 @@ async def test_a_phone_of_another_credential_approves_nothing(opened: Open) -> N
     ended = await world.refused("sessions/end", activation=opened.session.activation, device=stranger.id)
     assert ended == "activation_unknown"
     await world.use(opened.session, 1, [digest("a")])
+
+
+async def test_a_look_from_before_the_signature_is_no_alarm(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same use twice: one saw it counted and not signed before the other released. It looks again."""
+    world, session = opened.world, opened.session
+    room: Any = world.sam.rooms.sessions
+    counted, looked, released = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    opens, signs = room._opening.open, room._signer.sign
+
+    async def slow(permit: Any, certificate: bytes) -> list[bytes]:
+        made: list[bytes] = await signs(permit, certificate)
+        counted.set()
+        await looked.wait()
+        return made
+
+    async def late(call: Any) -> Any:
+        found = await opens(call)
+        looked.set()
+        await released.wait()
+        return found
+
+    monkeypatch.setattr(room._signer, "sign", slow)
+    first = asyncio.create_task(world.use(session, 1, [digest("a")]))
+    await counted.wait()
+    monkeypatch.setattr(room._opening, "open", late)
+    second = asyncio.create_task(world.use(session, 1, [digest("a")]))
+    made = await first
+    released.set()
+    assert await second == made
+    assert "use.turned_back" not in await world.events()

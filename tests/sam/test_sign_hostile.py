@@ -178,3 +178,27 @@ def test_matching_is_by_multiset() -> None:
     for asked in ([one, two], [one, two, two], [one, one, two, two], []):
         with pytest.raises(HashesNotApproved):
             match(asked, [one, two, one])
+
+
+async def test_a_look_from_before_the_signature_is_no_alarm(
+    approved: Approved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same call twice: one saw the rows before the other signed and released. It looks again, and gets the same."""
+    world, room = approved.world, approved.world.sam.rooms.signatures
+    activations: Any = room._activations
+    looked, signed, opens = asyncio.Event(), asyncio.Event(), activations.open
+
+    async def late(call: Any) -> Any:
+        opened = await opens(call)
+        looked.set()
+        await signed.wait()
+        return opened
+
+    monkeypatch.setattr(activations, "open", late)
+    second = asyncio.create_task(world.call("signatures/sign", **approved.request.call(approved.activation)))
+    await looked.wait()
+    monkeypatch.setattr(activations, "open", opens)
+    first = await world.call("signatures/sign", **approved.request.call(approved.activation))
+    signed.set()
+    assert await second == first
+    assert "occurrences.turned_back" not in await world.events()

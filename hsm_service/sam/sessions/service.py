@@ -87,6 +87,8 @@ class Sessions:
             opened, reserved = await self._reserve(call)
         self._memory.use(call.use.activation, reserved.total)
         made: list[bytes] | None = None
+        if reserved.signatures is None and self._memory.released(reserved.activation, reserved.counter) is not None:
+            reserved = await self._signed_meanwhile(reserved, call)
         if reserved.signatures is None:
             self._faults.reach("8-reserved")
             reserved, made = await self._sign_and_store(opened, reserved, call)
@@ -139,9 +141,6 @@ class Sessions:
         self, opened: OpenedUse, reserved: Reserved, call: UseCall
     ) -> tuple[Reserved, list[bytes]]:
         """Steps U8 and U9: the use with its signatures as stored, ours or those of whoever was faster; and ours."""
-        if self._memory.released(reserved.activation, reserved.counter) is not None:
-            await self._alarm.raise_("use.turned_back", TABLE, reserved.id)
-            raise SignatureNotReleased("these signatures were released already")
         made = await self._signer.sign(self._opening.permit(opened, call), opened.certificate)  # U8
 
         async def work(connection: Connection) -> Reserved | None:  # U9
@@ -171,6 +170,19 @@ class Sessions:
         if stored is None:
             raise SignatureNotReleased("the use went away")
         return self._same(stored, call), made
+
+    async def _signed_meanwhile(self, reserved: Reserved, call: UseCall) -> Reserved:
+        """The row said that it was not signed, and this process knows better: the same use, come twice, was faster
+        between our look and now. What was committed before it was released, a second look must see; if it does not, the
+        row was turned back."""
+        try:
+            stored = await self._store.of(self._database, call.use)
+        except ForgedUse as forged:
+            raise SignatureNotReleased(f"{forged}: its row does not hold") from forged
+        if stored is None or stored.signatures is None:
+            await self._alarm.raise_("use.turned_back", TABLE, reserved.id)
+            raise SignatureNotReleased("these signatures were released already")
+        return self._same(stored, call)
 
     async def _released(
         self, opened: OpenedUse, reserved: Reserved, call: UseCall, made: Sequence[bytes] | None

@@ -54,12 +54,14 @@ class Signatures:
         """
         opened = await self._activations.open(call)  # 8
         order = match(call.digests, opened.activation.digests)
-        if any(occurrence.signature is None for occurrence in opened.occurrences):
-            await self._demand_never_released(opened)
+        rows = opened.occurrences
+        if _unsigned(rows) and self._memory.released(opened.activation.id) is not None:
+            rows = await self._signed_meanwhile(opened)
+        if _unsigned(rows):
             self._faults.reach("8-reserved")
             stored = await self._sign_and_store(opened)
         else:
-            stored = await self._released(opened, opened.occurrences)
+            stored = await self._released(opened, rows)
         self._memory.release(opened.activation.id, name_of(stored))
         self._faults.reach("9")
         return [stored[ordinal] for ordinal in order]  # 10
@@ -104,8 +106,16 @@ class Signatures:
         verify_all(certificate, opened.algorithm, tuple(opened.activation.digests), signatures)
         return signatures
 
-    async def _demand_never_released(self, opened: Opened) -> None:
-        """The rows say that it was never signed; if this process knows better, they were turned back."""
-        if self._memory.released(opened.activation.id) is not None:
+    async def _signed_meanwhile(self, opened: Opened) -> Sequence[Occurrence]:
+        """The rows said that it was never signed, and this process knows better: the same call, come twice, was faster
+        between our look and now. What was committed before it was released, a second look must see; if it does not, the
+        rows were turned back."""
+        rows = await self._store.occurrences(self._database, opened.activation)
+        if _unsigned(rows):
             await self._alarm.raise_("occurrences.turned_back", "occurrences", opened.activation.id)
             raise SignatureNotReleased("these signatures were released already")
+        return rows
+
+
+def _unsigned(rows: Sequence[Occurrence]) -> bool:
+    return any(occurrence.signature is None for occurrence in rows)
