@@ -22,6 +22,7 @@ from push.domain.sealing import Seal
 from push.service import outbox as outbox_service
 from push.service.bells import DoorbellService
 from push.service.outbox import OutboxService, OutboxWorker
+from sandbox_phone.loopback import connector
 from tests.push.conftest import without_proxies
 from tests.support.callers import Caller
 from tests.support.emptied import empty_tables
@@ -98,8 +99,8 @@ async def test_a_phone_of_two_gateways_is_pushed_to_and_answers_anywhere(
             await stack.enter_async_context(serving_gateway(settings))
         database = Database(await open_pool(dsn, max_size=4))
         stack.push_async_callback(database.close)
-        first: Any = await stack.enter_async_context(ClientSession(one.url("gateway")))
-        second: Any = await stack.enter_async_context(ClientSession(other.url("gateway")))
+        first: Any = await stack.enter_async_context(ClientSession(one.url("gateway"), connector=connector()))
+        second: Any = await stack.enter_async_context(ClientSession(other.url("gateway"), connector=connector()))
         here = Caller(first, SystemClock(), one.url("gateway"))
         device = await paired(database, here)
         there = Caller(second, SystemClock(), other.url("gateway"))

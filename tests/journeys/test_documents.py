@@ -23,6 +23,7 @@ from hsm_service.documents.domain.signatory import Signatory
 from hsm_service.documents.errors import SignatureNotOfPreparation
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
+from sandbox_phone.loopback import connector
 from tests.documents import strangers
 from tests.documents.test_xml import NFE
 
@@ -67,14 +68,17 @@ async def test_one_approval_signs_each_family(world: World, stack: Stack, tmp_pa
 
 
 async def published(stack: Stack, name: str) -> x509.Certificate:
-    async with aiohttp.ClientSession() as session, session.get(f"{stack.gateway}/pki/{name}") as answer:
+    async with (
+        aiohttp.ClientSession(connector=connector()) as session,
+        session.get(f"{stack.gateway}/pki/{name}") as answer,
+    ):
         return x509.load_der_x509_certificate(await answer.read())
 
 
 async def verified(stack: Stack, document: bytes, kind: str) -> Any:
     headers = {"Content-Type": f"application/{kind}"}
     async with (
-        aiohttp.ClientSession() as session,
+        aiohttp.ClientSession(connector=connector()) as session,
         session.post(f"{stack.gateway}/verificar", data=document, headers=headers) as answer,
     ):
         return await answer.json()

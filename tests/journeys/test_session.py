@@ -27,6 +27,7 @@ from desktop_agent.pkcs11.codes import Cka, Ckm, Rv
 from desktop_agent.pkcs11.wire import u64
 from desktop_agent.profiles import Profile, Profiles
 from sandbox_phone.errors import GatewayRefused, Untrusted
+from sandbox_phone.loopback import connector
 from tests.agent.daemon.p11_client import Ckr, P11Client
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -151,7 +152,7 @@ async def test_programs_of_the_computer(world: World, tmp_path: Path) -> None:
 async def served(world: World, folder: Path) -> AsyncIterator[Path]:
     """A daemon with the association of the world's computer."""
     profiles, stop = Profiles(folder / "home"), asyncio.Event()
-    async with ClientSession() as session, session.get(f"{world.stack.app}/trust.json") as answer:
+    async with ClientSession(connector=connector()) as session, session.get(f"{world.stack.app}/trust.json") as answer:
         trust = read_trust(await answer.read())
     profile = Profile("test", world.computer.id, "Computador de prova", "file", "2026-01-01T00:00:00Z")
     await FileKeychain(profiles.home).save(profile, world.computer.key)

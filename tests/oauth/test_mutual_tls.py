@@ -25,6 +25,7 @@ from hsm_service.oauth.domain.certificates import thumbprint
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from linkid.gateway import serving_gateway
 from linkid.settings import AppHost, DatabaseSettings, Gateway, Health, MutualTls, Pki, ServerTls, Settings
+from sandbox_phone.loopback import connector as local
 from tests.support.client_certificates import Identity, nameless
 from tests.support.postgres import TestDatabase
 from tests.support.signing_world import IN_MODULES_LOOP, NOW, World, signing_world
@@ -227,7 +228,7 @@ async def test_the_gateways_process_listens_for_certificates(
     )
     form = {"grant_type": "client_credentials", "client_id": client}
     shown = own.context(tmp_path, "own")
-    async with serving_gateway(settings), aiohttp.ClientSession() as session:
+    async with serving_gateway(settings), aiohttp.ClientSession(connector=local()) as session:
         async with session.get(
             f"https://localhost:{gateway}/.well-known/oauth-authorization-server", ssl=nameless()
         ) as answer:
@@ -243,7 +244,7 @@ async def test_the_gateways_process_listens_for_certificates(
         for port, context, expected in ((mtls, shown, 200), (mtls, nameless(), 401), (gateway, shown, 401)):
             url = f"https://localhost:{port}/csc/v2/credentials/list"
             async with (
-                aiohttp.ClientSession() as other,
+                aiohttp.ClientSession(connector=local()) as other,
                 other.post(url, json={}, headers=bearer, ssl=context) as answer,
             ):
                 assert answer.status == expected

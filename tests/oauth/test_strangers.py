@@ -32,7 +32,7 @@ from tools import web as tool
 
 pytestmark = IN_MODULES_LOOP
 
-HOST = "localhost"
+HOST = "127.0.0.1"
 
 
 @dataclass

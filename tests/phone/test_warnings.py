@@ -23,8 +23,9 @@ async def test_a_warning_rings_and_stays_until_dismissed(world: World) -> None:
         await expect(shown).to_contain_text("Não foi você? Alguém está com um celular seu")
         await phone.page.reload()
         await phone.at("home")
-    await phone.press("Entendi")
-    await expect(shown).to_have_count(0)
+    async with phone.page.expect_response(lambda one: one.request.method == "DELETE"):
+        await phone.press("Entendi")
+        await expect(shown).to_have_count(0)
     assert f"DELETE /phone/v1/warnings/{warning}" in world.gateway.calls
     await phone.page.reload()
     await phone.at("home")
