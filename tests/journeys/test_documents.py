@@ -35,7 +35,9 @@ async def test_one_approval_signs_each_family(world: World, stack: Stack, tmp_pa
     async with PrivateClient(stack.settings.ac_address) as ac:
         service = DocumentService(
             SystemClock(),
-            time_stamps=TimeStampClient([HttpTsa(f"{stack.gateway}/pki/tsa", seconds=10)]),
+            time_stamps=TimeStampClient(
+                [HttpTsa(stack.gateway.replace("//localhost:", "//127.0.0.1:") + "/pki/tsa", seconds=10)]
+            ),
             evidences=AuthorityEvidence(ac),
         )
         issuing, root = [await published(stack, name) for name in ("issuing.crt", "root.crt")]
