@@ -1,18 +1,18 @@
 """The local page in a real Chromium: a camera can read it, a keyboard can finish it, nothing comes from elsewhere."""
 
 import asyncio
-from pathlib import Path
 
-import cv2
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from PIL import Image
 from playwright.async_api import Page, expect
 
 from desktop_agent.domain.link import Link, LinkState
 from desktop_agent.domain.trust import Trust, read_trust
 from desktop_agent.ui.page import LocalPage
 from tests.sandbox_phone.roots import Roots
+from tests.support.camera import read_qr
 from tests.support.chromium import Chromium, chromium, chromium_of_module, playwright
 
 __all__ = ["chromium", "chromium_of_module", "playwright"]
@@ -32,14 +32,6 @@ async def fits(page: Page) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def read_qr(picture: Path) -> str:
-    """What a phone's camera would read from the screen."""
-    image = cv2.imread(str(picture))
-    assert image is not None
-    text, _, _ = cv2.QRCodeDetector().detectAndDecode(image)
-    return str(text)
-
-
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
 async def test_the_ceremony_by_keyboard(chromium: Chromium, width: int, scheme: str) -> None:
     """From the code on the screen to the end: read by a camera, typed by a keyboard, announced to a screen reader."""
@@ -55,7 +47,7 @@ async def test_the_ceremony_by_keyboard(chromium: Chromium, width: int, scheme: 
         for n in (1, 2):
             await local.link(waiting(n))
             await expect(page.locator("#left")).to_have_text(f"4:{59 - n}")
-            assert read_qr(await chromium.shot(page, f"agent-waiting-{width}-{scheme}")) == waiting(n).frame
+            assert read_qr(Image.open(await chromium.shot(page, f"agent-waiting-{width}-{scheme}"))) == waiting(n).frame
         await expect(page.get_by_role("img", name="QR Code")).to_be_visible()
         await expect(page.get_by_text("7KQ2M-9XA4T")).to_be_visible()
         await expect(page.locator("#computer")).to_have_text("Notebook <b>da Maria</b>")

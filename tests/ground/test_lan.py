@@ -6,13 +6,12 @@ import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
-import numpy
 import pytest
 from cryptography import x509
 
 from linkid.lan import NoNetwork, lan_environment, own_address, qr_lines
 from linkid.settings import Settings, load_settings
+from tests.support.camera import picture_of_half_blocks, read_qr
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -62,9 +61,4 @@ def test_without_a_network_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_terminal_shows_a_code_that_a_camera_reads() -> None:
     """Light on dark, half blocks, quiet zone: read back by a QR reader."""
     text = "https://192.0.2.7:8440/"
-    ink = {" ": (0, 0), "▄": (0, 255), "▀": (255, 0), "█": (255, 255)}
-    rows: list[list[int]] = []
-    for line in qr_lines(text):
-        rows += [[ink[sign][0] for sign in line], [ink[sign][1] for sign in line]]
-    picture = numpy.array(rows, dtype=numpy.uint8).repeat(8, axis=0).repeat(8, axis=1)
-    assert cv2.QRCodeDetector().detectAndDecode(picture)[0] == text
+    assert read_qr(picture_of_half_blocks(qr_lines(text), ink=255)) == text

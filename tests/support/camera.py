@@ -1,4 +1,4 @@
-"""A film for Chromium's fake camera: motion JPEG, played at 30 pictures a second in a loop."""
+"""What cameras see: a film for Chromium's fake one (motion JPEG, 30 pictures a second), and a reader of QR codes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy
 import qrcode
+import zxingcpp
 from PIL import Image
 
 SIZE = (1280, 720)
@@ -32,3 +34,19 @@ def film(path: Path, texts: Iterable[str | None], *, seconds: float = 1.0) -> Pa
         for text in texts:
             file.write(qr_picture(text) * round(PICTURES_PER_SECOND * seconds))
     return path
+
+
+def read_qr(picture: Image.Image) -> str | None:
+    """The text of the QR code in a picture, as a phone's camera reads it."""
+    found = zxingcpp.read_barcodes(picture.convert("L"))
+    return str(found[0].text) if found else None
+
+
+def picture_of_half_blocks(lines: Iterable[str], *, ink: int = 0) -> Image.Image:
+    """What a screen shows of a QR drawn in half blocks, eight points a module; ``ink`` 255 is light on dark."""
+    ground = 255 - ink
+    rows: list[list[int]] = []
+    for line in lines:
+        rows.append([ink if sign in "▀█" else ground for sign in line])
+        rows.append([ink if sign in "▄█" else ground for sign in line])
+    return Image.fromarray(numpy.array(rows, dtype=numpy.uint8).repeat(8, axis=0).repeat(8, axis=1))
