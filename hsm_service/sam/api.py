@@ -94,6 +94,7 @@ class Api:
             "signatures/use": self.signatures_use,
             "sessions/list": self.sessions_list,
             "sessions/end": self.sessions_end,
+            "sessions/give_back": self.sessions_give_back,
             "bindings/list": self.bindings_list,
             "bindings/phones": self.bindings_phones,
             "bindings/end": self.bindings_end,
@@ -309,6 +310,12 @@ class Api:
     async def sessions_end(self, body: Fields) -> JsonObject:
         """{activation, device}."""
         await self._rooms.sessions.end(body.id("activation", "act"), body.id("device", "dev"))
+        return {}
+
+    async def sessions_give_back(self, body: Fields) -> JsonObject:
+        """{activation, caller}."""
+        kind, id_ = _caller(body)
+        await self._rooms.sessions.give_back(body.id("activation", "act"), kind, id_)
         return {}
 
     async def bindings_list(self, body: Fields) -> JsonObject:
