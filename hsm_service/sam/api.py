@@ -24,6 +24,7 @@ from hsm_service.sam.errors import BadCall, WorkRefused
 from hsm_service.sam.evidence.history import History
 from hsm_service.sam.evidence.service import EvidenceRoom
 from hsm_service.sam.fields import Fields
+from hsm_service.sam.orders.service import HolderOrders
 from hsm_service.sam.sessions.asking import SessionAsk, SessionAsks
 from hsm_service.sam.sessions.domain import UseCall
 from hsm_service.sam.sessions.service import Sessions
@@ -36,7 +37,7 @@ from protocol.sessions import MAX_COUNTER, Use
 VERSION: Final = 1
 _KINDS: Final = {"computer": "cmp", "integrator": "cli"}
 _MAX_ORDER: Final = 8192
-"""Characters of an order about an integrator: a name and five keys take a quarter of it."""
+"""Characters of an order: a name and five keys take a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Rooms:
     session_asks: SessionAsks
     sessions: Sessions
     blocks: Blocks
+    holder_orders: HolderOrders
     bindings: Bindings
     associations: Associations
     clients: Clients
@@ -75,6 +77,8 @@ class Api:
             "credentials/revoke": self.credentials_revoke,
             "credentials/block": self.credentials_block,
             "credentials/blocks": self.credentials_blocks,
+            "credentials/order": self.credentials_order,
+            "credentials/standing": self.credentials_standing,
             "clients/register": self.clients_register,
             "documents/pair": self.documents_pair,
             "documents/test": self.documents_test,
@@ -156,6 +160,14 @@ class Api:
     async def credentials_blocks(self, body: Fields) -> JsonObject:
         """{device}."""
         return await self._rooms.blocks.list(body.id("device", "dev"))
+
+    async def credentials_order(self, body: Fields) -> JsonObject:
+        """{order}: O1 to O4."""
+        return await self._rooms.holder_orders.obey(body.text("order", max_characters=_MAX_ORDER))
+
+    async def credentials_standing(self, body: Fields) -> JsonObject:
+        """{credential}."""
+        return await self._rooms.holder_orders.standing(body.id("credential", "cred"))
 
     async def clients_register(self, body: Fields) -> JsonObject:
         """{order}."""
