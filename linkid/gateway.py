@@ -134,7 +134,7 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         audit=AuditChain(database, name, clock),  # no head outside: the gateway is believed in nothing
         sams=await stack.enter_async_context(PrivateClient(settings.sam_targets(), tls=tls, patience=_SAM_PATIENCE)),
         ac=await stack.enter_async_context(PrivateClient(settings.ac_address, tls=tls)),
-        replays=DatabaseReplayCache(database, commits),
+        replays=DatabaseReplayCache(database),
         metrics=HttpMetrics(),
         proxies=settings.gateway.proxies,
         origin=settings.url("gateway"),

@@ -203,7 +203,7 @@ async def build_sam(
             roots=roots, alarm=alarm,
         ),
         history=History(database, clock, seals, documents_store, bindings),
-        outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
+        outcomes=Outcomes(database, clock, seals, documents_store, alarm),
         signatures=Signatures(
             database=database, audit=audit, clock=clock,
             activations=Activations(clock, hsm, activation_store, credentials, associations, clients),
