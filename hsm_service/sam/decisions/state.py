@@ -25,7 +25,9 @@ class Outcomes:
         self._activations, self._alarm = activations, alarm
 
     async def state(self, id_: str) -> dict[str, JsonValue]:
-        """{state, reason?, activation?, until?}. Raises DocumentUnknown, also for a state without its evidence.
+        """{state, reason?, activation?, until?}; a consent leaves no activation.
+
+        Raises DocumentUnknown, also for a state without its evidence.
 
         An authorize page goes on when this says "approved": a rewritten state must not be enough for that.
         """
@@ -35,6 +37,8 @@ class Outcomes:
         answer: dict[str, JsonValue] = {"state": fixed.state.value}
         if fixed.state not in (State.APPROVED, State.REFUSED):
             return answer
+        if fixed.consent is not None:  # born approved; its context, which says so, is under the MAC
+            return answer | await self._left(id_)
         found = await evidence.find(self._database, id_)
         if found is None or not self._holds(fixed, found):
             await self._alarm.raise_("decision.without_evidence", "decisions", id_)
@@ -42,10 +46,13 @@ class Outcomes:
         if fixed.state is State.REFUSED:
             answer["reason"] = found.word
         elif fixed.document.is_request:
-            left = await self._activations.of_document(self._database, id_)
-            if left is not None:
-                answer |= {"activation": left[0], "until": _seconds(left[1])}
+            answer |= await self._left(id_)
         return answer
+
+    async def _left(self, id_: str) -> dict[str, JsonValue]:
+        """The activation that its approval left; a consent leaves none."""
+        left = await self._activations.of_document(self._database, id_)
+        return {} if left is None else {"activation": left[0], "until": _seconds(left[1])}
 
     @staticmethod
     def _holds(fixed: Fixed, found: evidence.Evidence) -> bool:
