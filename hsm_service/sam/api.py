@@ -29,6 +29,7 @@ from hsm_service.sam.explicit.opening import ExplicitCall
 from hsm_service.sam.explicit.service import Explicit
 from hsm_service.sam.fields import Fields
 from hsm_service.sam.generators.service import Generators
+from hsm_service.sam.orders.service import HolderOrders
 from hsm_service.sam.roots import TransportRoom
 from hsm_service.sam.sessions.asking import SessionAsk, SessionAsks
 from hsm_service.sam.sessions.domain import UseCall
@@ -43,7 +44,7 @@ from protocol.sessions import MAX_COUNTER, Use
 VERSION: Final = 1
 _KINDS: Final = {"computer": "cmp", "integrator": "cli"}
 _MAX_ORDER: Final = 8192
-"""Characters of an order about an integrator: a name and five keys take a quarter of it."""
+"""Characters of an order: a name and five keys take a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Rooms:
     explicit: Explicit
     sessions: Sessions
     blocks: Blocks
+    holder_orders: HolderOrders
     bindings: Bindings
     associations: Associations
     clients: Clients
@@ -87,6 +89,8 @@ class Api:
             "credentials/revoke": self.credentials_revoke,
             "credentials/block": self.credentials_block,
             "credentials/blocks": self.credentials_blocks,
+            "credentials/order": self.credentials_order,
+            "credentials/standing": self.credentials_standing,
             "clients/register": self.clients_register,
             "documents/pair": self.documents_pair,
             "documents/test": self.documents_test,
@@ -113,6 +117,7 @@ class Api:
             "consents/end": self.consents_end,
             "sessions/list": self.sessions_list,
             "sessions/end": self.sessions_end,
+            "sessions/give_back": self.sessions_give_back,
             "bindings/list": self.bindings_list,
             "bindings/phones": self.bindings_phones,
             "bindings/end": self.bindings_end,
@@ -174,6 +179,14 @@ class Api:
     async def credentials_blocks(self, body: Fields) -> JsonObject:
         """{device}."""
         return await self._rooms.blocks.list(body.id("device", "dev"))
+
+    async def credentials_order(self, body: Fields) -> JsonObject:
+        """{order}: O1 to O4."""
+        return await self._rooms.holder_orders.obey(body.text("order", max_characters=_MAX_ORDER))
+
+    async def credentials_standing(self, body: Fields) -> JsonObject:
+        """{credential}."""
+        return await self._rooms.holder_orders.standing(body.id("credential", "cred"))
 
     async def clients_register(self, body: Fields) -> JsonObject:
         """{order}."""
@@ -342,6 +355,12 @@ class Api:
     async def sessions_end(self, body: Fields) -> JsonObject:
         """{activation, device}."""
         await self._rooms.sessions.end(body.id("activation", "act"), body.id("device", "dev"))
+        return {}
+
+    async def sessions_give_back(self, body: Fields) -> JsonObject:
+        """{activation, caller}."""
+        kind, id_ = _caller(body)
+        await self._rooms.sessions.give_back(body.id("activation", "act"), kind, id_)
         return {}
 
     async def bindings_list(self, body: Fields) -> JsonObject:

@@ -72,6 +72,7 @@ from hsm_service.sam.generators.store import GeneratorStore
 from hsm_service.sam.house import open_token
 from hsm_service.sam.housekeeping import keep_house, watch_hsm
 from hsm_service.sam.memory import Memory
+from hsm_service.sam.orders.service import HolderOrders
 from hsm_service.sam.recall import Mind, Recollection
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys, TransportRoom
 from hsm_service.sam.rows import Alarm, RowSeals
@@ -266,6 +267,7 @@ async def build_sam(
             memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
         ),
         blocks=blocks,
+        holder_orders=HolderOrders(database, clock, credentials, blocks, pinned.operators),
         bindings=Bindings(database, audit, bindings, endings, attempts),
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),

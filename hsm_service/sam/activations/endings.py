@@ -29,6 +29,12 @@ class Endings:
         """One session; False when it was over."""
         return bool(self._note(connection, await connection.fetch(queries.end_session, activation), why))
 
+    async def given_back(self, connection: Connection, activation: str, caller: str) -> bool:
+        """One session, by its own caller (kind:id); False when it was over, or is another's."""
+        return bool(
+            self._note(connection, await connection.fetch(queries.end_session_of, activation, caller), "caller")
+        )
+
     async def of(
         self,
         connection: Connection,

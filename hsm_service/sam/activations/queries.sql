@@ -91,6 +91,11 @@ WHERE credential = $1 AND maximum IS NULL AND NOT voided AND until > $2 RETURNIN
 UPDATE sam.activations SET voided = true, sealed = '' WHERE id = $1 AND maximum IS NOT NULL AND NOT voided
 RETURNING id, credential;
 
+-- name: end_session_of
+-- One session of one caller is over, because the caller gives it back.
+UPDATE sam.activations SET voided = true, sealed = ''
+WHERE id = $1 AND caller = $2 AND maximum IS NOT NULL AND NOT voided RETURNING id, credential;
+
 -- name: end_sessions
 -- The sessions of a credential (null: of all) of one caller, or that one phone's binding approved, or all (both null).
 UPDATE sam.activations SET voided = true, sealed = ''

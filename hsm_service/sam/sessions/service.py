@@ -25,7 +25,7 @@ from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.consents.store import ConsentStore
-from hsm_service.sam.documents.domain import Fixed
+from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.errors import ActivationUnknown, CounterUsed, SessionExhausted, SignatureNotReleased
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.memory import Sessions as SessionMemory
@@ -49,7 +49,7 @@ class _Rival(Exception):
 
 
 class Sessions:
-    """``signatures/use``, ``sessions/list``, ``sessions/end``."""
+    """``signatures/use``, ``sessions/list``, ``sessions/end``, ``sessions/give_back``."""
 
     def __init__(
         self,
@@ -241,6 +241,11 @@ class Sessions:
             raise ActivationUnknown(id_)
         async with self._database.transaction() as connection:
             await self._endings.one(connection, id_, "holder")
+
+    async def give_back(self, id_: str, caller_kind: str, caller_id: str) -> None:
+        """Its caller needs it no more. Another's session, or none, is answered alike and stays as it is."""
+        async with self._database.transaction() as connection:
+            await self._endings.given_back(connection, id_, caller_name(caller_kind, caller_id))
 
     async def _credentials(self, device: str) -> Sequence[str]:
         return [one.credential for one in await self._bindings.of_device(self._database, device, active=True)]
