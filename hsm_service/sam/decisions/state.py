@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from foundation.clock import Clock
-from foundation.database import Database
+from foundation.database import Database, Record
 from foundation.encoding import JsonValue
 from hsm_service.sam.decisions import store as evidence
 from hsm_service.sam.documents.domain import Fixed, State
@@ -21,7 +21,9 @@ class Outcomes:
         self._database, self._clock, self._seals, self._store, self._alarm = database, clock, seals, store, alarm
 
     async def state(self, id_: str) -> dict[str, JsonValue]:
-        """{state, reason?, activation?, until?}. Raises DocumentUnknown, also for a state without its evidence.
+        """{state, reason?, activation?, until?}; a consent leaves no activation.
+
+        Raises DocumentUnknown, also for a state without its evidence.
 
         An authorize page goes on when this says "approved": a rewritten state must not be enough for that.
         """
@@ -34,14 +36,16 @@ class Outcomes:
         answer: dict[str, JsonValue] = {"state": fixed.state.value}
         if fixed.state not in (State.APPROVED, State.REFUSED):
             return answer
+        if fixed.consent is not None:  # born approved; its context, which says so, is under the MAC
+            return answer | _left(row)
         found = evidence.read(row["evidence"])
         if found is None or not self._holds(fixed, found):
             await self._alarm.raise_("decision.without_evidence", "decisions", id_)
             raise DocumentUnknown(id_)
         if fixed.state is State.REFUSED:
             answer["reason"] = found.word
-        elif fixed.document.is_request and row["activation"] is not None:
-            answer |= {"activation": row["activation"], "until": _seconds(row["until"])}
+        elif fixed.document.is_request:
+            answer |= _left(row)
         return answer
 
     @staticmethod
@@ -56,6 +60,13 @@ class Outcomes:
         except SignatureInvalid:
             return False
         return named == found.signer.jkt
+
+
+def _left(row: Record) -> dict[str, JsonValue]:
+    """The activation that a request's approval left; a consent leaves none."""
+    if row["activation"] is None:
+        return {}
+    return {"activation": row["activation"], "until": _seconds(row["until"])}
 
 
 def _seconds(instant: datetime) -> int:
