@@ -34,6 +34,7 @@ from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.documents.service.verification import VerificationService
+from hsm_service.documents.web.verify import PATH as VERIFY_PATH
 from hsm_service.documents.web.verify import VerifyPages
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
@@ -444,7 +445,7 @@ def mount_psc(
         holders=holders,
         signing=signing,
         calls=CallsOfPsc(pairing.calls),
-        documents=DocumentsOfPsc(documents.service),
+        documents=DocumentsOfPsc(documents.service, ground.origin + VERIFY_PATH),
         origin=ground.origin,
         proxies=ground.proxies,
     )
