@@ -72,6 +72,10 @@ class HttpCaller(Flow):
         self.integrator = Integrator(self.lane, self.crowd.gateway)
         self.phone = Phone(self.lane, self.crowd.gateway)
         self.caller_line, self.phone_line = await Connection.open(port=port), await Connection.open(port=port)
+        self._authorization = f"Authorization: Bearer {await self.token()}\r\n"
+
+    async def token(self) -> str:
+        """A fresh one, by a fresh assertion."""
         form = (
             f"grant_type=client_credentials&client_id={self.lane.integrator}"
             f"&client_assertion_type={ASSERTION.replace(':', '%3A')}&client_assertion={self.integrator.assertion()}"
@@ -80,8 +84,8 @@ class HttpCaller(Flow):
             f"POST /oauth2/token HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(form)}\r\n\r\n"
         )
-        token = _good(await self.caller_line.call(head.encode("ascii") + form), 200, "token")["access_token"]
-        self._authorization = f"Authorization: Bearer {token}\r\n"
+        token: str = _good(await self.caller_line.call(head.encode("ascii") + form), 200, "token")["access_token"]
+        return token
 
     @property
     def lines(self) -> list[Connection]:

@@ -172,6 +172,13 @@ class NoticesOfSigning:
         event = Event(kind, request.caller.id, request.document, request.credential, session, request.reason)
         await self._telling.tell(connection, event, None if session is None else request.expires)
 
+    async def given_back(self, activation: str) -> None:
+        """Its application ended a session. It is over whether or not that can be told."""
+        try:
+            await self._telling.session_ended(activation, "application")
+        except Unavailable as error:
+            _log.warning("session_end_not_told", error_code=error.code)
+
 
 _EVENTS: Final = {
     State.APPROVED: EventType.APPROVED,

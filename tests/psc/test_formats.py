@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hsm_service.psc.store import PscStore
 from linkid.platform import program
 from tests.agent.pdfs import blank
 from tests.documents import strangers
@@ -100,12 +103,33 @@ async def test_what_is_no_document(world: World, change: dict[str, Any]) -> None
 
 
 async def test_in_a_session(world: World, tmp_path: Path) -> None:
-    """Signed without ringing, each call with its own time."""
+    """Signed without ringing; the same call again, also by ten at once, is the same signature and counts once; after
+    ten minutes it is another one, with its own time. What waits in between lies sealed under the token."""
     app = await application(world)
     await session(world, app, await world.credential(number=MARIA))
+    held = world.sam.held[ring(world)]
     entry = {"hash": b64(digest("nota")), "signature_format": "CMS"}
-    status, answer = await signature(world, app, entry)
+    rivals = await asyncio.gather(*(signature(world, app, entry) for _ in range(10)))
+    status, answer = rivals[0]
     assert status == 200, answer
+    assert rivals == [rivals[0]] * 10
     made = base64.b64decode(answer["signatures"][0]["raw_signature"])
     assert "successful" in read_by_openssl(tmp_path, made, b"nota").lower()
+    world.clock.advance(timedelta(minutes=9))
+    assert await signature(world, app, entry) == (200, answer)
+    assert held.used == 1
+    (row,) = await world.owner.fetch("SELECT * FROM psc.session_calls")
+    assert digest("nota") not in bytes(row["sealed"])
+    assert (await signature(world, app, {**entry, "alias": "outra"}))[1] != answer
+    world.clock.advance(timedelta(minutes=1))
+    assert (await signature(world, app, entry))[1] != answer
+    assert held.used == 3
+    # A row of another session says nothing here: it is sealed under its own token, for its own call.
+    await world.owner.execute(
+        "UPDATE psc.session_calls SET sealed = $1, made_at = $2", row["sealed"], world.clock.now()
+    )
+    assert (await signature(world, app, entry))[0] == 200
+    assert (await signature(world, app, {**entry, "alias": "outra"}))[0] == 401
+    await PscStore(world.database).forget(world.clock.now() + timedelta(minutes=11))
+    assert await world.owner.fetchval("SELECT count(*) FROM psc.session_calls") == 0
     assert len(world.doorbell.rings) == 1

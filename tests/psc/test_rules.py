@@ -20,7 +20,7 @@ from hsm_service.credentials.domain.identification import (
 from hsm_service.credentials.errors import BadIdentification, UnreadableCertificate
 from hsm_service.psc.domain.authorization import AUTHORIZATION, Event, Step
 from hsm_service.psc.domain.hashes import HASH_OIDS, read_digest
-from hsm_service.psc.domain.scopes import Scope, life
+from hsm_service.psc.domain.scopes import Scope, ceilings, life
 from hsm_service.psc.domain.sealing import SealBroken, code_secret, seal, unseal
 from hsm_service.psc.errors import BadPscRequest
 from protocol.algorithms import HASH_BYTES, HashName
@@ -128,7 +128,9 @@ def test_the_algorithm_decides_the_spelling(data: bytes, name: HashName) -> None
 )
 def test_lives_are_clamped(scope: Scope, asked: int | None, kind: IdentificationKind, seconds: int) -> None:
     """The norm's ceilings, the SAM's for sessions, and what people asked for in between."""
-    assert life(scope, asked, kind).total_seconds() == seconds
+    assert life(scope, asked, ceilings()[kind]).total_seconds() == seconds
+    operators = ceilings(person_days=1, company_days=2)[kind]
+    assert life(scope, asked, operators).total_seconds() == min(seconds, operators.total_seconds())
 
 
 def test_a_seal_opens_for_its_secret_in_its_row() -> None:

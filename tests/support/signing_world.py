@@ -423,7 +423,7 @@ EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
          signing.preparations,
          oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
-         oauth.refresh_tokens, psc.authorizations, psc.tokens, psc.applications,
+         oauth.refresh_tokens, psc.authorizations, psc.session_calls, psc.tokens, psc.applications,
          credentials.identifications, web.seen_proofs
 """
 

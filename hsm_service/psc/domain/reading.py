@@ -16,7 +16,7 @@ from protocol.algorithms import HashName
 MAX_BODY: Final = 256 * 1024
 """Bytes. 100 hashes with their names take about 40 KiB."""
 MAX_DOCUMENTS: Final = 9 * 1024 * 1024
-"""Bytes of a call of ``/signature``: PDFs come in it, together up to six and a half megabytes."""
+"""Bytes of a call of ``/signature`` at most: PDFs come in it, together up to six and a half megabytes."""
 MAX_STATE: Final = 512
 MAX_LIFETIME: Final = 10**9
 _MAX_ID: Final = 255
@@ -73,8 +73,13 @@ def read_object(body: bytes, most: int = MAX_BODY) -> JsonObject:
     return value
 
 
-def read_signature(body: JsonObject, most: int) -> WantedSignatures:
-    """Raises BadPscRequest, FormatUnavailable."""
+def body_limit(content: int) -> int:
+    """Bytes of a call whose PDFs together have ``content`` bytes, in base64 with all that stands around them."""
+    return min(MAX_DOCUMENTS, MAX_BODY + content * 4 // 3 + content // 48)
+
+
+def read_signature(body: JsonObject, most: int, content: int) -> WantedSignatures:
+    """``most``: hashes; ``content``: bytes of all PDFs together. Raises BadPscRequest, FormatUnavailable."""
     hashes = body.get("hashes")
     if not isinstance(hashes, Sequence) or isinstance(hashes, str) or not hashes:
         raise BadPscRequest("hashes: expected a list with at least one hash")
@@ -88,6 +93,8 @@ def read_signature(body: JsonObject, most: int) -> WantedSignatures:
         raise BadPscRequest("hashes: one hash_algorithm, signature_format and padding_method for all of one call")
     (hash_name,) = names
     wanted = [_wanted(entry, hash_name) for entry in entries]
+    if sum(len(one.pdf or b"") for one in wanted) > content:
+        raise BadPscRequest(f"base64_content: together at most {content} bytes")
     if len({one.id for one in wanted}) < len(wanted):
         raise BadPscRequest("hashes: an id stands there twice")
     alias = body.get("certificate_alias")
