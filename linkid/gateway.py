@@ -44,7 +44,7 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.psc.problems import BY_PREFIX as PSC_ERRORS
 from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.store import PscStore
-from hsm_service.signing.store import ResponseStore
+from hsm_service.signing.store import PreparationStore, ResponseStore
 from issuance.store import forget_visits
 from linkid.running import in_background
 from linkid.sams import Sams
@@ -180,6 +180,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "oauth": OAuthStore(database).forget,
         "psc": PscStore(database).forget,
         "responses": ResponseStore(database).forget,
+        "preparations": PreparationStore(database).forget,
     }
 
 
