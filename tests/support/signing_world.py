@@ -71,10 +71,12 @@ from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.pushes import Background
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
+from hsm_service.signing.adapters.explicit import ExplicitOverChannel
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
 from linkid.joins import DocumentsOfPsc, SignaturesOfOAuth
@@ -226,6 +228,16 @@ class Links:
         return found
 
 
+class Warned:
+    """Whoever tells holders."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    async def consent_ended(self, credential: str, client_name: str, since: datetime) -> None:
+        self.told.append((credential, client_name))
+
+
 class CredentialsPort:
     """Signing's port over the credentials slice, as the roof joins them."""
 
@@ -350,6 +362,13 @@ class World:
     background: Background
     client: TestClient[Any, Any]
     stamping: StampingAuthority
+    explicit: ExplicitSigning
+    explicit_sam: ExplicitOverChannel
+    warned: Warned
+
+    def allow_factors(self) -> None:
+        """As if the operator had turned `[explicit]` on."""
+        self.explicit._sam = self.explicit_sam
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
@@ -366,6 +385,8 @@ class World:
         self.calls.calls.clear()
         self.vouching.away = None
         self.stamping.away, self.stamping.asked = False, 0
+        self.explicit._sam = None
+        self.warned.told.clear()
 
     async def credential(
         self,
@@ -564,6 +585,10 @@ async def signing_world(
             credentials=CredentialsPort(credentials),
             wakeups=wakeups,
         )
+        explicit_sam = ExplicitOverChannel(channel, clock, {sam.root.jkt: sam.root})
+        explicit = ExplicitSigning(ours, clock, audit, sam=None, credentials=CredentialsPort(credentials))
+        warned = Warned()
+        explicit.also_tell(warned)
         tokens = TokenService(ours, clock, audit, computers=computers)
         authentication = ClientAuthentication(
             OAuthStore(ours),
@@ -597,6 +622,7 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
+            explicit=explicit,
             responses=ResponseService(ours, clock, signing),
             documents=documents,
             issuer=origin,
@@ -607,6 +633,7 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
+            explicit=explicit,
             waiting=WaitingCalls(signing),
             documents=documents,
             clients=authentication,
@@ -631,6 +658,7 @@ async def signing_world(
                 shown=pages,
                 holders=PscHolders(credentials, identifications),
                 signing=signing,
+                explicit=explicit,
                 calls=calls,
                 documents=DocumentsOfPsc(DocumentService(clock, policies=policies_in(Path(folder)))),
                 origin=origin,
@@ -661,4 +689,7 @@ async def signing_world(
             background=background,
             client=client,
             stamping=authority,
+            explicit=explicit,
+            explicit_sam=explicit_sam,
+            warned=warned,
         )

@@ -9,6 +9,7 @@ from hsm_service.csc.dialect.documents import MAX_SIGN_DOC, SignDocRequest, ToSi
 from hsm_service.csc.dialect.members import MAX_BODY, V1, V2, Names, Wanted, check_lengths
 from hsm_service.csc.dialect.reading import (
     AuthorizeRequest,
+    ConsentRequest,
     ExtendRequest,
     InfoRequest,
     ListRequest,
@@ -16,6 +17,7 @@ from hsm_service.csc.dialect.reading import (
     SignRequest,
     read_authorize,
     read_challenge,
+    read_consent,
     read_credential_info,
     read_extend,
     read_handle,
@@ -33,6 +35,7 @@ __all__ = [
     "V1",
     "V2",
     "AuthorizeRequest",
+    "ConsentRequest",
     "ExtendRequest",
     "InfoRequest",
     "ListRequest",
@@ -49,6 +52,7 @@ __all__ = [
     "listed",
     "read_authorize",
     "read_challenge",
+    "read_consent",
     "read_credential_info",
     "read_extend",
     "read_handle",
