@@ -5,7 +5,7 @@ from typing import Final
 from foundation.errors import JsonValue
 from foundation.web.openapi import Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
 from hsm_service.csc.algorithms import HASH_OIDS
-from hsm_service.csc.dialect.members import LONGEST_VALIDITY, PHONE
+from hsm_service.csc.dialect.members import CODE, LONGEST_VALIDITY, PASSWORD, PHONE
 from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS
 from protocol.algorithms import MAX_HASHES
 from protocol.sessions import MOST
@@ -183,11 +183,15 @@ SCHEMAS: Final[dict[str, Schema]] = {
         authData=text(
             {
                 "type": ["array", "null"],
-                "maxItems": 1,
-                "items": schema_of(["id"], id={"const": PHONE}, value={"type": ["string", "null"], "maxLength": 0}),
+                "maxItems": 2,
+                "items": schema_of(
+                    ["id"],
+                    id={"type": "string", "enum": [PHONE, PASSWORD, CODE]},
+                    value={"type": ["string", "null"], "maxLength": 64},
+                ),
             },
-            "Nothing, or the phone: what a holder knows never comes through here.",
-            "Nada, ou o celular: o que o titular sabe nunca passa por aqui.",
+            "Nothing, or the phone. With the holder's consent: the usage password and the code, both.",
+            "Nada, ou o celular. Com o consentimento do titular: a senha de uso e o código, os dois.",
         ),
         clientData=CLIENT_DATA,
     ),
@@ -219,6 +223,21 @@ SCHEMAS: Final[dict[str, Schema]] = {
         SAD=text({"type": "string"}, "For `signHash`; keep it secret.", "Para `signHash`; é segredo."),
         expiresIn=_SECONDS,
         linkid=closed(["activation"], activation={"type": "string"}),
+    ),
+    "Opened": closed(
+        ["SAD", "expiresIn"],
+        SAD=text({"type": "string"}, "For `signHash`; keep it secret.", "Para `signHash`; é segredo."),
+        expiresIn=_SECONDS,
+        linkid=closed([], to_sign=STRINGS),
+    ),
+    "Consented": closed(
+        ["linkid"],
+        linkid=closed(
+            ["consent", "maximum", "until"],
+            consent={"type": "string"},
+            maximum={"type": "integer"},
+            until={"type": "integer"},
+        ),
     ),
     "SignHashRequest": schema_of(
         ["credentialID", "SAD", "hashes", "signAlgo"],
@@ -390,6 +409,11 @@ SECTION: Final = Section(
             "cscV2Authorize", "credentials/authorize", Words("Ask the holder", "Pedir ao titular"),
             "AuthorizeRequest",
             {
+                200: Answer(
+                    Words("By the holder's factors, under their consent.", "Pelos fatores, com o consentimento."),
+                    ref("Opened"),
+                    links={"sign": ("cscV2SignHash", {"SAD": "$response.body#/SAD"})},
+                ),
                 202: Answer(
                     Words("The phone rings.", "O celular toca."),
                     ref("Asked"),
@@ -410,7 +434,7 @@ SECTION: Final = Section(
             {
                 200: Answer(
                     Words("Approved: the SAD, good for five minutes.", "Aprovado: o SAD, que vale cinco minutos."),
-                    ref("Approved"),
+                    {"oneOf": [ref("Approved"), ref("Consented")]},
                     links={
                         "sign": (
                             "cscV2SignHash",
