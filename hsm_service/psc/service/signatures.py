@@ -142,7 +142,11 @@ class SignatureService:
                 raise BadPscRequest(f"a signature_session signs {SESSION_HASH} hashes with the usual padding")
             handle = self._opened(bearer, granted.sealed)
             fixed = await self._fixed(bearer, handle, credential, wanted, algorithm)
-            return await self._sign(caller, fixed, credential.id, wanted, algorithm)
+            try:
+                return await self._sign(caller, fixed, credential.id, wanted, algorithm)
+            except PscTokenInvalid:
+                await self._store.over(granted.id, self._clock.now())  # ended on the phone, or with what it rested on
+                raise
         sealed = await self._asked(caller, bearer, credential, wanted, algorithm)
         asked = Asked.read(self._opened(bearer, sealed))
         signed = await self._sign(caller, asked, credential.id, wanted, algorithm)
