@@ -22,6 +22,7 @@ from foundation.dpop import DatabaseReplayCache
 from foundation.errors import Unavailable
 from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
+from foundation.loop_watch import LoopWatch
 from foundation.tls import asking_server_context, let_knock, server_context
 from foundation.web import (
     Cors,
@@ -43,7 +44,7 @@ from hsm_service.oauth.store import OAuthStore
 from hsm_service.psc.problems import by_prefix as psc_errors
 from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.store import PscStore
-from hsm_service.signing.store import ResponseStore
+from hsm_service.signing.store import PreparationStore, ResponseStore
 from issuance.store import forget_visits
 from linkid.running import in_background
 from linkid.sams import Sams
@@ -83,6 +84,7 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
     """A serving gateway for as long as the block runs."""
     async with AsyncExitStack() as stack:
         ground = await _open_ground(settings, clock or SystemClock(), stack)
+        in_background(stack, LoopWatch(ground.metrics.registry).run())
         private = settings.private_tls.files if settings.private_tls else None
         sams = await stack.enter_async_context(Sams(settings.sam_targets(), private, ground.metrics.registry))
         in_background(stack, sams.keep_looking())
@@ -134,7 +136,7 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         audit=AuditChain(database, name, clock),  # no head outside: the gateway is believed in nothing
         sams=await stack.enter_async_context(PrivateClient(settings.sam_targets(), tls=tls, patience=_SAM_PATIENCE)),
         ac=await stack.enter_async_context(PrivateClient(settings.ac_address, tls=tls)),
-        replays=DatabaseReplayCache(database, commits),
+        replays=DatabaseReplayCache(database),
         metrics=HttpMetrics(),
         proxies=settings.gateway.proxies,
         origin=settings.url("gateway"),
@@ -178,6 +180,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "oauth": OAuthStore(database).forget,
         "psc": PscStore(database).forget,
         "responses": ResponseStore(database).forget,
+        "preparations": PreparationStore(database).forget,
     }
 
 
