@@ -108,6 +108,10 @@ UPDATE psc.tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL;
 UPDATE psc.tokens SET revoked_at = coalesce(revoked_at, $4) WHERE id = $1 AND secret_digest = $2 AND client = $3
 RETURNING id, scope, granted_by, sealed, used_at, opened;
 
+-- name: over
+-- The SAM says that the session is over: the token is too.
+UPDATE psc.tokens SET revoked_at = $2 WHERE id = $1 AND scope = 'signature_session' AND revoked_at IS NULL;
+
 -- name: session_call
 -- What the same call in a session fixed before.
 SELECT sealed FROM psc.session_calls WHERE token = $1 AND use_digest = $2 AND made_at > $3;

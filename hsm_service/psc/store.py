@@ -217,6 +217,10 @@ class PscStore:
             return None
         return Revoked(row["id"], Scope(row["scope"]), row["granted_by"], row["sealed"], row["used_at"], row["opened"])
 
+    async def over(self, name: str, now: datetime) -> None:
+        """The session of a token is over at the SAM; nothing for a token of another scope."""
+        await self._database.execute(QUERIES.over, name, now)
+
     async def open_session(self, authorization: str, now: datetime) -> OpenSession | None:
         """The session that an authorization opened, as far as nobody ended it here."""
         row = await self._database.fetchrow(QUERIES.open_session, authorization, now)

@@ -67,7 +67,7 @@ from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.oauth.web.endpoints import CSC_V1, RFC, OAuthEndpoints
 from hsm_service.oauth.web.metadata import TOKEN_PATH, audiences
-from hsm_service.psc.problems import BY_PREFIX as PSC
+from hsm_service.psc.problems import by_prefix
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.pushes import Background
 from hsm_service.psc.web.mounting import Parts as PscParts
@@ -682,7 +682,7 @@ async def signing_world(
             )
         )
         app = new_app(
-            errors=ErrorTable(by_prefix={"/csc": CSC, **PSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)})
+            errors=ErrorTable(by_prefix={"/csc": CSC, **by_prefix(), **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)})
         )
         app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])
         app.add_routes([*csc.routes(), *csc1.routes(), *psc])

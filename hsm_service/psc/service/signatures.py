@@ -158,7 +158,11 @@ class SignatureService:
             raise PscTokenInvalid("this token served another request")
         handle = self._opened(bearer, granted.sealed)
         fixed = await self._fixed(bearer, handle, credential, wanted, algorithm)
-        signed = await self._sign(caller, fixed, credential.id, wanted, algorithm)
+        try:
+            signed = await self._sign(caller, fixed, credential.id, wanted, algorithm)
+        except PscTokenInvalid:
+            await self._store.over(granted.id, self._clock.now())  # ended on the phone, or with what it rested on
+            raise
         if once:
             await self._store.used(granted.id, self._clock.now())
         return signed

@@ -12,7 +12,7 @@ from foundation.web.caller import Network
 from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.clients import ClientReader
-from hsm_service.psc.domain.vendors import VENDORS
+from hsm_service.psc.domain.vendors import VENDORS, as_configured
 from hsm_service.psc.ports import Calls, Documents
 from hsm_service.psc.service.applications import ApplicationService
 from hsm_service.psc.service.async_signatures import AsyncSignatureService
@@ -101,7 +101,7 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
         settings=settings,
         background=background,
     )
-    for vendor in VENDORS.values():
+    for vendor in [as_configured(each, settings.refusal) for each in VENDORS.values()]:
         yield from PscEndpoints(
             vendor,
             applications=applications,
