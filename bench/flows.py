@@ -44,6 +44,8 @@ class Flow:
 
     algorithm: str | None = "RSA-2048"
     """Of the lanes that it uses; None: needs none."""
+    times: list[float] | None = None
+    """Seconds, one for each flow, of a flow that knows which of its seconds count."""
 
     def __init__(self, crowd: Crowd, lane: Lane, at: int) -> None:
         self.crowd, self.lane, self.at = crowd, lane, at
@@ -321,7 +323,6 @@ class ApprovalToSignature(HttpSingle):
     def __init__(self, crowd: Crowd, lane: Lane, at: int) -> None:
         super().__init__(crowd, lane, at)
         self.times: list[float] = []
-        """Seconds, one for each flow."""
 
     async def once(self) -> int:
         """From the moment the decision is sent until signHash was answered."""

@@ -20,12 +20,13 @@ from typing import Any, Final
 
 import uvloop
 
-from bench.flows import FLOWS, ApprovalToSignature, Echo, Flow
+from bench.flows import FLOWS, Echo, Flow
 from bench.flows_api import API_FLOWS, SizedEcho
+from bench.flows_live import LIVE_FLOWS, LiveEvent
 from bench.people import Crowd
 from linkid.platform import ROOT
 
-EVERY_FLOW: Final = {**FLOWS, **API_FLOWS}
+EVERY_FLOW: Final = {**FLOWS, **API_FLOWS, **LIVE_FLOWS}
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ async def _serve(crowd: Crowd) -> None:
     ready: dict[str, list[Flow]] = {}
     while line := await asyncio.to_thread(sys.stdin.readline):
         order = json.loads(line)
-        Echo.ports = SizedEcho.ports = tuple(order["ports"])
+        Echo.ports = SizedEcho.ports = LiveEvent.ports = tuple(order["ports"])
         SizedEcho.sizes = tuple(order["sizes"])
         name, clients = order["flow"], order["clients"]
         if len(ready.get(name, [])) != clients:
@@ -130,13 +131,13 @@ async def _made(crowd: Crowd, name: str, clients: int) -> list[Flow]:
 async def _window(flows: Sequence[Flow], seconds: float, *, timed: bool) -> dict[str, Any]:
     """``timed``: each flow from its begin to its end; flows that take times themselves know better which."""
     for flow in flows:
-        if isinstance(flow, ApprovalToSignature):
+        if flow.times is not None:
             flow.times.clear()
     whole: list[float] = []
     before, began = _cpu(), time.perf_counter()
     counts = await asyncio.gather(*(_client(flow, began + seconds, whole) for flow in flows))
     spent = time.perf_counter() - began
-    times = [each for flow in flows if isinstance(flow, ApprovalToSignature) for each in flow.times]
+    times = [each for flow in flows for each in flow.times or ()]
     if timed:
         times = times or whole
     sizes = next((line.sizes for flow in flows for line in flow.lines), (0, 0))

@@ -143,6 +143,18 @@ WAITING_FLOWS: Final = {
 WAITING_FLOOR: Final = 2.0
 WAITING_GOAL: Final = 1.25
 
+LIVE: Final = "live_event_ms"
+LIVE_ROWS: Final = {
+    LIVE: (100.0, 30.0),
+    f"{LIVE}_p99": (300.0, 100.0),
+    f"{LIVE}_20000": (150.0, 50.0),
+    f"{LIVE}_20000_p99": (500.0, 150.0),
+    "live_stall_ms": (50.0, 30.0),
+    "live_stall_ms_20000": (50.0, 50.0),
+    "live_memory_kb": (50.0, 25.0),
+}
+"""Row: floor and goal."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -157,6 +169,7 @@ PARTS: Final = (
     *(Part(measure.name, (measure.name,), 1) for measure in MEASURES),
     Part(LATENCY, (LATENCY, f"{LATENCY}_p99"), 1),
     Part(WAITING, tuple(WAITING_FLOWS), 12),
+    Part(LIVE, tuple(LIVE_ROWS), 18),
     Part(MILLION, (*MILLION_FLOWS, f"{MILLION}_sam_memory"), 25),
 )
 PEOPLE_MINUTES: Final = 2

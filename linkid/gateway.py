@@ -22,6 +22,7 @@ from foundation.dpop import DatabaseReplayCache
 from foundation.errors import Unavailable
 from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
+from foundation.loop_watch import LoopWatch
 from foundation.tls import asking_server_context, let_knock, server_context
 from foundation.web import (
     Cors,
@@ -83,6 +84,7 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
     """A serving gateway for as long as the block runs."""
     async with AsyncExitStack() as stack:
         ground = await _open_ground(settings, clock or SystemClock(), stack)
+        in_background(stack, LoopWatch(ground.metrics.registry).run())
         private = settings.private_tls.files if settings.private_tls else None
         sams = await stack.enter_async_context(Sams(settings.sam_targets(), private, ground.metrics.registry))
         in_background(stack, sams.keep_looking())

@@ -449,7 +449,7 @@ def mount_psc(
         holders=holders,
         signing=signing,
         calls=CallsOfPsc(pairing.calls),
-        documents=DocumentsOfPsc(documents.service),
+        documents=DocumentsOfPsc(documents.service, ground.origin + VERIFY_PATH),
         origin=ground.origin,
         proxies=ground.proxies,
     )

@@ -12,6 +12,7 @@ import pytest
 
 from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.signing.errors import SamNotAvailable
+from tests.psc.integrators.birdid import BirdIdApplication
 from tests.psc.integrators.norm import Application, Begun, Refused
 from tests.psc.people import MARIA, application, granted, identified, ring, session
 from tests.support.signing_sam import Held
@@ -129,6 +130,11 @@ async def test_a_question_that_nobody_needs_answered(world: World) -> None:
     with pytest.raises(Refused):
         await app.sign([("a", b"a")])
     await app.revoke()
+    assert world.sam.held[ring(world)].state == "withdrawn"
+    bird: BirdIdApplication = await application(world, BirdIdApplication, "/psc/birdid")
+    bird.token = {"access_token": await bird.ask(MARIA, "Contrato", [b"a"])}
+    await world.background.done()
+    await bird.revoke()
     assert world.sam.held[ring(world)].state == "withdrawn"
     await asked(world, app, credential)
     world.clock.advance(timedelta(minutes=7, seconds=1))

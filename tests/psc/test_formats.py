@@ -6,10 +6,12 @@ import asyncio
 import base64
 import subprocess
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from hsm_service.psc.store import PscStore
 from linkid.platform import program
@@ -62,11 +64,17 @@ async def test_around_a_digest(world: World, tmp_path: Path, form: str, key: str
 
 
 async def test_a_pdf(world: World, tmp_path: Path) -> None:
-    """base64_content comes back signed; its size stands on the phone; the same again is the same PDF."""
+    """base64_content comes back signed, with a visible stamp where pdf_signature_page asks for one; its size stands on
+    the phone; the same again is the same PDF, and without the stamp it is another request."""
     app = await application(world, prefix="/psc/vidaas")
     await granted(world, app, "multi_signature", await world.credential(number=MARIA))
     pdf = blank(tmp_path / "contrato.pdf").read_bytes()
-    entry = {"alias": "contrato.pdf", "base64_content": b64(pdf), "signature_format": "PAdES_AD_RB"}
+    entry = {
+        "alias": "contrato.pdf",
+        "base64_content": b64(pdf),
+        "signature_format": "PAdES_AD_RB",
+        "pdf_signature_page": "true",
+    }
     assert (await signature(world, app, entry))[0] == 503
     (listed,) = world.sam.held[ring(world)].document.objects("documents")
     assert listed["size"] == len(pdf)
@@ -76,6 +84,9 @@ async def test_a_pdf(world: World, tmp_path: Path) -> None:
     signed = base64.b64decode(answer["signatures"][0]["file_base64_signed"])
     assert "Signature is Valid." in strangers.pdfsig(signed)
     assert signed.startswith(pdf)
+    field = PdfFileReader(BytesIO(signed)).embedded_regular_signatures[0].sig_field
+    assert [int(one) for one in field["/Rect"]] == [36, 36, 316, 106], "a stamp that can be seen"
+    assert (await signature(world, app, {**entry, "pdf_signature_page": "false"}))[0] == 401
     assert await signature(world, app, entry) == (200, answer)
     rows = await world.owner.fetch("SELECT sealed FROM psc.tokens")
     assert not any(pdf[:64] in bytes(row["sealed"]) for row in rows), "the document lies sealed"
@@ -87,6 +98,8 @@ async def test_a_pdf(world: World, tmp_path: Path) -> None:
         {"base64_content": "x"},
         {"base64_content": b64(b"no PDF")},
         {"base64_content": 7},
+        {"base64_content": b64(b"x"), "pdf_signature_page": "sim"},
+        {"hash": b64(digest("a")), "pdf_signature_page": "true"},
         {"base64_content": b64(b"x"), "signature_format": "CMS"},
         {"base64_content": b64(b"x"), "hash": b64(digest("other"))},
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import string
 
 import pytest
@@ -20,6 +21,7 @@ from hsm_service.credentials.domain.identification import (
 from hsm_service.credentials.errors import BadIdentification, UnreadableCertificate
 from hsm_service.psc.domain.authorization import AUTHORIZATION, Event, Step
 from hsm_service.psc.domain.hashes import HASH_OIDS, read_digest
+from hsm_service.psc.domain.reading import body_limit, read_signature
 from hsm_service.psc.domain.scopes import Scope, ceilings, life
 from hsm_service.psc.domain.sealing import SealBroken, code_secret, seal, unseal
 from hsm_service.psc.errors import BadPscRequest
@@ -109,6 +111,27 @@ def test_the_algorithm_decides_the_spelling(data: bytes, name: HashName) -> None
             assert read_digest(text, name) == data
         except BadPscRequest:
             assert len(data) != HASH_BYTES[name]
+
+
+@pytest.mark.parametrize("sizes", [(1024,), (512, 512), (1025,), (1024, 1), (0,)])
+def test_pdfs_of_one_call_have_a_limit_together(sizes: tuple[int, ...]) -> None:
+    """Counted as bytes, not as base64; and the body's own limit lets that many through."""
+    hashes = [
+        {
+            "id": str(number),
+            "hash_algorithm": next(iter(HASH_OIDS)),
+            "signature_format": "PAdES_AD_RB",
+            "base64_content": base64.b64encode(bytes(size)).decode(),
+        }
+        for number, size in enumerate(sizes)
+    ]
+    body = {"hashes": hashes}
+    assert len(json.dumps(body)) < body_limit(sum(sizes))
+    if 0 < sum(sizes) <= 1024:
+        assert [len(one.pdf or b"") for one in read_signature(body, 100, 1024).hashes] == list(sizes)
+    else:
+        with pytest.raises(BadPscRequest):
+            read_signature(body, 100, 1024)
 
 
 @pytest.mark.parametrize(

@@ -646,7 +646,9 @@ async def signing_world(
                 holders=PscHolders(credentials, identifications),
                 signing=signing,
                 calls=calls,
-                documents=DocumentsOfPsc(DocumentService(clock, policies=policies_in(Path(folder)))),
+                documents=DocumentsOfPsc(
+                    DocumentService(clock, policies=policies_in(Path(folder))), f"{ORIGIN}/verificar"
+                ),
                 origin=origin,
                 background=background,
             )

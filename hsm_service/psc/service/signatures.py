@@ -168,7 +168,9 @@ class SignatureService:
         if wanted.format == RAW or self._documents is None:
             return [one.digest for one in wanted.hashes], []
         found = [
-            await self._documents.prepare(Content(wanted.format, one.digest, one.pdf), credential.chain, algorithm)
+            await self._documents.prepare(
+                Content(wanted.format, one.digest, one.pdf, one.stamped), credential.chain, algorithm
+            )
             for one in wanted.hashes
         ]
         return [one.digest for one in found], [one.kept for one in found]
