@@ -70,6 +70,10 @@ class Work:
         digest, finished = parcel.parts
         return cls(digest, None, Finished.from_bytes(finished), kept.number)
 
+    def kept(self, finished: Finished) -> bytes:
+        """What ``of_kept`` reads when it is finished."""
+        return Parcel({}, (self.digest, finished.to_bytes())).to_bytes()
+
 
 class Turns:
     """Documents of one caller are read so many at a time, however many it sends: the others have their turn too."""
@@ -194,7 +198,7 @@ class DocumentCalls:
                 )
         signatures = iter(made)
         finished = [one.finished or await self._finished(wanted.sad, one, next(signatures)) for one in work]
-        return _answer(finished, validation_info=wanted.validation_info)
+        return await asyncio.to_thread(_answer, finished, validation_info=wanted.validation_info)
 
     async def collected(self, found: Collected) -> JsonObject | None:
         """11.12: the documents of a call in mode A; None while the SAM or a time stamp is away."""
@@ -202,12 +206,12 @@ class DocumentCalls:
             return None
         finished = []
         for number, signature in zip(found.documents, found.signatures, strict=True):
-            one = Work.of_kept(await self._preparations.opened(found.sad, number))
+            one = await self._opened(found.sad, number)
             try:
                 finished.append(one.finished or await self._finished(found.sad, one, signature))
             except Unavailable:
                 return None
-        return _answer(finished, validation_info=found.validation_info)
+        return await asyncio.to_thread(_answer, finished, validation_info=found.validation_info)
 
     async def _found(self, caller: Caller, wanted: dialect.SignDocRequest, credential: Credential) -> list[Work]:
         """What was kept for these words; what was not is made again, and in mode A kept from now on."""
@@ -223,7 +227,7 @@ class DocumentCalls:
         work = []
         for number, item, said in zip(numbers, wanted.items, words, strict=True):
             if number is not None:
-                work.append(Work.of_kept(await self._preparations.opened(wanted.sad, number)))
+                work.append(await self._opened(wanted.sad, number))
                 continue
             prepared = await self._prepared(item, credential, algorithm, at or self._now())
             if wanted.kept is not None:
@@ -260,9 +264,14 @@ class DocumentCalls:
         finished = await self._documents.finish(work.prepared, signature)
         if work.number is None:
             return finished
-        content = Parcel({}, (work.digest, finished.to_bytes())).to_bytes()
+        content = await asyncio.to_thread(work.kept, finished)
         stored = await self._preparations.finish(sad, work.number, content)
-        return Work.of_kept(Kept(work.number, True, stored)).finished or finished
+        if stored is content:
+            return finished
+        return (await asyncio.to_thread(Work.of_kept, Kept(work.number, True, stored))).finished or finished
+
+    async def _opened(self, sad: str, number: int) -> Work:
+        return await asyncio.to_thread(Work.of_kept, await self._preparations.opened(sad, number))
 
     def _now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)
