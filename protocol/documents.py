@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from foundation.encoding import BadEncoding, JsonObject, JsonValue, b64u, canonical_json, strict_json, unb64u
 
 DocumentType: TypeAlias = Literal[
-    "pair", "test", "associate", "identify", "unblock", "sign", "session",
+    "pair", "test", "associate", "identify", "unblock", "admit", "sign", "session",
     "emission-identify", "emission-term", "emission-key",
 ]  # fmt: skip
 
@@ -27,6 +27,7 @@ MEMBERS: Final[Mapping[DocumentType, frozenset[str]]] = {
     "associate": _DEVICE | {"credentials", "computer"},
     "identify": _DEVICE | {"credentials", "integrator", "scope", "address"},
     "unblock": _DEVICE | {"credential", "subject", "blocked"},
+    "admit": _DEVICE | {"credential", "subject", "phone"},
     "sign": frozenset(
         {"credential", "certificate", "subject", "caller", "scope", "count", "documents"}
         | {"hash_algorithm", "sign_algorithm", "verification_code", "activation_key"}

@@ -28,7 +28,7 @@ from sandbox_phone.errors import Expired, GatewayRefused, GatewayUnreachable, No
 from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
 from sandbox_phone.storage import MemoryStorage, Storage
 
-PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "unblock", "sign", "session")
+PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "unblock", "admit", "sign", "session")
 REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
 _FRAME_KEY: Final = re.compile(r"/l#1\.[^.]+\.[^.]+\.[^.]+\.([A-Za-z0-9_-]{43})\Z")
@@ -262,6 +262,28 @@ class SandboxPhone:
     async def end_session(self, activation: str) -> None:
         """End one, at once."""
         await self._gateway.call("POST", f"/phone/v1/sessions/{activation}/end", {})
+
+    async def admit(self, phone: str, credential: str) -> dict[str, Any]:
+        """*Fui eu*: another phone of this holder's, which waits, decides now. Raises GatewayRefused, Untrusted."""
+        return await self.approve(await self._admission(phone, credential))
+
+    async def turn_away(self, phone: str, credential: str) -> dict[str, Any]:
+        """*Não fui eu*: a phone that waits is sent away. Raises GatewayRefused, Untrusted."""
+        return await self.refuse(await self._admission(phone, credential), "not-me")
+
+    async def _admission(self, phone: str, credential: str) -> Statement:
+        path = f"/phone/v1/devices/{phone}/admission"
+        statement = self.read(
+            (await self._gateway.call("POST", path, {"credential": credential}))["statement"], "admit"
+        )
+        shown = statement.content.get("phone")
+        if (
+            statement.content.get("credential") != credential
+            or not isinstance(shown, dict)
+            or shown.get("device") != phone
+        ):
+            raise Untrusted("this admits another phone than the one chosen, or to another certificate")
+        return statement
 
     async def block(self) -> list[dict[str, Any]]:
         """*Bloquear tudo*: nothing is signed with this phone's certificates any more. What stands."""

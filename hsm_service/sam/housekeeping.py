@@ -14,6 +14,7 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.faults import HsmLoginRefused
 from hsm_service.sam.activations.store import queries
 from hsm_service.sam.attempts.service import queries as attempt_queries
+from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.signed_heads import HeadSigner
 
@@ -72,13 +73,14 @@ async def watch_hsm(
         await asyncio.sleep(hsm.seconds_until_try() or EVERY_SECONDS)
 
 
-async def keep_house(database: Database, clock: Clock, heads: HeadSigner) -> None:
+async def keep_house(database: Database, clock: Clock, heads: HeadSigner, phones: Bindings) -> None:
     """For as long as the process runs. What fails is logged and tried again."""
     while True:
         try:
             await forget_sealed(database, clock.now())
             await forget_tries(database, clock.now())
             await forget_asks(database, clock.now())
+            await phones.admit_who_waited()
         except LinkIdError as error:
             _log.warning("housekeeping_failed", error_code=error.code)
         try:

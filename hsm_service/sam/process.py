@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -139,10 +140,12 @@ async def build_sam(
     faults: FaultPoints | None = None,
     random: Random = secrets.token_bytes,
     ahead: Mapping[KeyAlgorithm, int] = MappingProxyType({}),
+    wait: timedelta = timedelta(0),
 ) -> Sam:
     """Put a SAM together over an opened HSM and database; ``watch.look()`` is still to be called.
 
-    ``ahead``: how many keys of which kind its pool is to hold; ``pool.keep_filled()`` is the caller's to run.
+    ``ahead``: how many keys of which kind its pool is to hold; ``pool.keep_filled()`` is the caller's to run. ``wait``:
+    how long a phone that is not a certificate's first may not decide.
     Raises SlotDamaged for a token weaker than ours, TokenChanged for one that no client trusts, HsmUnavailable.
     """
     root = await hsm.root()
@@ -167,6 +170,7 @@ async def build_sam(
     activation_store = ActivationStore(database, seals, documents_store, alarm)
     commits = GroupCommit(database)
     attempts = Attempts(database, audit, seals, alarm, clock, commits=commits, highest=highest)
+    phones = Bindings(database, audit, clock, bindings, endings, attempts)
     custody, signer = Custody(hsm, random), Signer(hsm)
     stating = Stating(database, credentials, roots, proofs)
     documents = Documents(
@@ -193,7 +197,8 @@ async def build_sam(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
             credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
             versions=versions,
-            effects=Effects(clock, bindings, associations, activation_store, endings, blocks, random), endings=endings,
+            effects=Effects(clock, bindings, associations, activation_store, endings, blocks, phones, wait, random),
+            endings=endings,
             look=Look(database, seals, alarm, documents_store, bindings, credentials),
             approval=Approval(commits, seals, audit, clock, attempts, documents_store, credentials, faults),
             faults=faults,
@@ -220,8 +225,8 @@ async def build_sam(
             memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
         ),
         blocks=blocks,
-        holder_orders=HolderOrders(database, clock, credentials, blocks, pinned.operators),
-        bindings=Bindings(database, audit, bindings, endings, attempts),
+        holder_orders=HolderOrders(database, clock, credentials, bindings, blocks, phones, pinned.operators),
+        bindings=phones,
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),
     )  # fmt: skip
@@ -245,7 +250,8 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
             audit = AuditChain(database, settings.name, clock, settings.head_file)
             faults = FaultPoints(settings.fault_points)
             wanted = settings.key_pool.wanted()
-            sam = await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted)
+            sam = await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted,
+                                  wait=timedelta(hours=settings.phone_wait_hours))  # fmt: skip
             yield replace(sam, on_spare=hsm.token.settings == settings.hsm_spare)
         finally:
             await database.close()
@@ -291,7 +297,7 @@ async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asy
     heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
     given_up = asyncio.Event()
     chores = [
-        asyncio.create_task(keep_house(sam.database, SystemClock(), heads)),
+        asyncio.create_task(keep_house(sam.database, SystemClock(), heads, sam.rooms.bindings)),
         asyncio.create_task(watch_hsm(sam.hsm, given_up if settings.hsm_spare else None)),
         asyncio.create_task(sam.pool.keep_filled()),
     ]

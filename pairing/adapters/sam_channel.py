@@ -84,6 +84,9 @@ class SamOverChannel:
     async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
         return await self._fixed("documents/unblock", {"device": device, "credential": credential})
 
+    async def fix_admit(self, device: str, phone: str, credential: str) -> FixedDocument:
+        return await self._fixed("documents/admit", {"device": device, "phone": phone, "credential": credential})
+
     async def block(self, device: str) -> list[Blocked]:
         return await self._blocks("credentials/block", device)
 
@@ -117,6 +120,7 @@ class SamOverChannel:
             unblocked=(answer.text("credential"), answer.instant("blocked"))
             if (answer.text("type"), state) == ("unblock", "approved")
             else None,
+            admits=(answer.text("credential"), answer.text("phone")) if answer.text("type") == "admit" else None,
         )
 
     async def state(self, document: str) -> DocumentState:
@@ -140,6 +144,8 @@ class SamOverChannel:
                 item.text("credential"),
                 item.text("state"),
                 item.number("tries_left") if item.has("tries_left") else None,
+                item.instant("since"),
+                item.instant_or_none("until"),
             )
             for item in answer.objects("bindings")
         ]
@@ -153,6 +159,7 @@ class SamOverChannel:
                 item.text("nickname"),
                 item.text("state"),
                 item.instant("since"),
+                item.instant_or_none("until"),
             )
             for item in answer.objects("phones")
         ]

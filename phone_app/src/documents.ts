@@ -58,6 +58,16 @@ export interface UnblockDocument extends Common {
   blocked: number;
 }
 
+export interface AdmitDocument extends Common {
+  type: "admit";
+  device: string;
+  device_key: string;
+  credential: string;
+  subject: string;
+  /** The phone that waits; `since`: seconds since 1970. */
+  phone: { device: string; nickname: string; key: string; since: number };
+}
+
 export interface SignDocument extends Common {
   type: "sign";
   credential: string;
@@ -122,7 +132,7 @@ export interface EmissionKeyDocument extends Common {
   key_algorithm: string;
 }
 
-export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | RequestDocument;
+export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | AdmitDocument | RequestDocument;
 export type EmissionDocument = EmissionIdentifyDocument | EmissionTermDocument | EmissionKeyDocument;
 export type AnyDocument = PhoneDocument | EmissionDocument;
 export type DocumentType = AnyDocument["type"];
@@ -173,6 +183,7 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
     address: text(from, "address"),
   }),
   unblock: (from) => ({ type: "unblock", ...onDevice(from), ...credential(from), blocked: whole(from, "blocked") }),
+  admit: (from) => ({ type: "admit", ...onDevice(from), ...credential(from), phone: waitingPhone(from) }),
   sign: readSign,
   session: readSession,
   "emission-identify": (from) => ({ type: "emission-identify", protocol: text(from, "protocol"), key: text(from, "key") }),
@@ -272,6 +283,11 @@ function credentials(from: JsonObject): CredentialName[] {
 function computer(from: JsonObject): AssociateDocument["computer"] {
   const made = asObject(from.computer);
   return { id: text(made, "id"), name: text(made, "name"), os: text(made, "os"), key: text(made, "key"), address: text(made, "address") };
+}
+
+function waitingPhone(from: JsonObject): AdmitDocument["phone"] {
+  const made = asObject(from.phone);
+  return { device: text(made, "device"), nickname: text(made, "nickname"), key: text(made, "key"), since: whole(made, "since") };
 }
 
 function text(from: JsonObject, key: string): string {

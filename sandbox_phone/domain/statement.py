@@ -36,6 +36,7 @@ RULES: Final[dict[str, Rule]] = {
     "associate": Rule("sam", "doc_", None, "device_key"),
     "identify": Rule("sam", "doc_", None, "device_key"),
     "unblock": Rule("sam", "doc_", "unblock", "device_key"),
+    "admit": Rule("sam", "doc_", None, "device_key"),
     "sign": Rule("sam", "req_", "sign", None),
     "session": Rule("sam", "req_", "sign", None),
     "emission-identify": Rule("ac", "ems_", "install", "key"),
