@@ -20,6 +20,7 @@ from pairing.service.bells import BellService
 from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
+from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
@@ -94,7 +95,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
     """Gateways with settings of their own; they share database and clock."""
     clients: list[TestClient[Any, Any]] = []
 
-    async def make(*, messages_per_day: int = 1000, sam: SamDouble | None = None) -> Gateway:
+    async def make(*, messages_per_day: int = 1000, sam: SamDouble | None = None, offered: bool = True) -> Gateway:
         audit = AuditChain(gateway_database, "gateway-0", clock)
         key = CodeKey(bytes(range(32)))
         sam = sam or SamDouble(clock, {one.id: one.subject for one in CREDENTIALS})
@@ -135,12 +136,23 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
         blocks = BlockService(gateway_database, audit, sam, warnings)
+        consents = ConsentService(gateway_database, audit, sam, offered=offered)
         possessions = PossessionService(gateway_database, clock, audit, sam=sam, letters=letters, phones=phones)
         doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
         app = new_app()
         app.add_routes(
             pairing_routes(
-                doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions, admissions
+                doorkeeper,
+                phones,
+                decisions,
+                links,
+                scans,
+                computers,
+                warnings,
+                blocks,
+                possessions,
+                consents,
+                admissions,
             )
         )
         client = TestClient(TestServer(app))
