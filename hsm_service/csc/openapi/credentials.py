@@ -4,7 +4,7 @@ from typing import Final
 
 from foundation.web.openapi import Answer, Schema, Words, ref, text
 from hsm_service.csc.algorithms import HASH_OIDS
-from hsm_service.csc.dialect.members import PHONE
+from hsm_service.csc.dialect.members import CODE, PASSWORD, PHONE
 from hsm_service.csc.openapi.words import (
     ALGORITHM,
     CLIENT_DATA,
@@ -125,11 +125,15 @@ SCHEMAS: Final[dict[str, Schema]] = {
         authData=text(
             {
                 "type": ["array", "null"],
-                "maxItems": 1,
-                "items": schema_of(["id"], id={"const": PHONE}, value={"type": ["string", "null"], "maxLength": 0}),
+                "maxItems": 2,
+                "items": schema_of(
+                    ["id"],
+                    id={"type": "string", "enum": [PHONE, PASSWORD, CODE]},
+                    value={"type": ["string", "null"], "maxLength": 64},
+                ),
             },
-            "Nothing, or the phone: what a holder knows never comes through here.",
-            "Nada, ou o celular: o que o titular sabe nunca passa por aqui.",
+            "Nothing, or the phone. With the holder's consent: the usage password and the code, both.",
+            "Nada, ou o celular. Com o consentimento do titular: a senha de uso e o código, os dois.",
         ),
         clientData=CLIENT_DATA,
     ),
@@ -161,6 +165,21 @@ SCHEMAS: Final[dict[str, Schema]] = {
         SAD=text({"type": "string"}, "For `signHash`; keep it secret.", "Para `signHash`; é segredo."),
         expiresIn=SECONDS,
         linkid=closed(["activation"], activation={"type": "string"}),
+    ),
+    "Opened": closed(
+        ["SAD", "expiresIn"],
+        SAD=text({"type": "string"}, "For `signHash`; keep it secret.", "Para `signHash`; é segredo."),
+        expiresIn=SECONDS,
+        linkid=closed([], to_sign=STRINGS),
+    ),
+    "Consented": closed(
+        ["linkid"],
+        linkid=closed(
+            ["consent", "maximum", "until"],
+            consent={"type": "string"},
+            maximum={"type": "integer"},
+            until={"type": "integer"},
+        ),
     ),
     "ChallengeRequest": schema_of(
         ["credentialID", "authObjectID"],
@@ -199,6 +218,11 @@ OPERATIONS: Final = [
         "Authorize", "credentials/authorize", Words("Ask the holder", "Pedir ao titular"),
         "AuthorizeRequest",
         {
+            200: Answer(
+                Words("By the holder's factors, under their consent.", "Pelos fatores, com o consentimento."),
+                ref("Opened"),
+                links={"sign": ("cscV2SignHash", {"SAD": "$response.body#/SAD"})},
+            ),
             202: Answer(
                 Words("The phone rings.", "O celular toca."),
                 ref("Asked"),
@@ -219,7 +243,7 @@ OPERATIONS: Final = [
         {
             200: Answer(
                 Words("Approved: the SAD, good for five minutes.", "Aprovado: o SAD, que vale cinco minutos."),
-                ref("Approved"),
+                {"oneOf": [ref("Approved"), ref("Consented")]},
                 links={
                     "sign": (
                         "cscV2SignHash",

@@ -31,8 +31,12 @@ from hsm_service.oauth.openapi import SECTION as OAUTH
 from protocol.sessions import MOST
 
 _CREDENTIAL_ID: Final = "cred_0000000000000000000000000a"
-_NONE: Final[Schema] = {"type": ["string", "null"], "maxLength": 0}
-_PRESENCE: Final = closed(["presence"], presence={"const": "false"})
+_FACTOR: Final[Schema] = {"type": ["string", "null"], "maxLength": 64}
+_PRESENCE: Final = closed(
+    ["presence"],
+    presence={"type": "string", "enum": ["true", "false"]},
+    **{key: {"type": "string"} for key in ("format", "label", "type", "ID", "provider")},
+)
 _HASH_OID: Final[Schema] = {"type": ["string", "null"], "enum": [*sorted(HASH_OIDS), None]}
 _MEMBERS: Mapping[str, JsonValue] = V2["Credential"]["properties"]  # type: ignore[assignment]
 
@@ -69,7 +73,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "V1Credential": closed(
         ["description", "key", "cert", "authMode", "SCAL", "multisign"],
         **{name: schema for name, schema in _MEMBERS.items() if name not in ("auth", "credentialID")},
-        authMode={"const": "implicit"},
+        authMode={"type": "string", "enum": ["implicit", "explicit"]},
         PIN=_PRESENCE,
         OTP=_PRESENCE,
     ),
@@ -81,8 +85,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
         hashAlgo=text(_HASH_OID, "Its length says it too.", "O comprimento também o diz."),
         signAlgo=ALGORITHM,
         signAlgoParams=PARAMETERS,
-        PIN=text(_NONE, "What a holder knows never comes through here.", "O que o titular sabe nunca passa por aqui."),
-        OTP=_NONE,
+        PIN=text(
+            _FACTOR,
+            "The usage password, with the holder's consent and the OTP; else left out.",
+            "A senha de uso, com o consentimento do titular e o OTP; senão, omitido.",
+        ),
+        OTP=_FACTOR,
         description={"type": ["string", "null"], "maxLength": 500},
         clientData=CLIENT_DATA,
     ),
