@@ -9,6 +9,7 @@
 * ``possessions``: phones of a holder, seen from one of them; past requests.
 * ``bells``: which phones to ring for a credential.
 * ``blocks``: certificates that a holder shuts, and opens again.
+* ``admissions``: phones that wait before they may decide.
 * ``warnings``: what holders are told on every phone.
 * ``meter``: limits. ``look``: what an operator is told. ``numbers``: metrics.
 

@@ -68,6 +68,16 @@ export interface GeneratorDocument extends Common {
   delivery_key: string;
 }
 
+export interface AdmitDocument extends Common {
+  type: "admit";
+  device: string;
+  device_key: string;
+  credential: string;
+  subject: string;
+  /** The phone that waits; `since`: seconds since 1970. */
+  phone: { device: string; nickname: string; key: string; since: number };
+}
+
 export interface SignDocument extends Common {
   type: "sign";
   credential: string;
@@ -147,7 +157,7 @@ export interface EmissionKeyDocument extends Common {
   key_algorithm: string;
 }
 
-export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | GeneratorDocument | RequestDocument;
+export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | GeneratorDocument | AdmitDocument | RequestDocument;
 export type EmissionDocument = EmissionIdentifyDocument | EmissionTermDocument | EmissionKeyDocument;
 export type AnyDocument = PhoneDocument | EmissionDocument;
 export type DocumentType = AnyDocument["type"];
@@ -200,6 +210,7 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
   }),
   unblock: (from) => ({ type: "unblock", ...onDevice(from), ...credential(from), blocked: whole(from, "blocked") }),
   generator: (from) => ({ type: "generator", ...onDevice(from), ...credential(from), delivery_key: text(from, "delivery_key") }),
+  admit: (from) => ({ type: "admit", ...onDevice(from), ...credential(from), phone: waitingPhone(from) }),
   sign: readSign,
   session: readSession,
   consent: readConsent,
@@ -313,6 +324,11 @@ function credentials(from: JsonObject): CredentialName[] {
 function computer(from: JsonObject): AssociateDocument["computer"] {
   const made = asObject(from.computer);
   return { id: text(made, "id"), name: text(made, "name"), os: text(made, "os"), key: text(made, "key"), address: text(made, "address") };
+}
+
+function waitingPhone(from: JsonObject): AdmitDocument["phone"] {
+  const made = asObject(from.phone);
+  return { device: text(made, "device"), nickname: text(made, "nickname"), key: text(made, "key"), since: whole(made, "since") };
 }
 
 function text(from: JsonObject, key: string): string {

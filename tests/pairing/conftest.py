@@ -15,6 +15,7 @@ from foundation.database import Database, open_pool
 from foundation.dpop import DpopVerifier, MemoryReplayCache
 from foundation.web import new_app
 from pairing.domain.codes import CodeKey
+from pairing.service.admissions import AdmissionService
 from pairing.service.bells import BellService
 from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
@@ -118,6 +119,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         links = LinkService(gateway_database, clock, audit, life=life, holders=holders, letters=letters, app=APP)
         scans = ScanService(gateway_database, clock, audit, life=life, sam=sam, app=APP)
         warnings = WarningService(gateway_database, clock, audit, doorbell=doorbell, letters=letters)
+        admissions = AdmissionService(gateway_database, clock, audit, sam=sam, letters=letters, warnings=warnings)
         decisions = DecisionService(
             gateway_database,
             clock,
@@ -129,6 +131,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             letters=letters,
             scans=scans,
             warnings=warnings,
+            admissions=admissions,
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
         blocks = BlockService(gateway_database, audit, sam, warnings)
@@ -136,7 +139,9 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
         app = new_app()
         app.add_routes(
-            pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+            pairing_routes(
+                doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions, admissions
+            )
         )
         client = TestClient(TestServer(app))
         await client.start_server()

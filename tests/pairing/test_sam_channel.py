@@ -42,6 +42,10 @@ def fixed_body(fixed: FixedDocument) -> JsonObject:
     }
 
 
+def seconds(moment: Any) -> int | None:
+    return None if moment is None else int(moment.timestamp())
+
+
 def calls(sam: SamDouble) -> dict[str, Call]:
     """docs/protocol.md section 10, as far as pairing uses it, in front of the double."""
 
@@ -87,7 +91,12 @@ def calls(sam: SamDouble) -> dict[str, Call]:
         return {}
 
     async def bindings(body: Any) -> JsonObject:
-        return {"bindings": [asdict(binding) for binding in await sam.bindings(**body)]}
+        return {
+            "bindings": [
+                {**asdict(one), "since": seconds(one.since), "until": seconds(one.until)}
+                for one in await sam.bindings(**body)
+            ]
+        }
 
     async def end_bindings(body: Any) -> JsonObject:
         await sam.end_bindings(**body)
@@ -98,9 +107,6 @@ def calls(sam: SamDouble) -> dict[str, Call]:
         return {}
 
     async def sessions(body: Any) -> JsonObject:
-        def seconds(moment: Any) -> int | None:
-            return None if moment is None else int(moment.timestamp())
-
         told = []
         for one in await sam.sessions(**body):
             caller = {"kind": one.caller_kind, "id": new_id("cmp"), "name": one.caller_name}
