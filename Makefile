@@ -32,7 +32,7 @@ test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pai
 	@$(PYTHON) -m tools.web strangers
 	@code=0; \
 	$(if $(TESTS),,$(PYTHON) -m tools.web test || code=1;) \
-	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
+	$(PYTHON) -m tools.suite -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
 	exit $$code
 
 test-programs: programs ## the certificate in every program that is here; LATE=20 approves later; writes docs/desktop-programs.md

@@ -42,8 +42,9 @@ from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.store import OAuthStore
 from hsm_service.psc.problems import BY_PREFIX as PSC_ERRORS
+from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.store import PscStore
-from hsm_service.signing.store import ResponseStore
+from hsm_service.signing.store import PreparationStore, ResponseStore
 from issuance.store import forget_visits
 from linkid.running import in_background
 from linkid.sams import Sams
@@ -105,6 +106,8 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         in_background(stack, now_and_then(_PROOFS_SECONDS, ground.clock, {"proofs": partial(forget_proofs, ground)}))
         follow: Chore = lambda _now: mounted.signing.follow_up()  # noqa: E731
         in_background(stack, now_and_then(_FOLLOW_SECONDS, ground.clock, {"requests": follow}))
+        endings = SessionEndings(ground.database, ground.clock, mounted.signing)
+        in_background(stack, now_and_then(_PROOFS_SECONDS, ground.clock, {"sessions": endings.sweep}))
         in_background(stack, now_and_then(_SWEEP_SECONDS, ground.clock, _chores(ground, mounted.life)))
         tls = None if settings.tls is None else server_context(settings.tls.certificate, settings.tls.key)
         listener = settings.gateway
@@ -133,7 +136,7 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         audit=AuditChain(database, name, clock),  # no head outside: the gateway is believed in nothing
         sams=await stack.enter_async_context(PrivateClient(settings.sam_targets(), tls=tls, patience=_SAM_PATIENCE)),
         ac=await stack.enter_async_context(PrivateClient(settings.ac_address, tls=tls)),
-        replays=DatabaseReplayCache(database, commits),
+        replays=DatabaseReplayCache(database),
         metrics=HttpMetrics(),
         proxies=settings.gateway.proxies,
         origin=settings.url("gateway"),
@@ -177,6 +180,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "oauth": OAuthStore(database).forget,
         "psc": PscStore(database).forget,
         "responses": ResponseStore(database).forget,
+        "preparations": PreparationStore(database).forget,
     }
 
 

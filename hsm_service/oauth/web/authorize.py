@@ -105,9 +105,12 @@ class AuthorizePages:
         """Where the page's files are, by name, for a dialect's own page."""
         return self._paths
 
-    def shown(self, opened: OpenPage, back_to: str) -> web.Response:
-        """The page just opened; ``back_to``: where the person will return to."""
-        return self._html("authorize.html", self._shown(opened, back_to))
+    def shown(self, opened: OpenPage, back_to: str, grant: tuple[str, str] | None = None) -> web.Response:
+        """The page just opened; ``back_to``: where the person will return to.
+
+        ``grant``: what a dialect's scope lets the application do, and what that means for the holder.
+        """
+        return self._html("authorize.html", {**self._shown(opened, back_to), "grant": grant})
 
     async def state(self, request: web.Request) -> web.Response:
         """Once a second: how it stands, and this second's QR."""
