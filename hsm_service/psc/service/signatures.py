@@ -138,7 +138,7 @@ class SignatureService:
             raise AlgorithmNotPossible("padding_method does not fit the certificate's key")
         caller = signing_caller(bearer.client.id, bearer.client.name)
         if granted.scope is Scope.SESSION:
-            if wanted.hash_name != SESSION_HASH or wanted.family is not None:
+            if algorithm != sign_algorithm(credential.key_algorithm, SESSION_HASH, None):
                 raise BadPscRequest(f"a signature_session signs {SESSION_HASH} hashes with the usual padding")
             handle = self._opened(bearer, granted.sealed)
             fixed = await self._fixed(bearer, handle, credential, wanted, algorithm)
