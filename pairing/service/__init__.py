@@ -10,6 +10,7 @@
 * ``bells``: which phones to ring for a credential.
 * ``blocks``: certificates that a holder shuts, and opens again.
 * ``admissions``: phones that wait before they may decide.
+* ``pauses``: where codes are sent and never typed, and sending stops.
 * ``warnings``: what holders are told on every phone.
 * ``meter``: limits. ``look``: what an operator is told. ``numbers``: metrics.
 
