@@ -39,7 +39,8 @@ from hsm_service.csc.problems import DIALECT as CSC_ERRORS
 from hsm_service.csc.web.oauth1 import PREFIXES as OAUTH_PREFIXES_V1
 from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore
+from hsm_service.oauth.store import forget as forget_tokens
 from hsm_service.psc.problems import BY_PREFIX as PSC_ERRORS
 from hsm_service.psc.store import PscStore
 from hsm_service.signing.store import ResponseStore
@@ -146,7 +147,7 @@ async def _listen_for_certificates(server: Server, ground: Ground, stack: AsyncE
         return
     context = asking_server_context(settings.tls.certificate, settings.tls.key)
     let_knock(context, [one.public_bytes(Encoding.DER) for one in settings.client_authorities()])
-    store = OAuthStore(ground.database)
+    store = ClientStore(ground.database)
 
     async def learn(_now: datetime) -> None:
         let_knock(context, await store.certificates())
@@ -172,7 +173,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "pairings": lambda now: forget_pairings(database, now - _REMEMBERED),
         "messages": lambda now: forget_messages(database, now - _REMEMBERED),
         "visits": lambda now: forget_visits(database, now - _REMEMBERED),
-        "oauth": OAuthStore(database).forget,
+        "oauth": lambda now: forget_tokens(database, now),
         "psc": PscStore(database).forget,
         "responses": ResponseStore(database).forget,
     }

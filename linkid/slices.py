@@ -42,7 +42,7 @@ from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore, TokenStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
@@ -382,11 +382,10 @@ def mount_oauth(
 ) -> OAuth:
     """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
     database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
-    store = OAuthStore(database)
     signatures = SignaturesOfOAuth(credentials, signing, ground.app)
     requests = RequestService(database, clock, signatures)
     authentication = ClientAuthentication(
-        store,
+        ClientStore(database),
         pairing.computers,
         AssertionVerifier(clock, ground.replays),
         audiences(origin) | {origin + TOKEN_PATH_V1, origin + REVOKE_PATH_V1},
@@ -402,7 +401,7 @@ def mount_oauth(
             clients=reader,
             tokens=tokens,
             requests=requests,
-            introspection=IntrospectionService(store, clock, origin),
+            introspection=IntrospectionService(TokenStore(database), clock, origin),
             dpop=ground.dpop,
             mtls=ground.settings.mtls_url,
             manners=manners,

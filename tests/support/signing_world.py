@@ -60,7 +60,7 @@ from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore, TokenStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
@@ -566,7 +566,7 @@ async def signing_world(
         )
         tokens = TokenService(ours, clock, audit, computers=computers)
         authentication = ClientAuthentication(
-            OAuthStore(ours),
+            ClientStore(ours),
             computers,
             AssertionVerifier(clock, replays),
             audiences(origin) | {origin + TOKEN_PATH_V1},
@@ -582,7 +582,7 @@ async def signing_world(
                 clients=reader,
                 tokens=tokens,
                 requests=requests,
-                introspection=IntrospectionService(OAuthStore(ours), clock, origin),
+                introspection=IntrospectionService(TokenStore(ours), clock, origin),
                 dpop=dpop,
                 manners=manners,
             )

@@ -17,7 +17,7 @@ from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, Gr
 from hsm_service.oauth.domain.grant import Binding
 from hsm_service.oauth.errors import BadOAuthRequest, ProofMissing, UnknownClient
 from hsm_service.oauth.ports import Computers
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _NOBODY: Final = secret_digest("nobody has this secret")
@@ -40,7 +40,7 @@ class ClientAuthentication:
 
     def __init__(
         self,
-        store: OAuthStore,
+        store: ClientStore,
         computers: Computers,
         assertions: AssertionVerifier,
         audiences: frozenset[str],

@@ -13,7 +13,7 @@ from hsm_service.oauth.domain.grant import Approved
 from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
 from hsm_service.oauth.ports import Computers
 from hsm_service.oauth.service.sealed import open_approved
-from hsm_service.oauth.store import Bearer, OAuthStore
+from hsm_service.oauth.store import Bearer, TokenStore
 
 BEARER = "bearer"
 DPOP = "dpop"
@@ -25,7 +25,7 @@ class CallerService:
 
     def __init__(self, database: Database, clock: Clock, *, dpop: DpopVerifier, computers: Computers) -> None:
         """The gateway's database."""
-        self._store = OAuthStore(database)
+        self._store = TokenStore(database)
         self._clock = clock
         self._dpop = dpop
         self._computers = computers

@@ -21,7 +21,7 @@ from hsm_service.oauth.domain.certificates import checked_subject
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType, checked_redirect
 from hsm_service.oauth.errors import BadClientData, RowNotWritten
 from hsm_service.oauth.ports import Vouching
-from hsm_service.oauth.store import ClientSummary, OAuthStore
+from hsm_service.oauth.store import ClientStore, ClientSummary
 from protocol.documents import NAME_CHARACTERS
 from protocol.orders import client_name
 
@@ -60,7 +60,7 @@ class ClientService:
     ) -> None:
         """The gateway's database."""
         self._database = database
-        self._store = OAuthStore(database)
+        self._store = ClientStore(database)
         self._clock = clock
         self._audit = audit
         self._vouching = vouching

@@ -27,7 +27,7 @@ from hsm_service.oauth.domain.wish import read_details, same_details
 from hsm_service.oauth.errors import BadDetails, ClientNotPermitted, GrantRefused, ProofMissing, ScopeUnknown
 from hsm_service.oauth.ports import Computers
 from hsm_service.oauth.service.sealed import open_approved, seal_approved
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import CodeStore, TokenStore
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class TokenService:
         """The gateway's database."""
         self._computers = computers
         self._database = database
-        self._store = OAuthStore(database)
+        self._store = TokenStore(database)
+        self._codes = CodeStore(database)
         self._clock = clock
         self._audit = audit
         self._random = random
@@ -115,7 +116,7 @@ class TokenService:
         refusal: LinkIdError
         async with self._database.transaction() as connection:
             # 8a. One statement decides who of all rivals has the code; the others wait here for the row, and find none.
-            found = await self._store.consume_code(connection, code_id, secret, client.id, self._clock.now())
+            found = await self._codes.consume_code(connection, code_id, secret, client.id, self._clock.now())
             if found is not None:
                 try:
                     # 8b. The same client (above), the same address, the same party that asked, no more than approved.
@@ -133,7 +134,7 @@ class TokenService:
                     return await self._issue_with_refresh(connection, client, grant, binding)
             else:
                 # A second use: whatever the first gave is taken back (RFC 6749 section 4.1.2).
-                revoked = await self._store.revoke_by_code(connection, code_id, secret, self._clock.now())
+                revoked = await self._codes.revoke_by_code(connection, code_id, secret, self._clock.now())
                 if revoked:
                     self._audit.note(connection, "oauth.code_reused", code=code_id, client=client.id)
                 refusal = GrantRefused("unknown, expired, used, or another client's code")

@@ -13,7 +13,7 @@ from foundation.ids import Random, new_id, new_token, secret_digest
 from foundation.web import SlidingWindow
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
 from hsm_service.oauth.service.clients import SECRET_PREFIX, ClientService
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore
 from hsm_service.psc.domain.application import Application, demand_same_hosts
 from hsm_service.psc.errors import BadPscRequest, NameIsTheOperators, RegistrationOff, TooManyWaiting
 from hsm_service.psc.settings import PscSettings
@@ -57,7 +57,7 @@ class ApplicationService:
         """``settings``: whether applications may register themselves at all."""
         self._database = database
         self._store = ApplicationStore(database)
-        self._clients = OAuthStore(database)
+        self._clients = ClientStore(database)
         self._clock = clock
         self._audit = audit
         self._settings = settings

@@ -10,7 +10,7 @@ from foundation.ids import BadToken, Random, new_token, parse_token
 from hsm_service.oauth.domain.client import Client, GrantType
 from hsm_service.oauth.errors import ClientNotPermitted
 from hsm_service.oauth.service.callers import read_authorization
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore
 from hsm_service.psc.domain.authorization import Granted
 from hsm_service.psc.domain.scopes import APPLICATION_LIFE, Scope
 from hsm_service.psc.errors import PscTokenInvalid
@@ -34,7 +34,7 @@ class TokenService:
         """The gateway's database."""
         self._database = database
         self._store = PscStore(database)
-        self._clients = OAuthStore(database)
+        self._clients = ClientStore(database)
         self._clock = clock
         self._random = random
 
