@@ -43,7 +43,9 @@ from hsm_service.oauth.store import ClientStore
 from hsm_service.oauth.store import forget as forget_tokens
 from hsm_service.psc.problems import BY_PREFIX as PSC_ERRORS
 from hsm_service.psc.store import PscStore
+from hsm_service.registration.store import forget as forget_registrations
 from hsm_service.signing.store import ResponseStore
+from hsm_service.webhooks.store import forget as forget_told
 from issuance.store import forget_visits
 from linkid.running import in_background
 from linkid.sams import Sams
@@ -172,6 +174,8 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "links": lambda _now: life.sweep(),
         "pairings": lambda now: forget_pairings(database, now - _REMEMBERED),
         "messages": lambda now: forget_messages(database, now - _REMEMBERED),
+        "told": lambda now: forget_told(database, now - _REMEMBERED),
+        "registrations": lambda now: forget_registrations(database, now),
         "visits": lambda now: forget_visits(database, now - _REMEMBERED),
         "oauth": lambda now: forget_tokens(database, now),
         "psc": PscStore(database).forget,

@@ -51,11 +51,16 @@ from hsm_service.oauth.web.metadata import audiences
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
+from hsm_service.registration.service.applications import ApplicationService as RegisteredApplications
+from hsm_service.registration.service.sign_ins import SignInService
+from hsm_service.registration.web.pages import BACK as REGISTRATION_BACK
+from hsm_service.registration.web.pages import RegistrationPages
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
+from hsm_service.webhooks.service import AddressService as WebhookAddresses
 from hsm_service.webhooks.service import Telling
 from hsm_service.webhooks.web import WebhookKeys
 from issuance.adapters.altcha import AltchaCaptcha
@@ -64,6 +69,7 @@ from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
 from linkid.apidocs.pages import ApiPages
+from linkid.dialects import dialects
 from linkid.joins import (
     CallersOfPairing,
     CallsOfPsc,
@@ -71,11 +77,13 @@ from linkid.joins import (
     DevicesOfPush,
     DocumentsOfPsc,
     HoldersOfPairing,
+    HoldersOfRegistration,
     LettersOfPairing,
     LinksOfOAuth,
     NoticesOfSigning,
     NumbersOfPush,
     SignaturesOfOAuth,
+    WebhooksOfRegistration,
 )
 from linkid.running import in_background
 from linkid.settings import Settings
@@ -214,6 +222,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     documents = make_documents(ground)
     mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
     mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
+    mount_registration(app, ground, oauth, credentials, identifications, telling)
     mount_verification(app, ground)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
@@ -448,6 +457,36 @@ def mount_psc(
         proxies=ground.proxies,
     )
     app.add_routes(psc_routes(parts))
+
+
+def mount_registration(
+    app: web.Application,
+    ground: Ground,
+    oauth: OAuth,
+    credentials: CredentialService,
+    identifications: Identifications,
+    telling: Telling,
+) -> None:
+    """The page where owners register applications."""
+    database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
+    development = ground.settings.environment == "development"
+    sign_ins = SignInService(
+        database,
+        clock,
+        pages=oauth.page_service,
+        holders=HoldersOfRegistration(credentials, identifications),
+        back=origin + REGISTRATION_BACK,
+    )
+    pages = RegistrationPages(
+        sign_ins,
+        RegisteredApplications(database, clock, audit),
+        WebhooksOfRegistration(WebhookAddresses(database, clock, audit, development=development), telling),
+        oauth.pages,
+        origin=origin,
+        dialects=dialects(origin),
+        proxies=ground.proxies,
+    )
+    app.add_routes(pages.routes())
 
 
 async def caught_up(identifications: Identifications) -> None:

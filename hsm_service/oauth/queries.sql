@@ -2,8 +2,9 @@
 
 -- name: client
 -- A client that may ask for tokens.
-SELECT id, name, method, secret_digest, keys, redirects, grants, tls_subject, certificates FROM oauth.clients
-WHERE id = $1 AND disabled_at IS NULL;
+SELECT id, name, method, secret_digest, old_secret_digest, old_secret_until, keys, redirects, grants, tls_subject,
+       certificates
+FROM oauth.clients WHERE id = $1 AND disabled_at IS NULL;
 
 -- name: clients
 -- Every client, for an operator.
@@ -20,11 +21,32 @@ SELECT unnest(certificates) AS certificate FROM oauth.clients WHERE method = 'se
 
 -- name: new_secret
 -- Replace a client's secret; the old one is worth nothing from now on.
-UPDATE oauth.clients SET secret_digest = $2 WHERE id = $1 AND method = 'secret' AND disabled_at IS NULL RETURNING id;
+UPDATE oauth.clients SET secret_digest = $2, old_secret_digest = NULL, old_secret_until = NULL
+WHERE id = $1 AND method = 'secret' AND disabled_at IS NULL RETURNING id;
+
+-- name: renew_secret
+-- Another secret; the one that was good stays so for a while.
+UPDATE oauth.clients SET old_secret_digest = secret_digest, old_secret_until = $3, secret_digest = $2
+WHERE id = $1 AND method = 'secret' AND disabled_at IS NULL RETURNING id;
+
+-- name: end_old_secret
+-- The one before is worth nothing from now on.
+UPDATE oauth.clients SET old_secret_digest = NULL, old_secret_until = NULL
+WHERE id = $1 AND old_secret_digest IS NOT NULL RETURNING id;
 
 -- name: new_redirects
 -- An application's return addresses, by itself.
 UPDATE oauth.clients SET redirects = $2 WHERE id = $1 AND disabled_at IS NULL;
+
+-- name: replace_redirects
+-- The same, by whoever saw what they were: another change in between is not overwritten.
+UPDATE oauth.clients SET redirects = $3 WHERE id = $1 AND redirects = $2 AND disabled_at IS NULL RETURNING id;
+
+-- name: standing
+-- How clients stand, for their owner; what an operator allowed each to ask for by itself is part of it.
+SELECT c.id, c.redirects, c.disabled_at, c.old_secret_until,
+       ARRAY(SELECT a.credential FROM oauth.allowed a WHERE a.client = c.id ORDER BY a.since, a.credential) AS allowed
+FROM oauth.clients c WHERE c.id = ANY ($1::text[]);
 
 -- name: disable_client
 -- An integrator is shut out; nothing of it is deleted.

@@ -71,17 +71,26 @@ from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.pushes import Background
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
+from hsm_service.registration.service.applications import ApplicationService
+from hsm_service.registration.service.sign_ins import SignInService
+from hsm_service.registration.web.pages import BACK, RegistrationPages
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
-from linkid.joins import DocumentsOfPsc, SignaturesOfOAuth
+from hsm_service.webhooks.service import AddressService, Telling
+from linkid.dialects import dialects
+from linkid.joins import DocumentsOfPsc, HoldersOfRegistration, SignaturesOfOAuth, WebhooksOfRegistration
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
 from protocol.sessions import Terms, Use
+from push.domain.outbox import Kind
+from push.domain.sealing import Seal
+from push.ports import Parcel
+from push.service.outbox import OutboxService, OutboxWorker
 from tests.support.callers import Caller
 from tests.support.postgres import TestDatabase
 from tests.support.psc_routes import SETTINGS as PSC_SETTINGS
@@ -135,6 +144,19 @@ class Doorbell:
             self.rings.append((document, credential))
 
         connection.after_commit(rung)
+
+
+class Told:
+    """Where applications' events arrive; ``away``: what the carrier says instead."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Any]] = []
+        self.away: LinkIdError | None = None
+
+    async def carry(self, parcel: Parcel) -> None:
+        if self.away is not None:
+            raise self.away
+        self.events.append((str(parcel.content["to"]), parcel.content["event"]))
 
 
 class Vouching:
@@ -350,6 +372,9 @@ class World:
     background: Background
     client: TestClient[Any, Any]
     stamping: StampingAuthority
+    outbox: OutboxWorker
+    """Carries an application's events when it is told to work."""
+    told: Told
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
@@ -366,6 +391,8 @@ class World:
         self.calls.calls.clear()
         self.vouching.away = None
         self.stamping.away, self.stamping.asked = False, 0
+        self.told.events.clear()
+        self.told.away = None
 
     async def credential(
         self,
@@ -420,7 +447,8 @@ EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
          oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
          oauth.refresh_tokens, psc.authorizations, psc.tokens, psc.applications,
-         credentials.identifications, web.seen_proofs
+         credentials.identifications, web.seen_proofs, registration.page, registration.sign_ins,
+         registration.applications, registration.changes, webhooks.addresses, webhooks.deliveries, push.outbox
 """
 
 FACTS = """
@@ -637,11 +665,30 @@ async def signing_world(
                 background=background,
             )
         )
+        told, seal = Told(), Seal(bytes(32))
+        outbox = OutboxWorker(ours, clock, seal, {Kind.WEBHOOK: told})
+        registration = RegistrationPages(
+            SignInService(
+                ours,
+                clock,
+                pages=service,
+                holders=HoldersOfRegistration(credentials, identifications),
+                back=origin + BACK,
+            ),
+            ApplicationService(ours, clock, audit),
+            WebhooksOfRegistration(
+                AddressService(ours, clock, audit, development=True),
+                Telling(ours, clock, OutboxService(ours, clock, seal, outbox)),
+            ),
+            pages,
+            origin=origin,
+            dialects=dialects(origin),
+        )
         app = new_app(
             errors=ErrorTable(by_prefix={"/csc": CSC, **PSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)})
         )
         app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])
-        app.add_routes([*csc.routes(), *csc1.routes(), *psc])
+        app.add_routes([*csc.routes(), *csc1.routes(), *psc, *registration.routes()])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(
             clock=clock,
@@ -661,4 +708,6 @@ async def signing_world(
             background=background,
             client=client,
             stamping=authority,
+            outbox=outbox,
+            told=told,
         )

@@ -4,10 +4,20 @@
 Stores read by themselves; what belongs to a larger step writes in the transaction it is given.
 """
 
-from hsm_service.oauth.store.clients import ClientStore, ClientSummary
+from hsm_service.oauth.store.clients import ClientStore, ClientSummary, Standing
 from hsm_service.oauth.store.codes import CodeStore
 from hsm_service.oauth.store.forgetting import forget
 from hsm_service.oauth.store.pages import PageStore
 from hsm_service.oauth.store.tokens import Bearer, SeenRefresh, TokenStore
 
-__all__ = ["Bearer", "ClientStore", "ClientSummary", "CodeStore", "PageStore", "SeenRefresh", "TokenStore", "forget"]
+__all__ = [
+    "Bearer",
+    "ClientStore",
+    "ClientSummary",
+    "CodeStore",
+    "PageStore",
+    "SeenRefresh",
+    "Standing",
+    "TokenStore",
+    "forget",
+]

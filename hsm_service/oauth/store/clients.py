@@ -23,6 +23,16 @@ class ClientSummary:
     disabled: datetime | None
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a client stands, for its owner. ``allowed``: the credentials that it may ask for by itself."""
+
+    redirects: Sequence[str]
+    disabled: datetime | None
+    old_secret_until: datetime | None
+    allowed: Sequence[str]
+
+
 class ClientStore:
     """Who may have a token at all."""
 
@@ -45,6 +55,8 @@ class ClientStore:
             redirects=tuple(row["redirects"]),
             keys=tuple(keys),
             secret_digest=row["secret_digest"],
+            old_secret_digest=row["old_secret_digest"],
+            old_secret_until=row["old_secret_until"],
             tls_subject=row["tls_subject"],
             certificates=tuple(row["certificates"]),
         )
@@ -88,9 +100,32 @@ class ClientStore:
         """False when there is no such client with a secret."""
         return await self._database.fetchval(QUERIES.new_secret, client_id, digest) is not None
 
-    async def new_redirects(self, client_id: str, redirects: Sequence[str]) -> None:
+    async def renew_secret(self, connection: Connection, client_id: str, digest: bytes, old_until: datetime) -> bool:
+        """Another one, and the old one until then. False when there is no such client with a secret."""
+        return await connection.fetchval(QUERIES.renew_secret, client_id, digest, old_until) is not None
+
+    async def end_old_secret(self, connection: Connection, client_id: str) -> bool:
+        """False when there was none."""
+        return await connection.fetchval(QUERIES.end_old_secret, client_id) is not None
+
+    async def replace_redirects(
+        self, connection: Connection, client_id: str, seen: Sequence[str], redirects: Sequence[str]
+    ) -> bool:
+        """False when they are not any more as they were seen, or the client was shut out."""
+        return await connection.fetchval(QUERIES.replace_redirects, client_id, list(seen), list(redirects)) is not None
+
+    async def standing(self, client_ids: Sequence[str]) -> dict[str, "Standing"]:
+        """Of those that are registered, also when they were shut out."""
+        return {
+            row["id"]: Standing(
+                tuple(row["redirects"]), row["disabled_at"], row["old_secret_until"], tuple(row["allowed"])
+            )
+            for row in await self._database.fetch(QUERIES.standing, list(client_ids))
+        }
+
+    async def new_redirects(self, connection: Connection, client_id: str, redirects: Sequence[str]) -> None:
         """Where its people may be sent from now on."""
-        await self._database.execute(QUERIES.new_redirects, client_id, list(redirects))
+        await connection.execute(QUERIES.new_redirects, client_id, list(redirects))
 
     async def disable(self, connection: Connection, client_id: str, now: datetime) -> bool:
         """Shut a client out, and its tokens with it. False when it was already, or never was."""

@@ -16,6 +16,7 @@ from aiohttp import web
 from foundation.errors import JsonObject, JsonValue, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
+from hsm_service.oauth.domain.client import IDENTIFYING
 from hsm_service.oauth.domain.grant import PageState
 from hsm_service.oauth.errors import BadOAuthRequest, PushedRequestOver, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.problems import redirect_parameters
@@ -154,6 +155,7 @@ class AuthorizePages:
             "documents": [] if wish is None else wish.labels,
             "count": 0 if wish is None else wish.count,
             "once": opened.once,
+            "only_who": opened.request.scope == IDENTIFYING,
         }
 
     def refused(self, request: web.Request, error: LinkIdError) -> web.Response:
