@@ -93,6 +93,8 @@ def card(kit: Kit, settings: Settings) -> str:
             f"    authorization    {url}/oauth2   (settings: {url}/.well-known/oauth-authorization-server)",
             f"    API description  {url}/docs/api/   (OpenAPI 3.1: {url}/openapi.json)",
             f"    phone app        {settings.url('app')}/   (SMS and e-mail: {settings.url('gateway')}/dev/inbox)",
+            f"    applications     {settings.url('gateway')}/integradores   (register your own; sign in as Ana:",
+            "                     .venv/bin/linkid sandbox --identify CODE, with the code below the QR code)",
             f"    server's log     {_short(kit.folder / 'server.log')}",
             "",
             f"    client_id        {kit.client}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ async def test_every_way_of_proving_oneself(world: World) -> None:
     await turned_on(world)
     maria = await owner(world)
     own = Identity("CN=erp", now=world.clock.now())
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "key": {"keys": json.dumps({"keys": [PUBLIC_KEY]}), "signs_asks": "1"},
         "tls": {"tls_subject": "dn:CN=erp,O=Contratos SA,C=BR"},
         "self_signed": {"certificates": own.pem.decode()},
@@ -209,7 +210,7 @@ async def test_the_name_is_the_operators_word(world: World) -> None:
             await told(*words)  # type: ignore[arg-type]
             await maria.post(f"{HOME}/{client}/segredo")
 
-        world.vouching.registered = meanwhile  # type: ignore[method-assign]
+        world.vouching.registered = meanwhile  # type: ignore[method-assign, assignment]
         await operator(world, "admit", client, "--name", "Contratos SA")
     finally:
         world.vouching.registered = told  # type: ignore[method-assign]

@@ -1,5 +1,5 @@
 """Rows of schema ``oauth`` as domain objects, by noun: ``clients``, authorize ``pages`` and what was pushed ahead,
-``codes``, ``tokens``; ``forgetting`` what is over.
+``codes``, ``tokens``; ``forgetting`` what is over; ``queries``: their statements.
 
 Stores read by themselves; what belongs to a larger step writes in the transaction it is given.
 """
