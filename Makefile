@@ -7,7 +7,7 @@ PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push iss
 JOBS ?= 3
 TESTS ?=
 
-.PHONY: help setup run sandbox fuzz test test-programs check fix demo bench soak web lock clean programs
+.PHONY: help setup run sandbox fuzz fuzz-token test test-programs check fix demo bench soak web lock clean programs
 
 help: ## this text
 	@awk 'BEGIN {FS = ":.*## "; print "Link ID. Each command sets up by itself what it needs.\n"} \
@@ -32,7 +32,7 @@ test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pai
 	@$(PYTHON) -m tools.web strangers
 	@code=0; \
 	$(if $(TESTS),,$(PYTHON) -m tools.web test || code=1;) \
-	$(PYTHON) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
+	$(PYTHON) -m tools.suite -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
 	exit $$code
 
 test-programs: programs ## the certificate in every program that is here; LATE=20 approves later; writes docs/desktop-programs.md
@@ -52,14 +52,17 @@ fix: setup ## format, and repair what can be repaired by itself
 demo: programs web ## the whole story, told step by step; PHONE=simulated without a browser
 	@$(PYTHON) -m demo $(if $(PHONE),--phone $(PHONE))
 
-bench: web ## how fast, as ratios to the bare token; ONLY=row,row runs some, QUICK=1 is short
-	@$(PYTHON) -m bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+bench: web ## how fast, as ratios to the bare token; ONLY=row,row runs some (see MENU=1), QUICK=1 is short
+	@$(PYTHON) -m bench $(if $(MENU),--help) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 soak: setup ## 41 minutes of load while things break; MINUTES=5 for less; writes docs/soak/latest.md
 	@$(PYTHON) -m soak $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: setup ## schemathesis on the described API, 50,000 calls; with `make sandbox` in another terminal
 	@$(PYTHON) -m tests.sandbox.fuzz $(if $(REQUESTS),--requests $(REQUESTS))
+
+fuzz-token: setup ## ten million broken frames for the token, 15 minutes or more; FRAMES=100000 for less; writes docs/desktop-fuzz.md
+	@$(PYTHON) -m tests.agent.daemon.fuzz $(or $(FRAMES),10000000) $(if $(FRAMES),,--page docs/desktop-fuzz.md)
 
 lock: setup ## choose the newest library versions again and write locks/
 	@$(PYTHON) -m tools.lock

@@ -6,11 +6,12 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench import million, rounds
+from bench import live, million, rounds, waiting
 from bench.machine import facts
-from bench.measures import EVERY_NAME, MILLION, QUICK, Pace
+from bench.measures import EVERY_NAME, PARTS, PEOPLE_MINUTES, QUICK, Pace
 from bench.page import PAGE, write_page
 from bench.report import Row, kept, save, table
 from linkid.platform import VAR
@@ -18,8 +19,13 @@ from linkid.platform import VAR
 
 def main() -> int:
     """0 when everything asked for was measured."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="How fast, as ratios to a reference.")
-    parser.add_argument("--only", metavar="NAMES", help="rows, with commas: " + ", ".join(EVERY_NAME))
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="How fast, as ratios to a reference.",
+        epilog=_menu(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", metavar="NAMES", help="some of those below, with commas between them")
     parser.add_argument("--quick", action="store_true", help="two short rounds: to try something out, not to publish")
     parser.add_argument("--again", action="store_true", help="use the people of the last run, when they are there")
     parser.add_argument("--rounds", type=int, help=f"instead of {Pace().rounds}")
@@ -31,7 +37,7 @@ def main() -> int:
         parser.error(f"no row is called {', '.join(unknown)}; there are: {', '.join(EVERY_NAME)}")
     pace = QUICK if given.quick else Pace()
     if given.rounds:
-        pace = Pace(given.rounds, pace.seconds)
+        pace = replace(pace, rounds=given.rounds)
     asyncio.run(_measure(names, given.folder.resolve(), pace, again=given.again))
     return 0
 
@@ -40,10 +46,16 @@ async def _measure(names: Sequence[str], folder: Path, pace: Pace, *, again: boo
     """What was measured is shown and kept before the next part begins, which takes minutes and may fail."""
     machine = facts()
     print("\n".join(f"{name:<12} {value}" for name, value in machine.items()), flush=True)
-    rows = await rounds.run(names, folder, pace, again=again, say=_say)
-    _keep(rows, machine, folder, pace)
-    if MILLION in names:
-        _keep(await million.run(folder, pace, say=_say), machine, folder, pace)
+    for part in (rounds, waiting, live, million):
+        _keep(await part.run(names, folder, pace, again=again, say=_say), machine, folder, pace)
+
+
+def _menu() -> str:
+    """What can be asked for, and how long each takes."""
+    lines = [f"  {part.name:<32} {part.minutes:>3.0f} min  {len(part.rows)} row(s)" for part in PARTS]
+    whole = sum(part.minutes for part in PARTS) + PEOPLE_MINUTES
+    about = f"{PEOPLE_MINUTES} more for the people of those that share them; about {whole:.0f} for all"
+    return "\n".join(["what can be asked for, in minutes on two quiet cores:", "", *lines, "", about])
 
 
 def _keep(rows: Sequence[Row], machine: Mapping[str, str], folder: Path, pace: Pace) -> None:

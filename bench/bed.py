@@ -20,8 +20,8 @@ from demo.stack import Stack
 
 Say = Callable[[str], None]
 CORES: Final = len(os.sched_getaffinity(0))
-SETTINGS: Final[Mapping[str, str]] = {"LINKID__SAMS": str(CORES)}
-"""Of the measured Link ID, beside the usual ones: a SAM for each core."""
+SETTINGS: Final[Mapping[str, str]] = {"LINKID__SAMS": str(CORES), "LINKID__PSC__SESSION_SIGNATURES": "100000"}
+"""Of the measured Link ID, beside the usual ones: a SAM for each core, and sessions that no run uses up."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,27 @@ class Bed:
     crowd: Crowd
     generator: Generator
 
-    async def window(self, flow: str, *, clients: int, seconds: float, ports: Sequence[int] = ()) -> Window:
-        """Load for so many seconds; the clients are ready before the window begins. Raises GeneratorFailed."""
+    async def window(
+        self,
+        flow: str,
+        *,
+        clients: int,
+        seconds: float,
+        ports: Sequence[int] = (),
+        sizes: tuple[int, int] = (0, 0),
+        timed: bool = False,
+    ) -> Window:
+        """Load for so many seconds; the clients are ready before the window begins. Raises GeneratorFailed.
+
+        ``ports``, ``sizes``: of the bare handlers. ``timed``: take every flow's time.
+        """
 
         def measured() -> tuple[Load, dict[str, float]]:
-            self.generator.run(flow, clients=clients, seconds=0, ports=ports)  # clients made, nothing timed
+            # clients made, nothing timed
+            self.generator.run(flow, clients=clients, seconds=0, ports=ports, sizes=sizes)
             pids = processes(self.stack.settings.places.run)
             before = cpu_seconds(pids)
-            load = self.generator.run(flow, clients=clients, seconds=seconds, ports=ports)
+            load = self.generator.run(flow, clients=clients, seconds=seconds, ports=ports, sizes=sizes, timed=timed)
             after = cpu_seconds(pids)
             return load, {name: after[name] - before[name] for name in pids}
 
@@ -68,7 +81,14 @@ _BYSTANDERS: Final = ("ac", "app-host", "migrate")
 
 @asynccontextmanager
 async def bed(
-    folder: Path, credentials: Mapping[str, int], lanes: int, phones: int, *, again: bool, say: Say
+    folder: Path,
+    credentials: Mapping[str, int],
+    lanes: int,
+    phones: int,
+    *,
+    again: bool,
+    say: Say,
+    askers: int = 0,
 ) -> AsyncIterator[Bed]:
     """A bed in ``folder``, made anew unless ``again`` finds one there; the arguments are ``gather_people``'s."""
     note = folder / "crowd.json"
@@ -80,7 +100,7 @@ async def bed(
             crowd = replace(Crowd.load(note), gateway=stack.gateway, sams=stack.settings.sam_targets())
             await _until_nothing_waits(stack, say)
         else:
-            crowd = await gather_people(stack, credentials, lanes, phones, say)
+            crowd = await gather_people(stack, credentials, lanes, phones, say, askers=askers)
         crowd.save(note)
         generator = Generator(note)
         try:

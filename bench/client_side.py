@@ -99,13 +99,13 @@ class Phone:
         proof = self._key.jws(self._header, b64u(_json({**claims, "ath": self._ath})))
         return f"{self._authorization}DPoP: {proof}\r\n"
 
-    def approve(self, statement: Statement) -> dict[str, str]:
-        """The decision: a proof of the usage password, and the device's signature."""
+    def approve(self, statement: Statement, word: str = "approve") -> dict[str, str]:
+        """The decision: a proof of the usage password, and the device's signature. ``word``: which yes."""
         jwe = self._proof(statement)
         message = b"linkid-decision-v1\x00" + b"".join(
-            sha256(part).digest() for part in (statement.document, b"approve", jwe.encode("ascii"))
+            sha256(part).digest() for part in (statement.document, word.encode("ascii"), jwe.encode("ascii"))
         )
-        return {"decision": "approve", "proof": jwe, "signature": b64u(self._key.sign(message)).decode("ascii")}
+        return {"decision": word, "proof": jwe, "signature": b64u(self._key.sign(message)).decode("ascii")}
 
     def _proof(self, statement: Statement) -> str:
         if statement.salt not in self._stretched:  # once for each salt; warming up meets every salt

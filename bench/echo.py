@@ -6,6 +6,7 @@ Nothing of ours is in it: what it costs is what aiohttp and JSON cost, on as man
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 
@@ -44,10 +45,24 @@ async def _echo(request: web.Request) -> web.Response:
     return web.json_response(await request.json())
 
 
+async def _sized(request: web.Request) -> web.Response:
+    """The same with an answer of another length: ``answer`` bytes, of which the body's ``hash`` is a part."""
+    body = await request.json()
+    answer = {"hash": body["hash"], "fill": ""}
+    answer["fill"] = "x" * max(0, int(request.query["answer"]) - len(json.dumps(answer)))
+    return web.json_response(answer)
+
+
+def application() -> web.Application:
+    """Both handlers."""
+    made = web.Application()
+    made.router.add_post("/echo", _echo)
+    made.router.add_post("/sized", _sized)
+    return made
+
+
 async def _serve() -> None:
-    application = web.Application()
-    application.router.add_post("/echo", _echo)
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -44,6 +44,8 @@ class Flow:
 
     algorithm: str | None = "RSA-2048"
     """Of the lanes that it uses; None: needs none."""
+    times: list[float] | None = None
+    """Seconds, one for each flow, of a flow that knows which of its seconds count."""
 
     def __init__(self, crowd: Crowd, lane: Lane, at: int) -> None:
         self.crowd, self.lane, self.at = crowd, lane, at
@@ -72,6 +74,10 @@ class HttpCaller(Flow):
         self.integrator = Integrator(self.lane, self.crowd.gateway)
         self.phone = Phone(self.lane, self.crowd.gateway)
         self.caller_line, self.phone_line = await Connection.open(port=port), await Connection.open(port=port)
+        self._authorization = f"Authorization: Bearer {await self.token()}\r\n"
+
+    async def token(self) -> str:
+        """A fresh one, by a fresh assertion."""
         form = (
             f"grant_type=client_credentials&client_id={self.lane.integrator}"
             f"&client_assertion_type={ASSERTION.replace(':', '%3A')}&client_assertion={self.integrator.assertion()}"
@@ -80,8 +86,8 @@ class HttpCaller(Flow):
             f"POST /oauth2/token HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(form)}\r\n\r\n"
         )
-        token = _good(await self.caller_line.call(head.encode("ascii") + form), 200, "token")["access_token"]
-        self._authorization = f"Authorization: Bearer {token}\r\n"
+        token: str = _good(await self.caller_line.call(head.encode("ascii") + form), 200, "token")["access_token"]
+        return token
 
     @property
     def lines(self) -> list[Connection]:
@@ -317,7 +323,6 @@ class ApprovalToSignature(HttpSingle):
     def __init__(self, crowd: Crowd, lane: Lane, at: int) -> None:
         super().__init__(crowd, lane, at)
         self.times: list[float] = []
-        """Seconds, one for each flow."""
 
     async def once(self) -> int:
         """From the moment the decision is sent until signHash was answered."""

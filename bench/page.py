@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.measures import CLIENTS, ROWS, Pace
-from bench.report import Kept, markdown
+from bench.report import Kept, Row, markdown
 from linkid.platform import ROOT
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
@@ -17,7 +17,7 @@ _TEXT: Final = Path(__file__).with_name("page.md")
 
 def write_page(measured: Sequence[Kept], page: Path = PAGE) -> None:
     """Write it anew from what is kept; rows of fewer rounds than ``Pace`` asks for count as not measured."""
-    whole = [each for each in measured if each.row.name in ROWS and len(each.row.rounds) >= Pace().rounds]
+    whole = [each for each in measured if each.row.name in ROWS and _in_full(each.row)]
     whole.sort(key=lambda each: ROWS.index(each.row.name))
     machine = whole[-1].machine if whole else {}
     text = _TEXT.read_text(encoding="utf-8").format(
@@ -28,6 +28,10 @@ def write_page(measured: Sequence[Kept], page: Path = PAGE) -> None:
         least="[the least that one signature costs](benchmarks-least.md)",
     )
     page.write_text(text, encoding="utf-8")
+
+
+def _in_full(row: Row) -> bool:
+    return row.once or len(row.rounds) >= Pace().rounds
 
 
 def _missing(there: set[str]) -> str:

@@ -37,7 +37,6 @@ from sandbox_phone.storage import MemoryStorage
 PASSWORD: Final = "Tr4vessia7Lua"
 AT_ONCE: Final = 4
 """Emissions and pairings at the same time."""
-_CPF: Final = "52998224725"
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,11 @@ class Lane:
     integrator: str
     integrator_key: str
     password: str = PASSWORD
+    cpf: str = ""
+    """Of the credential's holder: everybody has one of their own."""
+    application: str = ""
+    """An application of the Brazilian API beside the integrator, for one client; and its secret."""
+    application_secret: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,13 @@ class Crowd:
     sams: Sequence[str]
     """Paths of the Unix sockets."""
     lanes: Sequence[Lane]
+    askers: Sequence[Lane] = ()
+    """More callers, each allowed every credential: one lane for each of them and each credential."""
 
     def save(self, file: Path) -> None:
         """Readable by its owner only: the keys in it can ask and approve (in a benchmark's own Link ID)."""
-        content = {"gateway": self.gateway, "sams": list(self.sams), "lanes": [asdict(lane) for lane in self.lanes]}
+        lanes, askers = [asdict(lane) for lane in self.lanes], [asdict(lane) for lane in self.askers]
+        content = {"gateway": self.gateway, "sams": list(self.sams), "lanes": lanes, "askers": askers}
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             json.dump(content, out)
 
@@ -79,7 +86,17 @@ class Crowd:
     def load(cls, file: Path) -> Crowd:
         """As ``save`` wrote it."""
         content = json.loads(file.read_text())
-        return cls(content["gateway"], content["sams"], [Lane(**lane) for lane in content["lanes"]])
+        lanes, askers = ([Lane(**lane) for lane in content.get(name, [])] for name in ("lanes", "askers"))
+        return cls(content["gateway"], content["sams"], lanes, askers)
+
+
+@dataclass(frozen=True)
+class _Emitted:
+    """Of a credential. ``spki``: PEM."""
+
+    algorithm: str
+    spki: str
+    cpf: str
 
 
 @dataclass
@@ -90,10 +107,16 @@ class _Phone:
 
 
 async def gather_people(
-    stack: Stack, credentials: Mapping[str, int], lanes: int, phones: int, say: Callable[[str], None]
+    stack: Stack,
+    credentials: Mapping[str, int],
+    lanes: int,
+    phones: int,
+    say: Callable[[str], None],
+    *,
+    askers: int = 0,
 ) -> Crowd:
     """``credentials`` (number by key algorithm) spread over ``phones``; for each algorithm ``lanes`` clients over its
-    credentials. On a running stack; takes about a second for each credential."""
+    credentials; ``askers`` integrators beside them. On a running stack; takes about a second for each credential."""
     await stack.linkid("operator", "init")
     belongings = [
         _Phone(await SandboxPhone.open(stack.app, storage=storage), storage, f"+55319{88000000 + 11111 * at}")
@@ -102,24 +125,29 @@ async def gather_people(
     try:
         emitted = await _emit_all(stack, credentials, belongings, say)
         owners = await _pair_all(stack, belongings, say)
-        made = [(algorithm, credential) for credential, (algorithm, _) in emitted.items()]
-        clients = await _integrators(stack, made, lanes, say)
+        clients, more = await _integrators(stack, emitted, lanes, askers, say)
+
+        def lane(client: _Client, credential: str) -> Lane:
+            kept = owners[credential].storage.load()
+            return Lane(
+                credential=credential,
+                algorithm=emitted[credential].algorithm,
+                public_key=emitted[credential].spki,
+                device=str(owners[credential].program.device),
+                device_key=str(kept["key"]),
+                device_token=str(kept["token"]),
+                integrator=client.id,
+                integrator_key=keys.to_pem(client.key),
+                cpf=emitted[credential].cpf,
+                application=client.application,
+                application_secret=client.application_secret,
+            )
+
         return Crowd(
             stack.gateway,
             stack.settings.sam_targets(),
-            [
-                Lane(
-                    credential=credential,
-                    algorithm=algorithm,
-                    public_key=emitted[credential][1],
-                    device=str(owners[credential].program.device),
-                    device_key=str(owners[credential].storage.load()["key"]),
-                    device_token=str(owners[credential].storage.load()["token"]),
-                    integrator=client,
-                    integrator_key=keys.to_pem(key),
-                )
-                for algorithm, credential, client, key in clients
-            ],
+            [lane(client, credential) for client in clients for credential in client.credentials],
+            [lane(client, credential) for client in more for credential in client.credentials],
         )
     finally:
         for phone in belongings:
@@ -128,20 +156,20 @@ async def gather_people(
 
 async def _emit_all(
     stack: Stack, credentials: Mapping[str, int], phones: Sequence[_Phone], say: Callable[[str], None]
-) -> dict[str, tuple[str, str]]:
-    """Credential → (algorithm, public key)."""
+) -> dict[str, _Emitted]:
+    """By credential."""
     wanted = [algorithm for algorithm, number in credentials.items() for _ in range(number)]
     say(f"{len(wanted)} people get a certificate …")
     gate, sources = asyncio.Semaphore(AT_ONCE), count(2)
     operator = context(stack.settings)
-    serials: dict[str, str] = {}
+    serials: dict[str, tuple[str, str]] = {}
 
     async def one(at: int, algorithm: str) -> None:
         async with gate:
             phone = phones[at % len(phones)]
             wish = Wish(
                 name=f"Pessoa Numero {at}",
-                cpf=_CPF,
+                cpf=cpf_of(at),
                 birth="31/12/1979",
                 email=f"pessoa{at}@example.com",
                 phone=phone.number,
@@ -152,13 +180,13 @@ async def _emit_all(
             async with SandboxEmission(phone.program.trust, source=f"127.0.1.{next(sources) % 250 + 1}") as visit:
                 answer = await visit.emit(
                     protocol=placed.protocol,
-                    cpf=_CPF,
+                    cpf=cpf_of(at),
                     install_password=placed.install_password,
                     usage_password=PASSWORD,
                 )
             certificate = x509.load_pem_x509_certificate(answer["certificate"]["pem"].encode())
             spki = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            serials[f"{certificate.serial_number:x}"] = spki.decode()
+            serials[f"{certificate.serial_number:x}"] = spki.decode(), cpf_of(at)
 
     await asyncio.gather(*(one(at, algorithm) for at, algorithm in enumerate(wanted)))
     database = Database(await open_pool(stack.settings.dsn("gateway"), application_name="linkid-bench"))
@@ -167,7 +195,7 @@ async def _emit_all(
     finally:
         await database.close()
     found = {row["id"]: (row["key_algorithm"], serials.get(row["serial"].lstrip("0"))) for row in rows}
-    return {credential: (algorithm, spki) for credential, (algorithm, spki) in found.items() if spki is not None}
+    return {credential: _Emitted(algorithm, *told) for credential, (algorithm, told) in found.items() if told}
 
 
 async def _pair_all(stack: Stack, phones: Sequence[_Phone], say: Callable[[str], None]) -> dict[str, _Phone]:
@@ -189,32 +217,64 @@ async def _pair_all(stack: Stack, phones: Sequence[_Phone], say: Callable[[str],
     return owners
 
 
+@dataclass(frozen=True)
+class _Client:
+    """An integrator, what it may ask for, and its application of the Brazilian API."""
+
+    id: str
+    key: ec.EllipticCurvePrivateKey
+    credentials: Sequence[str]
+    application: str = ""
+    application_secret: str = ""
+
+
 async def _integrators(
-    stack: Stack, credentials: Sequence[tuple[str, str]], lanes: int, say: Callable[[str], None]
-) -> list[tuple[str, str, str, ec.EllipticCurvePrivateKey]]:
-    """(algorithm, credential, client, key) for each lane; integrators that sign what they ask."""
+    stack: Stack, emitted: Mapping[str, _Emitted], lanes: int, askers: int, say: Callable[[str], None]
+) -> tuple[list[_Client], list[_Client]]:
+    """One for each lane, with one credential; and ``askers``, with all. They sign what they ask."""
     say("integrators are registered …")
-    clock, made = SystemClock(), []
+    clock = SystemClock()
     database = Database(await open_pool(stack.settings.dsn("gateway"), application_name="linkid-bench"))
     try:
         audit = AuditChain(database, "gateway-operator", clock)
         service = ClientService(database, clock, audit, VouchingByOrder(context(stack.settings)))
-        for algorithm in sorted({algorithm for algorithm, _ in credentials}):
-            own = [credential for kind, credential in credentials if kind == algorithm]
-            for at in range(lanes):
-                key, credential = ec.generate_private_key(ec.SECP256R1()), own[at % len(own)]
-                registered = await service.register(
-                    name=f"Sistema {algorithm} {at}",
-                    method=ClientMethod.KEY,
-                    grants=[GrantType.CLIENT],
-                    keys=[jwk(key.public_key())],
-                    signs_asks=True,
-                )
-                await service.allow(registered.client.id, credential)
-                made.append((algorithm, credential, registered.client.id, key))
+        clients = []
+        for algorithm in sorted({one.algorithm for one in emitted.values()}):
+            own = [credential for credential, one in emitted.items() if one.algorithm == algorithm]
+            clients += [
+                await _registered(service, f"Sistema {algorithm} {at}", [own[at % len(own)]], also=True)
+                for at in range(lanes)
+            ]
+        return clients, [await _registered(service, f"Escritorio {at}", [*emitted]) for at in range(askers)]
     finally:
         await database.close()
-    return made
+
+
+async def _registered(service: ClientService, name: str, credentials: Sequence[str], *, also: bool = False) -> _Client:
+    """``also``: an application of the Brazilian API beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    registered = await service.register(
+        name=name, method=ClientMethod.KEY, grants=[GrantType.CLIENT], keys=[jwk(key.public_key())], signs_asks=True
+    )
+    for credential in credentials:
+        await service.allow(registered.client.id, credential)
+    if not also:
+        return _Client(registered.client.id, key, credentials)
+    application = await service.register(
+        name=f"{name} PSC", method=ClientMethod.SECRET, grants=[GrantType.CODE], redirects=["https://app.example/back"]
+    )
+    return _Client(registered.client.id, key, credentials, application.client.id, application.secret or "")
+
+
+def cpf_of(at: int) -> str:
+    """The CPF of person number ``at``: two check digits, by weights that count down to 2 (and 11 as 0)."""
+    digits = f"{529_982_000 + at:09d}"
+    for _ in range(2):
+        rest = (
+            sum(int(digit) * weight for digit, weight in zip(digits, range(len(digits) + 1, 1, -1), strict=True)) % 11
+        )
+        digits += "0" if rest < 2 else str(11 - rest)
+    return digits
 
 
 def jwk(key: ec.EllipticCurvePublicKey) -> dict[str, Any]:

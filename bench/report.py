@@ -20,7 +20,7 @@ class Row:
     what: str
     value: float
     unit: str
-    """``ratio`` to the reference of the same round, or ``ms``."""
+    """``ratio`` to the reference of the same round; ``ms``, ``kB``, ``MB``."""
     floor: float
     goal: float
     rounds: Sequence[float]
@@ -34,6 +34,8 @@ class Row:
     cpu: Mapping[str, float] = field(default_factory=dict)
     """Microseconds of processor time for one thing, by process; medians."""
     remarks: str = ""
+    once: bool = False
+    """Whether one round is all there is: memory is not measured again and again."""
 
     @property
     def verdict(self) -> str:
@@ -84,7 +86,7 @@ def markdown(measured: Sequence[Kept]) -> str:
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row, machine in ((each.row, each.machine) for each in measured):
-        unit = " ms" if row.unit == "ms" else ""
+        unit = "" if row.unit == "ratio" else f" {row.unit}"
         spread = f"{len(row.rounds)} ({_figure(min(row.rounds), row.unit)} to {_figure(max(row.rounds), row.unit)})"
         cells = (
             f"`{row.name}`",
@@ -122,7 +124,7 @@ def kept(folder: Path) -> list[Kept]:
     latest = folder / _LATEST
     entries = json.loads(latest.read_text(encoding="utf-8")) if latest.exists() else []
     names = [each.name for each in fields(Row)]
-    return [Kept(Row(**{name: entry[name] for name in names}), entry["machine"]) for entry in entries]
+    return [Kept(Row(**{name: entry[name] for name in names if name in entry}), entry["machine"]) for entry in entries]
 
 
 def save(rows: Sequence[Row], machine: Mapping[str, str], folder: Path) -> Path:
@@ -146,7 +148,7 @@ def _processes(rows: Sequence[Row]) -> list[str]:
 
 
 def _figure(value: float, unit: str) -> str:
-    return f"{value:.1f}" if unit == "ms" else f"{value:.3f}"
+    return f"{value:.1f}" if unit != "ratio" else f"{value:.3f}"
 
 
 def _rate(value: float | None) -> str:

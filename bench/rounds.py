@@ -70,8 +70,7 @@ async def _rounds(
     for number in range(1, pace.rounds + 1):
         for measure in wanted:
             one = series[measure.name]
-            rate, layout = await _reference(world, raw, echo, measure.reference)
-            window = await world.window(measure.flow, clients=CLIENTS, seconds=pace.seconds)
+            rate, layout, window = await _measured(world, raw, echo, measure, pace)
             one.ratios.append(window.load.rate / rate)
             one.windows.append(window)
             one.references.append(rate)
@@ -84,6 +83,19 @@ async def _rounds(
             say(f"round {number} of {pace.rounds}: {LATENCY} {latencies.p50(-1):.1f}")
     rows = [_row(measure, series[measure.name]) for measure in wanted]
     return rows + (latencies.rows() if latency else [])
+
+
+async def _measured(
+    world: Bed, raw: RawToken, echo: EchoServers, measure: Measure, pace: Pace
+) -> tuple[float, str, Window]:
+    """The reference, its layout, and the row. A handler of the same size comes after it: the sizes must be known."""
+    if measure.reference.kind != "sized":
+        rate, layout = await _reference(world, raw, echo, measure.reference)
+        return rate, layout, await world.window(measure.flow, clients=CLIENTS, seconds=pace.seconds)
+    window = await world.window(measure.flow, clients=CLIENTS, seconds=pace.seconds)
+    sizes = window.load.sizes
+    bare = await world.window("sized_echo", clients=CLIENTS, seconds=2.0, ports=echo.ports, sizes=sizes)
+    return bare.load.rate, f"{len(echo.ports)} process(es), {sizes[0]} bytes in and {sizes[1]} out", window
 
 
 async def _reference(world: Bed, raw: RawToken, echo: EchoServers, wanted: Reference) -> tuple[float, str]:

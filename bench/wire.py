@@ -31,6 +31,8 @@ class Connection(asyncio.Protocol):
         self._data = b""
         self._body_at = 0
         self._end = 0
+        self._sent = b""
+        self._received = 0
 
     @classmethod
     async def open(cls, *, port: int) -> Connection:
@@ -47,6 +49,7 @@ class Connection(asyncio.Protocol):
             await self._connect()
             assert self._transport is not None
         self._waiting = self._loop.create_future()
+        self._sent = request
         self._transport.write(request)
         return await self._waiting
 
@@ -59,6 +62,11 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             await asyncio.sleep(0)
         await self._connect()
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of the last call's body, and of its answer's."""
+        return len(self._sent.partition(_HEADERS_END)[2]), self._received
 
     def close(self) -> None:
         """Close."""
@@ -83,6 +91,7 @@ class Connection(asyncio.Protocol):
             return
         status, body, rest = int(self._data[9:12]), self._data[self._body_at : self._end], self._data[self._end :]
         self._data, self._end, waiting, self._waiting = b"", 0, self._waiting, None
+        self._received = len(body)
         if rest or waiting is None:
             self._waiting = waiting
             self._fail("more than one answer to one call")

@@ -5,6 +5,7 @@ it was used before is asked last, of a ``ReplayCache``, and only for proofs that
 fill the memory with rubbish. ``DpopVerifier`` and ``AssertionVerifier`` join the two.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from foundation.clock import Clock
 from foundation.database import Database
 from foundation.encoding import b64u, strict_json, unb64u
 from foundation.errors import LinkIdError, NotAuthenticated, Unavailable
-from foundation.group_commit import GroupCommit
 from foundation.ids import same
 from foundation.queries import Queries
 
@@ -32,6 +32,8 @@ MAX_ASSERTION_LIFE: Final = timedelta(minutes=5)
 _SKEW: Final = timedelta(seconds=10)
 _MAX_TEXT: Final = 4096
 _MAX_JTI: Final = 128
+_TOGETHER: Final = 256
+"""Proofs of one statement."""
 _JWK_MEMBERS: Final = frozenset({"kty", "crv", "x", "y"})
 _JWK_IGNORED: Final = frozenset({"kid", "alg", "use", "key_ops", "ext"})
 """Members that say nothing about the key; browsers export some of them."""
@@ -219,13 +221,46 @@ class MemoryReplayCache:
 class DatabaseReplayCache:
     """For any number of gateways: a primary key in PostgreSQL decides who was first."""
 
-    def __init__(self, database: Database, commits: GroupCommit | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         """Needs the grants of ``linkid_gateway`` on ``web.seen_proofs``."""
-        self._database, self._commits = database, commits or GroupCommit(database)
+        self._database = database
+        self._asked: dict[bytes, tuple[datetime, asyncio.Future[bool]]] = {}
+        self._asking: asyncio.Task[None] | None = None
 
     async def first_use(self, digest: bytes, until: datetime) -> bool:
-        """See ReplayCache."""
-        return bool(await self._commits.run(lambda one: one.fetchval(queries.remember_proof, digest, until)))
+        """See ReplayCache. Who comes while others are asked about goes together in the next statement."""
+        if digest in self._asked:
+            return False  # the same proof, here already and not yet answered
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._asked[digest] = (until, answer)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask(), name="seen-proofs")
+        return await answer
+
+    async def _ask(self) -> None:
+        try:
+            while self._asked:
+                await self._ask_together(dict(sorted(self._asked.items())[:_TOGETHER]))
+        finally:
+            self._asking = None
+
+    async def _ask_together(self, asked: Mapping[bytes, tuple[datetime, "asyncio.Future[bool]"]]) -> None:
+        """In order of digests, so that no two gateways wait for each other."""
+        ends = [until for until, _ in asked.values()]
+        try:
+            rows = await self._database.fetch(queries.remember_proofs, list(asked), ends)
+            first = {row["digest"] for row in rows}
+            for digest, (_, answer) in asked.items():
+                if not answer.done():  # its caller may have given up meanwhile
+                    answer.set_result(digest in first)
+        except Exception as error:
+            for _, answer in asked.values():
+                if not answer.done():
+                    answer.set_exception(error)
+        finally:
+            for digest, (_, answer) in asked.items():
+                del self._asked[digest]
+                answer.cancel()
 
     async def forget(self, now: datetime, limit: int = 10_000) -> int:
         """Remove what can no longer be replayed; call from time to time. Returns how many went."""

@@ -24,5 +24,6 @@ def sam_settings(settings: Settings, number: int) -> SamSettings:
         trust=places.trust,
         root_certificate=places.root_certificate,
         operators=places.operators,
+        explicit=settings.explicit,
         fault_points=settings.sam_fault_points,
     )

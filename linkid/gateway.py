@@ -22,6 +22,7 @@ from foundation.dpop import DatabaseReplayCache
 from foundation.errors import Unavailable
 from foundation.group_commit import GroupCommit
 from foundation.logs import get_logger
+from foundation.loop_watch import LoopWatch
 from foundation.tls import asking_server_context, let_knock, server_context
 from foundation.web import (
     Cors,
@@ -42,9 +43,10 @@ from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.store import ClientStore
 from hsm_service.oauth.store import forget as forget_tokens
 from hsm_service.psc.problems import BY_PREFIX as PSC_ERRORS
+from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.store import PscStore
 from hsm_service.registration.store import forget as forget_registrations
-from hsm_service.signing.store import ResponseStore
+from hsm_service.signing.store import PreparationStore, ResponseStore
 from hsm_service.webhooks.store import forget as forget_told
 from issuance.store import forget_visits
 from linkid.running import in_background
@@ -85,6 +87,7 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
     """A serving gateway for as long as the block runs."""
     async with AsyncExitStack() as stack:
         ground = await _open_ground(settings, clock or SystemClock(), stack)
+        in_background(stack, LoopWatch(ground.metrics.registry).run())
         private = settings.private_tls.files if settings.private_tls else None
         sams = await stack.enter_async_context(Sams(settings.sam_targets(), private, ground.metrics.registry))
         in_background(stack, sams.keep_looking())
@@ -106,6 +109,8 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         in_background(stack, now_and_then(_PROOFS_SECONDS, ground.clock, {"proofs": partial(forget_proofs, ground)}))
         follow: Chore = lambda _now: mounted.signing.follow_up()  # noqa: E731
         in_background(stack, now_and_then(_FOLLOW_SECONDS, ground.clock, {"requests": follow}))
+        endings = SessionEndings(ground.database, ground.clock, mounted.signing)
+        in_background(stack, now_and_then(_PROOFS_SECONDS, ground.clock, {"sessions": endings.sweep}))
         in_background(stack, now_and_then(_SWEEP_SECONDS, ground.clock, _chores(ground, mounted.life)))
         tls = None if settings.tls is None else server_context(settings.tls.certificate, settings.tls.key)
         listener = settings.gateway
@@ -134,7 +139,7 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         audit=AuditChain(database, name, clock),  # no head outside: the gateway is believed in nothing
         sams=await stack.enter_async_context(PrivateClient(settings.sam_targets(), tls=tls, patience=_SAM_PATIENCE)),
         ac=await stack.enter_async_context(PrivateClient(settings.ac_address, tls=tls)),
-        replays=DatabaseReplayCache(database, commits),
+        replays=DatabaseReplayCache(database),
         metrics=HttpMetrics(),
         proxies=settings.gateway.proxies,
         origin=settings.url("gateway"),
@@ -180,6 +185,7 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "oauth": lambda now: forget_tokens(database, now),
         "psc": PscStore(database).forget,
         "responses": ResponseStore(database).forget,
+        "preparations": PreparationStore(database).forget,
     }
 
 

@@ -25,6 +25,7 @@ from hsm_service.csc.errors import invalid
 from hsm_service.documents.domain.form import Form, Format, policy_form
 from hsm_service.documents.domain.prepared import Prepared
 from hsm_service.documents.domain.signatory import Signatory
+from hsm_service.documents.domain.stamp import Stamp
 from hsm_service.documents.service import DocumentService
 from hsm_service.oauth import ports as oauth
 from hsm_service.psc import ports as psc
@@ -174,6 +175,13 @@ class NoticesOfSigning:
         event = Event(kind, request.caller.id, request.document, request.credential, session, request.reason)
         await self._telling.tell(connection, event, None if session is None else request.expires)
 
+    async def given_back(self, activation: str) -> None:
+        """Its application ended a session. It is over whether or not that can be told."""
+        try:
+            await self._telling.session_ended(activation, "application")
+        except Unavailable as error:
+            _log.warning("session_end_not_told", error_code=error.code)
+
 
 _EVENTS: Final = {
     State.APPROVED: EventType.APPROVED,
@@ -263,15 +271,18 @@ def _integrator(client: str, client_name: str) -> Caller:
 class DocumentsOfPsc:
     """`psc.ports.Documents` by the documents slice."""
 
-    def __init__(self, documents: DocumentService) -> None:
+    def __init__(self, documents: DocumentService, verification: str) -> None:
+        """``verification``: the address where anybody verifies, which stands on stamps."""
         self._documents = documents
+        self._stamp = Stamp(verification)
 
     async def prepare(self, content: psc.Content, chain: Sequence[bytes], sign_algorithm: str) -> psc.Preparation:
         """Around a digest, or a PDF."""
         signatory = Signatory(tuple(chain), sign_algorithm)
         form = _PSC_FORMS[content.format]
         if content.pdf is not None:
-            prepared = await self._documents.prepare(form, signatory, content=content.pdf)
+            stamp = self._stamp if content.stamped else None
+            prepared = await self._documents.prepare(form, signatory, content=content.pdf, stamp=stamp)
         else:
             prepared = await self._documents.prepare(form, signatory, digest=content.digest)
         return psc.Preparation(prepared.digest, prepared.to_bytes())

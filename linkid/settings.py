@@ -28,6 +28,7 @@ from linkid.places import Places
 from linkid.platform import ROOT, program
 from linkid.postgres import dsn
 from pairing.settings import PairingSettings
+from protocol.consents import ExplicitSettings
 from push.settings import PushSettings
 from softhsm_config.tokens import LABELS
 
@@ -184,6 +185,7 @@ class Settings(Section):
     pairing: PairingSettings = PairingSettings()
     psc: PscSettings = PscSettings()
     csc: CscSettings = CscSettings()
+    explicit: ExplicitSettings = ExplicitSettings()
     documents: DocumentSettings = DocumentSettings()
     sam_addresses: tuple[str, ...] = ()
     """Where gateways reach the SAMs (``tls:host:port``); not given: the Unix sockets of this machine. What answers

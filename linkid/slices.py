@@ -34,6 +34,8 @@ from hsm_service.documents.ports import TimeStampingAuthority
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.documents.service.verification import VerificationService
+from hsm_service.documents.service.workshop import Nursery, Workshop
+from hsm_service.documents.web.verify import PATH as VERIFY_PATH
 from hsm_service.documents.web.verify import VerifyPages
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
@@ -58,6 +60,7 @@ from hsm_service.registration.web.pages import RegistrationPages
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.preparations import PreparationService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
 from hsm_service.webhooks.service import AddressService as WebhookAddresses
@@ -219,11 +222,13 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     signing = await make_signing(ground, stack, push, credentials, telling)
     pairing = mount_pairing(app, ground, push, credentials, CallersOfPairing(signing, telling))
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
-    documents = make_documents(ground)
+    nursery = Nursery()
+    stack.callback(nursery.close)
+    documents = make_documents(ground, nursery)
     mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
     mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
     mount_registration(app, ground, oauth, credentials, identifications, telling)
-    mount_verification(app, ground)
+    mount_verification(app, ground, nursery)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
     return Mounted(pairing.life, signing, pki)
@@ -452,7 +457,7 @@ def mount_psc(
         holders=holders,
         signing=signing,
         calls=CallsOfPsc(pairing.calls),
-        documents=DocumentsOfPsc(documents.service),
+        documents=DocumentsOfPsc(documents.service, ground.origin + VERIFY_PATH),
         origin=ground.origin,
         proxies=ground.proxies,
     )
@@ -510,13 +515,22 @@ def mount_csc(
     database, clock = ground.database, ground.clock
     callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
     authenticator = Authenticator(callers, ground.origin, ground.certificates)
-    document_calls = DocumentCalls(clock, signing, documents.service, documents.time_stamps)
+    responses = ResponseService(database, clock, signing)
+    document_calls = DocumentCalls(
+        clock,
+        signing,
+        documents.service,
+        documents.time_stamps,
+        preparations=PreparationService(database, clock),
+        responses=responses,
+        verification=ground.origin + VERIFY_PATH,
+    )
     second = CscV2(
         clock=clock,
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
-        responses=ResponseService(database, clock, signing),
+        responses=responses,
         documents=document_calls,
         issuer=ground.origin,
         app_url=ground.app,
@@ -555,26 +569,27 @@ def make_time_stamps(ground: Ground) -> TimeStampClient | None:
     return TimeStampClient(authorities) if authorities else None
 
 
-def make_documents(ground: Ground) -> Documents:
+def make_documents(ground: Ground, nursery: Nursery) -> Documents:
     """Signatures in documents. It has no routes of its own: dialects prepare and finish with it."""
-    time_stamps = make_time_stamps(ground)
+    time_stamps, settings = make_time_stamps(ground), ground.settings.documents
     service = DocumentService(
         ground.clock,
-        policies=read_policies(ground.settings.documents.policies),
+        policies=read_policies(settings.policies),
         time_stamps=time_stamps,
         evidences=AuthorityEvidence(ground.ac),
+        parsing=Workshop(nursery, at_once=settings.readings),
     )
     return Documents(service, time_stamps)
 
 
-def mount_verification(app: web.Application, ground: Ground) -> None:
+def mount_verification(app: web.Application, ground: Ground, nursery: Nursery) -> None:
     """*Verificar assinatura*, for anybody."""
     settings = ground.settings.documents
     verification = VerificationService(
         ground.clock,
+        Workshop(nursery, at_once=settings.verifications),
         roots=read_roots(settings.roots),
         evidences=AuthorityEvidence(ground.ac),
-        at_once=settings.verifications,
     )
     app.add_routes(VerifyPages(verification, ground.clock, ground.proxies).routes())
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from foundation.encoding import BadEncoding, JsonObject, b64u, canonical_json, unb64u
 from foundation.ids import is_id
+from protocol.consents import ConsentTerms
 from protocol.errors import AskInvalid, SignatureInvalid
 from protocol.keys import SIGNATURE_BYTES, P256Key
 from protocol.sessions import Terms
@@ -21,6 +22,9 @@ SEPARATOR: Final = b"linkid-ask-v1\x00"
 
 SESSION_SEPARATOR: Final = b"linkid-session-ask-v1\x00"
 """Of an ask for a session: so that no ask for hashes passes as one, nor the other way."""
+
+CONSENT_SEPARATOR: Final = b"linkid-consent-ask-v1\x00"
+"""Of an ask for a consent."""
 
 NONCE_BYTES: Final = 16
 FRESH: Final = timedelta(seconds=120)
@@ -76,6 +80,13 @@ class SignedAsk:
         signed = session_message(caller, credential, terms, nonce=self.nonce, created=self.created)
         self._demand(signed, keys, now)
 
+    def verify_consent(
+        self, *, caller: str, credential: str, terms: ConsentTerms, keys: Sequence[P256Key], now: datetime
+    ) -> None:
+        """The same for a consent of exactly these terms. Raises AskInvalid."""
+        signed = consent_message(caller, credential, terms, nonce=self.nonce, created=self.created)
+        self._demand(signed, keys, now)
+
     def _demand(self, signed: bytes, keys: Sequence[P256Key], now: datetime) -> None:
         if abs(now.timestamp() - self.created) > FRESH.total_seconds():
             raise AskInvalid("not fresh, or the caller's clock is wrong", data={"why": "not_fresh"})
@@ -129,6 +140,23 @@ def session_message(caller: str, credential: str, terms: Terms, *, nonce: bytes,
         }
     )
     return SESSION_SEPARATOR + hashlib.sha256(content).digest()
+
+
+def consent_message(caller: str, credential: str, terms: ConsentTerms, *, nonce: bytes, created: int) -> bytes:
+    """The bytes that ``caller`` signs when it asks for a consent; the purpose as the document shows it."""
+    content = canonical_json(
+        {
+            "v": 1,
+            _kind(caller): caller,
+            "credential": credential,
+            "until": terms.until,
+            "maximum": terms.maximum,
+            "purpose": terms.purpose,
+            "nonce": b64u(nonce),
+            "created": created,
+        }
+    )
+    return CONSENT_SEPARATOR + hashlib.sha256(content).digest()
 
 
 def _kind(caller: str) -> str:

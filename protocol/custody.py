@@ -29,6 +29,16 @@ def additional_data(credential: str, spki: bytes, *, kek: int, pepper: int) -> b
     return canonical_json({"v": 1, "credential": credential, "spki": digest, "kek": kek, "pepper": pepper})
 
 
+def generator_input(generator: str, credential: str) -> bytes:
+    """What the pepper authenticates for a generator's secret; no password is in it (decision 0038)."""
+    return b"linkid-generator-v1\x00" + generator.encode("ascii") + b"\x00" + credential.encode("ascii")
+
+
+def generator_data(generator: str, credential: str, pepper: int) -> bytes:
+    """What that ciphertext is tied to."""
+    return canonical_json({"v": 1, "generator": generator, "credential": credential, "pepper": pepper})
+
+
 def bind(key: bytes, wrapped: bytes, aad: bytes, *, nonce: bytes) -> bytes:
     """``nonce || AES-256-GCM(key, wrapped, aad)``. ``key`` is the 32-byte HMAC, ``nonce`` 12 random bytes."""
     if len(nonce) != NONCE_BYTES:

@@ -11,13 +11,13 @@ from typing import Final, Literal, TypeAlias
 from foundation.encoding import BadEncoding, JsonObject, JsonValue, b64u, canonical_json, strict_json, unb64u
 
 DocumentType: TypeAlias = Literal[
-    "pair", "test", "associate", "identify", "unblock", "sign", "session",
+    "pair", "test", "associate", "identify", "unblock", "generator", "sign", "session", "consent",
     "emission-identify", "emission-term", "emission-key",
 ]  # fmt: skip
 
-REQUESTS: Final[frozenset[DocumentType]] = frozenset({"sign", "session"})
+REQUESTS: Final[frozenset[DocumentType]] = frozenset({"sign", "session", "consent"})
 """What a caller asks of a credential, and any phone actively bound to it may decide with the usage password: these
-count as pending, show a verification code, can be called "not me", and leave an activation."""
+count as pending, show a verification code and can be called "not me". ``sign`` and ``session`` leave an activation."""
 
 _COMMON: Final = frozenset({"v", "type", "id", "created", "expires", "nonce"})
 _DEVICE: Final = frozenset({"device", "device_key"})
@@ -27,6 +27,7 @@ MEMBERS: Final[Mapping[DocumentType, frozenset[str]]] = {
     "associate": _DEVICE | {"credentials", "computer"},
     "identify": _DEVICE | {"credentials", "integrator", "scope", "address"},
     "unblock": _DEVICE | {"credential", "subject", "blocked"},
+    "generator": _DEVICE | {"credential", "subject", "delivery_key"},
     "sign": frozenset(
         {"credential", "certificate", "subject", "caller", "scope", "count", "documents"}
         | {"hash_algorithm", "sign_algorithm", "verification_code", "activation_key"}
@@ -34,6 +35,9 @@ MEMBERS: Final[Mapping[DocumentType, frozenset[str]]] = {
     "session": frozenset(
         {"credential", "certificate", "subject", "caller", "purpose", "until", "maximum", "session_key"}
         | {"hash_algorithm", "sign_algorithm", "verification_code", "activation_key"}
+    ),
+    "consent": frozenset(
+        {"credential", "certificate", "subject", "caller", "purpose", "until", "maximum", "verification_code"}
     ),
     "emission-identify": frozenset({"protocol", "key"}),
     "emission-term": frozenset(

@@ -136,6 +136,34 @@ class SessionRefused(BadInput):
     message = "A sessão pedida é curta, longa ou grande demais."
 
 
+class ConsentRefused(BadInput):
+    """Terms of a consent that nobody may ask for. ``data.why``: ``off`` (the operator allows none at all),
+    ``too_short``, ``too_long``, ``after_certificate``, ``too_many``, ``not_an_application``."""
+
+    code = "consent_refused"
+    summary = "A consent of this length, or for so many signatures, cannot be asked for here."
+    message = "A autorização pedida é curta, longa ou grande demais, ou não é oferecida aqui."
+
+
+class ConsentUnknown(NotPermitted):
+    """No consent of this application's for this certificate: none, somebody else's, one that ended, or is used up."""
+
+    code = "consent_unknown"
+    summary = "There is no consent of the holder for this."
+    message = "O titular não autorizou este sistema a assinar assim."
+
+
+class FactorsWrong(NotPermitted):
+    """Password, code or both are wrong, or the code was used before. Nobody learns which.
+
+    ``data``: ``ended`` when this try ended the consent, for the gateway, which tells the holder.
+    """
+
+    code = "factors_wrong"
+    summary = "The password or the code is wrong."
+    message = "Senha ou código incorreto."
+
+
 class UseInvalid(NotPermitted):
     """The use of a session is not signed by one of its keys, not for exactly this; or signed where no key is known."""
 

@@ -1,6 +1,8 @@
 """The evidence of a decision, as a holder keeps it (docs/protocol.md section 17): whole by itself, checked by anybody.
 
-What it proves with nobody's word but mathematics: this device key said this word to these bytes. By the certificate's
+What it proves with nobody's word but mathematics: this device key said this word to these bytes. (Where an application
+sent the holder's factors, the bytes are those of the consent, and ``consent`` has them; that the factors were right is
+the SAM's word.) By the certificate's
 chain: what was signed then is what the bytes list. By the SAM's root, around it all: whose key that was, when, and
 which lines of the audit tell of it, to be found again in an export of the audit.
 """
@@ -59,10 +61,19 @@ class Evidence:
     chain: Sequence[bytes]
     signatures: Sequence[bytes]
     lines: Sequence[Line]
+    consent: Document | None = None
+    """What was decided, when the document was opened by factors that an application sent."""
+
+    @property
+    def decided_upon(self) -> Document:
+        """Whose bytes the device key signed."""
+        return self.consent or self.document
 
     def payload(self) -> JsonObject:
         """What the SAM's root signs."""
+        consent: JsonObject = {} if self.consent is None else {"consent": b64u(self.consent.data)}
         return {
+            **consent,
             "v": 1,
             "type": "evidence",
             "document": b64u(self.document.data),
@@ -79,9 +90,12 @@ class Evidence:
 
     def verify(self) -> None:
         """All that needs no root: decision, signatures, lines. Raises SignatureInvalid, AlgorithmRefused."""
-        if approves(self.word) and self.word != yes_to(self.document):
+        decided = self.decided_upon
+        if self.consent is not None:
+            self._demand_consented(self.consent)
+        if approves(self.word) and self.word != yes_to(decided):
             raise SignatureInvalid("another word of approval than this document takes")
-        self.device_key.verify(self.signature, message_from_hashes(self.document.digest, self.word, self.proof_hash))
+        self.device_key.verify(self.signature, message_from_hashes(decided.digest, self.word, self.proof_hash))
         for line in self.lines:
             line.verify()
         if not self.signatures:
@@ -98,11 +112,20 @@ class Evidence:
         for digest, signature in zip(digests, self.signatures, strict=True):
             algorithm.verify(public, signature, digest)
 
+    def _demand_consented(self, consent: Document) -> None:
+        """A yes, to this application, for this certificate, that was not over when the document was opened."""
+        same = all(consent.members[name] == self.document.members[name] for name in ("credential", "certificate"))
+        callers = [dict(one.object("caller")) for one in (consent, self.document)]
+        if consent.type != "consent" or not same or callers[0]["id"] != callers[1]["id"] or not approves(self.word):
+            raise SignatureInvalid("the holder consented to something else")
+        if not consent.created <= self.document.created <= consent.number("until"):
+            raise SignatureInvalid("the consent was over, or not given yet")
+
 
 def open_evidence(jws: str, keys: Mapping[str, P256Key], *, now: datetime) -> Evidence:
     """Verified: the root's signature around it, and everything in it. Raises SignatureInvalid."""
     payload = open_root_signed(jws, "evidence", keys, now=now, expires=False)
-    if set(payload) != _MEMBERS:
+    if set(payload) - {"consent"} != _MEMBERS:
         raise SignatureInvalid("not the members of an evidence")
     try:
         evidence = _read(payload)
@@ -134,6 +157,7 @@ def _read(payload: Mapping[str, JsonValue]) -> Evidence:
         chain=[_bytes(one) for one in _list(payload["chain"])],
         signatures=[_bytes(one) for one in _list(payload["signatures"])],
         lines=lines,
+        consent=Document.parse(_bytes(payload["consent"])) if "consent" in payload else None,
     )
 
 

@@ -1,7 +1,7 @@
 """What an operator orders, signed by the operator's own key (docs/protocol.md section 8)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -126,13 +126,39 @@ class ClientOrder(_Closed):
         return tuple(P256Key.from_jwk(key.model_dump()) for key in self.keys)
 
 
+Identified: TypeAlias = Literal["in-person", "by-video", "by-certificate"]
+"""How an operator made sure, before giving a holder something back, that it was the holder who asked."""
+
+ShutReason: TypeAlias = Literal["holder-asked", "suspected-fraud", "by-law"]
+"""Why an operator shuts a certificate: for that nobody has to be identified."""
+
+
+class HolderOrder(_Closed):
+    """What an operator does for, or about, a holder: shut a certificate, open it again, admit a phone at once."""
+
+    v: Literal[1]
+    type: Literal["holder"]
+    id: str
+    created: Annotated[int, Field(ge=0, lt=2**40)]
+    act: Literal["block", "unblock", "admit"]
+    credential: str
+    number: Annotated[int, Field(ge=0, lt=2**32)] | None
+    """How often the certificate was shut or opened so far, as the operator saw it: what changed since is not what was
+    ordered about. So an order is good once, whoever keeps it. None for ``admit``, which is good once by its binding."""
+    binding: str | None
+    """Of ``admit``: that of the phone that waits."""
+    reason: Identified | ShutReason
+    case: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./-]{0,39}$")]
+    """Where the operator's own records say more. It stands in the audit: a number, no name."""
+
+
 def client_name(text: str) -> str:
     """A name as an order may have it: clean as phones show it. Empty when nothing of it can be read."""
     name = clean(clean(text, limit=NAME_CHARACTERS), limit=NAME_CHARACTERS)  # what is taken out may join what was apart
     return name if any(char.isalnum() for char in name) else ""
 
 
-Order: TypeAlias = IssueOrder | RevokeOrder | ClientOrder
+Order: TypeAlias = IssueOrder | RevokeOrder | ClientOrder | HolderOrder
 
 _ORDER: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="type")])
 
@@ -156,6 +182,8 @@ def open_order(jws: str, operators: Mapping[str, P256Key]) -> tuple[Order, str]:
         raise OrderInvalid("a revocation names either a serial or a protocol")
     if isinstance(order, ClientOrder):
         _check_client(order)
+    if isinstance(order, HolderOrder):
+        _check_holder(order)
     return order, operator
 
 
@@ -170,6 +198,18 @@ def _check_client(order: ClientOrder) -> None:
         raise OrderInvalid(f"keys: {cause.detail}") from cause
     if len(set(keys)) != len(keys):
         raise OrderInvalid("keys: each once")
+
+
+def _check_holder(order: HolderOrder) -> None:
+    if not is_id(order.credential, "cred"):
+        raise OrderInvalid("a certificate's id begins with cred_")
+    if order.act == "admit":
+        if order.number is not None or not is_id(order.binding, "bnd"):
+            raise OrderInvalid("a phone is admitted by its binding")
+    elif order.number is None or order.binding is not None:
+        raise OrderInvalid("a block is turned by its number")
+    if order.reason not in get_args(ShutReason if order.act == "block" else Identified):
+        raise OrderInvalid(f"reason: not one of {order.act}")
 
 
 def _header(kid: str) -> JsonObject:

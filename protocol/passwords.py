@@ -54,6 +54,11 @@ def check(password: str) -> None:
         raise BadPassword("8 to 15 of A-Z, a-z, 0-9")
 
 
+def possible(password: str) -> bool:
+    """Whether it has the form of a usage password."""
+    return _PASSWORD.match(password) is not None
+
+
 def stretch(password: str, salt: bytes, parameters: Argon2) -> bytes:
     """Argon2id(password as ASCII, salt) → 32 bytes. Raises BadPassword. Takes about 20 ms of one core."""
     check(password)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept, read_head, write_head
@@ -38,30 +39,29 @@ class AuditChain:
     async def append_many(
         self, connection: Connection, events: Sequence[tuple[str, Mapping[str, Field]]]
     ) -> list[AuditLine]:
-        """Append a batch: one lock, one statement. The head is kept in the file once the transaction committed.
+        """Append a batch under the chain's lock. The head is kept in the file once the transaction committed.
+
+        Mostly nobody else appended since we did: then lock and lines are one statement. If somebody did, it told us the
+        head, and the lines are written anew after that.
 
         Raises DatabaseRolledBack when the chain ends before the last line that we know, HeadNotKept when the file
         could not be written last time and cannot be now.
         """
         await self._catch_up()
-        row = await connection.fetchrow(queries.lock_head, self.chain)
-        assert row is not None
+        expected = self._newest
+        if expected is None or not events:
+            row, lines = await connection.fetchrow(queries.lock_head, self.chain), None
+        else:
+            lines = self._lines_after(expected, events)
+            row = await connection.fetchrow(
+                queries.append_next, self.chain, *_columns(lines), expected.seq, expected.hash
+            )
+        assert row is not None, "lock_head makes the head that is missing"
         head = Head(row["seq"], row["hash"])
         self._refuse_older(head)
-        now = self._clock.now()
-        lines: list[AuditLine] = []
-        for event, fields in events:
-            line = next_line(self.chain, head, now, event, fields)
-            head = Head(line.seq, line.hash)
-            lines.append(line)
-        await connection.execute(
-            queries.append_lines,
-            self.chain,
-            [line.seq for line in lines],
-            [line.at for line in lines],
-            [line.body for line in lines],
-            [line.hash for line in lines],
-        )
+        if lines is None or not row["added"]:
+            lines = self._lines_after(head, events)
+            await connection.execute(queries.append_lines, self.chain, *_columns(lines))
         if lines:
             last = lines[-1]
             connection.after_commit(lambda: self.committed(last))
@@ -127,6 +127,15 @@ class AuditChain:
             return None
         return await asyncio.to_thread(read_head, self._file, self.chain)
 
+    def _lines_after(self, head: Head, events: Sequence[tuple[str, Mapping[str, Field]]]) -> list[AuditLine]:
+        now = self._clock.now()
+        lines: list[AuditLine] = []
+        for event, fields in events:
+            line = next_line(self.chain, head, now, event, fields)
+            head = Head(line.seq, line.hash)
+            lines.append(line)
+        return lines
+
     def _noted(self, connection: Connection) -> list[tuple[str, Mapping[str, Field]]]:
         collected: dict[str, list[tuple[str, Mapping[str, Field]]]] = connection.scratch.setdefault("audit", {})
         return collected.setdefault(self.chain, [])
@@ -160,3 +169,13 @@ class AuditChain:
 
     def _unwritten(self) -> Head | None:
         return self._newest if self._newest != self._written else None
+
+
+def _columns(lines: Sequence[AuditLine]) -> tuple[list[int], list[datetime], list[bytes], list[bytes]]:
+    """As the statements take them."""
+    return (
+        [line.seq for line in lines],
+        [line.at for line in lines],
+        [line.body for line in lines],
+        [line.hash for line in lines],
+    )

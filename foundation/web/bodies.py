@@ -39,13 +39,16 @@ class WireModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-async def read_body(request: web.Request, *, max_bytes: int) -> bytes:
-    """The body, never more than ``max_bytes`` in memory. Raises BodyTooLarge, SlowBody, BadRequest."""
+async def read_body(request: web.Request, *, max_bytes: int, seconds: float | None = None) -> bytes:
+    """The body, never more than ``max_bytes`` in memory. ``seconds``: where a long one may take longer than usual.
+
+    Raises BodyTooLarge, SlowBody, BadRequest.
+    """
     if (request.content_length or 0) > max_bytes:
         raise BodyTooLarge(f"at most {max_bytes} bytes")
     collected = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds or BODY_SECONDS):
             async for chunk in request.content.iter_chunked(16 * 1024):
                 collected += chunk
                 if len(collected) > max_bytes:

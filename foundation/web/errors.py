@@ -102,6 +102,27 @@ Renderer: TypeAlias = Callable[[WireError], JsonObject]
 Entry: TypeAlias = int | tuple[int, str]
 """A status, or a status and the wire's own code (otherwise the error's code is used)."""
 
+OAUTH_FAMILIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
+    {
+        errors.BadInput: (400, "invalid_request"),
+        errors.NotAuthenticated: (401, "invalid_token"),
+        errors.NotPermitted: (403, "access_denied"),
+        errors.NotFound: (404, "invalid_request"),
+        errors.Conflict: (400, "invalid_request"),
+        errors.Gone: (400, "invalid_request"),
+        errors.TooMany: (429, "temporarily_unavailable"),
+        errors.Locked: (403, "access_denied"),
+        errors.Unavailable: (503, "temporarily_unavailable"),
+        errors.Internal: (500, "server_error"),
+        LinkIdError: (500, "server_error"),
+        # HTTP's own
+        MethodNotAllowed: (405, "invalid_request"),
+        BodyTooLarge: (413, "invalid_request"),
+        UnsupportedMedia: (415, "invalid_request"),
+    }
+)
+"""The families in RFC 6749's words, as every dialect made of OAuth says them: what none of its own lines names."""
+
 
 @dataclass(frozen=True)
 class Dialect:

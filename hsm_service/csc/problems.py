@@ -7,8 +7,8 @@ from typing import Final
 from foundation import errors
 from foundation.dpop import BadProof
 from foundation.errors import JsonObject, JsonValue, LinkIdError
-from foundation.web import BodyTooLarge, Dialect, MethodNotAllowed, RouteNotFound, UnsupportedMedia, WireError
-from foundation.web.errors import Entry
+from foundation.web import Dialect, RouteNotFound, UnsupportedMedia, WireError
+from foundation.web.errors import OAUTH_FAMILIES, Entry
 from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.csc.errors import (
     AuthenticationFailed,
@@ -25,23 +25,14 @@ from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked, Session
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
-        # families: what no line below names
-        errors.BadInput: (400, "invalid_request"),
-        errors.NotAuthenticated: (401, "invalid_token"),
+        **OAUTH_FAMILIES,
+        # CSC knows no 403 and no 404
         errors.NotPermitted: (400, "access_denied"),
         errors.NotFound: (400, "invalid_request"),
-        errors.Conflict: (400, "invalid_request"),
-        errors.Gone: (400, "invalid_request"),
-        errors.TooMany: (429, "temporarily_unavailable"),
         errors.Locked: (400, "access_denied"),
-        errors.Unavailable: (503, "temporarily_unavailable"),
-        errors.Internal: (500, "server_error"),
-        LinkIdError: (500, "server_error"),
         # HTTP's own; CSC 10: an unknown method is "not implemented", never "not found"
         RouteNotFound: (501, "invalid_request"),
         NotImplementedHere: (501, "invalid_request"),
-        MethodNotAllowed: (405, "invalid_request"),
-        BodyTooLarge: (413, "invalid_request"),
         UnsupportedMedia: (400, "invalid_request"),
         # who is calling
         MalformedAuthorization: (400, "invalid_request"),

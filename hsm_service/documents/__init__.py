@@ -8,7 +8,7 @@ A raw signature exists only over the digest that the holder approved. So every f
 
 * ``domain``: the forms and what goes with what, who signs, the prepared half as bytes, signature policies. Pure.
 * ``service``: ``signing`` (the two halves; open it first), one module per family; ``verification`` the other way round.
-* ``process``: where documents of strangers are parsed, one each. ``web``: the page *Verificar assinatura*, which
+* ``process``: where documents of others are parsed, one each. ``web``: the page *Verificar assinatura*, which
   ``openapi`` describes for programs.
 * ``adapters``: the outside world: time-stamping authorities, our own AC, files.
 

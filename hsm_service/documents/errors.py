@@ -27,6 +27,14 @@ class DocumentTooLarge(BadInput):
     message = "Este documento é grande demais."
 
 
+class DocumentTooCostly(BadInput):
+    """Reading it took more memory or time than we give one."""
+
+    code = "document_too_costly"
+    summary = "The document is too costly to read."
+    message = "Este documento não pode ser lido: é complexo demais."
+
+
 class BadCertificate(BadInput):
     """The signatory's certificates cannot be read, or the key does not make such signatures."""
 

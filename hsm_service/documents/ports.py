@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hsm_service.documents.domain.evidence import Evidence
+from hsm_service.documents.domain.parcel import Parcel
 
 
 class TimeStampingAuthority(Protocol):
@@ -31,4 +32,12 @@ class Evidences(Protocol):
 
         Raises NoEvidence: of an authority we cannot ask, or no answer; BadCertificate for one that is revoked.
         """
+        ...
+
+
+class Parsing(Protocol):
+    """Where bytes that others made are parsed."""
+
+    async def do(self, job: str, asked: Parcel) -> Parcel:
+        """A job of ``service/jobs.py``. Raises what the document is refused for."""
         ...

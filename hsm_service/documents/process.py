@@ -1,44 +1,65 @@
-"""The process that parses what strangers send: one document, then it ends.
+"""The processes that parse what others send: a nursery that never reads any of it, and for each document a child of it.
 
-    python -I -m hsm_service.documents.process  <request  >report
+    python -I -m hsm_service.documents.process     (its standard input is a socket of the gateway's)
 
-It has no secrets (an empty environment), no database and no channel; it asks nobody anything. Memory and processor time
-are limited before the first byte is parsed, files cannot be written. What comes out is a report or nothing.
+The nursery loads the parsers once. For each job the gateway hands it one end of a new connection; it forks, says the
+child's number, and forgets about it. The child takes limits on itself, reads one job, answers it or not, and ends: what
+a document did to it dies with it. Neither has secrets (an empty environment), database or channel, and nobody asks
+anybody anything. Files cannot be written.
 
-The request's form: ``domain/question.py``.
+The forms: ``domain/parcel.py``; the jobs: ``service/jobs.py``; the gateway's side: ``service/workshop.py``.
 """
 
-import asyncio
-import json
+import gc
+import os
 import resource
+import signal
+import socket
 import sys
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Final
 
 MEMORY: Final = 1024 * 1024 * 1024
 """Bytes of address space: pyHanko and its libraries take a third of it."""
 PROCESSOR_SECONDS: Final = 20
+_NUMBER_BYTES: Final = 4
 
 
 def main() -> int:
-    """Read, judge, write. Ends with 3 when memory was not enough."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # after the limits, so that they hold for these too
-    from hsm_service.documents.domain.question import Question
-    from hsm_service.documents.service.judging import judge
-    from hsm_service.documents.service.judging.trust import Trust
+    """Until the gateway is gone."""
+    from hsm_service.documents.service import jobs
 
-    asked = Question.from_bytes(sys.stdin.buffer.read())
-    trust = Trust(asked.roots, asked.certificates, asked.lists, datetime.fromtimestamp(asked.now, UTC))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gateway's end is ours
+    gc.freeze()  # what is loaded stays shared
+    control = socket.socket(fileno=0)
+    while True:
+        word, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not word:
+            return 0
+        child = os.fork()
+        if child == 0:
+            control.close()
+            _work(socket.socket(fileno=descriptors[0]), jobs.answered)
+        os.close(descriptors[0])
+        control.sendall(child.to_bytes(_NUMBER_BYTES, "big"))
+
+
+def _work(connection: socket.socket, answered: Callable[[bytes], bytes]) -> None:
+    """One job. Never returns; ends with 3 when memory was not enough, with 4 at whatever else goes wrong."""
+    code = 4
     try:
-        report = asyncio.run(judge(asked.document, asked.original, trust))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with connection, connection.makefile("rb") as asked:
+            connection.sendall(answered(asked.read()))
+        code = 0
     except MemoryError:
-        return 3
-    sys.stdout.write(json.dumps(report.as_json()))
-    return 0
+        code = 3
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -60,4 +60,7 @@ class DocumentSettings(Section):
     """Certificates (PEM or DER, one a file) that verification trusts beside our own root. Whoever can write one makes
     signatures of his own authority pass on the page; nothing signs by it."""
     verifications: Annotated[int, Field(ge=1, le=16)] = 2
-    """How many documents are verified at the same time, each in a process of its own; others wait, then hear 503."""
+    """How many documents are verified at the same time, each in a process of its own; others wait, then hear 429."""
+    readings: Annotated[int, Field(ge=1, le=16)] = 2
+    """How many documents that applications have signed are read at the same time, each in a process of its own beside
+    those above; others wait, then hear 429."""

@@ -7,8 +7,8 @@ from typing import Final
 from foundation import errors
 from foundation.dpop import BadProof
 from foundation.errors import JsonObject, LinkIdError
-from foundation.web import BodyTooLarge, Dialect, MethodNotAllowed, UnsupportedMedia, WireError
-from foundation.web.errors import Entry
+from foundation.web import Dialect, WireError
+from foundation.web.errors import OAUTH_FAMILIES, Entry
 from hsm_service.oauth.errors import (
     BadDetails,
     ClientNotPermitted,
@@ -25,22 +25,10 @@ from protocol.errors import CallerUnknown
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
-        # families: what no line below names
-        errors.BadInput: (400, "invalid_request"),
+        **OAUTH_FAMILIES,
+        # at the token endpoint it is the client that is not known, and a lock passes
         errors.NotAuthenticated: (401, "invalid_client"),
-        errors.NotPermitted: (403, "access_denied"),
-        errors.NotFound: (404, "invalid_request"),
-        errors.Conflict: (400, "invalid_request"),
-        errors.Gone: (400, "invalid_request"),
-        errors.TooMany: (429, "temporarily_unavailable"),
         errors.Locked: (429, "temporarily_unavailable"),
-        errors.Unavailable: (503, "temporarily_unavailable"),
-        errors.Internal: (500, "server_error"),
-        LinkIdError: (500, "server_error"),
-        # HTTP's own
-        MethodNotAllowed: (405, "invalid_request"),
-        BodyTooLarge: (413, "invalid_request"),
-        UnsupportedMedia: (415, "invalid_request"),
         # RFC 6749 sections 4.1.2.1 and 5.2, RFC 9449 section 5
         UnknownClient: (401, "invalid_client"),
         GrantRefused: (400, "invalid_grant"),

@@ -97,6 +97,17 @@ class PasswordGrantOff(NotPermitted):
     message = "O titular não autorizou este aplicativo a usar senhas em nome dele. Use a autorização pelo celular."
 
 
+class StartUnavailable(NotPermitted):
+    """BirdID's ``/oauth/start``: a QR code that stays the same, and a result over a socket nobody published."""
+
+    code = "psc_start_unavailable"
+    summary = (
+        "This service has no QR codes to be shown elsewhere. Send the person to /v0/oauth/authorize, whose page shows "
+        "one; or ring the phone with /async-signature."
+    )
+    message = "Este aplicativo precisa abrir a página de autorização, ou pedir a assinatura pelo celular."
+
+
 class RegistrationOff(NotPermitted):
     """``application`` where applications do not register themselves."""
 

@@ -89,6 +89,11 @@ SECTION: Final = Section(
             signature_format={"type": ["string", "null"], "enum": [*FORMATS, None]},
             padding_method={"type": ["string", "null"], "enum": [*PADDINGS, None]},
             base64_content=text({"type": ["string", "null"]}, "A PDF, with PAdES.", "Um PDF, com PAdES."),
+            pdf_signature_page=text(
+                {"enum": ["true", "false", True, False, "", None]},
+                "A visible stamp on the PDF's last page.",
+                "Um carimbo visível na última página do PDF.",
+            ),
         ),
         "PscSignatureRequest": _object(
             ["hashes"],

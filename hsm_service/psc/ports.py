@@ -35,6 +35,8 @@ class Content:
     """One of ``domain.reading.FORMATS`` but RAW."""
     digest: bytes
     pdf: bytes | None = None
+    stamped: bool = False
+    """Whether the PDF gets a visible stamp."""
 
 
 @dataclass(frozen=True)

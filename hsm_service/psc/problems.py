@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from foundation import errors
 from foundation.errors import JsonObject, JsonValue, LinkIdError
-from foundation.web import BodyTooLarge, Dialect, MethodNotAllowed, UnsupportedMedia, WireError
-from foundation.web.errors import Entry
+from foundation.web import Dialect, WireError
+from foundation.web.errors import OAUTH_FAMILIES, Entry
 from hsm_service.documents.errors import PolicyNotAvailable
 from hsm_service.oauth.errors import (
     ClientNotPermitted,
@@ -34,6 +33,7 @@ from hsm_service.psc.errors import (
     PscTokenInvalid,
     ScopeTooSmall,
     ScopeUnavailable,
+    StartUnavailable,
     UserDenied,
     WaitUnknown,
 )
@@ -42,27 +42,13 @@ from protocol.errors import CallerUnknown
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
-        # families: what no line below names
-        errors.BadInput: (400, "invalid_request"),
-        errors.NotAuthenticated: (401, "invalid_token"),
-        errors.NotPermitted: (403, "access_denied"),
-        errors.NotFound: (404, "invalid_request"),
-        errors.Conflict: (400, "invalid_request"),
-        errors.Gone: (400, "invalid_request"),
-        errors.TooMany: (429, "temporarily_unavailable"),
-        errors.Locked: (403, "access_denied"),
-        errors.Unavailable: (503, "temporarily_unavailable"),
-        errors.Internal: (500, "server_error"),
-        LinkIdError: (500, "server_error"),
-        # HTTP's own
-        MethodNotAllowed: (405, "invalid_request"),
-        BodyTooLarge: (413, "invalid_request"),
-        UnsupportedMedia: (415, "invalid_request"),
+        **OAUTH_FAMILIES,
         # RFC 6749 section 5.2, RFC 6750 section 3.1
         UnknownClient: (401, "invalid_client"),
         ClientNotPermitted: (400, "unauthorized_client"),
         CallerUnknown: (403, "unauthorized_client"),
         PasswordGrantOff: (403, "unauthorized_client"),
+        StartUnavailable: (403, "unauthorized_client"),
         GrantTypeUnavailable: (400, "unsupported_grant_type"),
         ResponseTypeUnknown: (400, "unsupported_response_type"),
         ScopeUnavailable: (400, "invalid_scope"),

@@ -22,8 +22,9 @@ WHERE id = $1 AND step = ANY($6::text[]) AND expires_at > $7 RETURNING id;
 -- name: asked
 -- The phone is asked for a session; its handle, sealed for whoever will have the code.
 UPDATE psc.authorizations
-SET step = $2, credentials = $3, wait_digest = $4, code_digest = $5, sealed = $6, until = $7, expires_at = $8
-WHERE id = $1 AND step = ANY($9::text[]) AND expires_at > $10 RETURNING id;
+SET step = $2, credentials = $3, wait_digest = $4, code_digest = $5, sealed = $6, until = $7, document = $8,
+    expires_at = $9
+WHERE id = $1 AND step = ANY($10::text[]) AND expires_at > $11 RETURNING id;
 
 -- name: called
 -- Phones were rung to ask who is there.
@@ -44,6 +45,24 @@ WHERE id = $1 AND code_digest = $3 AND client = $4 AND step = ANY($5::text[]) AN
 UPDATE psc.tokens SET revoked_at = $3 WHERE revoked_at IS NULL AND granted_by = (
     SELECT id FROM psc.authorizations WHERE id = $1 AND code_digest = $2 AND step = 'spent')
 RETURNING id;
+
+-- name: open_session
+-- The session that an authorization opened, as far as nobody ended it here.
+SELECT id, client, document FROM psc.authorizations
+WHERE id = $1 AND document IS NOT NULL AND ended_at IS NULL AND until > $2;
+
+-- name: forsaken_sessions
+-- Sessions that a phone was asked for and that nobody can use any more: left or refused, their code or their answer
+-- waited for nobody, or their token was taken back.
+SELECT id, client, document FROM psc.authorizations a
+WHERE document IS NOT NULL AND ended_at IS NULL AND until > $1
+  AND (step = 'denied' OR (step IN ('waiting', 'granted') AND expires_at < $2)
+       OR EXISTS (SELECT FROM psc.tokens t WHERE t.granted_by = a.id AND t.revoked_at IS NOT NULL))
+ORDER BY expires_at LIMIT $3;
+
+-- name: session_ended
+-- It is over at the SAM as well.
+UPDATE psc.authorizations SET ended_at = $2 WHERE id = $1 AND document IS NOT NULL AND ended_at IS NULL;
 
 -- name: add_token
 -- An access token.
@@ -79,8 +98,24 @@ UPDATE psc.tokens SET use_digest = NULL, asked_at = NULL WHERE id = $1 AND use_d
 UPDATE psc.tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL;
 
 -- name: revoke
--- The application gives its own token back, and what it opened with it.
-UPDATE psc.tokens SET revoked_at = $4 WHERE id = $1 AND secret_digest = $2 AND client = $3 AND revoked_at IS NULL;
+-- The application gives its own token back; also a second time, when it does not know that it did.
+UPDATE psc.tokens SET revoked_at = coalesce(revoked_at, $4) WHERE id = $1 AND secret_digest = $2 AND client = $3
+RETURNING id, scope, granted_by, sealed, used_at;
+
+-- name: session_call
+-- What the same call in a session fixed before.
+SELECT sealed FROM psc.session_calls WHERE token = $1 AND use_digest = $2 AND made_at > $3;
+
+-- name: keep_session_call
+-- Of all who make the same call at once, one fixes it; what was fixed too long ago gives way.
+INSERT INTO psc.session_calls (token, use_digest, sealed, made_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (token, use_digest) DO UPDATE SET sealed = excluded.sealed, made_at = excluded.made_at
+WHERE psc.session_calls.made_at <= $5 RETURNING sealed;
+
+-- name: forget_session_calls
+-- Calls that nobody repeats any more.
+DELETE FROM psc.session_calls WHERE (token, use_digest) IN (
+    SELECT token, use_digest FROM psc.session_calls WHERE made_at < $1 LIMIT $2);
 
 -- name: forget_tokens
 -- Tokens that are over since long.

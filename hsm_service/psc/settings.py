@@ -12,6 +12,12 @@ class PscSettings(Section):
 
     max_hashes: Annotated[int, Field(ge=1, le=100)] = 100
     """Hashes in one call of ``/signature``: more than a person scrolls through is not approved with care."""
+    max_content_bytes: Annotated[int, Field(ge=1024, le=6_500_000)] = 6_500_000
+    """Bytes of all PDFs that come in one call of ``/signature`` (``base64_content``), together, before base64."""
+    person_days: Annotated[int, Field(ge=1, le=7)] = 7
+    """Longest life of a token of a person (CPF), in days: the norm's ceiling, or less."""
+    company_days: Annotated[int, Field(ge=1, le=30)] = 30
+    """The same for a company (CNPJ). A ``signature_session`` ends after 7 days at the latest: the SAM's own limit."""
     wait_seconds: Annotated[int, Field(ge=1, le=100)] = 50
     """How long ``/signature`` holds its answer back while the holder decides; below the time after which a proxy in
     front gives up. The application repeats the call to go on waiting."""

@@ -16,6 +16,8 @@ QUERIES = Queries.load("hsm_service.psc")
 
 WAITING: Final = timedelta(days=30)
 """How long an application that registered itself waits for an operator."""
+REPEATED: Final = timedelta(minutes=10)
+"""How long a call in a session is known again: longer than any client repeats a call whose answer was lost."""
 KEPT: Final = timedelta(days=1)
 """How long rows outlive their end: a code used a second time is still recognised as used."""
 
@@ -28,6 +30,27 @@ class AskedSession:
     code_digest: bytes
     sealed: bytes = field(repr=False)
     until: datetime
+    document: str
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session that was opened for an application: whose, and what the phone was asked."""
+
+    authorization: str
+    client: str
+    document: str
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """A token that was given back, and what it opened."""
+
+    id: str
+    scope: Scope
+    granted_by: str | None
+    sealed: bytes | None = field(repr=False)
+    used: datetime | None
 
 
 class PscStore:
@@ -99,6 +122,7 @@ class PscStore:
             session.code_digest,
             session.sealed,
             session.until,
+            session.document,
             until,
             sources,
             now,
@@ -179,12 +203,42 @@ class PscStore:
         """The signatures were returned."""
         await self._database.execute(QUERIES.used, name, now)
 
-    async def revoke(self, name: str, secret: str, client: str, now: datetime) -> None:
-        """The application's own token; nothing for any other."""
-        await self._database.execute(QUERIES.revoke, name, secret_digest(secret), client, now)
+    async def revoke(self, name: str, secret: str, client: str, now: datetime) -> Revoked | None:
+        """The application's own token, also a second time; None for any other."""
+        row = await self._database.fetchrow(QUERIES.revoke, name, secret_digest(secret), client, now)
+        if row is None:
+            return None
+        return Revoked(row["id"], Scope(row["scope"]), row["granted_by"], row["sealed"], row["used_at"])
+
+    async def open_session(self, authorization: str, now: datetime) -> OpenSession | None:
+        """The session that an authorization opened, as far as nobody ended it here."""
+        row = await self._database.fetchrow(QUERIES.open_session, authorization, now)
+        return None if row is None else OpenSession(row["id"], row["client"], row["document"])
+
+    async def forsaken_sessions(self, now: datetime, late: datetime, limit: int) -> list[OpenSession]:
+        """Those that nobody can use any more. ``late``: whose code was to be fetched before then, nobody fetches."""
+        rows = await self._database.fetch(QUERIES.forsaken_sessions, now, late, limit)
+        return [OpenSession(row["id"], row["client"], row["document"]) for row in rows]
+
+    async def session_ended(self, authorization: str, now: datetime) -> None:
+        """It is over at the SAM as well."""
+        await self._database.execute(QUERIES.session_ended, authorization, now)
+
+    async def session_call(self, token: str, use: bytes, since: datetime) -> bytes | None:
+        """What the same call in a session fixed since then, sealed."""
+        sealed: bytes | None = await self._database.fetchval(QUERIES.session_call, token, use, since)
+        return sealed
+
+    async def keep_session_call(
+        self, token: str, use: bytes, sealed: bytes, *, now: datetime, since: datetime
+    ) -> bytes | None:
+        """What counts from now on: ours, or what whoever was faster fixed since ``since``."""
+        kept: bytes | None = await self._database.fetchval(QUERIES.keep_session_call, token, use, sealed, now, since)
+        return await self.session_call(token, use, since) if kept is None else kept
 
     async def forget(self, now: datetime, limit: int = 10_000) -> None:
         """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
+        await self._database.execute(QUERIES.forget_session_calls, now - REPEATED, limit)
         for query in (QUERIES.forget_tokens, QUERIES.forget_authorizations):
             await self._database.execute(query, now - KEPT, limit)
         await self._database.execute(QUERIES.forget_applications, now - WAITING, limit)

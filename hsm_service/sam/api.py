@@ -14,6 +14,7 @@ from hsm_service.sam.associations.service import Associations
 from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.blocks.service import Blocks
 from hsm_service.sam.clients.service import Clients
+from hsm_service.sam.consents.service import Consents
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.decisions.service import Decisions
 from hsm_service.sam.decisions.state import Outcomes
@@ -23,7 +24,13 @@ from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.errors import BadCall, WorkRefused
 from hsm_service.sam.evidence.history import History
 from hsm_service.sam.evidence.service import EvidenceRoom
+from hsm_service.sam.explicit.asking import ConsentAsk, ConsentAsks
+from hsm_service.sam.explicit.opening import ExplicitCall
+from hsm_service.sam.explicit.service import Explicit
 from hsm_service.sam.fields import Fields
+from hsm_service.sam.generators.service import Generators
+from hsm_service.sam.orders.service import HolderOrders
+from hsm_service.sam.roots import TransportRoom
 from hsm_service.sam.sessions.asking import SessionAsk, SessionAsks
 from hsm_service.sam.sessions.domain import UseCall
 from hsm_service.sam.sessions.service import Sessions
@@ -31,12 +38,13 @@ from hsm_service.sam.signatures.service import Signatures
 from hsm_service.sam.watch import Watch
 from protocol.algorithms import KEY_ALGORITHMS
 from protocol.decisions import Decision
+from protocol.explicit import MAX_SEALED_CHARACTERS
 from protocol.sessions import MAX_COUNTER, Use
 
 VERSION: Final = 1
 _KINDS: Final = {"computer": "cmp", "integrator": "cli"}
 _MAX_ORDER: Final = 8192
-"""Characters of an order about an integrator: a name and five keys take a quarter of it."""
+"""Characters of an order: a name and five keys take a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,14 @@ class Rooms:
     history: History
     signatures: Signatures
     session_asks: SessionAsks
+    consent_asks: ConsentAsks
+    consents: Consents
+    generators: Generators
+    transport: TransportRoom
+    explicit: Explicit
     sessions: Sessions
     blocks: Blocks
+    holder_orders: HolderOrders
     bindings: Bindings
     associations: Associations
     clients: Clients
@@ -75,6 +89,8 @@ class Api:
             "credentials/revoke": self.credentials_revoke,
             "credentials/block": self.credentials_block,
             "credentials/blocks": self.credentials_blocks,
+            "credentials/order": self.credentials_order,
+            "credentials/standing": self.credentials_standing,
             "clients/register": self.clients_register,
             "documents/pair": self.documents_pair,
             "documents/test": self.documents_test,
@@ -83,6 +99,8 @@ class Api:
             "documents/unblock": self.documents_unblock,
             "documents/sign": self.documents_sign,
             "documents/session": self.documents_session,
+            "documents/consent": self.documents_consent,
+            "documents/generator": self.documents_generator,
             "documents/statement": self.documents_statement,
             "documents/waiting": self.documents_waiting,
             "documents/decide": self.documents_decide,
@@ -92,8 +110,14 @@ class Api:
             "documents/evidence": self.documents_evidence,
             "signatures/sign": self.signatures_sign,
             "signatures/use": self.signatures_use,
+            "transport": self.transport,
+            "explicit/open": self.explicit_open,
+            "consents/standing": self.consents_standing,
+            "consents/list": self.consents_list,
+            "consents/end": self.consents_end,
             "sessions/list": self.sessions_list,
             "sessions/end": self.sessions_end,
+            "sessions/give_back": self.sessions_give_back,
             "bindings/list": self.bindings_list,
             "bindings/phones": self.bindings_phones,
             "bindings/end": self.bindings_end,
@@ -156,6 +180,14 @@ class Api:
         """{device}."""
         return await self._rooms.blocks.list(body.id("device", "dev"))
 
+    async def credentials_order(self, body: Fields) -> JsonObject:
+        """{order}: O1 to O4."""
+        return await self._rooms.holder_orders.obey(body.text("order", max_characters=_MAX_ORDER))
+
+    async def credentials_standing(self, body: Fields) -> JsonObject:
+        """{credential}."""
+        return await self._rooms.holder_orders.standing(body.id("credential", "cred"))
+
     async def clients_register(self, body: Fields) -> JsonObject:
         """{order}."""
         return await self._rooms.clients.register(body.text("order", max_characters=_MAX_ORDER))
@@ -199,44 +231,58 @@ class Api:
 
     async def documents_sign(self, body: Fields) -> JsonObject:
         """{credential, caller, hashes, hash_algorithm, sign_algorithm, documents, activation_key, ask?} (step 4)."""
-        kind, id_ = _caller(body)
-        digests = body.datas("hashes", max_bytes=64)
-        labels = [
-            (one.text("label", max_characters=4096), one.size_or_none("size")) for one in body.objects("documents")
-        ]
-        if len(labels) != len(digests):
-            raise BadCall("documents: as many as hashes")
-        ask = SignAsk(
-            credential=body.id("credential", "cred"),
-            caller_kind=kind,
-            caller_id=id_,
-            digests=digests,
-            hash_algorithm=body.text("hash_algorithm"),
-            sign_algorithm=body.text("sign_algorithm"),
-            labels=labels,
-            activation_key=body.data("activation_key", size=32),
-            signed=body.raw("ask"),
-        )
-        stated = await self._rooms.requests.sign(ask)
+        stated = await self._rooms.requests.sign(_sign_ask(body))
         return {**stated.answer(), "verification_code": stated.fixed.document.text("verification_code")}
 
     async def documents_session(self, body: Fields) -> JsonObject:
         """{credential, caller, until, maximum, purpose, …, activation_key, ask?}: step 4, of a session."""
+        stated = await self._rooms.session_asks.ask(_session_ask(body))
+        return {**stated.answer(), "verification_code": stated.fixed.document.text("verification_code")}
+
+    async def documents_consent(self, body: Fields) -> JsonObject:
+        """{credential, caller, until, maximum, purpose, ask?}: step 4, of a consent."""
         kind, id_ = _caller(body)
-        ask = SessionAsk(
+        ask = ConsentAsk(
             credential=body.id("credential", "cred"),
             caller_kind=kind,
             caller_id=id_,
             until=body.number("until"),
             maximum=body.number("maximum"),
             purpose=body.text("purpose", max_characters=4096),
-            hash_algorithm=body.text("hash_algorithm"),
-            sign_algorithm=body.text("sign_algorithm"),
-            activation_key=body.data("activation_key", size=32),
             signed=body.raw("ask"),
         )
-        stated = await self._rooms.session_asks.ask(ask)
+        stated = await self._rooms.consent_asks.ask(ask)
         return {**stated.answer(), "verification_code": stated.fixed.document.text("verification_code")}
+
+    async def documents_generator(self, body: Fields) -> JsonObject:
+        """{device, credential, delivery_key}."""
+        stated = await self._rooms.documents.generator(
+            body.id("device", "dev"), body.id("credential", "cred"), body.key("delivery_key")
+        )
+        return stated.answer()
+
+    async def transport(self, _body: Fields) -> JsonObject:
+        """{}."""
+        return await self._rooms.transport.state()
+
+    async def explicit_open(self, body: Fields) -> JsonObject:
+        """As ``documents/sign`` or, with ``until``, ``documents/session``; and {factors} (steps E1 to E8)."""
+        ask = _session_ask(body) if body.has("until") else _sign_ask(body)
+        factors = body.text("factors", max_characters=MAX_SEALED_CHARACTERS)
+        return await self._rooms.explicit.open(ExplicitCall(ask, factors))
+
+    async def consents_standing(self, body: Fields) -> JsonObject:
+        """{credential, caller}."""
+        return await self._rooms.explicit.standing(body.id("credential", "cred"), *_caller(body))
+
+    async def consents_list(self, body: Fields) -> JsonObject:
+        """{device}."""
+        return await self._rooms.consents.list(body.id("device", "dev"))
+
+    async def consents_end(self, body: Fields) -> JsonObject:
+        """{consent, device}."""
+        await self._rooms.consents.end(body.id("consent", "req"), body.id("device", "dev"))
+        return {}
 
     async def documents_statement(self, body: Fields) -> JsonObject:
         """{document, device}."""
@@ -311,6 +357,12 @@ class Api:
         await self._rooms.sessions.end(body.id("activation", "act"), body.id("device", "dev"))
         return {}
 
+    async def sessions_give_back(self, body: Fields) -> JsonObject:
+        """{activation, caller}."""
+        kind, id_ = _caller(body)
+        await self._rooms.sessions.give_back(body.id("activation", "act"), kind, id_)
+        return {}
+
     async def bindings_list(self, body: Fields) -> JsonObject:
         """{device}."""
         return await self._rooms.bindings.list(body.id("device", "dev"))
@@ -343,6 +395,41 @@ def _caller(body: Fields) -> tuple[str, str]:
     said = body.object("caller")
     kind = said.one_of("kind", tuple(_KINDS))
     return kind, said.id("id", _KINDS[kind])
+
+
+def _sign_ask(body: Fields) -> SignAsk:
+    kind, id_ = _caller(body)
+    digests = body.datas("hashes", max_bytes=64)
+    labels = [(one.text("label", max_characters=4096), one.size_or_none("size")) for one in body.objects("documents")]
+    if len(labels) != len(digests):
+        raise BadCall("documents: as many as hashes")
+    return SignAsk(
+        credential=body.id("credential", "cred"),
+        caller_kind=kind,
+        caller_id=id_,
+        digests=digests,
+        hash_algorithm=body.text("hash_algorithm"),
+        sign_algorithm=body.text("sign_algorithm"),
+        labels=labels,
+        activation_key=body.data("activation_key", size=32),
+        signed=body.raw("ask"),
+    )
+
+
+def _session_ask(body: Fields) -> SessionAsk:
+    kind, id_ = _caller(body)
+    return SessionAsk(
+        credential=body.id("credential", "cred"),
+        caller_kind=kind,
+        caller_id=id_,
+        until=body.number("until"),
+        maximum=body.number("maximum"),
+        purpose=body.text("purpose", max_characters=4096),
+        hash_algorithm=body.text("hash_algorithm"),
+        sign_algorithm=body.text("sign_algorithm"),
+        activation_key=body.data("activation_key", size=32),
+        signed=body.raw("ask"),
+    )
 
 
 def _decision(body: Fields) -> Decision:

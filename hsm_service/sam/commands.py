@@ -46,16 +46,6 @@ async def run_unfreeze(settings: SamSettings, credential: str, kind: str, caller
         return await sam.rooms.documents.lift_freeze(credential, kind, caller)
 
 
-async def run_block(settings: SamSettings, credential: str, *, shut: bool) -> bool:
-    """A holder whom the operator knows again asked to shut their certificate, or to open it. SAMs may be running.
-
-    ``settings`` with a name of its own, such as ``sam-99``. False when it was so already. Raises CredentialUnknown.
-    """
-    async with open_sam(settings) as sam:
-        await sam.watch.look()
-        return await sam.rooms.blocks.order(credential, shut=shut)
-
-
 async def run_rotate_transport(settings: SamSettings) -> str:
     """A new transport key; SAMs name it within a minute, the old one answers ten minutes more. On a SoftHSM without a
     ``quiet_lock`` no SAM may be running. Returns the label."""

@@ -98,7 +98,8 @@ class TooManyPending(TooMany):
 
 
 class OrderOutdated(Conflict):
-    """An order that is not newer than the one this integrator's row came from. ``data.newest``: that one's time."""
+    """An order about what has changed since: not newer than the one this integrator's row came from (``data.newest``:
+    that one's time), or about a certificate that was shut or opened meanwhile, or a phone that does not wait."""
 
     code = "order_outdated"
     summary = "A newer order about this was taken already; nothing was changed."

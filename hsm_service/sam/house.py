@@ -29,6 +29,7 @@ from hsm_service.hsm.faults import HsmLoginRefused, SlotDamaged
 from hsm_service.hsm.house import Found, HousePermit, OrderDoesNotFit
 from hsm_service.hsm.settings import HsmSettings
 from hsm_service.sam.credentials.store import CredentialStore, Uses
+from hsm_service.sam.generators.store import queries as generator_queries
 from hsm_service.sam.rows import Alarm, RowSeals
 from hsm_service.sam.settings import SamSettings
 from hsm_service.sam.versions import KeyVersions
@@ -245,6 +246,9 @@ class HouseRoom:
                     alive += 1
         if alive:
             raise StillNeeded(f"{alive} living credentials need {name}.{version}")
+        generators = await self._database.fetchval(generator_queries.needing_pepper, version) if name == "pepper" else 0
+        if generators:
+            raise StillNeeded(f"{generators} generators of codes need {name}.{version}: SAMs renew them by themselves")
 
     async def _seals(self) -> RowSeals:
         newest = await KeyVersions(self._hsm).newest()

@@ -10,6 +10,7 @@ database can let a frozen caller ask again; the holder still decides.
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -73,12 +74,43 @@ class Sessions:
         return self._released.get((activation, counter))
 
 
+@dataclass(frozen=True)
+class Gone:
+    """How far a consent has gone: tries ever reserved, signatures counted, and whether it is over."""
+
+    total: int = 0
+    used: int = 0
+    over: bool = False
+
+
+class Consents:
+    """How far each consent has gone. Bounded; forgets first what was not heard of for longest.
+
+    Apart from the ranks of rows, as sessions are: consents live months.
+    """
+
+    def __init__(self) -> None:
+        self._gone: OrderedDict[str, Gone] = OrderedDict()
+
+    def see(self, consent: str, *, total: int = 0, used: int = 0, over: bool = False) -> None:
+        """It has come at least this far."""
+        known = self.of(consent)
+        self._gone[consent] = Gone(max(total, known.total), max(used, known.used), over or known.over)
+        self._gone.move_to_end(consent)
+        _bound(self._gone)
+
+    def of(self, consent: str) -> Gone:
+        """What was heard; of one that was never heard of, nothing."""
+        return self._gone.get(consent, Gone())
+
+
 class Memory:
     """Bounded; forgets the oldest."""
 
     def __init__(self) -> None:
         self._released: OrderedDict[str, str] = OrderedDict()
         self.sessions = Sessions()
+        self.consents = Consents()
 
     def release(self, activation: str, signatures: str) -> None:
         """Signatures of an activation were stored; ``signatures`` is ``name_of`` them."""

@@ -43,12 +43,15 @@ from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.blocks.service import Blocks
 from hsm_service.sam.clients.service import Clients, Operators
 from hsm_service.sam.clients.store import ClientStore
+from hsm_service.sam.consents.service import Consents
+from hsm_service.sam.consents.store import ConsentStore
 from hsm_service.sam.credentials.service import Credentials
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.decisions.approval import Approval
 from hsm_service.sam.decisions.effects import Effects
 from hsm_service.sam.decisions.look import Look
+from hsm_service.sam.decisions.renewal import Renewals
 from hsm_service.sam.decisions.service import Decisions
 from hsm_service.sam.decisions.state import Outcomes
 from hsm_service.sam.documents.requests import Requests
@@ -59,12 +62,19 @@ from hsm_service.sam.emission.pool import KeyPool
 from hsm_service.sam.emission.service import Emission
 from hsm_service.sam.evidence.history import History
 from hsm_service.sam.evidence.service import EvidenceRoom
+from hsm_service.sam.explicit.asking import ConsentAsks
+from hsm_service.sam.explicit.opening import ExplicitOpening
+from hsm_service.sam.explicit.service import Explicit
+from hsm_service.sam.explicit.stretching import StretchingRoom
 from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.generators.service import Generators
+from hsm_service.sam.generators.store import GeneratorStore
 from hsm_service.sam.house import open_token
 from hsm_service.sam.housekeeping import keep_house, watch_hsm
 from hsm_service.sam.memory import Memory
+from hsm_service.sam.orders.service import HolderOrders
 from hsm_service.sam.recall import Mind, Recollection
-from hsm_service.sam.roots import Proofs, Roots, TransportKeys
+from hsm_service.sam.roots import Proofs, Roots, TransportKeys, TransportRoom
 from hsm_service.sam.rows import Alarm, RowSeals
 from hsm_service.sam.sessions.asking import SessionAsks
 from hsm_service.sam.sessions.opening import Opening
@@ -78,6 +88,7 @@ from hsm_service.sam.versions import KeyVersions
 from hsm_service.sam.watch import Watch
 from protocol import pins
 from protocol.algorithms import KeyAlgorithm
+from protocol.consents import ExplicitSettings
 from protocol.keys import P256Key
 
 Random = Callable[[int], bytes]
@@ -138,10 +149,12 @@ async def build_sam(
     faults: FaultPoints | None = None,
     random: Random = secrets.token_bytes,
     ahead: Mapping[KeyAlgorithm, int] = MappingProxyType({}),
+    explicit: ExplicitSettings | None = None,
 ) -> Sam:
     """Put a SAM together over an opened HSM and database; ``watch.look()`` is still to be called.
 
     ``ahead``: how many keys of which kind its pool is to hold; ``pool.keep_filled()`` is the caller's to run.
+    ``explicit``: whether, and how far, applications may send the holder's factors; None: they may not.
     Raises SlotDamaged for a token weaker than ours, TokenChanged for one that no client trusts, HsmUnavailable.
     """
     root = await hsm.root()
@@ -152,18 +165,20 @@ async def build_sam(
     alarm = Alarm(database, audit)
     seals = RowSeals(hsm, alarm, newest.rowmac)
     roots = Roots(hsm, root)
-    proofs = Proofs(hsm, TransportKeys(hsm))
-    memory, faults = Memory(), faults or FaultPoints()
+    transport = TransportKeys(hsm)
+    proofs = Proofs(hsm, transport)
+    memory, faults, explicit = Memory(), faults or FaultPoints(), explicit or ExplicitSettings()
     highest = Highest()
     recollection = Recollection(database, Mind(memory, seals, highest), audit)
-    endings = Endings(audit, clock, memory.sessions, seals)
+    endings = Endings(audit, clock, memory, seals)
     watch = Watch(audit, hsm, clock, recollection.begin, database.ping)
     pool = KeyPool(hsm, ahead, newest.kek, lambda: watch.quiet_work_allowed, versions.newest_kek)
     credentials, bindings = CredentialStore(seals), BindingStore(seals)
     blocks = Blocks(database, audit, clock, credentials, bindings, endings)
     associations, clients = AssociationStore(seals), ClientStore(seals)
     documents_store = DocumentStore(seals, alarm)
-    activation_store = ActivationStore(database, seals, documents_store, alarm)
+    activation_store = ActivationStore(database, seals, documents_store, alarm, explicit=explicit.enabled)
+    consents, generators = ConsentStore(database, seals, alarm, memory.consents), GeneratorStore(seals)
     commits = GroupCommit(database)
     attempts = Attempts(database, audit, seals, alarm, clock, commits=commits, highest=highest)
     custody, signer = Custody(hsm, random), Signer(hsm)
@@ -177,6 +192,21 @@ async def build_sam(
         associations=associations, clients=clients, attempts=attempts, stating=stating, commits=commits,
         random=random,
     )  # fmt: skip
+    effects = Effects(
+        clock,
+        bindings,
+        associations,
+        activation_store,
+        endings,
+        blocks,
+        consents,
+        generators,
+        custody,
+        versions,
+        random,
+    )
+    session_asks = SessionAsks(clock, requests)
+    stretching = StretchingRoom(explicit.password_threads, explicit.password_places)
     rooms = Rooms(
         emission=Emission(
             database=database, audit=audit, clock=clock, hsm=hsm, documents=documents, store=documents_store,
@@ -192,7 +222,7 @@ async def build_sam(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
             credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
             versions=versions,
-            effects=Effects(clock, bindings, associations, activation_store, endings, blocks, random), endings=endings,
+            effects=effects, endings=endings,
             look=Look(database, seals, alarm, documents_store, bindings, credentials),
             approval=Approval(commits, seals, audit, clock, attempts, documents_store, credentials, faults),
             faults=faults,
@@ -202,23 +232,42 @@ async def build_sam(
             roots=roots, alarm=alarm,
         ),
         history=History(database, clock, seals, documents_store, bindings),
-        outcomes=Outcomes(database, clock, documents_store, activation_store, alarm),
+        outcomes=Outcomes(database, clock, seals, documents_store, alarm),
         signatures=Signatures(
             database=database, audit=audit, clock=clock,
             activations=Activations(clock, hsm, activation_store, credentials, associations, clients),
             store=activation_store, signer=signer, memory=memory, alarm=alarm, faults=faults, commits=commits,
         ),
-        session_asks=SessionAsks(clock, requests),
+        session_asks=session_asks,
+        consent_asks=ConsentAsks(clock, requests, explicit),
+        consents=Consents(database, clock, consents, bindings, documents_store, endings),
+        generators=Generators(database, audit, generators, custody.keep_anew, versions.newest_pepper),
+        transport=TransportRoom(clock, transport, roots),
+        explicit=Explicit(
+            database=database, commits=commits, audit=audit, clock=clock,
+            opening=ExplicitOpening(
+                database=database, clock=clock, settings=explicit, hsm=hsm, transport=transport,
+                documents=documents_store, credentials=credentials, bindings=bindings, clients=clients,
+                consents=consents, generators=generators, attempts=attempts, custody=custody,
+                memory=memory.sessions, room=stretching,
+            ),
+            requests=requests, session_asks=session_asks, documents=documents_store, credentials=credentials,
+            bindings=bindings, consents=consents, generators=generators, activations=activation_store,
+            effects=effects, endings=endings, renewals=Renewals(credentials, custody, versions), room=stretching,
+            learn=recollection.back_to, random=random,
+        ),
         sessions=Sessions(
             database=database, commits=commits, audit=audit, clock=clock,
             opening=Opening(
                 clock=clock, hsm=hsm, activations=activation_store, credentials=credentials, bindings=bindings,
                 associations=associations, clients=clients, memory=memory.sessions, alarm=alarm,
             ),
-            store=UseStore(seals), activations=activation_store, bindings=bindings, endings=endings, signer=signer,
+            store=UseStore(seals), activations=activation_store, consents=consents, bindings=bindings, endings=endings,
+            signer=signer,
             memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
         ),
         blocks=blocks,
+        holder_orders=HolderOrders(database, clock, credentials, blocks, pinned.operators),
         bindings=Bindings(database, audit, bindings, endings, attempts),
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),
@@ -243,7 +292,9 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
             audit = AuditChain(database, settings.name, clock, settings.head_file)
             faults = FaultPoints(settings.fault_points)
             wanted = settings.key_pool.wanted()
-            sam = await build_sam(hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted)
+            sam = await build_sam(
+                hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted, explicit=settings.explicit
+            )
             yield replace(sam, on_spare=hsm.token.settings == settings.hsm_spare)
         finally:
             await database.close()
@@ -289,7 +340,7 @@ async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asy
     heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
     given_up = asyncio.Event()
     chores = [
-        asyncio.create_task(keep_house(sam.database, SystemClock(), heads)),
+        asyncio.create_task(keep_house(sam.database, SystemClock(), heads, sam.rooms.generators)),
         asyncio.create_task(watch_hsm(sam.hsm, given_up if settings.hsm_spare else None)),
         asyncio.create_task(sam.pool.keep_filled()),
     ]

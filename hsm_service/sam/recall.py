@@ -35,6 +35,8 @@ from hsm_service.sam.credentials.domain import rank_of
 from hsm_service.sam.credentials.revocations import TABLE as REVOCATIONS
 from hsm_service.sam.credentials.store import TABLE as CREDENTIALS
 from hsm_service.sam.documents.store import TABLE as DOCUMENTS
+from hsm_service.sam.generators.domain import ENDED as GENERATOR_ENDED
+from hsm_service.sam.generators.store import TABLE as GENERATORS
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.rows import RowSeals
 from hsm_service.sam.sessions.domain import heard
@@ -159,6 +161,26 @@ def _learn_sessions(mind: Mind, said: dict[str, JsonValue]) -> None:
         mind.memory.sessions.recall_release(activation, heard(said.get("counter")), str(said.get("signatures", "")))
     elif said.get("event") == "session.ended":
         mind.memory.sessions.ended(activation)
+    _learn_consents(mind, said)
+
+
+def _learn_consents(mind: Mind, said: dict[str, JsonValue]) -> None:
+    """How far a consent has gone, and the newest step of a generator: both live longer than the window."""
+    consent = str(said.get("consent", ""))
+    match said.get("event"):
+        case "consent.tried":
+            mind.memory.consents.see(consent, total=_number(said.get("total")))
+        case "consent.counted":
+            mind.memory.consents.see(consent, used=_number(said.get("used")))
+        case "consent.ended":
+            mind.memory.consents.see(consent, over=True)
+        case "explicit.opened":
+            mind.memory.consents.see(consent, used=_number(said.get("used")))
+            mind.seals.remember(GENERATORS, str(said.get("generator", "")), _number(said.get("step")))
+        case "generator.ended":
+            mind.seals.remember(GENERATORS, str(said.get("generator", "")), GENERATOR_ENDED)
+        case _:
+            pass
 
 
 def _learn(mind: Mind, said: dict[str, JsonValue]) -> None:
@@ -174,6 +196,8 @@ def _learn(mind: Mind, said: dict[str, JsonValue]) -> None:
             memory.release(text("activation"), text("signatures"))
         case "session.used" | "session.ended":
             _learn_sessions(mind, said)
+        case "consent.tried" | "consent.counted" | "consent.ended" | "explicit.opened" | "generator.ended":
+            _learn_consents(mind, said)
         case "binding.ended":
             seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
         case "association.ended":

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from foundation.clock import Clock
 from foundation.encoding import JsonObject
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.keys import TransportKey
@@ -92,3 +93,16 @@ class Proofs:
         key = await self._transport.answering(jwe.kid, now)
         plaintext = jwe.decrypt(await self._hsm.derive(key.version, jwe.epk))
         return Claims.parse(plaintext).demand(purpose, document, signer)
+
+
+class TransportRoom:
+    """``transport``: which key a gateway encrypts factors to, in our own signed words."""
+
+    def __init__(self, clock: Clock, transport: TransportKeys, roots: Roots) -> None:
+        self._clock, self._transport, self._roots = clock, transport, roots
+
+    async def state(self) -> JsonObject:
+        """{statement}: root-signed, type ``transport``, for ten minutes."""
+        key, now = await self._transport.current(), int(self._clock.now().timestamp())
+        payload: JsonObject = {"v": 1, "type": "transport", "key": key.jwk, "expires": now + RETIREMENT_SECONDS}
+        return {"statement": await self._roots.sign(payload)}

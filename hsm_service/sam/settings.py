@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from foundation.settings import Secret, Section
 from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
+from protocol.consents import ExplicitSettings
 
 FaultPoint = Literal[
     "7d",
@@ -62,6 +63,8 @@ class SamSettings(Section):
     operators: Path
     """operators.json: whose orders about integrators count. Whoever can write it chooses the names that phones show for
     integrators, and the keys that ask for them; no signature is made without the holder."""
+
+    explicit: ExplicitSettings = ExplicitSettings()
 
     fault_points: Path | None = None
     """Tests only: a folder with files that say where the process is to die or to stand still (``fault_points``)."""

@@ -55,6 +55,10 @@ class KeyVersions:
         """The same, of the KEK alone."""
         return (await self.newest()).kek
 
+    async def newest_pepper(self) -> int:
+        """And of the pepper."""
+        return (await self.newest()).pepper
+
     def forget(self) -> None:
         """Look again at the next question."""
         self._looked = float("-inf")

@@ -1,6 +1,16 @@
 """Why a signature request or a signature is not to be had."""
 
-from foundation.errors import BadInput, Conflict, Gone, NotAuthenticated, NotFound, NotPermitted, TooMany, Unavailable
+from foundation.errors import (
+    BadInput,
+    Conflict,
+    Gone,
+    Internal,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+    TooMany,
+    Unavailable,
+)
 
 
 class UnknownCredential(NotFound):
@@ -183,6 +193,21 @@ class TooManyResponses(TooMany):
     code = "too_many_responses"
     summary = "Too many responses wait to be collected."
     may_disclose = True
+
+
+class TooMuchKept(TooMany):
+    """More documents wait for this caller than we keep for one. ``data``: ``why`` is ``documents``."""
+
+    code = "signing_too_much_kept"
+    summary = "Too many documents wait for their signatures."
+    may_disclose = True
+
+
+class PreparationDamaged(Internal):
+    """What is kept for a request does not open: somebody wrote in the table."""
+
+    code = "signing_preparation_damaged"
+    summary = "What was prepared cannot be read."
 
 
 class NotTheApprovedHashes(NotPermitted):

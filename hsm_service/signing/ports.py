@@ -89,6 +89,10 @@ class Sam(Protocol):
         """Steps U1 to U10 of a session: signatures in the order of ``hashes``."""
         ...
 
+    async def give_back(self, caller: Caller, activation: str) -> None:
+        """Its caller needs a session no more: it ends now. One that is over stays over."""
+        ...
+
 
 class Doorbell(Protocol):
     """Step 5: reaching the phones of a credential."""
@@ -142,6 +146,10 @@ class Notices(Protocol):
         """A request came to its answer, in this transaction."""
         ...
 
+    async def given_back(self, activation: str) -> None:
+        """A session ended, because its caller gave it back."""
+        ...
+
 
 class NobodyListens:
     """Where nobody does."""
@@ -151,6 +159,9 @@ class NobodyListens:
         return ()
 
     async def settled(self, connection: Connection, request: Request) -> None:
+        """Told to nobody."""
+
+    async def given_back(self, activation: str) -> None:
         """Told to nobody."""
 
 

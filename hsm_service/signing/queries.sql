@@ -81,8 +81,8 @@ SELECT pg_notify('signing_settled', $1);
 -- that. The same call again is the same response, kept until the later end.
 INSERT INTO signing.responses AS kept (id, secret_digest, request, caller_kind, caller, credential, hashes,
                                        hash_algorithm, sign_algorithm, counter, use_signature, signatures, asked_at,
-                                       expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                       expires_at, documents, validation_info)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (id) DO UPDATE
 SET signatures = coalesce(kept.signatures, excluded.signatures),
     hashes = CASE WHEN coalesce(kept.signatures, excluded.signatures) IS NULL THEN kept.hashes END,
@@ -103,3 +103,35 @@ UPDATE signing.responses SET signatures = $2, hashes = NULL WHERE id = $1 AND si
 -- name: forget_responses
 -- Responses whose time is over.
 DELETE FROM signing.responses WHERE id IN (SELECT id FROM signing.responses WHERE expires_at <= $1 LIMIT $2);
+
+-- name: keep_preparation
+-- A document waits for its signature.
+INSERT INTO signing.preparations (request, caller, key, sealed, expires_at) VALUES ($1, $2, $3, $4, $5)
+RETURNING number;
+
+-- name: preparations
+-- What waits, or is finished, for a request; without the documents themselves.
+SELECT number, key FROM signing.preparations WHERE request = $1 AND expires_at > $2 ORDER BY number;
+
+-- name: preparation
+-- One of a request's.
+SELECT key, sealed, finished FROM signing.preparations WHERE number = $1 AND request = $2;
+
+-- name: finish_preparation
+-- The signed document in the place of the prepared one; whoever is second finds it finished.
+UPDATE signing.preparations SET sealed = $3, finished = true
+WHERE number = $1 AND request = $2 AND NOT finished RETURNING number;
+
+-- name: prolong_preparations
+-- Somebody collects them later.
+UPDATE signing.preparations SET expires_at = greatest(expires_at, $3) WHERE request = $1 AND number = ANY ($2::bigint[]);
+
+-- name: kept_bytes
+-- How much is kept for a caller.
+SELECT coalesce(sum(octet_length(sealed)), 0)::bigint FROM signing.preparations WHERE caller = $1;
+
+-- name: forget_preparations
+-- Those whose time is over, and those that nobody will sign any more.
+DELETE FROM signing.preparations WHERE number IN (
+    SELECT number FROM signing.preparations AS kept JOIN signing.requests AS asked ON asked.name = kept.request
+    WHERE kept.expires_at <= $1 OR (NOT kept.finished AND asked.state IN ('refused', 'lapsed', 'withdrawn')) LIMIT $2);

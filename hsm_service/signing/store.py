@@ -186,6 +186,9 @@ class Response:
     sign_algorithm: str
     use: SaidUse
     signatures: Sequence[bytes] | None
+    documents: Sequence[int] = ()
+    """Of signatures around documents: the preparations they are for, in the order of the hashes."""
+    validation_info: bool = False
 
 
 class ResponseStore:
@@ -214,6 +217,8 @@ class ResponseStore:
             None if response.signatures is None else list(response.signatures),
             now,
             until,
+            list(response.documents) or None,
+            response.validation_info,
         )
 
     async def find(self, response: str, now: datetime) -> Response | None:
@@ -232,6 +237,8 @@ class ResponseStore:
             sign_algorithm=row["sign_algorithm"],
             use=SaidUse(row["counter"], row["use_signature"]),
             signatures=None if row["signatures"] is None else tuple(row["signatures"]),
+            documents=tuple(row["documents"] or ()),
+            validation_info=row["validation_info"],
         )
 
     async def count(self, caller: Caller) -> int:
@@ -245,3 +252,47 @@ class ResponseStore:
     async def forget(self, now: datetime, limit: int = 10_000) -> None:
         """Remove what is over; call from time to time."""
         await self._database.execute(QUERIES.forget_responses, now, limit)
+
+
+class PreparationStore:
+    """Rows of ``signing.preparations``: sealed bytes, and what tells them apart."""
+
+    def __init__(self, database: Database) -> None:
+        """The gateway's database."""
+        self._database = database
+
+    async def keep(
+        self, request: str, caller: Caller, rows: Sequence[tuple[bytes, bytes]], until: datetime
+    ) -> list[int]:
+        """All or none; each is (key, sealed). Their numbers, in this order."""
+        async with self._database.transaction() as connection:
+            return [
+                int(await connection.fetchval(QUERIES.keep_preparation, request, caller.id, key, sealed, until))
+                for key, sealed in rows
+            ]
+
+    async def listed(self, request: str, now: datetime) -> list[tuple[int, bytes]]:
+        """Number and key of each, in the order in which they were prepared."""
+        rows = await self._database.fetch(QUERIES.preparations, request, now)
+        return [(row["number"], row["key"]) for row in rows]
+
+    async def find(self, number: int, request: str) -> tuple[bytes, bytes, bool] | None:
+        """Key, sealed bytes, and whether it is finished."""
+        row = await self._database.fetchrow(QUERIES.preparation, number, request)
+        return None if row is None else (row["key"], row["sealed"], row["finished"])
+
+    async def finish(self, number: int, request: str, sealed: bytes) -> bool:
+        """False when somebody else was faster, or it is forgotten."""
+        return await self._database.fetchval(QUERIES.finish_preparation, number, request, sealed) is not None
+
+    async def prolong(self, request: str, numbers: Sequence[int], until: datetime) -> None:
+        """Never shorter."""
+        await self._database.execute(QUERIES.prolong_preparations, request, list(numbers), until)
+
+    async def bytes_of(self, caller: Caller) -> int:
+        """Kept for this caller."""
+        return int(await self._database.fetchval(QUERIES.kept_bytes, caller.id))
+
+    async def forget(self, now: datetime, limit: int = 1_000) -> None:
+        """Remove what is over; call from time to time."""
+        await self._database.execute(QUERIES.forget_preparations, now, limit)

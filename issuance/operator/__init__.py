@@ -1,6 +1,7 @@
 """What an operator's commands do: keys, orders, and what becomes of them.
 
 ``requests`` places orders, ``certificates`` lists and revokes, ``clients`` makes integrators known to the SAM,
+``holders`` shuts a holder's certificate and opens it again,
 ``house`` signs and countersigns orders about the keys in a token, ``context`` finds key and pins. The roof mounts
 ``commands.add_commands`` under ``linkid`` (or the three ``*_arguments`` functions one by one), makes an
 ``OperatorContext`` from its settings, and awaits ``commands.perform(given, context)``. An operator talks to the AC
@@ -16,6 +17,7 @@ from issuance.operator.commands import (
     request_arguments,
 )
 from issuance.operator.context import OperatorContext, OperatorMistake
+from issuance.operator.holders import order_block, standing
 
 __all__ = [
     "OperatorContext",
@@ -23,7 +25,9 @@ __all__ = [
     "add_commands",
     "certificate_arguments",
     "operator_arguments",
+    "order_block",
     "order_client",
     "perform",
     "request_arguments",
+    "standing",
 ]

@@ -152,6 +152,9 @@ class DecisionService:
             await self._warnings.heard(device, answer)
             raise
 
+        if verdict.type in REQUESTS:
+            await self._callers.decided(document)  # who waits is woken first: our own note is not their concern
+
         async def carried(connection: Connection) -> None:
             await self._doorbell.settle(connection, document)
             self._audit.note(
@@ -210,10 +213,6 @@ class DecisionService:
         await self._scans.refuse(document)
         return Decided(verdict.state)
 
-    async def _request(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
-        await self._callers.decided(document)
-        return Decided(verdict.state)
-
     async def _unblock(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         if verdict.unblocked is not None:
             await self._warnings.unblocked(device, *verdict.unblocked)
@@ -235,5 +234,4 @@ class DecisionService:
         "associate": _link,
         "identify": _link,
         "unblock": _unblock,
-        **dict.fromkeys(REQUESTS, _request),
     }

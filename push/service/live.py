@@ -20,7 +20,8 @@ from push.store import DoorbellStore
 
 STREAMS_PER_DEVICE: Final = 3
 """An app on two tabs and one on its way out. A fourth closes the eldest, which is most likely dead already."""
-STREAMS_PER_GATEWAY: Final = 10_000
+STREAMS_PER_GATEWAY: Final = 12_000
+"""About 250 MB (docs/benchmarks.md); below the descriptors that a process usually may have when told so."""
 LOOK_SECONDS: Final = 3.0
 """How often to look without having been told: what a phone waits longer at most when a gateway or the connection that
 listens died at the wrong moment."""

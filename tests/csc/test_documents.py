@@ -236,7 +236,7 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"documents": "x"}, "Invalid array parameter documents"),
     ({"documents": [whole(CONTRACT, document="%")]}, "Invalid Base64 documents string parameter"),
     ({"documents": [whole(CONTRACT, document=5)]}, "Invalid Base64 documents string parameter"),
-    ({"documents": [whole(CONTRACT, signature_format="P")]}, "Invalid parameter signature_format"),
+    ({"documents": [whole(CONTRACT, signature_format="J")]}, "Invalid parameter signature_format"),
     ({"documentDigests": [{**GOOD, "hashes": ["%"]}]}, "Invalid Base64 hashes string parameter"),
     ({"documentDigests": [{**GOOD, "hashes": 5}]}, "Missing (or invalid type) array parameter hashes"),
     ({"documentDigests": [{**GOOD, "hashes": []}]}, "Missing (or invalid type) array parameter hashes"),
@@ -251,12 +251,15 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
     ({"documentDigests": [{**GOOD, "hashAlgorithmOID": "x"}]}, "Invalid parameter hashAlgorithmOID"),
     ({"documentDigests": [{**GOOD, "signature_format": None}]},
      "Missing (or invalid type) string parameter signature_format"),
-    ({"documentDigests": [{**GOOD, "signature_format": "X"}]}, "Invalid parameter signature_format"),
+    ({"documentDigests": [{**GOOD, "signature_format": "J"}]}, "Invalid parameter signature_format"),
+    ({"documentDigests": [{**GOOD, "signature_format": "X", "signed_envelope_property": "Enveloped"}]},
+     "Invalid parameter signed_envelope_property"),
+    ({"documentDigests": [{**GOOD, **P, "conformance_level": "AdES-B-LT"}]}, "Invalid parameter conformance_level"),
     ({"documentDigests": [{**GOOD, "conformance_level": "B"}]}, "Invalid parameter conformance_level"),
     ({"documentDigests": [{**GOOD, "signed_envelope_property": "Attached"}]},
      "Invalid parameter signed_envelope_property"),
     ({"documentDigests": [{**GOOD, "signed_props": [{}]}]}, "Invalid parameter signed_props"),
-    ({"documentDigests": [GOOD], "operationMode": "A"}, "Invalid parameter operationMode"),
+    ({"documentDigests": [GOOD], "operationMode": "B"}, "Invalid parameter operationMode"),
     ({"documentDigests": [GOOD], "returnValidationInfo": 1}, "Invalid parameter returnValidationInfo"),
     ({"documentDigests": [GOOD], "clientData": 1}, "Invalid parameter clientData"),
     ({"documentDigests": [GOOD], "SAD": 1}, "Missing (or invalid type) string parameter SAD"),
@@ -275,7 +278,7 @@ async def test_what_is_wrong_with_sign_doc(world: World) -> None:
         ), changes  # fmt: skip
     assert (await raw(world, SIGN_DOC, b"not json"))[0] == 401
     good = {"Authorization": f"Bearer {caller.token}"}
-    assert (await raw(world, SIGN_DOC, b"x" * 10_000_000, **good))[0] == 413
+    assert (await raw(world, SIGN_DOC, b"x" * 20_000_000, **good))[0] == 413
     assert (await raw(world, SIGN_DOC, b"[" * 1_000_000, **good))[0] == 400
     assert world.sam.bodies == []
 

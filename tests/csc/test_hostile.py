@@ -329,7 +329,8 @@ async def test_ten_thousand_hashes_are_too_many(world: World) -> None:
     status, body = await computer.call("POST", "/csc/v2/credentials/authorize", many)
     assert (status, body["error_description"]) == (400, "Numbers of signatures is too high")
     more = authorize(credential, *(str(number) for number in range(10_000)))
-    assert (await computer.call("POST", "/csc/v2/credentials/authorize", more))[0] == 413
+    assert (await computer.call("POST", "/csc/v2/credentials/authorize", more))[0] == 400
+    assert (await computer.call("POST", "/csc/v2/signatures/signHash", more))[0] == 413
 
 
 async def test_other_content_types(world: World) -> None:

@@ -18,7 +18,9 @@ READERS: dict[str, Callable[[Any], object]] = {
     "InfoRequest": dialect.read_info,
     "ListRequest": dialect.read_list,
     "CredentialInfoRequest": dialect.read_credential_info,
-    "AuthorizeRequest": lambda body: dialect.read_session(body) or dialect.read_authorize(body),
+    "AuthorizeRequest": lambda body: (
+        dialect.read_documents(body) or dialect.read_session(body) or dialect.read_authorize(body)
+    ),
     "HandleRequest": dialect.read_handle,
     "SignHashRequest": dialect.read_sign_hash,
     "ChallengeRequest": dialect.read_challenge,

@@ -49,6 +49,12 @@ def mutool(pdf: bytes) -> str:
         return _run(program("mutool"), "sign", "-v", _file(folder, "signed.pdf", pdf))
 
 
+def text_of_page(pdf: bytes) -> str:
+    """What MuPDF reads on the first page."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _run(program("mutool"), "draw", "-F", "txt", _file(folder, "signed.pdf", pdf), "1")
+
+
 async def pyhanko_pdf(pdf: bytes, root: x509.Certificate) -> bool:
     """pyHanko's bottom line on the first signature, up to *root*."""
     signature = PdfFileReader(BytesIO(pdf)).embedded_regular_signatures[0]

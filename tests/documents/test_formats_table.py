@@ -5,18 +5,21 @@
 
 import asyncio
 import os
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from asn1crypto import cms as asn1_cms
 from asn1crypto import core
+from lxml import etree
 
 from demo.proof import signed_parts
 from hsm_service.documents.adapters.files import read_policies
 from hsm_service.documents.domain.form import Form, Format, Level, Packaging, policy_form
 from hsm_service.documents.domain.stamp import Stamp
 from hsm_service.documents.service import Finished
+from hsm_service.documents.service.xades import DS, XADES
 from hsm_service.documents.settings import PolicyFile, PolicySettings
 from tests.documents import strangers
 from tests.documents.policy_files import policy_file
@@ -47,6 +50,12 @@ FORMS: Mapping[str, tuple[Form, dict[str, Any]]] = {
     "XAdES B-B, enveloped, an element (NF-e)": (Form(Format.XADES), {"content": NFE, "element": "NFe31"}),
     "XAdES B-B, enveloped, the document": (Form(Format.XADES), {"content": FREE}),
     "XAdES B-B, detached": (Form(Format.XADES, packaging=Packaging.DETACHED), {"content": CONTENT, "name": "nota.bin"}),
+    "XAdES B-T, enveloped, an element (NF-e)": (Form(Format.XADES, Level.T), {"content": NFE, "element": "NFe31"}),
+    "XAdES B-T, enveloped, the document": (Form(Format.XADES, Level.T), {"content": FREE}),
+    "XAdES B-T, detached": (
+        Form(Format.XADES, Level.T, Packaging.DETACHED),
+        {"content": CONTENT, "name": "nota.bin"},
+    ),
 }
 
 
@@ -113,10 +122,17 @@ def of_cms(form: Form, cms: bytes, vouched: Vouched) -> dict[str, str]:
 def of_xml(form: Form, xml: bytes, what: Mapping[str, Any], vouched: Vouched) -> dict[str, str]:
     detached = form.packaging is Packaging.DETACHED
     beside = {what["name"]: what["content"]} if detached else {}
-    return {
+    found = {
         "xmlsec1": valid("OK" in strangers.xmlsec(xml, vouched.root, beside, vouched.holder.chain[1:])),
         "signxml": valid(strangers.signxml(xml, vouched.holder.certificate, what["content"] if detached else None)),
     }
+    token = etree.fromstring(xml).find(f".//{XADES}SignatureTimeStamp/{XADES}EncapsulatedTimeStamp")
+    if token is None:
+        return found
+    value = etree.fromstring(xml).find(f".//{DS}SignatureValue")
+    stamped = etree.tostring(value, method="c14n", exclusive=True)
+    said = strangers.openssl_ts(b64decode(token.text), stamped, vouched.root)
+    return {**found, "openssl ts": valid("Verification: OK" in said)}
 
 
 def stamp_of(cms: bytes, vouched: Vouched) -> dict[str, str]:

@@ -17,14 +17,16 @@ from foundation.clock import FixedClock
 from foundation.web import new_app
 from hsm_service.documents.domain.findings import Finding, Problem, Reason, Report
 from hsm_service.documents.domain.form import Form, Format
-from hsm_service.documents.service import verification
+from hsm_service.documents.domain.parcel import Parcel
 from hsm_service.documents.service.signing import MAX_DOCUMENT
 from hsm_service.documents.service.verification import VerificationService
+from hsm_service.documents.service.workshop import Workshop
 from hsm_service.documents.web import upload
 from hsm_service.documents.web.verify import VerifyPages
 from tests.agent.pki import Authority, Holder, der
 from tests.documents.signing import NOW, finished, service
 from tests.support.chromium import Chromium, chromium, chromium_of_module, playwright
+from tests.support.parsing import NURSERY
 
 __all__ = ["chromium", "chromium_of_module", "playwright"]
 
@@ -38,7 +40,7 @@ GOOD = Finding("MARIA DA SILVA", "***.456.789-**", "AC de Teste", "PAdES", 1_790
 async def site(authority: Authority) -> AsyncIterator[TestClient[Any, Any]]:
     """The page as the gateway serves it; real verification."""
     app = new_app()
-    judging = VerificationService(FixedClock(NOW), roots=[der(authority.certificate)])
+    judging = VerificationService(FixedClock(NOW), Workshop(NURSERY), roots=[der(authority.certificate)])
     app.add_routes(VerifyPages(judging, FixedClock(NOW)).routes())
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -49,10 +51,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Report]:
     """The report that the process is made to give; the newest counts."""
     reports = [Report("pdf", (GOOD,))]
 
-    async def answers(*_: object) -> Report:
-        return reports[-1]
+    async def answers(*_: object) -> Parcel:
+        return Parcel(reports[-1].as_json())
 
-    monkeypatch.setattr(verification, "_asked", answers)
+    monkeypatch.setattr(Workshop, "do", answers)
     return reports
 
 

@@ -2,7 +2,6 @@
 
 # mypy: disable-error-code="no-untyped-call"
 
-import asyncio
 import base64
 import json
 import re
@@ -25,15 +24,16 @@ from foundation.clock import FixedClock
 from hsm_service.documents.domain.findings import PROBLEMS, SENTENCES, Finding, Problem, Reason, Report, Verdict, person
 from hsm_service.documents.domain.form import Form, Format, Packaging
 from hsm_service.documents.errors import BadPreparation, DocumentTooLarge
-from hsm_service.documents.service import verification
 from hsm_service.documents.service.judging import judge
 from hsm_service.documents.service.judging.trust import Trust
 from hsm_service.documents.service.signing import MAX_DOCUMENT
-from hsm_service.documents.service.verification import VerificationBusy, VerificationService
+from hsm_service.documents.service.verification import VerificationService
+from hsm_service.documents.service.workshop import Workshop
 from tests.agent import pdfs
 from tests.agent.pki import Authority, Holder, der
 from tests.documents.signing import NOW, finished, service
 from tests.documents.test_xml import NFE
+from tests.support.parsing import NURSERY
 
 CONTENT = b"conteudo\n"
 JUST_REVOCATION = (Reason.REVOCATION_UNKNOWN,)
@@ -329,38 +329,13 @@ def test_what_the_process_says_is_not_believed_blindly() -> None:
 # --- the process --------------------------------------------------------------------------------------
 
 
-async def test_a_document_is_judged_in_a_process_of_its_own(
-    pdf: bytes, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_document_is_judged_in_a_process_of_its_own(pdf: bytes, authority: Authority) -> None:
     """It reports what ``judge`` does; one that takes too long is killed, and its document called too costly."""
     roots = [der(authority.certificate)]
-    report = await VerificationService(FixedClock(NOW), roots=roots).verify(pdf)
+    report = await VerificationService(FixedClock(NOW), Workshop(NURSERY), roots=roots).verify(pdf)
     assert reasons(report) == JUST_REVOCATION
-    slow = VerificationService(FixedClock(NOW), roots=roots, deadline=0.0)
+    slow = VerificationService(FixedClock(NOW), Workshop(NURSERY, deadline=0.0), roots=roots)
     assert (await slow.verify(pdf)).problem is Problem.TOO_COSTLY
-    monkeypatch.setattr(verification, "_PROCESS", "hsm_service.documents.nothing")
-    assert (await VerificationService(FixedClock(NOW)).verify(pdf)).problem is Problem.TOO_COSTLY
-
-
-async def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eight are under way or wait; the ninth hears 429 at once. More bytes than we take are refused before that."""
-    free = asyncio.Event()
-
-    async def waits(*_: object) -> Report:
-        await free.wait()
-        return Report("pdf")
-
-    monkeypatch.setattr(verification, "_asked", waits)
-    busy = VerificationService(FixedClock(NOW), at_once=2)
-    rivals = [asyncio.create_task(busy.verify(b"")) for _ in range(8)]
-    await asyncio.sleep(0)
-    with pytest.raises(VerificationBusy) as refused:
-        await busy.verify(b"")
-    assert refused.value.retry_after
-    with pytest.raises(DocumentTooLarge):
-        await busy.verify(bytes(MAX_DOCUMENT + 1))
-    with pytest.raises(DocumentTooLarge):
-        await busy.verify(b"", bytes(MAX_DOCUMENT + 1))
-    free.set()
-    assert len(await asyncio.gather(*rivals)) == 8
-    assert (await busy.verify(b"")).kind == "pdf"
+    for data in (b"", bytes(MAX_DOCUMENT + 1)):
+        with pytest.raises(DocumentTooLarge):
+            await slow.verify(data, bytes(MAX_DOCUMENT + 1))

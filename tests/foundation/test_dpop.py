@@ -307,17 +307,33 @@ async def gateway(database: TestDatabase) -> AsyncIterator[Database]:
 
 
 async def test_database_remembers_for_all_gateways(gateway: Database) -> None:
-    """Of fifty at once one is first; what is over is removed, what is not stays."""
-    cache = DatabaseReplayCache(gateway)
+    """Of fifty at once, at three gateways, one is first; what is over is removed, what is not stays."""
+    caches = [DatabaseReplayCache(gateway) for _ in range(3)]
+    cache = caches[0]
     digest = replay_digest("dpop", "jkt", "jti")
+    until = NOW + timedelta(seconds=60)
+    others = [replay_digest("dpop", "jkt", f"jti {n}") for n in range(10)]
 
-    firsts = await asyncio.gather(*(cache.first_use(digest, NOW + timedelta(seconds=60)) for _ in range(50)))
+    firsts = await asyncio.gather(*(caches[n % 3].first_use(digest, until) for n in range(50)))
+    new = await asyncio.gather(*(caches[n % 3].first_use(other, until) for n, other in enumerate(others * 2)))
     await cache.first_use(replay_digest("dpop", "jkt", "old"), NOW - timedelta(seconds=1))
 
     assert sum(firsts) == 1
+    assert sum(new) == len(others)
     assert await cache.forget(NOW) == 1
     assert await cache.forget(NOW) == 0
     assert not await cache.first_use(digest, NOW)
+
+
+async def test_a_proof_is_not_remembered_by_a_database_that_is_gone(gateway: Database) -> None:
+    """Whoever waits for the answer is told that there is none, and the same proof may be asked about again."""
+    cache = DatabaseReplayCache(gateway)
+    digests = [replay_digest("dpop", "jkt", f"jti {n}") for n in range(3)]
+    await gateway.close()
+
+    for _ in range(2):
+        answers = await asyncio.gather(*(cache.first_use(one, NOW) for one in digests), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Unavailable] * 3
 
 
 def test_replay_digests_do_not_run_together() -> None:

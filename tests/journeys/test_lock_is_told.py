@@ -35,7 +35,8 @@ async def test_a_holder_blocks_everything_and_an_operator_opens_it(world: World,
     with pytest.raises(GatewayRefused) as early:
         await world.phone.unblock(world.credential, world.holder.password)
     assert (early.value.reason, early.value.data["retry_after"] > 3500) == ("unblock_too_early", True)
-    assert "unblocked" in await stack.linkid("unblock", world.credential)
+    by = ("--identified", "by-video", "--case", "2026-17")
+    assert "unblocked" in await stack.linkid("unblock", world.credential, *by)
     assert len(await world.signed()) == 1
     page = await world.phone.history()
     assert [(one["state"], one["signed"]) for one in page["requests"]] == [("approved", 1), ("approved", 0)]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import subprocess
+from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 
+from hsm_service.psc.store import PscStore
 from linkid.platform import program
 from tests.agent.pdfs import blank
 from tests.documents import strangers
@@ -59,11 +64,17 @@ async def test_around_a_digest(world: World, tmp_path: Path, form: str, key: str
 
 
 async def test_a_pdf(world: World, tmp_path: Path) -> None:
-    """base64_content comes back signed; its size stands on the phone; the same again is the same PDF."""
+    """base64_content comes back signed, with a visible stamp where pdf_signature_page asks for one; its size stands on
+    the phone; the same again is the same PDF, and without the stamp it is another request."""
     app = await application(world, prefix="/psc/vidaas")
     await granted(world, app, "multi_signature", await world.credential(number=MARIA))
     pdf = blank(tmp_path / "contrato.pdf").read_bytes()
-    entry = {"alias": "contrato.pdf", "base64_content": b64(pdf), "signature_format": "PAdES_AD_RB"}
+    entry = {
+        "alias": "contrato.pdf",
+        "base64_content": b64(pdf),
+        "signature_format": "PAdES_AD_RB",
+        "pdf_signature_page": "true",
+    }
     assert (await signature(world, app, entry))[0] == 503
     (listed,) = world.sam.held[ring(world)].document.objects("documents")
     assert listed["size"] == len(pdf)
@@ -73,6 +84,9 @@ async def test_a_pdf(world: World, tmp_path: Path) -> None:
     signed = base64.b64decode(answer["signatures"][0]["file_base64_signed"])
     assert "Signature is Valid." in strangers.pdfsig(signed)
     assert signed.startswith(pdf)
+    field = PdfFileReader(BytesIO(signed)).embedded_regular_signatures[0].sig_field
+    assert [int(one) for one in field["/Rect"]] == [36, 36, 316, 106], "a stamp that can be seen"
+    assert (await signature(world, app, {**entry, "pdf_signature_page": "false"}))[0] == 401
     assert await signature(world, app, entry) == (200, answer)
     rows = await world.owner.fetch("SELECT sealed FROM psc.tokens")
     assert not any(pdf[:64] in bytes(row["sealed"]) for row in rows), "the document lies sealed"
@@ -84,6 +98,8 @@ async def test_a_pdf(world: World, tmp_path: Path) -> None:
         {"base64_content": "x"},
         {"base64_content": b64(b"no PDF")},
         {"base64_content": 7},
+        {"base64_content": b64(b"x"), "pdf_signature_page": "sim"},
+        {"hash": b64(digest("a")), "pdf_signature_page": "true"},
         {"base64_content": b64(b"x"), "signature_format": "CMS"},
         {"base64_content": b64(b"x"), "hash": b64(digest("other"))},
     ],
@@ -100,12 +116,33 @@ async def test_what_is_no_document(world: World, change: dict[str, Any]) -> None
 
 
 async def test_in_a_session(world: World, tmp_path: Path) -> None:
-    """Signed without ringing, each call with its own time."""
+    """Signed without ringing; the same call again, also by ten at once, is the same signature and counts once; after
+    ten minutes it is another one, with its own time. What waits in between lies sealed under the token."""
     app = await application(world)
     await session(world, app, await world.credential(number=MARIA))
+    held = world.sam.held[ring(world)]
     entry = {"hash": b64(digest("nota")), "signature_format": "CMS"}
-    status, answer = await signature(world, app, entry)
+    rivals = await asyncio.gather(*(signature(world, app, entry) for _ in range(10)))
+    status, answer = rivals[0]
     assert status == 200, answer
+    assert rivals == [rivals[0]] * 10
     made = base64.b64decode(answer["signatures"][0]["raw_signature"])
     assert "successful" in read_by_openssl(tmp_path, made, b"nota").lower()
+    world.clock.advance(timedelta(minutes=9))
+    assert await signature(world, app, entry) == (200, answer)
+    assert held.used == 1
+    (row,) = await world.owner.fetch("SELECT * FROM psc.session_calls")
+    assert digest("nota") not in bytes(row["sealed"])
+    assert (await signature(world, app, {**entry, "alias": "outra"}))[1] != answer
+    world.clock.advance(timedelta(minutes=1))
+    assert (await signature(world, app, entry))[1] != answer
+    assert held.used == 3
+    # A row of another session says nothing here: it is sealed under its own token, for its own call.
+    await world.owner.execute(
+        "UPDATE psc.session_calls SET sealed = $1, made_at = $2", row["sealed"], world.clock.now()
+    )
+    assert (await signature(world, app, entry))[0] == 200
+    assert (await signature(world, app, {**entry, "alias": "outra"}))[0] == 401
+    await PscStore(world.database).forget(world.clock.now() + timedelta(minutes=11))
+    assert await world.owner.fetchval("SELECT count(*) FROM psc.session_calls") == 0
     assert len(world.doorbell.rings) == 1

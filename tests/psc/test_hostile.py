@@ -14,7 +14,7 @@ import pytest
 
 from foundation.ids import new_id, new_token
 from tests.psc.integrators.norm import SHA256, Application, Refused
-from tests.psc.people import CALLBACK, MARIA, application, granted, identified, ring, visit
+from tests.psc.people import CALLBACK, MARIA, application, granted, identified, ring, session, visit
 from tests.support.oauth_requests import CHALLENGE, VERIFIER, page_token
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World, digest
 
@@ -455,12 +455,11 @@ async def test_a_stolen_database_opens_no_session(world: World) -> None:
     secret = token["access_token"].rpartition("_")[2]
     for known in (page, secret, told_["redirect"].partition("code=")[2].partition("&")[0].rpartition("_")[2], MARIA):
         assert known not in dump
-    # Somebody with the rows and a token of their own for the same session's row: the seal names its row and its secret.
+    # Somebody with the rows and a session of their own: the seal names its row and its secret.
     mallory = await application(world)
-    await granted(world, mallory, "multi_signature", credential)
+    await session(world, mallory, credential)
     await world.owner.execute(
-        "UPDATE psc.tokens t SET scope = 'signature_session', sealed = (SELECT sealed FROM psc.tokens WHERE id = $2)"
-        " WHERE client = $1",
+        "UPDATE psc.tokens SET sealed = (SELECT sealed FROM psc.tokens WHERE id = $2) WHERE client = $1",
         mallory.client_id,
         "_".join(token["access_token"].split("_")[:2]),
     )

@@ -1,7 +1,8 @@
-"""Applications of every vendor's dialect sign through a running Link ID: gateway, SAM and SoftHSM, with a phone.
+"""Applications of every vendor's dialect sign through a running Link ID, each by QR, by push and in a session: gateway,
+SAM and SoftHSM, with a phone.
 
 The applications are in `integrators`, written from the vendors' published shapes; openssl says what the signatures are
-worth.
+worth. What each vendor's ways are: published.toml, and docs/psc-vendors.md.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from asn1crypto import cms, core
 from cryptography import x509
 
 from demo.stack import Stack
@@ -25,6 +27,7 @@ from demo.world import World, settled
 from linkid.platform import program
 from sandbox_phone.loopback import connector
 from tests.documents import strangers
+from tests.documents.policy_files import policy_file
 from tests.psc.integrators.birdid import BirdIdApplication
 from tests.psc.integrators.neoid import NeoIdApplication
 from tests.psc.integrators.norm import Application, Begun, Refused
@@ -34,24 +37,31 @@ from tests.support.oauth_requests import page_token
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 CALLBACK = "https://contratos.example/callback"
+POLICY = "2.16.76.1.7.1.2.2.999"
 CONTRACT = ("contrato.pdf", b"contrato")
-A = TypeVar("A", bound=Application)
+JOURNEYS: Final[Mapping[str, tuple[type[Application], str]]] = {
+    "SafeID": (Application, "/psc/safeid"),
+    "BirdID": (BirdIdApplication, "/psc/birdid"),
+    "VIDaaS": (VidaasApplication, "/psc/vidaas"),
+    "NeoID": (NeoIdApplication, "/psc/neoid"),
+}
+every_vendor = pytest.mark.parametrize("vendor", JOURNEYS)
 
 
 @dataclass
 class Journey:
-    """A running Link ID with a settled holder, and a browser."""
+    """A running Link ID with a settled holder, a browser, and an application that the operator's command registered."""
 
     world: World
     session: aiohttp.ClientSession
     folder: Path
+    registered: Mapping[str, str]
 
-    async def application(self, kind: type[A], prefix: str) -> A:
-        """Registered by the operator's command."""
-        words = ["integrator", "new", "--name", "Contratos SA", "--redirect", CALLBACK, "--json"]
-        said: dict[str, Any] = json.loads(await self.world.stack.linkid(*words))
+    def application(self, vendor: str | None = None) -> Application:
+        """As that vendor's makers wrote it; the norm's for None. It is one application, whatever it speaks."""
+        kind, prefix = JOURNEYS[vendor] if vendor else (Application, "")
         base = self.world.stack.gateway + prefix
-        return kind(self.session, base, said["client_id"], said["client_secret"], CALLBACK)
+        return kind(self.session, base, self.registered["client_id"], self.registered["client_secret"], CALLBACK)
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """One of a page's own calls."""
@@ -72,9 +82,9 @@ class Journey:
         done = await self.post("/oauth2/authorize/check", {**page, "code": decided["next"]["check_code"]})
         return await self.session.get(done["redirect"], allow_redirects=False)
 
-    async def log_in(self, app: Application, scope: str) -> None:
+    async def log_in(self, app: Application, scope: str, **more: str) -> None:
         """By QR, to a token."""
-        begun = app.begin(scope)
+        begun = app.begin(scope, **more)
         async with await self.identify(begun) as response:
             await app.finish(begun, response.headers["Location"])
         assert app.token["authorized_identification"] == self.world.holder.cpf
@@ -85,6 +95,18 @@ class Journey:
         assert [one["label"] for one in statement.content["documents"]] == list(labels)
         assert statement.content["caller"]["name"] == "Contratos SA"
         await self.world.phone.approve(statement, self.world.holder.password)
+
+    async def approve_session(self) -> None:
+        """The phone rings for a session; its holder gives the express yes that one without keys needs."""
+        statement = await self.world.phone.wait_for("session")
+        assert (statement.content["maximum"], statement.content["session_key"]) == (1000, [])
+        decided = await self.world.phone.approve(statement, self.world.holder.password, without_key=True)
+        assert decided["state"] == "approved"
+
+    @property
+    def root(self) -> x509.Certificate:
+        """Of the test AC."""
+        return x509.load_pem_x509_certificate(self.world.stack.settings.places.root_certificate.read_bytes())
 
     def verified(self, certificate: str, content: bytes, signature: bytes) -> None:
         """By openssl, with the certificate that the application was told."""
@@ -102,25 +124,23 @@ class Journey:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def journey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Journey]:
-    """Starting one takes ten seconds: one for all of them."""
+    """Starting one takes ten seconds: one for all of them. An operator gave it a policy of AD-RT."""
     folder = tmp_path_factory.mktemp("psc")
-    async with Stack(folder / "linkid") as stack, settled(stack) as world:
+    policy = folder / "policy.der"
+    policy.write_bytes(policy_file(POLICY))
+    given = json.dumps({"file": str(policy), "uri": "http://politicas.example/PA.der"})
+    stack = Stack(folder / "linkid", {"LINKID__DOCUMENTS__POLICIES__CADES_AD_RT": given})
+    async with stack, settled(stack) as world:
+        words = ["integrator", "new", "--name", "Contratos SA", "--redirect", CALLBACK, "--json"]
+        registered = json.loads(await stack.linkid(*words))
         async with aiohttp.ClientSession(connector=connector()) as session:
-            yield Journey(world, session, folder)
+            yield Journey(world, session, folder, registered)
 
 
-@pytest.mark.parametrize(
-    ("kind", "prefix"),
-    [
-        (Application, "/psc/safeid"),
-        (BirdIdApplication, "/psc/birdid"),
-        (NeoIdApplication, "/psc/neoid"),
-    ],
-    ids=["safeid", "birdid", "neoid"],
-)
-async def test_signs_by_qr(journey: Journey, kind: type[Application], prefix: str) -> None:
+@every_vendor
+async def test_signs_by_qr(journey: Journey, vendor: str) -> None:
     """QR, token, certificate; then the call waits until the holder approved, and openssl verifies what it returns."""
-    app = await journey.application(kind, prefix)
+    app = journey.application(vendor)
     assert (await app.known(journey.world.holder.cpf))["status"] == "S"
     await journey.log_in(app, "multi_signature")
     (listed,) = await app.certificates()
@@ -130,50 +150,9 @@ async def test_signs_by_qr(journey: Journey, kind: type[Application], prefix: st
         journey.verified(listed["certificate"], content, signature)
 
 
-async def test_signs_by_session(journey: Journey) -> None:
-    """One express approval of a session for this application; then it signs and nothing rings, until it is ended."""
-    app = await journey.application(BirdIdApplication, "/psc/birdid")
-    begun = app.begin("signature_session", lifetime="3600")
-    async with await journey.identify(begun) as response:
-        page = {"page": (await response.text()).split('data-token="')[1].split('"')[0]}
-    wait = urlsplit(app.base).path + "/v0/oauth/authorize/wait"
-    assert (await journey.post(wait, page))["state"] == "waiting"
-    statement = await journey.world.phone.wait_for("session")
-    assert (statement.content["maximum"], statement.content["session_key"]) == (1000, [])
-    decided = await journey.world.phone.approve(statement, journey.world.holder.password, without_key=True)
-    assert decided["state"] == "approved"
-    told = await journey.post(wait, page)
-    await app.finish(begun, told["redirect"])
-    (listed,) = await app.certificates()
-    for content in (b"um", b"dois"):
-        (signature,) = await app.sign([("nota.xml", content)])
-        journey.verified(listed["certificate"], content, signature)
-    (around,) = await app.sign([("nota.xml", b"tres")], form="CMS")
-    root = x509.load_pem_x509_certificate(journey.world.stack.settings.places.root_certificate.read_bytes())
-    assert "successful" in strangers.openssl_cms(around, root, b"tres").lower()
-    assert await journey.world.phone.waiting() == []
-    (open_session,) = await journey.world.phone.sessions()
-    await journey.world.phone.end_session(open_session["activation"])
-    with pytest.raises(Refused) as refused:
-        await app.sign([("nota.xml", b"quatro")])
-    assert (refused.value.status, refused.value.body["error"]) == (401, "invalid_token")
-
-
-async def test_a_refusal_on_the_phone(journey: Journey) -> None:
-    """The waiting call is answered at once with the norm's word."""
-    app = await journey.application(Application, "")
-    await journey.log_in(app, "single_signature")
-    signing = asyncio.create_task(app.sign([CONTRACT]))
-    await journey.world.phone.refuse(await journey.world.phone.wait_for("sign"))
-    with pytest.raises(Refused) as refused:
-        await signing
-    assert (refused.value.status, refused.value.body["error"]) == (400, "user_denied")
-
-
-async def test_signs_by_push(journey: Journey) -> None:
-    """VIDaaS: the phone rings and says who; the poll gives the code; the signature rings by itself."""
+async def push_of_vidaas(journey: Journey, app: VidaasApplication) -> tuple[str, bytes]:
+    """The phone rings and says who; the poll gives the code; the signature rings by itself."""
     world = journey.world
-    app = await journey.application(VidaasApplication, "/psc/vidaas")
     code, verifier = await app.ring(world.holder.cpf)
     statement = await world.phone.wait_for("identify")
     assert (statement.content["integrator"]["name"], statement.content["scope"]) == ("Contratos SA", "single_signature")
@@ -184,20 +163,116 @@ async def test_signs_by_push(journey: Journey) -> None:
     assert told is not None
     token = await app.redeem(told["authorizationToken"], verifier)
     assert token["authorized_identification"] == world.holder.cpf
-    (listed,) = await app.certificates()
-    signing = asyncio.create_task(app.sign([CONTRACT]))
+    return await rung_signature(journey, app)
+
+
+async def push_of_birdid(journey: Journey, app: BirdIdApplication) -> tuple[str, bytes]:
+    """Asked with a message, approved on the phone, collected afterwards."""
+    token = await app.ask(journey.world.holder.cpf, "contrato.pdf", [b"contrato"])
     await journey.approve("contrato.pdf")
-    (signature,) = await signing
-    journey.verified(listed["certificate"], b"contrato", signature)
-
-
-async def test_signs_asynchronously(journey: Journey) -> None:
-    """BirdID: asked with a message, approved on the phone, collected afterwards."""
-    app = await journey.application(BirdIdApplication, "/psc/birdid")
-    token = await app.ask(journey.world.holder.cpf, "Contrato de aluguel", [b"contrato"])
-    await journey.approve("Contrato de aluguel")
     made = await app.collect(token)
     assert made is not None
     await journey.log_in(app, "authentication_session")
     (listed,) = await app.certificates()
-    journey.verified(listed["certificate"], b"contrato", made[0])
+    return listed["certificate"], made[0]
+
+
+async def push_of_the_norm(journey: Journey, app: Application) -> tuple[str, bytes]:
+    """The page says whose it must be; the signature rings."""
+    await journey.log_in(app, "single_signature", login_hint=journey.world.holder.cpf)
+    return await rung_signature(journey, app)
+
+
+async def rung_signature(journey: Journey, app: Application) -> tuple[str, bytes]:
+    """The call waits while the phone rings."""
+    (listed,) = await app.certificates()
+    signing = asyncio.create_task(app.sign([CONTRACT]))
+    await journey.approve("contrato.pdf")
+    return listed["certificate"], (await signing)[0]
+
+
+@every_vendor
+async def test_signs_by_push(journey: Journey, vendor: str) -> None:
+    """As the vendor publishes it; openssl verifies the signature with the certificate that was told."""
+    app = journey.application(vendor)
+    match app:
+        case VidaasApplication():
+            certificate, signature = await push_of_vidaas(journey, app)
+        case BirdIdApplication():
+            certificate, signature = await push_of_birdid(journey, app)
+        case _:
+            certificate, signature = await push_of_the_norm(journey, app)
+    journey.verified(certificate, b"contrato", signature)
+
+
+async def open_session(journey: Journey, app: Application) -> None:
+    """By the page and then by ring; VIDaaS's applications by one ring."""
+    if isinstance(app, VidaasApplication):
+        code, verifier = await app.ring(journey.world.holder.cpf, "signature_session", lifetime="3600")
+        await journey.approve_session()
+        told = await app.poll(code)
+        assert told is not None
+        await app.redeem(told["authorizationToken"], verifier)
+        return
+    begun = app.begin("signature_session", lifetime="3600")
+    async with await journey.identify(begun) as response:
+        page = {"page": (await response.text()).split('data-token="')[1].split('"')[0]}
+    wait = urlsplit(app.base).path + "/v0/oauth/authorize/wait"
+    assert (await journey.post(wait, page))["state"] == "waiting"
+    await journey.approve_session()
+    await app.finish(begun, (await journey.post(wait, page))["redirect"])
+
+
+@every_vendor
+async def test_signs_in_a_session(journey: Journey, vendor: str) -> None:
+    """One express approval of a session for this application; then it signs and nothing rings, until it is ended: on
+    the phone, or by giving the token back, which takes it off the phone's list."""
+    app, phone = journey.application(vendor), journey.world.phone
+    await open_session(journey, app)
+    (listed,) = await app.certificates()
+    for content in (b"um", b"dois"):
+        (signature,) = await app.sign([("nota.xml", content)])
+        journey.verified(listed["certificate"], content, signature)
+    form = "CAdES_AD_RT" if vendor == "VIDaaS" else "CMS"
+    (around,) = await app.sign([("nota.xml", b"tres")], form=form)
+    (again,) = await app.sign([("nota.xml", b"tres")], form=form)
+    assert signer_info(again)["signature"].native == signer_info(around)["signature"].native, "the same signature"
+    assert "successful" in strangers.openssl_cms(around, journey.root, b"tres").lower()
+    if form == "CAdES_AD_RT":
+        stamped(journey, around)
+    assert await phone.waiting() == []
+    (open_one,) = await phone.sessions()
+    assert open_one["used"] == 3
+    if vendor == "BirdID":
+        await phone.end_session(open_one["activation"])
+    else:
+        await app.revoke()
+    assert await phone.sessions() == []
+    with pytest.raises(Refused) as refused:
+        await app.sign([("nota.xml", b"quatro")])
+    assert (refused.value.status, refused.value.body["error"]) == (401, "invalid_token")
+
+
+def signer_info(around: bytes) -> cms.SignerInfo:
+    """Of the one signer."""
+    (info,) = cms.ContentInfo.load(around)["content"]["signer_infos"]
+    return info
+
+
+def stamped(journey: Journey, around: bytes) -> None:
+    """AD-RT: under the policy that the operator gave, and stamped by the test authority, as openssl ts says."""
+    info = signer_info(around)
+    assert core.ObjectIdentifier(POLICY).dump() in info["signed_attrs"].dump()
+    (token,) = info["unsigned_attrs"][0]["values"]
+    assert "Verification: OK" in strangers.openssl_ts(token.dump(), info["signature"].native, journey.root)
+
+
+async def test_a_refusal_on_the_phone(journey: Journey) -> None:
+    """The waiting call is answered at once with the norm's word."""
+    app = journey.application()
+    await journey.log_in(app, "single_signature")
+    signing = asyncio.create_task(app.sign([CONTRACT]))
+    await journey.world.phone.refuse(await journey.world.phone.wait_for("sign"))
+    with pytest.raises(Refused) as refused:
+        await signing
+    assert (refused.value.status, refused.value.body["error"]) == (400, "user_denied")

@@ -182,16 +182,37 @@ async def test_a_session_refused(world: World) -> None:
 
 
 async def test_authentication_signs_nothing(world: World) -> None:
-    """authentication_session says who, shows the certificate, and rings nobody."""
+    """authentication_session says who, shows the certificate, and rings nobody; at most 7 days, 30 of a company."""
     credential = await world.credential(number=MARIA)
     app = await application(world)
     token = await granted(world, app, "authentication_session", credential, lifetime=str(10**9))
     assert token["expires_in"] == 7 * 86400
     assert len(await app.certificates()) == 1
+    company = await world.credential("P-256", number=COMPANY)
+    token = await granted(world, app, "authentication_session", company, lifetime=str(10**9))
+    assert token["expires_in"] == 30 * 86400
     with pytest.raises(Refused) as refused:
         await app.sign(CONTRACT)
     assert (refused.value.status, refused.value.body["error"]) == (403, "insufficient_scope")
     assert not world.doorbell.rings
+
+
+@pytest.mark.parametrize(
+    ("scope", "told"),
+    [
+        ("single_signature", "Ela só acontece se você aprovar no celular."),
+        ("multi_signature", "Elas só acontecem se você aprovar no celular."),
+        ("signature_session", "O celular mostra em seguida quantas assinaturas e até quando: só vale se você aprovar."),
+        ("authentication_session", "Nada é assinado."),
+    ],
+)
+async def test_the_page_says_what_the_scope_allows(world: World, scope: str, told: str) -> None:
+    """What the holder allows by identifying, in the words of this scope and of no other."""
+    app = await application(world, prefix="/psc/vidaas")
+    async with await visit(world, app.begin(scope).address) as response:
+        page = await response.text()
+    assert told in page
+    assert "Cada uma só acontece" not in page
 
 
 async def test_the_person_leaves_the_page(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import string
 
 import pytest
@@ -20,7 +21,8 @@ from hsm_service.credentials.domain.identification import (
 from hsm_service.credentials.errors import BadIdentification, UnreadableCertificate
 from hsm_service.psc.domain.authorization import AUTHORIZATION, Event, Step
 from hsm_service.psc.domain.hashes import HASH_OIDS, read_digest
-from hsm_service.psc.domain.scopes import Scope, life
+from hsm_service.psc.domain.reading import body_limit, read_signature
+from hsm_service.psc.domain.scopes import Scope, ceilings, life
 from hsm_service.psc.domain.sealing import SealBroken, code_secret, seal, unseal
 from hsm_service.psc.errors import BadPscRequest
 from protocol.algorithms import HASH_BYTES, HashName
@@ -111,6 +113,27 @@ def test_the_algorithm_decides_the_spelling(data: bytes, name: HashName) -> None
             assert len(data) != HASH_BYTES[name]
 
 
+@pytest.mark.parametrize("sizes", [(1024,), (512, 512), (1025,), (1024, 1), (0,)])
+def test_pdfs_of_one_call_have_a_limit_together(sizes: tuple[int, ...]) -> None:
+    """Counted as bytes, not as base64; and the body's own limit lets that many through."""
+    hashes = [
+        {
+            "id": str(number),
+            "hash_algorithm": next(iter(HASH_OIDS)),
+            "signature_format": "PAdES_AD_RB",
+            "base64_content": base64.b64encode(bytes(size)).decode(),
+        }
+        for number, size in enumerate(sizes)
+    ]
+    body = {"hashes": hashes}
+    assert len(json.dumps(body)) < body_limit(sum(sizes))
+    if 0 < sum(sizes) <= 1024:
+        assert [len(one.pdf or b"") for one in read_signature(body, 100, 1024).hashes] == list(sizes)
+    else:
+        with pytest.raises(BadPscRequest):
+            read_signature(body, 100, 1024)
+
+
 @pytest.mark.parametrize(
     ("scope", "asked", "kind", "seconds"),
     [
@@ -128,7 +151,9 @@ def test_the_algorithm_decides_the_spelling(data: bytes, name: HashName) -> None
 )
 def test_lives_are_clamped(scope: Scope, asked: int | None, kind: IdentificationKind, seconds: int) -> None:
     """The norm's ceilings, the SAM's for sessions, and what people asked for in between."""
-    assert life(scope, asked, kind).total_seconds() == seconds
+    assert life(scope, asked, ceilings()[kind]).total_seconds() == seconds
+    operators = ceilings(person_days=1, company_days=2)[kind]
+    assert life(scope, asked, operators).total_seconds() == min(seconds, operators.total_seconds())
 
 
 def test_a_seal_opens_for_its_secret_in_its_row() -> None:

@@ -75,8 +75,7 @@ async def test_an_owner_without_a_mouse(stage: tuple[World, str], chromium: Chro
     await tab_to(page, "Entrar com o celular", "link")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_contain_text("quer saber quem é você")
-    await expect(page.get_by_text("ver os seus certificados em nuvem")).to_be_hidden()
-    await expect(page.get_by_text("saber o seu nome")).to_be_visible()
+    await expect(page.get_by_text("Nada é assinado, nem pedido.")).to_be_visible()
     world.links.last.credentials = [await world.credential(subject="MARIA DA SILVA", number=MARIA)]
     world.links.last.state = "approved"
     await expect(page.get_by_role("textbox", name="Código de conferência")).to_be_focused()

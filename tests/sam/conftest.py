@@ -15,6 +15,7 @@ from hsm_service.hsm.slots import initialise_sam_slot
 from hsm_service.hsm.token import Token
 from softhsm_config.tokens import Token as TokenFiles
 from tests.sam.children import Child
+from tests.sam.explicit import ON
 from tests.sam.world import START, Authority, World, open_world
 from tests.support.postgres import TestDatabase
 from tests.support.softhsm import add_token
@@ -47,6 +48,17 @@ async def hsm(hsm_settings: HsmSettings) -> AsyncIterator[Hsm]:
 async def world(hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path) -> AsyncIterator[World]:
     """A SAM that works."""
     made = await open_world(hsm, database, tmp_path / "sam-0.head", FixedClock(START), authority)
+    await made.sam.watch.look()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def explicit_world(
+    hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path
+) -> AsyncIterator[World]:
+    """A SAM whose operator lets applications ask for consents."""
+    made = await open_world(hsm, database, tmp_path / "sam-0.head", FixedClock(START), authority, explicit=ON)
     await made.sam.watch.look()
     yield made
     await made.close()

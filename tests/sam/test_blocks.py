@@ -49,7 +49,7 @@ async def test_one_press_shuts_everything(world: World) -> None:
         await world.computer(credential, phone)
     assert (await world.events()).count("credential.blocked") == 2
     # An operator opens one at once: what was void stays void, and a new approval signs.
-    assert await world.sam.rooms.blocks.order(credential, shut=False)
+    assert await world.turn("unblock", credential)
     assert await world.refused("signatures/sign", **approved.call(activation)) == "activation_expired"
     request = await world.ask(credential, **ASK)
     assert len(await world.sign(request, (await world.approve(phone, request))["activation"])) == 1
@@ -106,7 +106,7 @@ async def test_a_yes_to_one_block_does_not_undo_the_next(world: World) -> None:
     await world.call("credentials/block", device=phone.id)
     world.clock.advance(WAIT)
     made = await world.call("documents/unblock", device=phone.id, credential=credential)
-    await world.sam.rooms.blocks.order(credential, shut=False)
+    await world.turn("unblock", credential)
     world.clock.advance(timedelta(seconds=2))
     await world.call("credentials/block", device=phone.id)
     body = {"document": made["document"], "device": phone.id, **phone.decision(world.open(made["statement"]))}

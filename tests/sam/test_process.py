@@ -117,12 +117,6 @@ async def test_operators_commands(
             {**first.settings, "name": "sam-99", "head_file": str(tmp_path / "sam-99.head")}
         )
         assert await commands.run_unfreeze(operator, credential, "integrator", world.integrator["id"]) == 1
-        for shut in (True, False):  # the running SAM hears of both by the row
-            assert await commands.run_block(operator, credential, shut=shut)
-            assert not await commands.run_block(operator, credential, shut=shut)
-            if shut:
-                with pytest.raises(LinkIdError, match="credential_blocked"):
-                    await world.ask(credential, algorithm="ECDSA-SHA256")
         await world.ask(credential, algorithm="ECDSA-SHA256")
         assert await first.end(signal.SIGTERM) == 0
         settings = SamSettings.model_validate(first.settings)

@@ -35,7 +35,7 @@ async def test_a_restored_database_stops_the_sam(world: World, hsm: Hsm, authori
         for call in ("documents/waiting", "signatures/sign", "documents/decide", "emission/keys"):
             assert await fresh.refused(call, device=phone.id) == "sam_refuses_work"
         voided = await accept_restore(fresh.sam.database, fresh.sam.audit, fresh.clock, operator=phone.public.jkt)
-        assert voided == {"documents": 1, "activations": 1}
+        assert voided == {"documents": 1, "activations": 1, "consents": 0}
         await fresh.sam.watch.look()
         assert await fresh.refused("signatures/sign", **request.call(activation)) == "activation_expired"
         body = phone.decision(waiting.statement)

@@ -19,7 +19,9 @@ from hsm_service.hsm.token import Token
 from hsm_service.sam import versions
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.generators.store import queries as generator_queries
 from protocol import custody
+from tests.sam.explicit import ON, ready
 from tests.sam.world import PASSWORD, START, Authority, Signer, World, digest, open_world, stretched
 from tests.support.house import agreed
 from tests.support.postgres import TestDatabase
@@ -65,6 +67,27 @@ async def test_the_next_password_binds_by_the_new_pepper(own: World, house_setti
     body = phone.decision((request := await own.ask(credential, algorithm=ECDSA)).statement, "Errada123")
     assert await own.refused("documents/decide", document=request.id, device=phone.id, **body) == "password_wrong"
     assert (await rows(own, credential)) == after
+
+
+async def test_generators_follow_by_themselves(own: World, house_settings: HsmSettings, authority: Authority) -> None:
+    """What no password is needed for is kept under the new pepper by the SAM itself: codes go on, and until then the
+    old pepper is needed."""
+    world = await open_world(own.sam.hsm, own.database, own.head, own.clock, authority, explicit=ON)
+    try:
+        await world.sam.watch.look()
+        _, _, made, _, application = await ready(world)
+        generators = world.sam.rooms.generators
+        assert await generators.renew() == 0
+        rotate(house_settings, "pepper", 2)
+        world.sam.versions.forget()
+        need = [await world.sam.database.fetchval(generator_queries.needing_pepper, number) for number in (1, 2)]
+        assert (need, await generators.renew(), await generators.renew()) == ([1, 0], 1, 0)
+        need = [await world.sam.database.fetchval(generator_queries.needing_pepper, number) for number in (1, 2)]
+        assert need == [0, 1]
+        await application.open(made.next(), [digest("a")])
+        assert (await world.events()).count("generator.rebound") == 1
+    finally:
+        await world.close()
 
 
 async def test_the_yes_to_a_session_binds_by_it_as_well(own: World, house_settings: HsmSettings) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from foundation.encoding import b64u
 from foundation.errors import LinkIdError
+from foundation.ids import new_id
 from hsm_service.hsm.facade import Hsm
 from hsm_service.sam.signatures.signer import Signer as SamSigner
 from tests.sam.world import Authority, Session, Signer, World, digest, open_world
@@ -197,6 +198,17 @@ async def _associate_again(opened: Open) -> None:
     await world.decide(opened.phone, made)
 
 
+async def _give_back(opened: Open) -> None:
+    stranger = {**opened.session.caller, "id": new_id("cmp")}
+    for caller in (stranger, {"kind": "integrator", "id": new_id("cli")}):
+        await opened.world.call("sessions/give_back", activation=opened.session.activation, caller=caller)
+    await opened.world.use(opened.session, 1, [digest("a")])  # another's word ends nothing
+    for _ in range(2):
+        await opened.world.call(
+            "sessions/give_back", activation=opened.session.activation, caller=opened.session.caller
+        )
+
+
 async def _not_me(opened: Open) -> None:
     request = await opened.world.ask(opened.credential, algorithm="ECDSA-SHA256", caller=opened.session.caller)
     body = opened.phone.decision(request.statement, word="refuse:not-me")
@@ -208,10 +220,12 @@ async def _revoke(opened: Open) -> None:
     await opened.world.call("credentials/revoke", revocation=opened.world.authority.revocation(certificate))
 
 
-@pytest.mark.parametrize("end", [_end, _unpair, _pair_again, _end_association, _associate_again, _not_me, _revoke])
+@pytest.mark.parametrize(
+    "end", [_end, _give_back, _unpair, _pair_again, _end_association, _associate_again, _not_me, _revoke]
+)
 async def test_it_ends_with_what_it_rests_on(opened: Open, end: Callable[[Open], Awaitable[None]]) -> None:
-    """Ended by the holder; phone unpaired or paired anew; association over or made anew; "not me"; revoked: no more
-    signatures from the next use on, with an audit line, and what it sealed is gone."""
+    """Ended by the holder; given back by its caller; phone unpaired or paired anew; association over or made anew;
+    "not me"; revoked: no more signatures from the next use on, with an audit line, and what it sealed is gone."""
     await opened.world.use(opened.session, 1, [digest("a")])
     await end(opened)
     assert await opened.refused(2, [digest("b")]) == "activation_expired"

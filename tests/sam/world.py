@@ -76,6 +76,17 @@ class Authority:
         }  # fmt: skip
         return orders.sign_order(payload, (operator or self.operator).key)
 
+    def holder_order(
+        self, act: str, credential: str, now: datetime, operator: "Signer | None" = None, **changes: Any
+    ) -> str:
+        """An operator's order about a holder."""
+        payload = {
+            "v": 1, "type": "holder", "id": new_id("ord"), "created": int(now.timestamp()), "act": act,
+            "credential": credential, "number": None, "binding": None,
+            "reason": "suspected-fraud" if act == "block" else "by-video", "case": "2026-17", **changes,
+        }  # fmt: skip
+        return orders.sign_order(payload, (operator or self.operator).key)
+
     def certificate(
         self, key: Any, name: str, public: Any, *, ca: int | None = None, issuer: str | None = None,
         start: datetime | None = None, days: int = 1000,
@@ -301,6 +312,12 @@ class World:
         self._registered.add(id_)
         return {"kind": "integrator", "id": id_}
 
+    async def turn(self, act: str, credential: str) -> bool:
+        """An operator shuts a certificate, or opens it, as it stands now."""
+        stands = await self.call("credentials/standing", credential=credential)
+        order = self.authority.holder_order(act, credential, self.clock.now(), number=stands["number"])
+        return (await self.call("credentials/order", order=order))["changed"] is True
+
     async def ask(
         self, credential: str, digests: list[bytes] | None = None, algorithm: str = "RSA-PKCS1-SHA256", **changes: Any
     ) -> Request:
@@ -427,8 +444,11 @@ class World:
 
     async def events(self) -> list[str]:
         """What the audit says, in order."""
-        rows = await self.sql("SELECT body FROM audit.lines ORDER BY seq")
-        return [json.loads(row["body"])["event"] for row in rows]
+        return [line["event"] for line in await self.lines()]
+
+    async def lines(self) -> list[dict[str, Any]]:
+        """Its lines, whole."""
+        return [json.loads(row["body"]) for row in await self.sql("SELECT body FROM audit.lines ORDER BY seq")]
 
 
 async def open_world(

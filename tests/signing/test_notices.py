@@ -32,6 +32,9 @@ class Recorder:
 
         connection.after_commit(committed)
 
+    async def given_back(self, activation: str) -> None:
+        self.told.append(("given_back", activation))
+
 
 @pytest.fixture
 def recorder(world: World, monkeypatch: pytest.MonkeyPatch) -> Recorder:

@@ -67,6 +67,8 @@ class Held:
     counters: dict[int, bytes] = field(default_factory=dict)
     """Of a session: which use each served."""
     used: int = 0
+    ended: bool = False
+    """Its caller gave it back."""
 
 
 class SigningSam:
@@ -94,6 +96,7 @@ class SigningSam:
             "signatures/sign": self._sign,
             "documents/session": self._fix_session,
             "signatures/use": self._use,
+            "sessions/give_back": self._give_back,
         }
         return private_app(calls)
 
@@ -300,6 +303,14 @@ class SigningSam:
         if held.counters[counter] != use.digest:
             raise says("counter_used", Conflict)
         return {"signatures": [b64u(one) for one in held.answers[use.digest]]}
+
+    async def _give_back(self, body: JsonObject) -> JsonObject:
+        self._members("sessions/give_back", body, {"activation", "caller"})
+        caller: Any = body["caller"]
+        for held in self.held.values():
+            if held.activation == body["activation"] and caller == held.caller and held.document.type == "session":
+                held.until, held.ended = 0, True
+        return {}
 
     # ---- inside ----
 

@@ -48,6 +48,7 @@ from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
 from hsm_service.csc.web.oauth1 import TOKEN_PATH as TOKEN_PATH_V1
 from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
+from hsm_service.documents.service.workshop import Workshop
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
@@ -78,6 +79,7 @@ from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.preparations import PreparationService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
 from hsm_service.webhooks.service import AddressService, Telling
@@ -92,6 +94,7 @@ from push.domain.sealing import Seal
 from push.ports import Parcel
 from push.service.outbox import OutboxService, OutboxWorker
 from tests.support.callers import Caller
+from tests.support.parsing import NURSERY
 from tests.support.postgres import TestDatabase
 from tests.support.psc_routes import SETTINGS as PSC_SETTINGS
 from tests.support.psc_routes import Calls, policies_in
@@ -445,8 +448,9 @@ class World:
 
 EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
+         signing.preparations,
          oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
-         oauth.refresh_tokens, psc.authorizations, psc.tokens, psc.applications,
+         oauth.refresh_tokens, psc.authorizations, psc.session_calls, psc.tokens, psc.applications,
          credentials.identifications, web.seen_proofs, registration.page, registration.sign_ins,
          registration.applications, registration.changes, webhooks.addresses, webhooks.deliveries, push.outbox
 """
@@ -619,13 +623,23 @@ async def signing_world(
         callers = CallerService(ours, clock, dpop=dpop, computers=computers)
         authority = StampingAuthority(clock, _RSA)
         stamps = TimeStampClient([authority])
-        documents = DocumentCalls(clock, signing, DocumentService(clock, time_stamps=stamps), stamps)
+        parsing = Workshop(NURSERY)
+        responses = ResponseService(ours, clock, signing)
+        documents = DocumentCalls(
+            clock,
+            signing,
+            DocumentService(clock, time_stamps=stamps, parsing=parsing),
+            stamps,
+            preparations=PreparationService(ours, clock),
+            responses=responses,
+            verification=f"{origin}/verificar",
+        )
         csc = CscV2(
             clock=clock,
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
-            responses=ResponseService(ours, clock, signing),
+            responses=responses,
             documents=documents,
             issuer=origin,
             app_url=APP,
@@ -660,7 +674,9 @@ async def signing_world(
                 holders=PscHolders(credentials, identifications),
                 signing=signing,
                 calls=calls,
-                documents=DocumentsOfPsc(DocumentService(clock, policies=policies_in(Path(folder)))),
+                documents=DocumentsOfPsc(
+                    DocumentService(clock, policies=policies_in(Path(folder))), f"{ORIGIN}/verificar"
+                ),
                 origin=origin,
                 background=background,
             )

@@ -5,7 +5,15 @@ members of both.
 
 from hsm_service.csc.dialect import answers1, version1
 from hsm_service.csc.dialect.answers import credential_info, info, listed, signed
-from hsm_service.csc.dialect.documents import MAX_SIGN_DOC, SignDocRequest, ToSign, read_sign_doc, signed_documents
+from hsm_service.csc.dialect.documents import (
+    MAX_SIGN_DOC,
+    DocumentsRequest,
+    SignDocRequest,
+    ToSign,
+    read_documents,
+    read_sign_doc,
+    signed_documents,
+)
 from hsm_service.csc.dialect.members import MAX_BODY, V1, V2, Names, Wanted, check_lengths
 from hsm_service.csc.dialect.reading import (
     AuthorizeRequest,
@@ -33,6 +41,7 @@ __all__ = [
     "V1",
     "V2",
     "AuthorizeRequest",
+    "DocumentsRequest",
     "ExtendRequest",
     "InfoRequest",
     "ListRequest",
@@ -50,6 +59,7 @@ __all__ = [
     "read_authorize",
     "read_challenge",
     "read_credential_info",
+    "read_documents",
     "read_extend",
     "read_handle",
     "read_info",

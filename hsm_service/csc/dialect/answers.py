@@ -49,10 +49,14 @@ def info(*, name: str, issuer: str, logo: str, stamps: bool) -> JsonObject:
         "validationInfo": True,
         "signAlgorithms": {"algos": oids_of(every), "algoParams": []},
         "signature_formats": {
-            "formats": ["C", "P"],
-            "envelope_properties": [["Attached", "Detached"], ["Certification", "Revision"]],
+            "formats": ["C", "P", "X"],
+            "envelope_properties": [
+                ["Attached", "Detached"],
+                ["Certification", "Revision"],
+                ["Enveloped", "Detached"],
+            ],
         },
-        "conformance_levels": ["AdES-B-B", *(["AdES-B-T", "AdES-B-LT"] if stamps else [])],
+        "conformance_levels": ["AdES-B-B", *(["AdES-B-T", "AdES-B-LT", "AdES-B-LTA"] if stamps else [])],
         # Of API 2.2, said here because its clients look for it.
         "supportedHashTypes": ["dtbsr"],
         "supportsRar": True,

@@ -1,41 +1,91 @@
-"""What is said about documents: the forms that hashes are prepared for, and ``signatures/signDoc`` (11.11). Pure.
+"""What is said about documents: what ``authorize`` prepares, and ``signatures/signDoc`` (11.11). Pure.
 
 A holder approves what the key signs, and in a signature around a document that is not the document's hash but that of
-the signed attributes. So whoever will call ``signDoc`` says so when asking (``clientData``, ``signDoc``), and the
-attributes are fixed then.
+the signed attributes. So whoever will call ``signDoc`` says so when asking. Either by the documents themselves, in the
+words of ``signDoc`` (``documents``, ``documentDigests``): they are prepared then, and kept. Or by the documents' hashes
+and what will be made of them (``clientData``, ``signDoc``), for signatures that come out the same when they are made
+again: nothing is kept then.
 """
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
+from foundation.encoding import canonical_json
 from foundation.errors import JsonObject, JsonValue
 from hsm_service.csc.dialect import members
 from hsm_service.csc.dialect.members import V2
 from hsm_service.csc.errors import InvalidRequest, invalid, missing
 from hsm_service.documents.domain.form import Form, Format, Level, Packaging
 from hsm_service.documents.errors import FormNotPossible
+from hsm_service.signing.domain.request import Label
 from protocol.algorithms import MAX_HASHES, SignAlgorithm
 
-MAX_SIGN_DOC: Final = 4 * 1024 * 1024
-"""Bytes of a body with documents. What is longer goes by its digest."""
-_FORMATS: Final = {"C": Format.CADES, "P": Format.PADES}
-"""XAdES and JAdES: what is signed is not the same when it is prepared a second time, or is not made here."""
-_LEVELS: Final = {"b-b": Level.B, "b": Level.B, "b-t": Level.T, "t": Level.T, "b-lt": Level.LT, "lt": Level.LT}
-_ENVELOPES: Final = {"Attached": Packaging.ATTACHED, "Detached": Packaging.DETACHED}
-_PDF_ENVELOPES: Final = ("Certification", "Revision")
-"""Said in the PDF, which the caller prepared: the CMS is the same."""
+MAX_SIGN_DOC: Final = 16 * 1024 * 1024
+"""Bytes of a body with documents: twelve MiB of them, as Base64. What is longer goes by its digest."""
+_FORMATS: Final = {"C": Format.CADES, "P": Format.PADES, "X": Format.XADES}
+"""JAdES is not made here."""
+_LEVELS: Final = {
+    "b-b": Level.B, "b": Level.B, "b-t": Level.T, "t": Level.T, "b-lt": Level.LT, "lt": Level.LT,
+    "b-lta": Level.LTA, "lta": Level.LTA,
+}  # fmt: skip
+_ENVELOPES: Final = {
+    Format.CADES: {"Attached": Packaging.ATTACHED, "Detached": Packaging.DETACHED},
+    Format.PADES: {"Certification": Packaging.ENVELOPED, "Revision": Packaging.ENVELOPED},
+    Format.XADES: {"Enveloped": Packaging.ENVELOPED, "Detached": Packaging.DETACHED},
+}
+"""The standard's defaults first."""
+_CERTIFY: Final = {"Certification": True, "Revision": False}
+_MAX_NAME: Final = 100
+_MAX_PAGE, _MAX_SIDE = 100_000, 14_400
 
 
 @dataclass(frozen=True)
 class ToSign:
-    """One signature: around ``content``, or around what has ``digest``."""
+    """One signature: around ``content``, or around what has ``digest``. What else is said of it is as
+    ``DocumentService.prepare`` takes it."""
 
     form: Form
     digest: bytes | None = None
     content: bytes | None = None
+    certify: bool | None = False
+    box: tuple[int, int, int, int] | None = None
+    """Of a visible stamp, on"""
+    page: int = -1
+    stamp: bool = False
+    element: str | None = None
+    name: str = "documento"
+
+    def words(self, algorithm: str) -> bytes:
+        """The same for the same signature around the same document, and for nothing else."""
+        of = self.content if self.content is not None else self.digest
+        form = self.form
+        return canonical_json(
+            {
+                "form": [form.format, form.level, form.packaging],
+                "whole": self.content is not None,
+                "of": hashlib.sha256(of or b"").hexdigest(),
+                "certify": self.certify,
+                "stamp": [self.page, *(self.box or ())] if self.stamp else None,
+                "element": self.element,
+                "name": self.name,
+                "algorithm": algorithm,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class DocumentsRequest:
+    """``credentials/authorize`` of documents (ours): ``items`` are prepared, and their digests approved."""
+
+    credential: str
+    algorithm: SignAlgorithm
+    items: Sequence[ToSign]
+    labels: Sequence[Label]
+    description: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +97,8 @@ class SignDocRequest:
     algorithm: SignAlgorithm
     items: Sequence[ToSign]
     validation_info: bool
+    kept: int | None = None
+    """Milliseconds for which the answer shall be kept for ``signPolling`` (mode A)."""
 
 
 def read_forms(said: JsonObject, count: int) -> Sequence[Form] | None:
@@ -66,31 +118,43 @@ def read_forms(said: JsonObject, count: int) -> Sequence[Form] | None:
     return [_asked_form(one) for one in forms if isinstance(one, Mapping)]
 
 
+def read_documents(body: JsonObject) -> DocumentsRequest | None:
+    """``credentials/authorize`` in the words of ``signDoc``; None for other asks. Both arrays may be there: what is of
+    digests comes first. Raises InvalidRequest, InvalidAuthenticationData.
+    """
+    digests, documents = _arrays(body)
+    if not digests and not documents:
+        return None
+    said = members.said_of(body)
+    credential = members.text(body, "credentialID")
+    count = members.count(body, MAX_HASHES)
+    if members.has_hashes(body):
+        raise invalid(V2.hashes)  # who sends both means something else than we would do
+    algorithm, items = _items(digests, documents)
+    if len(items) != count:
+        raise InvalidRequest("Invalid value for parameter numSignatures")
+    if said.get("ask") is not None or said.get("signDoc") is not None:
+        # Nobody can have signed an ask for what is prepared only now.
+        raise invalid("clientData")
+    members.check_auth_data(body)
+    described = members.description(body)
+    return DocumentsRequest(credential, algorithm, items, members.labels(said, count), described)
+
+
 def read_sign_doc(body: JsonObject) -> SignDocRequest:
     """Raises InvalidRequest, in the standard's sentences."""
     credential = members.text(body, "credentialID")
     sad = members.text(body, "SAD")
-    digests, documents = body.get("documentDigests"), body.get("documents")
-    if digests is not None and documents is not None:
+    if body.get("documentDigests") is not None and body.get("documents") is not None:
         raise InvalidRequest("Both documentDigests and documents parameters passed")
-    entries = _entries(digests, "object parameter documentDigests") or _entries(documents, "array parameter documents")
-    if not entries:
+    digests, documents = _arrays(body)
+    if not digests and not documents:
         raise InvalidRequest("Empty documentDigests and documents objects")
-    items: list[ToSign] = []
-    algorithms: set[SignAlgorithm] = set()
-    for entry in entries:
-        algorithm = _algorithm(entry)
-        algorithms.add(algorithm)
-        items += _by_digests(entry, algorithm) if digests is not None else [_by_document(entry)]
-    if len(items) > MAX_HASHES:
-        raise InvalidRequest("Numbers of signatures is too high")
-    if len(algorithms) != 1:
-        raise invalid("signAlgo")
-    if body.get("operationMode") not in (None, "S"):
-        raise invalid("operationMode")
+    algorithm, items = _items(digests, documents)
+    kept = members.kept(body)
     members.client_data(body)
     wanted = members.flag(body, "returnValidationInfo") or members.flag(body, "returnValidationInformation")
-    return SignDocRequest(credential, sad, algorithms.pop(), items, wanted)
+    return SignDocRequest(credential, sad, algorithm, items, wanted, kept)
 
 
 def signed_documents(
@@ -110,12 +174,34 @@ def signed_documents(
     return answer
 
 
+def _arrays(body: JsonObject) -> tuple[list[JsonObject], list[JsonObject]]:
+    digests = _entries(body.get("documentDigests"), "object parameter documentDigests")
+    return digests, _entries(body.get("documents"), "array parameter documents")
+
+
 def _entries(value: JsonValue, kind: str) -> list[JsonObject]:
     if value is None:
         return []
     if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(one, Mapping) for one in value):
         raise InvalidRequest(f"Invalid {kind}")
     return [one for one in value if isinstance(one, Mapping)]
+
+
+def _items(digests: Sequence[JsonObject], documents: Sequence[JsonObject]) -> tuple[SignAlgorithm, list[ToSign]]:
+    """Of one algorithm, since a SAD is of one."""
+    items: list[ToSign] = []
+    algorithms: set[SignAlgorithm] = set()
+    for entry in digests:
+        algorithms.add(algorithm := _algorithm(entry))
+        items += _by_digests(entry, algorithm)
+    for entry in documents:
+        algorithms.add(_algorithm(entry))
+        items.append(_by_document(entry))
+    if len(items) > MAX_HASHES:
+        raise InvalidRequest("Numbers of signatures is too high")
+    if len(algorithms) != 1:
+        raise invalid("signAlgo")
+    return algorithms.pop(), items
 
 
 def _algorithm(entry: JsonObject) -> SignAlgorithm:
@@ -136,46 +222,104 @@ def _by_digests(entry: JsonObject, algorithm: SignAlgorithm) -> list[ToSign]:
         raise InvalidRequest("Numbers of signatures is too high")
     found = [_base64(value, "hashes") for value in values]
     members.check_lengths(found, algorithm.hash_name)
-    return [ToSign(form, digest=one) for one in found]
+    name = _name(_ours(entry, {"name"} if form.format is Format.XADES else set()))
+    return [ToSign(form, digest=one, name=name) for one in found]
 
 
 def _by_document(entry: JsonObject) -> ToSign:
     form = _form(entry, of_digest=False)
-    return ToSign(form, content=_base64(entry.get("document"), "documents"))
+    content = _base64(entry.get("document"), "documents")
+    if form.format is Format.PADES:
+        # The standard's usual one is a certification; of a PDF that is signed already that cannot be made.
+        certify = _CERTIFY.get(members.optional_text(entry, "signed_envelope_property"))
+        ours = _ours(entry, {"stamp"})
+        if ours.get("stamp") is None:
+            return ToSign(form, content=content, certify=certify)
+        page, box = _place(ours["stamp"])
+        return ToSign(form, content=content, certify=certify, stamp=True, page=page, box=box)
+    if form.format is Format.XADES:
+        ours = _ours(entry, {"element"} if form.packaging is Packaging.ENVELOPED else {"name"})
+        return ToSign(form, content=content, element=_element(ours), name=_name(ours))
+    _ours(entry, set())
+    return ToSign(form, content=content)
+
+
+def _ours(entry: JsonObject, possible: Set[str]) -> JsonObject:
+    """``linkid``: what the standard has no words for."""
+    said = entry.get("linkid")
+    if said is None:
+        return {}
+    if not isinstance(said, Mapping) or not set(said) <= possible:
+        raise invalid("linkid")
+    return said
+
+
+def _place(said: JsonValue) -> tuple[int, tuple[int, int, int, int] | None]:
+    """``stamp``: {"page", "box"}, both optional; pages from 0, negative from the end; points from below left."""
+    if not isinstance(said, Mapping) or not set(said) <= {"page", "box"}:
+        raise invalid("linkid")
+    page, box = said.get("page", -1), said.get("box")
+    if type(page) is not int or abs(page) > _MAX_PAGE:
+        raise invalid("linkid")
+    if box is None:
+        return page, None
+    if not isinstance(box, Sequence) or len(box) != 4:
+        raise invalid("linkid")
+    sides = [side for side in box if type(side) is int and 0 <= side <= _MAX_SIDE]
+    if len(sides) != 4:
+        raise invalid("linkid")
+    return page, (sides[0], sides[1], sides[2], sides[3])
+
+
+def _element(ours: JsonObject) -> str | None:
+    """The Id of what is signed; the document when nothing is said."""
+    said = ours.get("element")
+    if said is not None and (not isinstance(said, str) or not 1 <= len(said) <= _MAX_NAME):
+        raise invalid("linkid")
+    return said
+
+
+def _name(ours: JsonObject) -> str:
+    """How a detached XAdES refers to its file."""
+    said = ours.get("name", "documento")
+    if not isinstance(said, str) or not 1 <= len(said) <= _MAX_NAME:
+        raise invalid("linkid")
+    return said
 
 
 def _asked_form(entry: JsonObject) -> Form:
     """What is signed is the same whether the document will be attached or not; there is only its digest yet."""
+    if members.text(entry, "signature_format") == "X":
+        raise invalid("signature_format")  # identifiers in it are drawn anew: it goes by documentDigests
     attached = entry.get("signed_envelope_property") == "Attached"
     return _form({**entry, "signed_envelope_property": "Detached"} if attached else entry, of_digest=True)
 
 
 def _form(entry: JsonObject, *, of_digest: bool) -> Form:
-    """Format, level and envelope. Of a digest alone nothing can be attached to."""
-    letter = members.text(entry, "signature_format")
-    format_ = _FORMATS.get(letter)
-    if format_ is None or (format_ is Format.PADES and not of_digest):
-        # A PDF of which only the digest was approved has no room for its signature: its caller makes that.
+    """Format, level and envelope. To a digest alone nothing can be attached, and nothing goes around it."""
+    format_ = _FORMATS.get(members.text(entry, "signature_format"))
+    if format_ is None:
         raise invalid("signature_format")
     level = members.optional_text(entry, "conformance_level").lower() or "ades-b-b"
     if not level.startswith("ades-") or level.removeprefix("ades-") not in _LEVELS:
         raise invalid("conformance_level")
     if entry.get("signed_props") not in (None, []):
         raise invalid("signed_props")
+    found = _LEVELS[level.removeprefix("ades-")]
+    if format_ is Format.PADES and of_digest and found in (Level.LT, Level.LTA):
+        raise invalid("conformance_level")  # the evidence goes into the PDF
     try:
-        return Form(format_, _LEVELS[level.removeprefix("ades-")], _packaging(entry, format_, of_digest))
+        return Form(format_, found, _packaging(entry, format_, of_digest))
     except FormNotPossible as cause:
         raise invalid("conformance_level") from cause
 
 
 def _packaging(entry: JsonObject, format_: Format, of_digest: bool) -> Packaging:
+    possible = _ENVELOPES[format_]
     said = members.optional_text(entry, "signed_envelope_property")
-    if format_ is Format.PADES:
-        if said and said not in _PDF_ENVELOPES:
-            raise invalid("signed_envelope_property")
-        return Packaging.ENVELOPED
-    found = _ENVELOPES.get(said or ("Detached" if of_digest else "Attached"))
-    if found is None or (found is Packaging.ATTACHED and of_digest):
+    usual = "Detached" if of_digest and format_ is not Format.PADES else next(iter(possible))
+    found = possible.get(said or usual)
+    if found is None or (of_digest and format_ is not Format.PADES and found is not Packaging.DETACHED):
         raise invalid("signed_envelope_property")
     return found
 

@@ -22,6 +22,9 @@ PHONE: Final = "mobile"
 """The id of the one authentication object: approval on the phone."""
 MAX_BODY: Final = 256 * 1024
 """Bytes. 100 hashes of 64 bytes with labels take about 30 KiB; a member more than that is somebody's mistake."""
+USUAL_VALIDITY: Final = 60 * 60 * 1000
+LONGEST_VALIDITY: Final = 24 * 60 * 60 * 1000
+"""Milliseconds for which the answer of an asynchronous call is kept: when the caller says nothing, and at most."""
 _MAX_DESCRIPTION: Final = 500
 _MAX_CLIENT_DATA: Final = 64 * 1024
 _MAX_SIZE: Final = 2**53
@@ -247,6 +250,25 @@ def said_of(body: JsonObject) -> JsonObject:
     except LinkIdError:
         return {}
     return value if isinstance(value, Mapping) else {}
+
+
+def kept(body: JsonObject) -> int | None:
+    """``operationMode``, ``validity_period``, ``response_uri``: milliseconds in mode A, None in mode S."""
+    mode = body.get("operationMode")
+    if mode in (None, "S"):
+        return None
+    if mode != "A":
+        raise invalid("operationMode")
+    wanted = body.get("validity_period")
+    wanted = USUAL_VALIDITY if wanted is None else wanted
+    if isinstance(wanted, bool) or not isinstance(wanted, int):
+        raise invalid("validity_period")
+    if not 1 <= wanted <= LONGEST_VALIDITY:
+        raise InvalidRequest("Out of bounds parameter validity_period")
+    if body.get("response_uri") is not None:
+        # We call nobody: an address that a request names is a way to make us knock at doors inside.
+        raise invalid("response_uri")
+    return wanted
 
 
 def signed_ask(said: JsonObject) -> JsonObject | None:

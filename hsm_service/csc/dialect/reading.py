@@ -22,10 +22,9 @@ from protocol.algorithms import MAX_HASHES, HashName, SignAlgorithm
 from protocol.sessions import MAX_COUNTER, MOST
 
 _MAX_PURPOSE: Final = 500
+_MAX_PIECES: Final = 20_000
+"""Of a long body: reading a million little ones would keep everybody waiting."""
 _MAX_SIGNATURE: Final = 100
-USUAL_VALIDITY: Final = 60 * 60 * 1000
-LONGEST_VALIDITY: Final = 24 * 60 * 60 * 1000
-"""Milliseconds for which the answer of an asynchronous call is kept: when the caller says nothing, and at most."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +119,8 @@ def read_object(body: bytes, max_bytes: int = members.MAX_BODY) -> JsonObject:
     """The body; an empty one is ``{}``. Raises InvalidRequest."""
     if not body.strip():
         return {}
+    if len(body) > members.MAX_BODY and sum(map(body.count, (b",", b"[", b"{"))) > _MAX_PIECES:
+        raise InvalidRequest("The body has too many members")  # documents are long, not many
     try:
         value = strict_json(body, max_bytes=max_bytes)
     except LinkIdError as cause:
@@ -235,7 +236,7 @@ def read_sign_hash(body: JsonObject, idempotency_key: str | None = None, names: 
     sad = members.text(body, "SAD")
     hashes = members.hashes(body, names)
     algorithm = members.algorithm(body, members.hash_name(body, names), names)
-    kept = _kept(body) if names is V2 else None
+    kept = members.kept(body) if names is V2 else None
     use = _use(members.said_of(body), idempotency_key)
     return SignRequest(credential, sad, hashes, algorithm, use, kept)
 
@@ -246,25 +247,6 @@ def read_polling(body: JsonObject) -> str:
     members.no_user(body)
     members.client_data(body)
     return response
-
-
-def _kept(body: JsonObject) -> int | None:
-    """``operationMode``, ``validity_period``, ``response_uri``: milliseconds in mode A, None in mode S."""
-    mode = body.get("operationMode")
-    if mode in (None, "S"):
-        return None
-    if mode != "A":
-        raise invalid("operationMode")
-    kept = body.get("validity_period")
-    kept = USUAL_VALIDITY if kept is None else kept
-    if isinstance(kept, bool) or not isinstance(kept, int):
-        raise invalid("validity_period")
-    if not 1 <= kept <= LONGEST_VALIDITY:
-        raise InvalidRequest("Out of bounds parameter validity_period")
-    if body.get("response_uri") is not None:
-        # We call nobody: an address that a request names is a way to make us knock at doors inside.
-        raise invalid("response_uri")
-    return kept
 
 
 def _use(said: JsonObject, idempotency_key: str | None) -> SaidUse:

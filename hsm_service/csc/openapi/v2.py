@@ -5,8 +5,7 @@ from typing import Final
 from foundation.errors import JsonValue
 from foundation.web.openapi import Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
 from hsm_service.csc.algorithms import HASH_OIDS
-from hsm_service.csc.dialect.members import PHONE
-from hsm_service.csc.dialect.reading import LONGEST_VALIDITY
+from hsm_service.csc.dialect.members import LONGEST_VALIDITY, PHONE
 from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS
 from protocol.algorithms import MAX_HASHES
 from protocol.sessions import MOST
@@ -43,6 +42,28 @@ _HASH_OID: Final = text(
     {"type": ["string", "null"], "enum": [*sorted(HASH_OIDS), None]},
     "Which hash. May be left out where `signAlgo` implies it; `hashAlgo` is taken too.",
     "Qual hash. Pode faltar onde `signAlgo` o diz; `hashAlgo` também é aceito.",
+)
+_MODE: Final = text(
+    {"type": ["string", "null"], "enum": ["S", "A", None]},
+    "A: the answer is a `responseID`, for `signPolling`.",
+    "A: a resposta é um `responseID`, para `signPolling`.",
+)
+_VALIDITY: Final = text(
+    {},
+    f"In mode A, milliseconds up to {LONGEST_VALIDITY}: how long to keep the answer; an hour if not said.",
+    f"No modo A, milissegundos até {LONGEST_VALIDITY}: quanto guardar a resposta; uma hora se não for dito.",
+)
+_DOCUMENTS: Final = text(
+    {"type": ["array", "null"]},
+    "Objects with `document` (base64), `signature_format` (C, P, X), `conformance_level`, `signed_envelope_property`, "
+    "`signAlgo`; `linkid` may have `stamp` (P), `element`, `name` (X). 16 MiB at most, with all the rest.",
+    "Objetos com `document` (base64), `signature_format` (C, P, X), `conformance_level`, `signed_envelope_property`, "
+    "`signAlgo`; `linkid` pode ter `stamp` (P), `element`, `name` (X). No máximo 16 MiB, com todo o resto.",
+)
+_DIGESTS: Final = text(
+    {"type": ["array", "null"]},
+    "The same with `hashes` for signatures that stay beside their documents.",
+    "O mesmo, com `hashes`, para assinaturas que ficam ao lado de seus documentos.",
 )
 ALGORITHM: Final = text(
     TEXT,
@@ -149,6 +170,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
             f"Tantas quantos hashes (até {MAX_HASHES}), ou o máximo de uma sessão.",
         ),
         hashes=HASHES,
+        documents=_DOCUMENTS,
+        documentDigests=_DIGESTS,
         hashAlgorithmOID=_HASH_OID,
         signAlgo=ALGORITHM,
         signAlgoParams=PARAMETERS,
@@ -174,7 +197,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         linkid=closed(
             ["request", "verification_code", "expires_in", "qr", "statement"],
             to_sign=text(
-                STRINGS, "With `signDoc`: what the phone approves.", "Com `signDoc`: o que o celular aprova."
+                STRINGS, "For `signDoc`: what the phone approves.", "Para `signDoc`: o que o celular aprova."
             ),
             request=text({"type": "string"}, "The request, `req_…`.", "O pedido, `req_…`."),
             verification_code=text(
@@ -205,16 +228,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
         hashAlgorithmOID=_HASH_OID,
         signAlgo=text(ID, "As for `authorize`.", "Como em `authorize`."),
         signAlgoParams=PARAMETERS,
-        operationMode=text(
-            {"type": ["string", "null"], "enum": ["S", "A", None]},
-            "A: the answer is a `responseID`, for `signPolling`.",
-            "A: a resposta é um `responseID`, para `signPolling`.",
-        ),
-        validity_period=text(
-            {},
-            f"In mode A, milliseconds up to {LONGEST_VALIDITY}: how long to keep the answer; an hour if not said.",
-            f"No modo A, milissegundos até {LONGEST_VALIDITY}: quanto guardar a resposta; uma hora se não for dito.",
-        ),
+        operationMode=_MODE,
+        validity_period=_VALIDITY,
         clientData=CLIENT_DATA,
     ),
     "ChallengeRequest": schema_of(
@@ -233,28 +248,24 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "PollingRequest": schema_of(
         ["requestID"],
-        requestID=text(ID, "The `responseID` of `signHash`.", "O `responseID` de `signHash`."),
+        requestID=text(ID, "The `responseID` of a call in mode A.", "O `responseID` de uma chamada no modo A."),
         userID={"type": "null"},
         clientData=CLIENT_DATA,
     ),
     "SignDocRequest": schema_of(
         ["credentialID", "SAD"],
         credentialID=CREDENTIAL,
-        SAD=text(ID, "Asked for with `signDoc`, or of a session.", "Pedido com `signDoc`, ou de uma sessão."),
-        documentDigests=text(
-            {"type": "array"},
-            "Objects with `hashes`, `signature_format` (C, P), `conformance_level`, `signAlgo`; or else `documents`.",
-            "Objetos com `hashes`, `signature_format` (C, P), `conformance_level`, `signAlgo`; ou então `documents`.",
-        ),
-        documents=text(
-            {"type": ["array", "null"]}, "The same with `document` in base64.", "O mesmo, com `document` em base64."
-        ),
-        operationMode={"type": ["string", "null"], "enum": ["S", None]},
+        SAD=text(ID, "Asked for with these, or of a session.", "Pedido com estes, ou de uma sessão."),
+        documentDigests=_DIGESTS,
+        documents={**_DOCUMENTS, "type": "array"},  # one of the two
+        operationMode=_MODE,
+        validity_period=_VALIDITY,
         returnValidationInfo=_FLAG,
         clientData=CLIENT_DATA,
     ),
     "SignedDocuments": closed(
         [],
+        responseID=text({"type": "string"}, "In mode A, instead.", "No modo A, em vez deles."),
         DocumentWithSignature=STRINGS,
         SignatureObject=STRINGS,
         validationInfo=closed([], ocsp=STRINGS, crl=STRINGS, certificates=STRINGS),
@@ -439,7 +450,10 @@ SECTION: Final = Section(
         _call(
             "cscV2Polling", "signatures/signPolling", Words("Collect later", "Recolher depois"), "PollingRequest",
             {
-                200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures")),
+                200: Answer(
+                    Words("The signatures, or the documents.", "As assinaturas, ou os documentos."),
+                    {"anyOf": [ref("Signatures"), ref("SignedDocuments")]},
+                ),
                 202: Answer(
                     Words("Not made yet.", "Ainda não feitas."), ref("CscError"), headers={"Retry-After": _SECONDS}
                 ),
@@ -453,8 +467,9 @@ SECTION: Final = Section(
                          ref("SignedDocuments"))},
             {
                 "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…",
-                "documentDigests": [
-                    {"hashes": [EXAMPLE_HASH], "signature_format": "C", "signAlgo": "1.2.840.113549.1.1.11"}
+                "documents": [
+                    {"document": "JVBERi0xLjcK", "signature_format": "P", "conformance_level": "AdES-B-T",
+                     "signAlgo": "1.2.840.113549.1.1.11"}
                 ],
             },
         ),

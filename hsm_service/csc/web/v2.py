@@ -4,13 +4,15 @@ Steps 1, 2 and 10 of one signature are here.
 """
 
 import base64
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web
 
 from foundation.clock import Clock
 from foundation.web import answer
+from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
 from hsm_service.csc.errors import NotImplementedHere
@@ -24,8 +26,9 @@ from hsm_service.csc.web.calls import (
     signing_caller,
 )
 from hsm_service.csc.web.documents import DocumentCalls
+from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
-from hsm_service.signing.domain.request import Ask
+from hsm_service.signing.domain.request import Ask, SessionAsk
 from hsm_service.signing.errors import CertificateNotValid
 from hsm_service.signing.service import Approved, SigningService
 from hsm_service.signing.service.responses import ResponseService
@@ -103,18 +106,20 @@ class CscV2:
     async def authorize(self, request: web.Request) -> web.Response:
         """11.6: 202 with a handle; the phone is asked."""
         # 1. What is asked; 2. by whom.
-        caller, body = await self._calls.read(request)
-        wanted = dialect.read_session(body) or dialect.read_authorize(body)
+        caller, body = await self._calls.read(request, max_bytes=dialect.MAX_SIGN_DOC)
+        wanted = dialect.read_documents(body) or dialect.read_session(body) or dialect.read_authorize(body)
         credential = await self._calls.credential(caller, wanted.credential)
-        ask, at, told = self._calls.ask_of(wanted, credential), None, {}
-        if isinstance(ask, Ask) and isinstance(wanted, dialect.AuthorizeRequest) and wanted.forms is not None:
-            ask, at = await self._documents.fixed(ask, wanted.forms, credential)
-            told = {"to_sign": [base64.b64encode(digest).decode("ascii") for digest in ask.hashes]}
+        ask, at, kept = await self._asked(caller, wanted, credential)
         # 3 to 5 are signing's.
         try:
             asked = await self._signing.ask(signing_caller(caller), ask, at=at)
         except CertificateNotValid as cause:
             raise expired_certificate(credential) from cause
+        if kept:
+            await self._documents.keep(caller, asked.handle, kept)
+        told = {}
+        if isinstance(ask, Ask) and (kept or at is not None):
+            told = {"to_sign": [base64.b64encode(digest).decode("ascii") for digest in ask.hashes]}
         return answer(
             {
                 "handle": asked.handle,
@@ -129,6 +134,21 @@ class CscV2:
             },
             status=202,
         )
+
+    async def _asked(
+        self,
+        caller: Caller,
+        wanted: dialect.AuthorizeRequest | dialect.DocumentsRequest | dialect.SessionRequest,
+        credential: Credential,
+    ) -> tuple[Ask | SessionAsk, datetime | None, Sequence[tuple[bytes, bytes]]]:
+        """What signing is asked for; the time that stands in it; and what is kept of documents meanwhile."""
+        if isinstance(wanted, dialect.DocumentsRequest):
+            ask, kept = await self._documents.prepared(caller, wanted, credential)
+            return ask, None, kept
+        plain = self._calls.ask_of(wanted, credential)
+        if isinstance(plain, Ask) and isinstance(wanted, dialect.AuthorizeRequest) and wanted.forms is not None:
+            return *await self._documents.fixed(plain, wanted.forms, credential), ()
+        return plain, None, ()
 
     async def authorize_check(self, request: web.Request) -> web.Response:
         """11.7: 202 while the holder thinks, 200 with the SAD. ``Prefer: wait=25`` holds the answer back (RFC 7240)."""
@@ -176,11 +196,15 @@ class CscV2:
         return answer({"responseID": response})
 
     async def sign_polling(self, request: web.Request) -> web.Response:
-        """11.12: the signatures of a call in mode A; 202 in an error's form while they are not there."""
+        """11.12: the signatures or documents of a call in mode A; 202 in an error's form while they are not there."""
         caller, body = await self._calls.read(request)
-        signatures = await self._responses.collect(signing_caller(caller), dialect.read_polling(body))
-        if signatures is not None:
-            return answer(dialect.signed(signatures))
+        found = await self._responses.collect(signing_caller(caller), dialect.read_polling(body))
+        if found.documents:
+            told = await self._documents.collected(found)
+        else:
+            told = None if found.signatures is None else dialect.signed(found.signatures)
+        if told is not None:
+            return answer(told)
         text = "The previous async request has been accepted but not yet completed"
         waiting = answer({"error": "accepted_request", "error_description": text}, status=202)
         waiting.headers["Retry-After"] = str(POLL_SECONDS)

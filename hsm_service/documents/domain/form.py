@@ -48,7 +48,7 @@ LEVELS: Final = {
     Format.CMS: (Level.B,),
     Format.CADES: (Level.B, Level.T, Level.LT),
     Format.PADES: (Level.B, Level.T, Level.LT, Level.LTA),
-    Format.XADES: (Level.B,),
+    Format.XADES: (Level.B, Level.T),
 }
 
 _POLICY_LEVELS: Final[dict[Policy, Level]] = {"AD-RB": Level.B, "AD-RT": Level.T}

@@ -1,4 +1,7 @@
-"""Levels above B-T: evidence beside the signature, and a stamp over both. Blocks; call it in a thread."""
+"""Levels above B-T: evidence beside the signature, and a stamp over both.
+
+What parses a PDF runs in a process of its own (``jobs``); the rest blocks, call it in a thread.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,6 +23,8 @@ from hsm_service.documents.service.cms import closed, opened
 from hsm_service.documents.service.pades import TOKEN_ROOM, as_unsuitable
 
 _CERTIFICATES: Final = (2, 0)
+STAMP_HASH: Final = "sha256"
+"""Of document time-stamps."""
 
 
 def signers_of(container: bytes) -> list[bytes]:
@@ -59,8 +64,8 @@ def pdf_with_evidence(pdf: bytes, evidence: Evidence) -> bytes:
     return output.getvalue()
 
 
-def pdf_awaiting_stamp(pdf: bytes, hash_name: str) -> tuple[bytes, PreparedByteRangeDigest]:
-    """PAdES B-LTA, first half: an update with a hole for a document time-stamp, and the digest to be stamped."""
+def pdf_awaiting_stamp(pdf: bytes, hash_name: str) -> tuple[bytes, tuple[int, int]]:
+    """PAdES B-LTA, first half: an update with a hole for a document time-stamp, and where that is."""
     with as_unsuitable():
         writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
         name = f"LinkID-TS-{hashlib.sha256(pdf).hexdigest()[:12]}"
@@ -70,14 +75,14 @@ def pdf_awaiting_stamp(pdf: bytes, hash_name: str) -> tuple[bytes, PreparedByteR
         embedder.send(SigObjSetup(sig_placeholder=stamp))
         hole, output = embedder.send(SigIOSetup(md_algorithm=hash_name))
         output.seek(0)
-        return output.read(), hole
+        return output.read(), (hole.reserved_region_start, hole.reserved_region_end)
 
 
-def pdf_stamped(pdf: bytes, hole: PreparedByteRangeDigest, token: bytes) -> bytes:
+def pdf_stamped(pdf: bytes, hole: tuple[int, int], token: bytes) -> bytes:
     """Second half."""
     output = BytesIO(pdf)
     with as_unsuitable():
-        hole.fill_with_cms(output, token)
+        PreparedByteRangeDigest(b"", *hole).fill_with_cms(output, token)
     return output.getvalue()
 
 

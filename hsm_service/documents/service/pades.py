@@ -1,6 +1,7 @@
 """PAdES around a raw signature, by pyHanko: an incremental update with a hole, and the CMS that goes into it.
 
-Blocks; call it in a thread. A PDF comes from anybody: whatever a parser throws becomes UnsuitableDocument.
+A PDF comes from anybody: what parses one (``with_hole``, ``demand_whole``) runs in a process of its own (``jobs``), and
+whatever a parser throws becomes UnsuitableDocument. The rest counts bytes; it blocks, call it in a thread.
 """
 
 import hashlib
@@ -40,32 +41,29 @@ logging.getLogger("pyhanko").setLevel(logging.CRITICAL + 1)  # names and CPFs st
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL + 1)
 
 
-def prepare(
-    form: Form,
-    signatory: Signatory,
-    at: datetime,
-    policy: SignaturePolicy | None,
-    pdf: bytes,
-    stamp: Stamp | None,
-    *,
-    certify: bool = False,
-) -> Prepared:
-    """The first half. Raises UnsuitableDocument: damaged, encrypted, no pages, or certified against any change.
+def with_hole(
+    form: Form, signatory: Signatory, at: datetime, pdf: bytes, stamp: Stamp | None, *, certify: bool | None = False
+) -> tuple[bytes, tuple[int, int]]:
+    """The PDF with a field and a hole for its CMS, and where that is. Raises UnsuitableDocument: damaged, encrypted, no
+    pages, or certified against any change.
 
     ``certify``: the first signature of a document says that later ones, and forms filled in, are the only changes
-    allowed (ISO 32000-2, DocMDP); a document that is signed already cannot be certified.
+    allowed (ISO 32000-2, DocMDP); a document that is signed already cannot be certified. None: only if it is the first.
     """
     with as_unsuitable():
-        writer = IncrementalPdfFileWriter(BytesIO(pdf), prev=_reader(pdf), strict=False)
+        reader = _reader(pdf)
+        writer = IncrementalPdfFileWriter(BytesIO(pdf), prev=reader, strict=False)
+        if certify and reader.embedded_signatures:
+            raise UnsuitableDocument("signed already: it takes revisions, and no certification")
         metadata = signers.PdfSignatureMetadata(
             field_name=f"LinkID-{secrets.token_hex(6)}",
             md_algorithm=signatory.digest_name,
             subfilter=fields.SigSeedSubFilter.PADES,
             name=signatory.name or None,
-            certify=certify,
+            certify=not reader.embedded_signatures if certify is None else certify,
             docmdp_permissions=fields.MDPPerm.FILL_FORMS,
         )
-        pdf_signer = stamped(metadata, cms.signer(signatory), stamp, pages=_pages(writer.prev))
+        pdf_signer = stamped(metadata, cms.signer(signatory), stamp, pages=_pages(reader))
         session = pdf_signer.init_signing_session(writer)
         session.system_time = at  # /M and the stamp: one time for the whole preparation
         said = None if stamp is None else words(stamp, signatory.name, at)
@@ -73,9 +71,31 @@ def prepare(
         document = session.prepare_tbs_document(None, bytes_reserved=room, appearance_text_params=said)
         hole, output = document.digest_tbs_document()
         output.seek(0)
-        content = output.read()
-    to_sign = cms.signed_attributes(signatory, hole.document_digest, at, policy, pdf=True)
-    return Prepared(form, signatory, at, to_sign, content, (hole.reserved_region_start, hole.reserved_region_end))
+        return output.read(), (hole.reserved_region_start, hole.reserved_region_end)
+
+
+def prepared(
+    form: Form,
+    signatory: Signatory,
+    at: datetime,
+    policy: SignaturePolicy | None,
+    content: bytes,
+    hole: tuple[int, int],
+    pdf: bytes,
+) -> Prepared:
+    """The first half, of what ``with_hole`` made of ``pdf``: what will be signed is computed here, over its bytes.
+
+    Raises UnsuitableDocument when the parser gave back another document, or a hole that is none.
+    """
+    start, end = hole
+    if not (content.startswith(pdf) and len(pdf) < start < end <= len(content)):
+        raise UnsuitableDocument("its parser gave something else back")
+    inside = content[start:end]
+    if inside[:1] != b"<" or inside[-1:] != b">" or inside[1:-1].strip(b"0"):
+        raise UnsuitableDocument("its parser left no room")
+    digest = digest_around(content, hole, signatory.digest_name)
+    to_sign = cms.signed_attributes(signatory, digest, at, policy, pdf=True)
+    return Prepared(form, signatory, at, to_sign, content, hole)
 
 
 def fill(prepared: Prepared, container: bytes) -> bytes:
@@ -91,11 +111,7 @@ def fill(prepared: Prepared, container: bytes) -> bytes:
 def covered(prepared: Prepared) -> bytes:
     """The digest of what the signature covers, of the file as it is now."""
     assert prepared.hole is not None, "prepared from a PDF"
-    start, end = prepared.hole
-    digest = hashlib.new(prepared.signatory.digest_name)
-    digest.update(prepared.content[:start])
-    digest.update(prepared.content[end:])
-    return digest.digest()
+    return digest_around(prepared.content, prepared.hole, prepared.signatory.digest_name)
 
 
 def demand_whole(pdf: bytes) -> None:
@@ -122,6 +138,14 @@ def _reader(pdf: bytes) -> PdfFileReader:
     if any(item.docmdp_level is fields.MDPPerm.NO_CHANGES for item in reader.embedded_signatures):
         raise UnsuitableDocument("certified against any change")
     return reader
+
+
+def digest_around(content: bytes, hole: tuple[int, int], name: str) -> bytes:
+    """Of everything but the hole: what a signature or stamp in it covers."""
+    digest = hashlib.new(name)
+    digest.update(memoryview(content)[: hole[0]])
+    digest.update(memoryview(content)[hole[1] :])
+    return digest.digest()
 
 
 def _pages(reader: PdfFileReader) -> int:

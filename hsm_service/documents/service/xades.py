@@ -3,8 +3,8 @@
 signxml signs in one call with a key. Here the key is a recorder: it keeps what it was asked to sign, and answers zeros.
 `finish` puts the real value in their place, and demands that what the document says is signed is what was prepared.
 
-Blocks; call it in a thread. XML comes from anybody: no DTD, no entities, no network, no deep trees; whatever a parser
-throws becomes UnsuitableDocument.
+XML comes from anybody: what parses it runs in a process of its own (``jobs``), without DTD, entities, network or deep
+trees; whatever a parser throws becomes UnsuitableDocument. Detached signatures have nothing of anybody's to parse.
 """
 
 import logging
@@ -30,6 +30,9 @@ from hsm_service.documents.domain.signatory import Signatory
 from hsm_service.documents.errors import BadPreparation, UnsuitableDocument
 
 DS: Final = "{http://www.w3.org/2000/09/xmldsig#}"
+XADES: Final = "{http://uri.etsi.org/01903/v1.3.2#}"
+_EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+"""The same bytes wherever in a document the value stands."""
 _C14N: Final = CanonicalizationMethod.CANONICAL_XML_1_0
 """What NF-e demands; and every verifier has it."""
 _METHODS: Final = {
@@ -153,6 +156,27 @@ def close(prepared: Prepared, signature: bytes) -> bytes:
         return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
+def value_to_stamp(xml: bytes) -> bytes:
+    """What a signature time-stamp is about: the canonical SignatureValue of ours (EN 319 132-1 clause 5.3)."""
+    with as_unsuitable():
+        value = _ours(parsed(xml)).find(f"{DS}SignatureValue")
+        return bytes(etree.tostring(value, method="c14n", exclusive=True, with_comments=False))
+
+
+def with_time_stamp(xml: bytes, token: bytes) -> bytes:
+    """B-T: the same with a token among the unsigned properties, which no signature covers."""
+    with as_unsuitable():
+        root = parsed(xml)
+        (qualifying,) = _ours(root).findall(f"{DS}Object/{XADES}QualifyingProperties")
+        unsigned = etree.SubElement(qualifying, f"{XADES}UnsignedProperties")
+        stamp = etree.SubElement(
+            etree.SubElement(unsigned, f"{XADES}UnsignedSignatureProperties"), f"{XADES}SignatureTimeStamp"
+        )
+        etree.SubElement(stamp, f"{DS}CanonicalizationMethod", Algorithm=_EXCLUSIVE)
+        etree.SubElement(stamp, f"{XADES}EncapsulatedTimeStamp").text = b64encode(token).decode("ascii")
+        return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
 def demand_whole(prepared: Prepared, xml: bytes) -> None:
     """Read what we wrote as a stranger would. Raises BadPreparation when a reference does not hold."""
     if prepared.form.packaging is Packaging.DETACHED:
@@ -181,11 +205,16 @@ def _demand_no_id(root: Any) -> None:
 
 
 def _value(root: Any) -> Any:
-    """The empty SignatureValue of ours: of the signature that came last."""
+    """The empty SignatureValue of ours."""
+    return _ours(root).find(f"{DS}SignatureValue")
+
+
+def _ours(root: Any) -> Any:
+    """The signature that came last."""
     signatures = [root] if root.tag == f"{DS}Signature" else root.findall(f"{DS}Signature")
     if not signatures:
         raise BadPreparation("no signature in the document")
-    return signatures[-1].find(f"{DS}SignatureValue")
+    return signatures[-1]
 
 
 def _as_xml_has_it(signatory: Signatory, signature: bytes) -> bytes:
@@ -213,4 +242,12 @@ def _unsuitable(cause: Exception) -> UnsuitableDocument:
     return UnsuitableDocument(f"not XML that we can sign ({type(cause).__name__})")
 
 
-__all__: Final = ["close", "demand_whole", "parsed", "prepare_detached", "prepare_enveloped"]
+__all__: Final = [
+    "close",
+    "demand_whole",
+    "parsed",
+    "prepare_detached",
+    "prepare_enveloped",
+    "value_to_stamp",
+    "with_time_stamp",
+]

@@ -16,7 +16,6 @@ from aiohttp import web
 from foundation.errors import JsonObject, JsonValue, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
-from hsm_service.oauth.domain.client import IDENTIFYING
 from hsm_service.oauth.domain.grant import PageState
 from hsm_service.oauth.errors import BadOAuthRequest, PushedRequestOver, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.problems import redirect_parameters
@@ -106,9 +105,12 @@ class AuthorizePages:
         """Where the page's files are, by name, for a dialect's own page."""
         return self._paths
 
-    def shown(self, opened: OpenPage, back_to: str) -> web.Response:
-        """The page just opened; ``back_to``: where the person will return to."""
-        return self._html("authorize.html", self._shown(opened, back_to))
+    def shown(self, opened: OpenPage, back_to: str, grant: tuple[str, str] | None = None) -> web.Response:
+        """The page just opened; ``back_to``: where the person will return to.
+
+        ``grant``: what a dialect's scope lets the application do, and what that means for the holder.
+        """
+        return self._html("authorize.html", {**self._shown(opened, back_to), "grant": grant})
 
     async def state(self, request: web.Request) -> web.Response:
         """Once a second: how it stands, and this second's QR."""
@@ -155,7 +157,6 @@ class AuthorizePages:
             "documents": [] if wish is None else wish.labels,
             "count": 0 if wish is None else wish.count,
             "once": opened.once,
-            "only_who": opened.request.scope == IDENTIFYING,
         }
 
     def refused(self, request: web.Request, error: LinkIdError) -> web.Response:

@@ -16,7 +16,7 @@ from protocol.algorithms import HashName
 MAX_BODY: Final = 256 * 1024
 """Bytes. 100 hashes with their names take about 40 KiB."""
 MAX_DOCUMENTS: Final = 9 * 1024 * 1024
-"""Bytes of a call of ``/signature``: PDFs come in it, together up to six and a half megabytes."""
+"""Bytes of a call of ``/signature`` at most: PDFs come in it, together up to six and a half megabytes."""
 MAX_STATE: Final = 512
 MAX_LIFETIME: Final = 10**9
 _MAX_ID: Final = 255
@@ -36,6 +36,8 @@ class WantedHash:
     digest: bytes
     pdf: bytes | None = None
     """``base64_content``, of which ``digest`` is the hash."""
+    stamped: bool = False
+    """``pdf_signature_page``: whether the PDF says visibly who signed, when, and where to verify."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class WantedSignatures:
             "algorithm": self.hash_name,
             "format": self.format,
             "family": self.family,
-            "hashes": [[one.id, one.alias, b64u(one.digest)] for one in self.hashes],
+            "hashes": [[one.id, one.alias, b64u(one.digest), one.stamped] for one in self.hashes],
         }
         return hashlib.sha256(b"linkid-psc-use-v1\0" + canonical_json(asked)).digest()
 
@@ -73,8 +75,13 @@ def read_object(body: bytes, most: int = MAX_BODY) -> JsonObject:
     return value
 
 
-def read_signature(body: JsonObject, most: int) -> WantedSignatures:
-    """Raises BadPscRequest, FormatUnavailable."""
+def body_limit(content: int) -> int:
+    """Bytes of a call whose PDFs together have ``content`` bytes, in base64 with all that stands around them."""
+    return min(MAX_DOCUMENTS, MAX_BODY + content * 4 // 3 + content // 48)
+
+
+def read_signature(body: JsonObject, most: int, content: int) -> WantedSignatures:
+    """``most``: hashes; ``content``: bytes of all PDFs together. Raises BadPscRequest, FormatUnavailable."""
     hashes = body.get("hashes")
     if not isinstance(hashes, Sequence) or isinstance(hashes, str) or not hashes:
         raise BadPscRequest("hashes: expected a list with at least one hash")
@@ -88,6 +95,8 @@ def read_signature(body: JsonObject, most: int) -> WantedSignatures:
         raise BadPscRequest("hashes: one hash_algorithm, signature_format and padding_method for all of one call")
     (hash_name,) = names
     wanted = [_wanted(entry, hash_name) for entry in entries]
+    if sum(len(one.pdf or b"") for one in wanted) > content:
+        raise BadPscRequest(f"base64_content: together at most {content} bytes")
     if len({one.id for one in wanted}) < len(wanted):
         raise BadPscRequest("hashes: an id stands there twice")
     alias = body.get("certificate_alias")
@@ -143,9 +152,11 @@ def _mapping(entry: JsonValue, position: int) -> JsonObject:
 
 
 def _wanted(entry: JsonObject, hash_name: HashName) -> WantedHash:
-    name, alias = text(entry, "id", _MAX_ID), _alias(entry)
+    name, alias, stamped = text(entry, "id", _MAX_ID), _alias(entry), _stamped(entry)
     content = optional_text(entry, "base64_content", MAX_DOCUMENTS)
     if content is None:
+        if stamped:
+            raise BadPscRequest("pdf_signature_page: only with the PDF itself (base64_content)")
         return WantedHash(name, alias, read_digest(text(entry, "hash", _MAX_ID), hash_name))
     if not _format(entry).startswith("PAdES"):
         raise BadPscRequest("base64_content: only a PDF, with PAdES")
@@ -157,7 +168,7 @@ def _wanted(entry: JsonObject, hash_name: HashName) -> WantedHash:
     said = optional_text(entry, "hash", _MAX_ID)
     if said is not None and read_digest(said, hash_name) != digest:
         raise BadPscRequest("hash: not the one of base64_content")
-    return WantedHash(name, alias, digest, pdf)
+    return WantedHash(name, alias, digest, pdf, stamped)
 
 
 def _hash_name(entry: JsonObject) -> HashName:
@@ -173,6 +184,17 @@ def _format(entry: JsonObject) -> str:
     if found is None:
         raise FormatUnavailable(f"signature_format: one of {', '.join(FORMATS)}")
     return found
+
+
+def _stamped(entry: JsonObject) -> bool:
+    """As VIDaaS has it, ``"true"`` or ``"false"``; or the value itself."""
+    value = entry.get("pdf_signature_page")
+    if value in (None, ""):
+        return False
+    said = value.lower() if isinstance(value, str) else value
+    if said not in ("true", "false") and not isinstance(said, bool):
+        raise BadPscRequest('pdf_signature_page: "true" or "false"')
+    return said in (True, "true")
 
 
 def _family(entry: JsonObject) -> str | None:

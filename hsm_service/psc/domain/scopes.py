@@ -34,10 +34,16 @@ ONE_USE: Final = (Scope.SINGLE, Scope.MULTI)
 ONE_USE_LIFE: Final = timedelta(seconds=300)
 SESSION_LIFE: Final = timedelta(hours=12)
 APPLICATION_LIFE: Final = timedelta(seconds=7200)
-CEILINGS: Final[Mapping[IdentificationKind, timedelta]] = MappingProxyType(
-    {IdentificationKind.CPF: timedelta(days=7), IdentificationKind.CNPJ: timedelta(days=30)}
-)
-"""The norm's longest lives."""
+
+
+def ceilings(person_days: int = 7, company_days: int = 30) -> Mapping[IdentificationKind, timedelta]:
+    """Longest lives of tokens by whose they are; the norm's where an operator wants no shorter ones."""
+    return MappingProxyType(
+        {
+            IdentificationKind.CPF: timedelta(days=person_days),
+            IdentificationKind.CNPJ: timedelta(days=company_days),
+        }
+    )
 
 
 def read_scope(text: str | None) -> Scope:
@@ -50,10 +56,13 @@ def read_scope(text: str | None) -> Scope:
     return Scope(words[0])
 
 
-def life(scope: Scope, asked: int | None, kind: IdentificationKind) -> timedelta:
-    """How long a token of that scope lives: what was asked for, within the norm's ceiling and what the SAM allows."""
+def life(scope: Scope, asked: int | None, ceiling: timedelta) -> timedelta:
+    """How long a token of that scope lives: what was asked for, within the ceiling and what the SAM allows.
+
+    ``ceiling``: the longest life of a token of such a holder, at most the norm's (``ceilings``).
+    """
     usual = ONE_USE_LIFE if scope in ONE_USE else SESSION_LIFE
-    longest = min(CEILINGS[kind], LONGEST) if scope is Scope.SESSION else CEILINGS[kind]
+    longest = min(ceiling, LONGEST) if scope is Scope.SESSION else ceiling
     shortest = SHORTEST if scope is Scope.SESSION else timedelta(seconds=1)
     wanted = usual if asked is None else timedelta(seconds=min(asked, int(longest.total_seconds())))
     return max(shortest, min(wanted, longest))

@@ -32,14 +32,12 @@ class Vendor:
     """Of a poll that has nothing to say yet."""
     asynchronous: bool = False
     """Whether there is ``/async-signature``."""
-    hashes_in_hex: bool = False
-    """What its documentation shows; we take both, whatever it shows."""
 
 
 _ALL: Final = (
     Vendor("iti", "DOC-ICP-17.01", ""),
     Vendor("safeid", "SafeID", "/psc/safeid"),
-    Vendor("birdid", "BirdID", "/psc/birdid", token_type="bearer", asynchronous=True, hashes_in_hex=True),
+    Vendor("birdid", "BirdID", "/psc/birdid", token_type="bearer", asynchronous=True),
     Vendor(
         "vidaas",
         "VIDaaS",

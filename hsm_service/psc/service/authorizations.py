@@ -31,7 +31,7 @@ from hsm_service.psc.domain.authorization import (
     Event,
     Step,
 )
-from hsm_service.psc.domain.scopes import Scope, life
+from hsm_service.psc.domain.scopes import Scope, ceilings, life
 from hsm_service.psc.domain.sealing import SealBroken, code_secret, seal, unseal
 from hsm_service.psc.errors import DecisionTimeOver, RedirectedError, UserDenied, WaitOver, WaitUnknown
 from hsm_service.psc.service.holders import GrantedHolder, Holders, sign_algorithm, signing_caller
@@ -99,6 +99,7 @@ class AuthorizationService:
         self._holders = holders
         self._signing = signing
         self._settings = settings
+        self._ceilings = ceilings(settings.person_days, settings.company_days)
         self._random = random
 
     async def open(self, parameters: Mapping[str, str], *, address: str, back: str) -> tuple[OpenPage, str]:
@@ -208,7 +209,8 @@ class AuthorizationService:
         Raises WaitUnknown, and signing's errors.
         """
         credential, now = holder.credentials[0], self._clock.now()
-        wanted = life(Scope.SESSION, authorization.wanted.lifetime, holder.identification.kind)
+        longest = self._ceilings[holder.identification.kind]
+        wanted = life(Scope.SESSION, authorization.wanted.lifetime, longest)
         until = min(now + wanted, credential.valid_to).replace(microsecond=0)
         algorithm = sign_algorithm(credential.key_algorithm, SESSION_HASH, None)
         if algorithm is None:
@@ -226,10 +228,15 @@ class AuthorizationService:
         )
         code = code_secret(secret)
         session = AskedSession(
-            [credential.id], secret_digest(code), seal(code, authorization.id, asked.handle, self._random), until
+            [credential.id],
+            secret_digest(code),
+            seal(code, authorization.id, asked.handle, self._random),
+            until,
+            asked.document,
         )
         kept = await self._store.asked(authorization.id, session, secret_digest(secret), now=now, until=now + WAIT_LIFE)
         if not kept:
+            await self._signing.withdraw(signing_caller(client.id, client.name), asked.handle)
             raise WaitUnknown("it went on already")
         await self._note("psc.session_asked", authorization, session.credentials)
         return SessionAsked(

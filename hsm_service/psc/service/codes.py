@@ -15,10 +15,12 @@ from hsm_service.oauth.domain.client import Client, GrantType
 from hsm_service.oauth.domain.pkce import check_verifier
 from hsm_service.oauth.errors import ClientNotPermitted, GrantRefused
 from hsm_service.psc.domain.authorization import AUTHORIZATION_PREFIX, Authorization, Granted, Step
-from hsm_service.psc.domain.scopes import Scope, life
+from hsm_service.psc.domain.scopes import Scope, ceilings, life
 from hsm_service.psc.domain.sealing import SealBroken, seal, unseal
 from hsm_service.psc.errors import CodeRefused, UserDenied
+from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.service.holders import GrantedHolder, Holders
+from hsm_service.psc.settings import PscSettings
 from hsm_service.psc.store import PscStore
 
 TOKEN_PREFIX: Final = "pst"
@@ -44,13 +46,17 @@ class CodeService:
         audit: AuditChain,
         *,
         holders: Holders,
+        settings: PscSettings,
+        endings: SessionEndings,
         random: Random = secrets.token_bytes,
     ) -> None:
-        """The gateway's database."""
+        """``settings``: how long tokens may live; ``endings``: of what a code opened that came twice."""
         self._database = database
         self._store = PscStore(database)
         self._clock = clock
         self._audit = audit
+        self._ceilings = ceilings(settings.person_days, settings.company_days)
+        self._endings = endings
         self._holders = holders
         self._random = random
 
@@ -68,6 +74,7 @@ class CodeService:
         # Before the transaction, which holds a connection while rivals queue for the row behind it.
         holder = await self._granted_holder(name)
         refusal: LinkIdError
+        stolen = False
         async with self._database.transaction() as connection:
             now = self._clock.now()
             found = await self._store.redeem(connection, name, secret, client.id, now)
@@ -83,7 +90,10 @@ class CodeService:
             else:
                 refusal = CodeRefused("unknown, expired, used, or another application's code")
                 if await self._store.revoke_by_code(connection, name, secret, now):
+                    stolen = True
                     self._audit.note(connection, "psc.code_reused", authorization=name, client=client.id)
+        if stolen:
+            await self._endings.of_authorization(name)
         raise refusal
 
     async def _granted_holder(self, name: str) -> GrantedHolder | None:
@@ -109,7 +119,8 @@ class CodeService:
         if found.until is not None:
             expires = found.until
         else:
-            expires = now + life(found.wanted.scope, found.wanted.lifetime, holder.identification.kind)
+            longest = self._ceilings[holder.identification.kind]
+            expires = now + life(found.wanted.scope, found.wanted.lifetime, longest)
         granted = Granted(
             id=token.public_id,
             client=client.id,

@@ -41,7 +41,7 @@ from hsm_service.psc.service.authorizations import SESSION_HASH
 from hsm_service.psc.service.holders import Holders, sign_algorithm, signing_caller
 from hsm_service.psc.service.tokens import Bearer
 from hsm_service.psc.settings import PscSettings
-from hsm_service.psc.store import PscStore
+from hsm_service.psc.store import REPEATED, PscStore
 from hsm_service.signing.domain.labels import labels_for
 from hsm_service.signing.domain.request import Ask, Caller, Label
 from hsm_service.signing.errors import (
@@ -141,8 +141,8 @@ class SignatureService:
             if wanted.hash_name != SESSION_HASH or wanted.family is not None:
                 raise BadPscRequest(f"a signature_session signs {SESSION_HASH} hashes with the usual padding")
             handle = self._opened(bearer, granted.sealed)
-            digests, kept = await self._prepared(credential, wanted, algorithm)
-            return await self._sign(caller, Asked(handle, digests, kept), credential.id, wanted, algorithm)
+            fixed = await self._fixed(bearer, handle, credential, wanted, algorithm)
+            return await self._sign(caller, fixed, credential.id, wanted, algorithm)
         sealed = await self._asked(caller, bearer, credential, wanted, algorithm)
         asked = Asked.read(self._opened(bearer, sealed))
         signed = await self._sign(caller, asked, credential.id, wanted, algorithm)
@@ -168,14 +168,34 @@ class SignatureService:
         if wanted.format == RAW or self._documents is None:
             return [one.digest for one in wanted.hashes], []
         found = [
-            await self._documents.prepare(Content(wanted.format, one.digest, one.pdf), credential.chain, algorithm)
+            await self._documents.prepare(
+                Content(wanted.format, one.digest, one.pdf, one.stamped), credential.chain, algorithm
+            )
             for one in wanted.hashes
         ]
         return [one.digest for one in found], [one.kept for one in found]
 
-    def _opened(self, bearer: Bearer, sealed: bytes | None) -> str:
+    async def _fixed(
+        self, bearer: Bearer, handle: str, credential: Credential, wanted: WantedSignatures, algorithm: str
+    ) -> Asked:
+        """What a call in a session signs. The same call again finds the same documents, with the same time in them, and
+        so the SAM's same answer; raw hashes are the same by themselves."""
+        # P3. Of all who make this call at once, one fixes what it is.
+        if wanted.format == RAW:
+            return Asked(handle, [one.digest for one in wanted.hashes], [])
+        now, token, use = self._clock.now(), bearer.granted.id, wanted.use
+        row = f"{token}|{use.hex()}"
+        sealed = await self._store.session_call(token, use, now - REPEATED)
+        if sealed is None:
+            digests, kept = await self._prepared(credential, wanted, algorithm)
+            mine = seal(bearer.secret, row, Asked(handle, digests, kept).text(), self._random)
+            sealed = await self._store.keep_session_call(token, use, mine, now=now, since=now - REPEATED)
+        return Asked.read(self._opened(bearer, sealed, row))
+
+    def _opened(self, bearer: Bearer, sealed: bytes | None, row: str | None = None) -> str:
+        """``row``: which it is sealed to, where that is not the token's own."""
         try:
-            return unseal(bearer.secret, bearer.granted.id, sealed or b"")
+            return unseal(bearer.secret, row or bearer.granted.id, sealed or b"")
         except SealBroken as cause:
             raise PscTokenInvalid("the row is not the one this token was made for") from cause
 

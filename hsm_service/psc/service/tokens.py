@@ -15,6 +15,7 @@ from hsm_service.psc.domain.authorization import Granted
 from hsm_service.psc.domain.scopes import APPLICATION_LIFE, Scope
 from hsm_service.psc.errors import PscTokenInvalid
 from hsm_service.psc.service.codes import TOKEN_PREFIX, Issued
+from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.store import PscStore
 
 
@@ -30,8 +31,11 @@ class Bearer:
 class TokenService:
     """One per gateway."""
 
-    def __init__(self, database: Database, clock: Clock, random: Random = secrets.token_bytes) -> None:
-        """The gateway's database."""
+    def __init__(
+        self, database: Database, clock: Clock, endings: SessionEndings, random: Random = secrets.token_bytes
+    ) -> None:
+        """``endings``: of what a token opened that is given back."""
+        self._endings = endings
         self._database = database
         self._store = PscStore(database)
         self._clients = ClientStore(database)
@@ -71,9 +75,14 @@ class TokenService:
         return Bearer(granted, client, secret)
 
     async def revoke(self, client: Client, text: str) -> None:
-        """RFC 7009: a token of another application, or none at all, is answered like a success and stays as it is."""
+        """RFC 7009: a token of another application, or none at all, is answered like a success and stays as it is.
+
+        With it ends what it opened: a session, or the request that waits on the phone.
+        """
         try:
             name, secret = parse_token(text, TOKEN_PREFIX)
         except BadToken:
             return
-        await self._store.revoke(name, secret, client.id, self._clock.now())
+        revoked = await self._store.revoke(name, secret, client.id, self._clock.now())
+        if revoked is not None:
+            await self._endings.of_token(revoked, secret, client.id, client.name)

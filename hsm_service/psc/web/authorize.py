@@ -1,7 +1,9 @@
 """``/authorize`` for people: OAuth's page identifies, ours waits for a session's approval, and both lead back."""
 
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
+from types import MappingProxyType
 from typing import Final
 
 import jinja2
@@ -13,6 +15,7 @@ from foundation.web.caller import Network
 from hsm_service.oauth.errors import BadOAuthRequest, UnsafeRedirect
 from hsm_service.oauth.web.authorize import CSP, AuthorizePages
 from hsm_service.oauth.web.form import once
+from hsm_service.psc.domain.scopes import Scope
 from hsm_service.psc.domain.vendors import Vendor
 from hsm_service.psc.errors import RedirectedError, WaitUnknown
 from hsm_service.psc.problems import redirect_parameters
@@ -24,6 +27,20 @@ from hsm_service.psc.web.programs import PscPushes
 _FOLDER = resources.files("hsm_service.psc.web").joinpath("page")
 _SCRIPT: Final = _FOLDER.joinpath("session.js").read_bytes()
 SCRIPT_PATH: Final = f"{ROOT}/assets/{hashlib.sha256(_SCRIPT).hexdigest()[:16]}/session.js"
+
+
+GRANTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        Scope.SINGLE: ("pedir uma assinatura.", "Ela só acontece se você aprovar no celular."),
+        Scope.MULTI: ("pedir várias assinaturas de uma vez.", "Elas só acontecem se você aprovar no celular."),
+        Scope.SESSION: (
+            "pedir para assinar por um tempo.",
+            "O celular mostra em seguida quantas assinaturas e até quando: só vale se você aprovar.",
+        ),
+        Scope.AUTHENTICATION: ("saber o seu nome e o seu CPF ou CNPJ.", "Nada é assinado."),
+    }
+)
+"""What the page says that an application may do, by scope."""
 
 
 class WaitCall(WireModel):
@@ -87,7 +104,7 @@ class PscPages:
             return self._pages.busy(request, error)
         except RedirectedError as problem:
             return _redirect(self._problem_address(problem))
-        return self._pages.shown(opened, redirect)
+        return self._pages.shown(opened, redirect, GRANTS.get(opened.request.scope))
 
     async def came_back(self, request: web.Request) -> web.Response:
         """The page leads here when it is done, or was left (A3, A4)."""

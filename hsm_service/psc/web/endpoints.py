@@ -104,9 +104,9 @@ class PscEndpoints:
     async def signature(self, request: web.Request) -> web.Response:
         """P1 to P6. Who first: a stranger learns nothing about what is wrong with a body."""
         bearer = await self._bearer(request)
-        wanted = reading.read_signature(
-            await read_json_object(request, reading.MAX_DOCUMENTS), self._settings.max_hashes
-        )
+        content = self._settings.max_content_bytes
+        body = await read_json_object(request, reading.body_limit(content))
+        wanted = reading.read_signature(body, self._settings.max_hashes, content)
         return answer(answers.signed(await self._signatures.sign(bearer, wanted), wanted))
 
     async def password(self, request: web.Request) -> web.Response:

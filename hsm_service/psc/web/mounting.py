@@ -19,6 +19,7 @@ from hsm_service.psc.service.async_signatures import AsyncSignatureService
 from hsm_service.psc.service.authorizations import AuthorizationService
 from hsm_service.psc.service.codes import CodeService
 from hsm_service.psc.service.discovery import DiscoveryService
+from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.service.holders import Holders
 from hsm_service.psc.service.pushes import Background, PushService
 from hsm_service.psc.service.requests import AuthorizeRequests
@@ -80,9 +81,10 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
     )
     later = AsyncSignatureService(database, clock, holders=holders, signing=signing, background=background)
     applications = Applications(parts.clients)
-    tokens = TokenService(database, clock)
+    endings = SessionEndings(database, clock, signing)
+    tokens = TokenService(database, clock, endings)
     registered = ApplicationService(database, clock, parts.audit, settings)
-    codes = CodeService(database, clock, parts.audit, holders=holders)
+    codes = CodeService(database, clock, parts.audit, holders=holders, settings=settings, endings=endings)
     discovery = DiscoveryService(clock, holders, settings)
     signatures = SignatureService(
         database, clock, holders=holders, signing=signing, settings=settings, documents=parts.documents

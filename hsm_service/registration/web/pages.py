@@ -35,6 +35,7 @@ CSP: Final = (
 _RETRY_SECONDS: Final = 60
 _FILES: Final = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
 _FOLDER: Final = resources.files("hsm_service.registration.web").joinpath("page")
+_GRANT: Final = ("saber quem você é, e cuidar das suas aplicações.", "Nada é assinado, nem pedido.")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 _STATUS: Final = default_dialect()
 
@@ -124,7 +125,7 @@ class RegistrationPages:
             begun = await self._sign_ins.begin(address=client_address(request, self._proxies))
         except (TooMany, Unavailable) as error:
             return self._told(request, error)
-        response = self._authorize.shown(begun.page, self._origin)
+        response = self._authorize.shown(begun.page, self._origin, _GRANT)
         self._cookies.give(response, begun.cookie)
         return response
 

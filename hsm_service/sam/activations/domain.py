@@ -35,6 +35,8 @@ class Activation:
     used: int = 0
     """Of a session: signatures reserved so far; only grows, and is not under the MAC (``memory.Sessions``)."""
     last_used: datetime | None = None
+    consent: str | None = None
+    """The consent that it rests on, when an application sent the holder's factors: ends with it."""
     mac: bytes = field(default=b"", repr=False)
 
     @property
@@ -45,7 +47,9 @@ class Activation:
     def meaning(self) -> JsonObject:
         """Under the MAC. The document's hash brings caller, algorithm, hashes and activation key with it."""
         session: JsonObject = {} if self.maximum is None else {"maximum": self.maximum, "binding": self.binding}
+        consent: JsonObject = {} if self.consent is None else {"consent": self.consent}
         return {
+            **consent,
             "id": self.id,
             "document": self.document,
             "document_hash": self.document_hash,

@@ -16,8 +16,18 @@ WHERE a.id = $1;
 
 -- name: add_session
 -- A session that was approved; what an approval of listed hashes leaves, ``decisions.approval`` writes.
-INSERT INTO sam.activations (id, document, credential, sealed, until, mac, maximum, binding, caller)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO sam.activations (id, document, credential, sealed, until, mac, maximum, binding, caller, consent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: add_listed
+-- What right factors opened over listed hashes, and its occurrences, reserved.
+WITH activation AS (
+    INSERT INTO sam.activations (id, document, credential, sealed, until, mac, consent)
+    VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id
+)
+INSERT INTO sam.occurrences (activation, ordinal, hash, state)
+SELECT activation.id, one.ordinal - 1, one.hash, 'reserved'
+FROM activation, unnest($8::bytea[]) WITH ORDINALITY AS one (hash, ordinal);
 
 -- name: session
 -- A session and its document.
@@ -81,9 +91,19 @@ WHERE credential = $1 AND maximum IS NULL AND NOT voided AND until > $2 RETURNIN
 UPDATE sam.activations SET voided = true, sealed = '' WHERE id = $1 AND maximum IS NOT NULL AND NOT voided
 RETURNING id, credential;
 
+-- name: end_session_of
+-- One session of one caller is over, because the caller gives it back.
+UPDATE sam.activations SET voided = true, sealed = ''
+WHERE id = $1 AND caller = $2 AND maximum IS NOT NULL AND NOT voided RETURNING id, credential;
+
 -- name: end_sessions
 -- The sessions of a credential (null: of all) of one caller, or that one phone's binding approved, or all (both null).
 UPDATE sam.activations SET voided = true, sealed = ''
 WHERE maximum IS NOT NULL AND NOT voided AND until > $4 AND ($1::text IS NULL OR credential = $1)
   AND ($2::text IS NULL OR caller = $2) AND ($3::text IS NULL OR binding = $3)
 RETURNING id, credential;
+
+-- name: end_consented
+-- What rests on consents that are over: what it sealed goes with it.
+UPDATE sam.activations SET voided = true, sealed = '' WHERE consent = ANY($1::text[]) AND NOT voided
+RETURNING id, credential, maximum;

@@ -31,7 +31,11 @@ class Looked:
 class ActivationStore:
     """Finds activations; occurrences are signed by a guarded statement. 7f (``decisions.approval``) adds them."""
 
-    def __init__(self, database: Database, seals: RowSeals, documents: DocumentStore, alarm: Alarm) -> None:
+    def __init__(
+        self, database: Database, seals: RowSeals, documents: DocumentStore, alarm: Alarm, *, explicit: bool = False
+    ) -> None:
+        """``explicit``: whether what applications opened with the holder's factors is good."""
+        self._explicit = explicit
         self._database, self._seals, self._documents, self._alarm = database, seals, documents, alarm
 
     async def add_session(self, connection: Connection, activation: Activation, *, caller: str | None) -> None:
@@ -39,7 +43,15 @@ class ActivationStore:
         mac = await self._seals.seal(TABLE, activation.meaning())
         await connection.execute(
             queries.add_session, activation.id, activation.document, activation.credential, activation.sealed,
-            activation.until, mac, activation.maximum, activation.binding, caller,
+            activation.until, mac, activation.maximum, activation.binding, caller, activation.consent,
+        )  # fmt: skip
+
+    async def add_listed(self, connection: Connection, activation: Activation) -> None:
+        """What an application opened with the holder's factors, over listed hashes; its occurrences are reserved."""
+        mac = await self._seals.seal(TABLE, activation.meaning())
+        await connection.execute(
+            queries.add_listed, activation.id, activation.document, activation.credential, activation.sealed,
+            activation.until, mac, activation.consent, list(activation.digests),
         )  # fmt: skip
 
     async def session(self, reader: Reader, id_: str) -> tuple[Activation, Fixed]:
@@ -82,6 +94,8 @@ class ActivationStore:
         found = await self._seals.believed(TABLE, lambda record: _read(record, fixed), row["activation"], since)
         if found is None or found.id != id_:
             raise ActivationUnknown(id_)
+        if found.consent is not None and not self._explicit:
+            raise ActivationExpired("this deployment takes no factors from applications any more")
         return found, fixed
 
     async def of_document(self, reader: Reader, document: str) -> tuple[str, datetime] | None:
@@ -131,5 +145,5 @@ def _read(row: Record, fixed: Fixed) -> Activation:
     return Activation(
         row["id"], row["document"], fixed.document.hash, row["credential"],
         fixed.document.digests() if fixed.document.type == "sign" else (), row["sealed"], row["until"], row["voided"],
-        row["maximum"], row["binding"], row["used"], row["last_used"], row["mac"],
+        row["maximum"], row["binding"], row["used"], row["last_used"], row["consent"], row["mac"],
     )  # fmt: skip

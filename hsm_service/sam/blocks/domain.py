@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-from hsm_service.sam.credentials.domain import Block
-from hsm_service.sam.errors import BlockedElsewhere, NotBlocked, UnblockTooEarly
+from hsm_service.sam.credentials.domain import OPERATOR, Block
+from hsm_service.sam.errors import BlockedElsewhere, NotBlocked, OrderOutdated, UnblockTooEarly
+from hsm_service.sam.orders.domain import HolderPermit
 
 WAIT: Final = timedelta(hours=1)
 """From a block to the first chance of undoing it on the phone: whoever shut it for fear has time to ask for the
@@ -25,3 +26,16 @@ def demand_unblockable(block: Block | None, device: str, now: datetime) -> Block
     if left > 0:
         raise UnblockTooEarly(retry_after=ceil(left))
     return block
+
+
+def demand_as_ordered(block: Block | None, permit: HolderPermit) -> None:
+    """The certificate stands as the operator saw it, or as this very order left it. Raises OrderOutdated.
+
+    Otherwise whoever kept an ``unblock`` (any gateway that carried it) would undo what its holder shut since.
+    """
+    order, number = permit.order, 0 if block is None else block.number
+    if number == order.number:
+        return
+    done = block is not None and number == (order.number or 0) + 1 and block.by == OPERATOR
+    if not done or (block is not None and block.shut) is not (order.act == "block"):
+        raise OrderOutdated(order.id)

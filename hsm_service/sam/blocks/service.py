@@ -6,7 +6,7 @@ withdrawn, what was approved and not yet used is voided · B4 its sessions end, 
 in the audit, by which a SAM that starts learns of it again.
 
 All of B2 to B5 is one transaction. No signature is asked for: a block only takes rights away. Undoing it is a document
-of its own (``unblock``), on the phone that shut it, after a wait, with the usage password; or an operator's command.
+of its own (``unblock``), on the phone that shut it, after a wait, with the usage password; or an operator's order.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,12 @@ from foundation.encoding import JsonObject, JsonValue
 from foundation.errors import Unavailable
 from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.bindings.store import BindingStore
-from hsm_service.sam.blocks.domain import WAIT
+from hsm_service.sam.blocks.domain import WAIT, demand_as_ordered
 from hsm_service.sam.credentials.domain import OPERATOR, Credential, State
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.documents.store import queries as document_queries
-from hsm_service.sam.errors import BindingUnknown, NotBlocked
+from hsm_service.sam.errors import BindingUnknown, CredentialNotActive, NotBlocked
+from hsm_service.sam.orders.domain import HolderPermit
 
 _RIVALS: Final = 20
 """How often the row may be written by others between reading and writing it, each in milliseconds."""
@@ -38,7 +39,7 @@ class Turned:
 
 
 class Blocks:
-    """``credentials/block``, ``credentials/blocks``; and what operators do by command."""
+    """``credentials/block``, ``credentials/blocks``; and what operators order."""
 
     def __init__(
         self,
@@ -76,10 +77,16 @@ class Blocks:
                 told.append(_told(credential, device))
         return {"blocks": told}
 
-    async def order(self, credential: str, *, shut: bool) -> bool:
-        """An operator, asked by a holder that they know again; whether anything changed. Raises CredentialUnknown."""
-        turned = await self._turn(credential, OPERATOR, shut=shut)
-        return turned is not None and turned.changed
+    async def by_order(self, permit: HolderPermit) -> bool:
+        """O3, O4: shut or opened by an operator, if it stands as the operator saw it; whether anything changed.
+
+        Raises CredentialUnknown, CredentialNotActive, OrderOutdated.
+        """
+        order = permit.order
+        turned = await self._turn(order.credential, OPERATOR, shut=order.act == "block", permit=permit)
+        if turned is None:
+            raise CredentialNotActive(order.credential)
+        return turned.changed
 
     async def undo(self, connection: Connection, credential: str, device: str, since: int) -> None:
         """7f of an ``unblock``: the block of that time, by that phone, ends. Raises NotBlocked: it is another now."""
@@ -90,24 +97,28 @@ class Blocks:
         if not await self._write(connection, found, await self._turned(found, device)):
             raise NotBlocked(credential)
 
-    async def _turn(self, id_: str, by: str, *, shut: bool) -> Turned | None:
+    async def _turn(self, id_: str, by: str, *, shut: bool, permit: HolderPermit | None = None) -> Turned | None:
         """None for a certificate that signs nothing anyhow: not issued yet, or revoked."""
         for _ in range(_RIVALS):
             found = await self._credentials.get(self._database, id_)
             if found.state is not State.ACTIVE:
                 return None
+            if permit is not None:
+                demand_as_ordered(found.block, permit)
             if (found.shut is not None) is shut:
                 return Turned(found, changed=False)
             turned = await self._turned(found, by)
             async with self._database.transaction() as connection:
-                if await self._write(connection, found, turned):
+                if await self._write(connection, found, turned, permit):
                     return Turned(turned, changed=True)
         raise Unavailable("others write this row again and again")
 
     async def _turned(self, found: Credential, by: str) -> Credential:
         return await self._credentials.sealed(found.turned(self._clock.now(), by))
 
-    async def _write(self, connection: Connection, found: Credential, turned: Credential) -> bool:
+    async def _write(
+        self, connection: Connection, found: Credential, turned: Credential, permit: HolderPermit | None = None
+    ) -> bool:
         if not await self._credentials.turn(connection, found, turned):  # B2
             return False
         block = turned.block
@@ -117,7 +128,8 @@ class Blocks:
             await self._endings.approvals(connection, found.id)
             await self._endings.of(connection, "blocked", credential=found.id)  # B4
         event = "credential.blocked" if block.shut else "credential.unblocked"
-        self._audit.note(connection, event, credential=found.id, number=block.number, by=block.by)  # B5
+        ordered = {} if permit is None else permit.audited()
+        self._audit.note(connection, event, credential=found.id, number=block.number, by=block.by, **ordered)  # B5
         return True
 
 

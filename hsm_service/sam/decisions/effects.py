@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from foundation.clock import Clock
 from foundation.database import Connection, Database
-from foundation.encoding import JsonValue, unb64u
+from foundation.encoding import JsonValue, b64u, unb64u
 from foundation.ids import new_id
 from hsm_service.sam.activations.domain import LIFE, Activation
 from hsm_service.sam.activations.endings import Endings
@@ -17,11 +17,19 @@ from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.bindings.domain import Binding, State
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.blocks.service import Blocks
+from hsm_service.sam.consents.domain import Consent, instant
+from hsm_service.sam.consents.store import ConsentStore
+from hsm_service.sam.custody import Custody
 from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.errors import BindingUnknown
+from hsm_service.sam.generators.domain import Generator
+from hsm_service.sam.generators.store import GeneratorStore
+from hsm_service.sam.versions import KeyVersions
 from protocol import activation as sealing
+from protocol import codes
 from protocol.errors import DecisionInvalid, DocumentDecided
 from protocol.keys import P256Key
+from protocol.proofs import encrypt
 
 Random = Callable[[int], bytes]
 Answer = dict[str, JsonValue]
@@ -38,8 +46,13 @@ class Effects:
         activations: ActivationStore,
         endings: Endings,
         blocks: Blocks,
+        consents: ConsentStore,
+        generators: GeneratorStore,
+        custody: Custody,
+        versions: KeyVersions,
         random: Random = secrets.token_bytes,
     ) -> None:
+        self._consents, self._generators, self._custody, self._versions = consents, generators, custody, versions
         self._clock, self._bindings, self._associations = clock, bindings, associations
         self._activations, self._endings, self._blocks, self._random = activations, endings, blocks, random
 
@@ -63,6 +76,10 @@ class Effects:
                 credential, since = document.text("credential"), document.number("blocked")
                 await self._blocks.undo(connection, credential, document.text("device"), since)
                 answer |= {"credential": credential, "blocked": since}
+            case "consent":
+                answer["consent"] = await self._consent(connection, fixed, binding)
+            case "generator":
+                answer["generator"] = await self._generator(connection, fixed, binding)
             case "session":
                 answer["activation"] = await self._begin_session(connection, fixed, binding, wrapped)
             case _:
@@ -81,6 +98,11 @@ class Effects:
             answer["binding"] = fixed.context.get("binding")
         elif fixed.document.type == "unblock":
             answer |= {"credential": fixed.credential, "blocked": fixed.document.number("blocked")}
+        elif fixed.document.type == "consent":
+            answer["consent"] = fixed.id
+        elif fixed.document.type == "generator":
+            born = await self._generators.of_document(database, fixed.id)
+            answer["generator"] = None if born is None else await self._delivered(fixed, born)
         elif fixed.document.is_request:
             found = await self._activations.of_document(database, fixed.id)
             answer["activation"] = None if found is None else found[0]
@@ -147,6 +169,51 @@ class Effects:
                 ),
             )
 
+    async def _consent(self, connection: Connection, fixed: Fixed, binding: Binding | None) -> str:
+        """An application may send the holder's factors for this certificate from now on. It takes the place of one that
+        the same application had."""
+        if binding is None or fixed.caller is None:
+            raise DecisionInvalid("nobody consented")
+        document = fixed.document
+        credential = document.text("credential")
+        await self._endings.consents_of(connection, credential, fixed.caller, "replaced")
+        await self._consents.add(
+            connection,
+            Consent(
+                id=fixed.id,
+                credential=credential,
+                caller=fixed.caller,
+                binding=binding.id,
+                until=instant(document.number("until")),
+                maximum=document.number("maximum"),
+                created=self._clock.now(),
+            ),
+        )
+        return fixed.id
+
+    async def _generator(self, connection: Connection, fixed: Fixed, binding: Binding | None) -> Answer:
+        """A secret is born, and goes to that phone alone. Codes of now and before are nobody's."""
+        if binding is None:
+            raise DecisionInvalid("no phone")
+        credential, now = fixed.document.text("credential"), self._clock.now()
+        id_ = new_id("gen", self._random, near=credential)
+        pepper = (await self._versions.newest()).pepper
+        kept = await self._custody.keep(id_, credential, self._random(codes.SECRET_BYTES), pepper)
+        made = Generator(
+            id_, credential, binding.id, fixed.id, kept, pepper, codes.step_of(now) - codes.WINDOW - 1, now
+        )
+        await self._endings.generator(connection, binding.id, "replaced")
+        await self._generators.add(connection, made)
+        return await self._delivered(fixed, made)
+
+    async def _delivered(self, fixed: Fixed, generator: Generator) -> Answer:
+        """The secret, encrypted to the key that the document names: again for whoever lost the answer."""
+        key = P256Key.from_jwk(fixed.context.get("delivery_key"))
+        if key.jkt != fixed.document.text("delivery_key"):
+            raise DecisionInvalid("the delivery key is another one")
+        secret = b64u(await self._custody.kept(generator))
+        return {"id": generator.id, "sealed": encrypt(codes.told(generator.id, generator.credential, secret), key)}
+
     def activation(self, fixed: Fixed, wrapped: bytes) -> Activation:
         """7f: the opened blob, sealed to whoever asked, bound to hashes and algorithm. Not yet written, not yet sealed
         with a MAC."""
@@ -168,6 +235,12 @@ class Effects:
         keys; the row names the phone that approved, because the session ends with it."""
         if wrapped is None or binding is None:
             raise DecisionInvalid("nothing was opened")
+        made = self.session(fixed, wrapped, binding.id)
+        await self._activations.add_session(connection, made, caller=fixed.caller)
+        return made.id
+
+    def session(self, fixed: Fixed, wrapped: bytes, binding: str) -> Activation:
+        """The same, not yet written."""
         document = fixed.document
         id_ = new_id("act", self._random, near=document.id)
         until, maximum = document.number("until"), document.number("maximum")
@@ -181,7 +254,7 @@ class Effects:
             session_key=document.texts("session_key"),
         )
         key = unb64u(document.text("activation_key"), max_len=sealing.KEY_BYTES)
-        made = Activation(
+        return Activation(
             id=id_,
             document=document.id,
             document_hash=document.hash,
@@ -190,7 +263,5 @@ class Effects:
             sealed=sealing.seal(wrapped, key, aad, ephemeral=self._random(32)),
             until=datetime.fromtimestamp(until, UTC),
             maximum=maximum,
-            binding=binding.id,
+            binding=binding,
         )
-        await self._activations.add_session(connection, made, caller=fixed.caller)
-        return id_

@@ -10,6 +10,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 SELECT document, decision, signer, device, document_hash, proof_hash, signature, decided_at
 FROM sam.decisions WHERE document = $1;
 
+-- name: outcome
+-- A document with what its decision left: the evidence, and id and end of the activation.
+SELECT d AS document, e AS evidence, a.id AS activation, a.until
+FROM sam.documents d
+LEFT JOIN sam.decisions e ON e.document = d.id
+LEFT JOIN sam.activations a ON a.document = d.id
+WHERE d.id = $1;
+
 -- name: look
 -- A request for signatures with all that its decision is measured by, at one look: the phone's binding, the credential,
 -- the ladder, and the try that this very proof took before.

@@ -15,7 +15,6 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.encoding import JsonValue, unb64u
 from foundation.errors import LinkIdError, Unavailable
-from foundation.logs import get_logger
 from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.attempts.domain import Purpose as Ladder
 from hsm_service.sam.attempts.service import Attempt, Attempts
@@ -23,14 +22,13 @@ from hsm_service.sam.bindings.domain import Binding
 from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.blocks.domain import demand_unblockable
-from hsm_service.sam.credentials.domain import Credential
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.decisions import store as evidence
 from hsm_service.sam.decisions.approval import Approval, Approved
 from hsm_service.sam.decisions.effects import Effects
 from hsm_service.sam.decisions.look import Case, Look
-from hsm_service.sam.decisions.renewal import Renewal, renew
+from hsm_service.sam.decisions.renewal import Renewal, Renewals, renew
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.service import Documents
 from hsm_service.sam.documents.stating import PURPOSE as _PURPOSE
@@ -45,8 +43,6 @@ from protocol.decisions import Decision, proof_hash
 from protocol.documents import REQUESTS
 from protocol.errors import DecisionInvalid, DocumentDecided, ProofInvalid, SignatureInvalid
 from protocol.keys import P256Key
-
-_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,8 @@ class Decisions:
         self._database, self._audit, self._clock = database, audit, clock
         self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
-        self._versions, self._effects, self._look, self._approval = versions, effects, look, approval
+        self._renewals = Renewals(credentials, custody, versions)
+        self._effects, self._look, self._approval = effects, look, approval
         self._endings, self._faults = endings, faults
 
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
@@ -136,7 +133,7 @@ class Decisions:
                     if one.key.jkt == named:
                         return self._demand_named(fixed, device, one.key), one
                 raise DocumentUnknown("this phone is bound to nothing by that key")
-            case "unblock":
+            case "unblock" | "generator":
                 own = await self._bindings.of(self._database, device, document.text("credential"))
                 if own is None or own.state is not BindingState.ACTIVE:
                     raise DocumentUnknown("this phone is not actively bound to the credential any more")
@@ -222,19 +219,7 @@ class Decisions:
             await self._attempts.give_back(attempt)  # the HSM failed before the password was tried
             raise
         self._faults.reach("7e")
-        return Opened(wrapped, attempt, await self._renewed(credential, wrapped, stretched))
-
-    async def _renewed(self, credential: Credential, wrapped: bytes, stretched: bytes) -> Renewal | None:
-        """7e, K10: bound by the newest pepper; None when it is, or cannot be now (the next approval tries again)."""
-        try:
-            newest = await self._versions.newest()
-            if newest.pepper <= credential.pepper:
-                return None
-            bound = await self._custody.rebind(credential, wrapped, stretched, pepper=newest.pepper)
-            return Renewal(credential, await self._credentials.sealed(bound))
-        except LinkIdError as error:  # the holder's approval must not fail for it
-            _log.error("not_rebound", credential=credential.id, error_code=error.code, detail=error.detail)
-            return None
+        return Opened(wrapped, attempt, await self._renewals.of(credential, wrapped, stretched))
 
     # 7f -----------------------------------------------------------------------------------------------------------
 

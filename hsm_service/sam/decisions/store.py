@@ -51,10 +51,13 @@ async def add(
 async def find(reader: Reader, document: str) -> Evidence | None:
     """The evidence of a document's decision, not yet verified."""
     rows = await reader.fetch(queries.of, document)
-    return _read(rows[0]) if rows else None
+    return read(rows[0] if rows else None)
 
 
-def _read(row: Record) -> Evidence | None:
+def read(row: Record | None) -> Evidence | None:
+    """The same of a record that was fetched with more."""
+    if row is None:
+        return None
     try:
         signer = P256Key.from_point(row["signer"])
     except BadInput:

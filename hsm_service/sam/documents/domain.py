@@ -77,6 +77,12 @@ class Fixed:
         caller = self.document.object("caller")
         return caller_name(str(caller["kind"]), str(caller["id"]))
 
+    @property
+    def consent(self) -> str | None:
+        """The consent that it was opened under with the holder's factors: then no phone decided it."""
+        value = self.context.get("consent")
+        return value if isinstance(value, str) else None
+
     def expired(self, now: datetime) -> bool:
         """Whether its time, as the bytes say, is over."""
         return now.timestamp() >= self.document.expires

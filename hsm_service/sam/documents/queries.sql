@@ -6,6 +6,15 @@ INSERT INTO sam.documents (id, type, data, context, credential, device, caller, 
                            verification_code)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
+-- name: add_opened
+-- What an application opened with the holder's factors: approved when it is written, because a consent was before.
+INSERT INTO sam.documents (id, type, data, context, credential, caller, state, created_at, expires_at, mac)
+VALUES ($1, $2, $3, $4, $5, $6, 'approved', $7, $8, $9);
+
+-- name: add_ask
+-- A caller's signature of its ask, used up.
+INSERT INTO sam.asks (caller, nonce, asked_at) VALUES ($1, $2, $3);
+
 -- name: by_id
 -- One document.
 SELECT data, context, state, mac FROM sam.documents WHERE id = $1;

@@ -74,6 +74,15 @@ class Asking:
     codes: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """An ask that was checked, up to 4b: the members of its document but the verification code, and who asks."""
+
+    members: JsonObject
+    asking: Asking
+    signed: SignedAsk | None
+
+
 class _CodeTaken(Exception):
     """A rival's request has this code by now."""
 
@@ -121,6 +130,12 @@ class Requests:
             self._audit.note(connection, "ask.refused", credential=credential, why=why, **{kind: id_})
 
     async def _sign(self, ask: SignAsk) -> Stated:
+        prepared = await self.prepare(ask)
+        return await self.request("sign", prepared.members, prepared.asking, prepared.signed)
+
+    async def prepare(self, ask: SignAsk) -> Prepared:
+        """4a and 4b. Raises CredentialUnknown, CredentialNotActive, AlgorithmRefused, CallerNotAssociated,
+        CallerUnknown, AskInvalid."""
         asking = await self.asking(ask.credential, ask.caller_kind, ask.caller_id)
         # 4a
         certificate = asking.credential.usable(self._clock.now())
@@ -152,7 +167,7 @@ class Requests:
             "sign_algorithm": ask.sign_algorithm,
             "activation_key": b64u(ask.activation_key),
         }
-        return await self.request("sign", members, asking, signed)
+        return Prepared(members, asking, signed)
 
     async def asking(self, credential: str, caller_kind: str, caller_id: str) -> Asking:
         """Everything about an ask, at one look. Raises CredentialUnknown, CallerNotAssociated, CallerUnknown."""

@@ -154,6 +154,26 @@ class Documents:
         }
         return await self._fix("unblock", "doc", members, {}, found)
 
+    async def generator(self, device: str, credential: str, delivery: P256Key) -> Stated:
+        """A phone wants to make codes without a network. ``delivery``: the key that the secret is to be encrypted to.
+
+        Raises BindingUnknown, CredentialNotActive, CredentialLocked.
+        """
+        bound = await self._bindings.of(self._database, device, credential)
+        if bound is None or bound.state is not BindingState.ACTIVE:
+            raise BindingUnknown(device)
+        found = await self._credentials.get(self._database, credential)
+        certificate = found.usable(self._clock.now())
+        await self._attempts.demand_open(credential, "sign")
+        members: JsonObject = {
+            "device": device,
+            "device_key": bound.key.jkt,
+            "credential": credential,
+            "subject": certificate.subject,
+            "delivery_key": delivery.jkt,
+        }
+        return await self._fix("generator", "doc", members, {"delivery_key": delivery.jwk}, found)
+
     async def emission_key(self, credential: Credential) -> Stated:
         """The emission page shall set the usage password. The one that waits already is stated again."""
         waiting = await self._store.waiting_for_credential(

@@ -17,6 +17,7 @@ from protocol.proofs import Purpose
 PURPOSE: Mapping[str, Purpose] = {
     "pair": "pair",
     "unblock": "unblock",
+    "generator": "generator",
     **dict.fromkeys(REQUESTS, "sign"),
     "emission-key": "emit",
 }

@@ -61,6 +61,15 @@ class DocumentStore:
             fixed.device, fixed.caller, now, fixed.expires_at, mac, fixed.document.members.get("verification_code"),
         )  # fmt: skip
 
+    async def add_opened(self, connection: Connection, fixed: Fixed, now: datetime) -> None:
+        """A request that nobody is asked about any more (``explicit``)."""
+        mac = await self.mac(fixed)
+        await connection.execute(
+            queries.add_opened, fixed.id, fixed.document.type, fixed.document.data, fixed.context_bytes,
+            fixed.credential, fixed.caller, now, fixed.expires_at, mac,
+        )  # fmt: skip
+        self.decided(connection, fixed, State.APPROVED)
+
     async def decide(self, connection: Connection, fixed: Fixed, state: State) -> bool:
         """The guarded UPDATE: True for exactly one caller."""
         if await connection.fetchval(queries.decide, fixed.id, state.value) is not True:

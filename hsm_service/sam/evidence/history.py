@@ -63,8 +63,9 @@ def _entry(fixed: Fixed, row: Record, now: datetime) -> JsonObject:
         "created": document.created,
         "decided": None if decided is None else int(decided.timestamp()),
         "device": row["device"],
+        "consent": fixed.consent,
     }
-    if document.type == "session":
+    if document.type in ("session", "consent"):
         terms = {name: document.members[name] for name in ("purpose", "until", "maximum")}
         return {**entry, **terms, "used": row["used"] or 0}
     listed = [{"label": one["label"], "size": one["size"]} for one in document.objects("documents")[:MOST_LABELS]]

@@ -1,15 +1,18 @@
 -- The evidence of a request's decision, for its holder.
 
 -- name: decision
--- What was decided about a request, and the signatures that followed, in the document's order.
-SELECT d.decision, d.signer, d.device, d.proof_hash, d.signature, d.decided_at, signed.signatures, signed.signed_at
-FROM sam.decisions d
-LEFT JOIN sam.activations a ON a.document = d.document
+-- What was decided about a request (or about the consent, $2, under which it was opened), and the signatures that
+-- followed, in the document's order.
+SELECT d.decision, d.signer, d.device, d.proof_hash, d.signature, d.decided_at, x.created_at, signed.signatures,
+       signed.signed_at
+FROM sam.documents x
+LEFT JOIN sam.decisions d ON d.document = coalesce($2, x.id)
+LEFT JOIN sam.activations a ON a.document = x.id
 LEFT JOIN LATERAL (
     SELECT array_agg(o.signature ORDER BY o.ordinal) AS signatures, max(o.signed_at) AS signed_at
     FROM sam.occurrences o WHERE o.activation = a.id
 ) AS signed ON true
-WHERE d.document = $1;
+WHERE x.id = $1;
 
 -- name: history
 -- Requests of some credentials that wait no more, the newest first, from after another one on: with their decision, and

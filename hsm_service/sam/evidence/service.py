@@ -62,9 +62,9 @@ class EvidenceRoom:
             raise DocumentUnknown(id_)
         if fixed.state not in (State.APPROVED, State.REFUSED):
             raise DocumentUnknown(f"{id_} is {fixed.state}")
-        row = await self._database.fetchrow(queries.decision, id_)
+        row = await self._database.fetchrow(queries.decision, id_, fixed.consent)
         try:
-            if row is None:
+            if row is None or row["decision"] is None:
                 raise DocumentUnknown(id_)
             evidence = await self._put_together(fixed, row)
             evidence.verify()
@@ -78,6 +78,14 @@ class EvidenceRoom:
         credential = await self._credentials.get(self._database, fixed.document.text("credential"))
         certificate = credential.certificate
         made = list(row["signatures"] or ())
+        lines = await self._lines(fixed.id, [row["decided_at"], row["signed_at"]])
+        consent = None
+        if fixed.consent is not None:
+            consent = await self._documents.get(self._database, fixed.consent)
+            lines = [
+                *await self._lines(consent.id, [row["decided_at"]]),
+                *await self._lines(fixed.id, [row["created_at"], row["signed_at"]]),
+            ]
         return Evidence(
             document=fixed.document,
             word=row["decision"],
@@ -88,7 +96,8 @@ class EvidenceRoom:
             decided=int(row["decided_at"].timestamp()),
             chain=() if certificate is None else certificate.chain,
             signatures=made if None not in made else (),
-            lines=await self._lines(fixed.id, [row["decided_at"], row["signed_at"]]),
+            lines=lines,
+            consent=None if consent is None else consent.document,
         )
 
     async def _lines(self, document: str, times: Sequence[datetime | None]) -> list[Line]:
@@ -103,10 +112,14 @@ class EvidenceRoom:
 def _demand_told(evidence: Evidence, fixed: Fixed) -> None:
     """The audit was told of this decision, about these bytes, by this key. Raises DocumentUnknown."""
     event = "document.approved" if approves(evidence.word) else "document.refused"
-    for line in evidence.lines:
-        said = strict_json(line.body, max_bytes=_MAX_LINE)
-        if isinstance(said, dict) and said.get("event") == event:
-            wanted = (fixed.document.hash, evidence.device, evidence.device_key.jkt)
-            if (said.get("hash"), said.get("device"), said.get("signer")) == wanted:
-                return
-    raise DocumentUnknown("the audit does not know this decision")
+    said = [strict_json(line.body, max_bytes=_MAX_LINE) for line in evidence.lines]
+    told = [
+        (one.get("event"), one.get("hash"), one.get("device"), one.get("signer"), one.get("consent"))
+        for one in said
+        if isinstance(one, dict)
+    ]
+    decided = (event, evidence.decided_upon.hash, evidence.device, evidence.device_key.jkt, None)
+    if decided not in told:
+        raise DocumentUnknown("the audit does not know this decision")
+    if fixed.consent and ("explicit.opened", fixed.document.hash, None, None, fixed.consent) not in told:
+        raise DocumentUnknown("the audit does not know that factors were right")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from foundation.clock import Clock
 from foundation.encoding import JsonObject, JsonValue, b64u
-from hsm_service.sam.documents.requests import Requests, signed_ask
+from hsm_service.sam.documents.requests import Prepared, Requests, signed_ask
 from hsm_service.sam.documents.stating import Stated
 from hsm_service.sam.sessions.domain import life_of
 from protocol import algorithms
@@ -48,6 +48,12 @@ class SessionAsks:
             raise
 
     async def _ask(self, ask: SessionAsk) -> Stated:
+        prepared = await self.prepare(ask)
+        life = life_of(ask.until, self._clock.now().timestamp(), LIFE["session"])
+        return await self._requests.request("session", prepared.members, prepared.asking, prepared.signed, life)
+
+    async def prepare(self, ask: SessionAsk) -> Prepared:
+        """4a and 4b, of a session. Raises as ``Requests.prepare``, and SessionRefused."""
         now = self._clock.now()
         asking = await self._requests.asking(ask.credential, ask.caller_kind, ask.caller_id)
         credential, keys = asking.credential, asking.keys
@@ -73,5 +79,4 @@ class SessionAsks:
             "sign_algorithm": terms.sign_algorithm,
             "activation_key": b64u(ask.activation_key),
         }
-        life = life_of(terms.until, now.timestamp(), LIFE["session"])
-        return await self._requests.request("session", members, asking, signed, life)
+        return Prepared(members, asking, signed)

@@ -24,7 +24,8 @@ from hsm_service.sam.activations.domain import Activation
 from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.bindings.store import BindingStore
-from hsm_service.sam.documents.domain import Fixed
+from hsm_service.sam.consents.store import ConsentStore
+from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.errors import ActivationUnknown, CounterUsed, SessionExhausted, SignatureNotReleased
 from hsm_service.sam.fault_points import FaultPoints
 from hsm_service.sam.memory import Sessions as SessionMemory
@@ -48,7 +49,7 @@ class _Rival(Exception):
 
 
 class Sessions:
-    """``signatures/use``, ``sessions/list``, ``sessions/end``."""
+    """``signatures/use``, ``sessions/list``, ``sessions/end``, ``sessions/give_back``."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Sessions:
         opening: Opening,
         store: UseStore,
         activations: ActivationStore,
+        consents: ConsentStore,
         bindings: BindingStore,
         endings: Endings,
         signer: Signer,
@@ -70,6 +72,7 @@ class Sessions:
     ) -> None:
         self._database, self._commits, self._audit, self._clock = database, commits, audit, clock
         self._opening, self._store, self._activations, self._bindings = opening, store, activations, bindings
+        self._consents = consents
         self._endings, self._signer, self._memory, self._learn = endings, signer, memory, learn
         self._alarm, self._faults = alarm, faults
 
@@ -112,9 +115,10 @@ class Sessions:
     async def _count(self, opened: OpenedUse, call: UseCall) -> Reserved:
         """U7. The counter and the count, by one guarded statement: of any number of rivals no more get signatures than
         the holder allowed, and none after the session ended."""
-        use, mac = call.use, await self._store.seal(call.use)
+        use, mac, count = call.use, await self._store.seal(call.use), len(call.use.digests)
 
         async def work(connection: Connection) -> int:
+            await self._count_consent(connection, opened.activation.consent, count)
             total = await self._store.reserve(connection, use, mac, self._clock.now())
             if total is None:
                 raise _Rival
@@ -123,6 +127,16 @@ class Sessions:
 
         total = await self._commits.run(work)
         return Reserved(use.activation, use.counter, use.digest, len(use.digests), total, None, mac)
+
+    async def _count_consent(self, connection: Connection, consent: str | None, count: int) -> None:
+        """U7, where a session rests on a consent: of both limits the narrower one holds. The consent's row first, as
+        whoever ends it does."""
+        if consent is None:
+            return
+        used = await self._consents.count(connection, consent, count, self._clock.now())
+        if used is None:
+            raise _Rival
+        self._audit.note(connection, "consent.counted", consent=consent, used=used)
 
     @staticmethod
     def _same(reserved: Reserved, call: UseCall) -> Reserved:
@@ -227,6 +241,11 @@ class Sessions:
             raise ActivationUnknown(id_)
         async with self._database.transaction() as connection:
             await self._endings.one(connection, id_, "holder")
+
+    async def give_back(self, id_: str, caller_kind: str, caller_id: str) -> None:
+        """Its caller needs it no more. Another's session, or none, is answered alike and stays as it is."""
+        async with self._database.transaction() as connection:
+            await self._endings.given_back(connection, id_, caller_name(caller_kind, caller_id))
 
     async def _credentials(self, device: str) -> Sequence[str]:
         return [one.credential for one in await self._bindings.of_device(self._database, device, active=True)]

@@ -176,6 +176,11 @@ class SamOverChannel:
         )
         return _signatures(answer, len(hashes))
 
+    async def give_back(self, caller: Caller, activation: str) -> None:
+        """``sessions/give_back``."""
+        said: JsonObject = {"kind": caller.kind.value, "id": caller.id}
+        await self._call("sessions/give_back", {"activation": activation, "caller": said})
+
     async def _call(self, name: str, body: JsonObject, *, deadline: float = DEADLINE) -> Answer:
         try:
             return Answer(name, await self._client.call(name, body, deadline=deadline, near=near(body)))

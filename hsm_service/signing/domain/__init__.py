@@ -1,3 +1,3 @@
 """Pure: ``request`` (the states), ``policy`` (what is admissible), ``uses`` of sessions, ``algorithms``, ``labels``,
-``secret``. No I/O; time and randomness are arguments.
+``secret``, ``preparations`` (sealing documents that wait). No I/O; time and randomness are arguments.
 """

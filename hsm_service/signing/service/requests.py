@@ -284,13 +284,20 @@ class SigningService:
     async def withdraw(self, caller: Caller, handle: object) -> None:
         """Whoever asked gives up; the phone then stops showing it. A decided request stays as it is."""
         request, _ = await self._own(caller, handle)
-        if request.state not in PENDING:
-            return
-        if request.document is not None:
-            await self._sam.withdraw(request.document)
-            request = await self._refresh(request)
-        if request.state in PENDING:
-            await self._settle(request, Event.WITHDRAWN)
+        await self._withdrawn(request)
+
+    async def give_back(self, caller: Caller, document: str) -> None:
+        """The caller has no more use for what it asked under this document: nobody need decide it any more, and a
+        session that was approved ends. Repeating it changes nothing. Raises UnknownHandle: another caller's, or none.
+        """
+        request = await self._store.by_document(document)
+        if request is None or (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
+            raise UnknownHandle("no such request of this caller")
+        request = await self._withdrawn(await self._refresh(request))
+        if request.kind is Kind.SESSION and request.state in USABLE:
+            assert request.activation is not None, "the table's CHECK: an approved request has its activation"
+            await self._sam.give_back(caller, request.activation)
+            await self._notices.given_back(request.activation)
 
     async def decided(self, document: str) -> None:
         """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint.
@@ -356,6 +363,15 @@ class SigningService:
             )
 
         await self._commits.run(ring)
+
+    async def _withdrawn(self, request: Request) -> Request:
+        """Pending no more; one that was decided stays as it is."""
+        if request.state in PENDING and request.document is not None:
+            await self._sam.withdraw(request.document)
+            request = await self._refresh(request)
+        if request.state in PENDING:
+            request = await self._settle(request, Event.WITHDRAWN)
+        return request
 
     async def _give_up(self, name: str) -> None:
         """The SAM did not fix it: the caller may ask again at once."""

@@ -8,7 +8,7 @@ handle and the SAD do; the database has its digest only.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -21,13 +21,23 @@ from hsm_service.signing.domain import secret
 from hsm_service.signing.domain.request import Caller
 from hsm_service.signing.domain.uses import SaidUse
 from hsm_service.signing.errors import BadSad, TooManyResponses, UnknownResponse
-from hsm_service.signing.service.requests import SigningService
+from hsm_service.signing.service.requests import NOTHING_SAID, SigningService
 from hsm_service.signing.store import Response, ResponseStore
 
 PREFIX: Final = "rsp"
 MAX_KEPT: Final = 1000
 """Of one caller: 25 KiB each at most, a day at most."""
 _RETRY_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class Collected:
+    """``signatures`` in the order of the hashes, None while the SAM is away; of documents, what they are for."""
+
+    signatures: Sequence[bytes] | None
+    sad: str = field(repr=False)
+    documents: Sequence[int] = ()
+    validation_info: bool = False
 
 
 class ResponseService:
@@ -48,10 +58,14 @@ class ResponseService:
         hashes: Sequence[bytes],
         hash_algorithm: str,
         sign_algorithm: str,
-        said: SaidUse,
         kept: timedelta,
+        said: SaidUse = NOTHING_SAID,
+        documents: Sequence[int] = (),
+        validation_info: bool = False,
     ) -> str:
         """Sign, or let it wait for the SAM; what to collect it by. The same call again has the same answer.
+
+        ``documents``: the preparations that the signatures are for, ``validation_info`` what is told of them.
 
         Raises what ``SigningService.sign`` raises, save that the SAM is away; TooManyResponses.
         """
@@ -73,6 +87,8 @@ class ResponseService:
             sign_algorithm=sign_algorithm,
             use=use,
             signatures=None,
+            documents=documents,
+            validation_info=validation_info,
         )
         # Whose SAD it is was checked before the SAM was asked: only what is this caller's ever waits here.
         signatures = await self._signed(caller, response, activation_secret)
@@ -80,8 +96,8 @@ class ResponseService:
         await self._store.keep(replace(response, signatures=signatures), now=now, until=now + kept)
         return f"{response.id}_{activation_secret.value.hex()}"
 
-    async def collect(self, caller: Caller, text: object) -> Sequence[bytes] | None:
-        """The signatures, in the order of the hashes; None while the SAM is away.
+    async def collect(self, caller: Caller, text: object) -> Collected:
+        """What there is.
 
         Raises UnknownResponse, or why there will never be any.
         """
@@ -94,12 +110,13 @@ class ResponseService:
             raise UnknownResponse("no such response")
         if found.caller != (caller.kind, caller.id):
             raise UnknownResponse("another caller's response")
-        if found.signatures is not None:
-            return found.signatures
-        signatures = await self._signed(caller, found, activation_secret)
-        if signatures is not None:
-            await self._store.fill(found.id, signatures)
-        return signatures
+        signatures = found.signatures
+        if signatures is None:
+            signatures = await self._signed(caller, found, activation_secret)
+            if signatures is not None:
+                await self._store.fill(found.id, signatures)
+        sad = secret.sad_text(found.name, activation_secret)
+        return Collected(signatures, sad, found.documents, found.validation_info)
 
     async def _signed(
         self, caller: Caller, response: Response, activation_secret: secret.ActivationSecret

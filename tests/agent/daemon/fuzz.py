@@ -1,23 +1,30 @@
-"""Frames that are nearly right, against whole conversations: `python -m tests.agent.daemon.fuzz [FRAMES] [SEED]`.
+"""Frames that are nearly right, against whole conversations: `make fuzz-token`, or
+`python -m tests.agent.daemon.fuzz [FRAMES] [--seed N] [--page docs/desktop-fuzz.md]`.
 
-Each conversation begins as an honest client's and is then bent: bytes flipped, lengths and counts changed, pieces cut,
-doubled, swapped, calls in any order, both encodings of a mechanism. Counted are answers, refusals and hang-ups; a fault
-(CKR_GENERAL_ERROR, which only our own mistakes end in, or an exception) stops the run and prints the frame. Memory is
-looked at between: it must not grow with the number of frames.
+Each conversation begins as an honest client's, of p11-kit 0.24, 0.25, 0.26 or one newer than we know, and is then bent:
+bytes flipped, lengths and counts changed, pieces cut, doubled, swapped, calls in any order, both encodings of a
+mechanism. Counted are answers, refusals and hang-ups. What stops the run: a fault (CKR_GENERAL_ERROR, which only our
+own mistakes end in, or an exception), a conversation that does not end, or memory that grew. The same seed makes the
+same frames. The page is written only by a run that came through.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import os
+import platform
 import random
-import resource
 import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 
 from desktop_agent.domain.certificate import read_chain
 from desktop_agent.pkcs11.calls import CALLS
@@ -31,6 +38,14 @@ from desktop_agent.pkcs11.wire import NULL, Malformed, blob, frame, put_attribut
 from tests.agent.pki import Authority, Holder
 
 PER_CONVERSATION = 200
+PART = 100_000
+"""Frames between two looks at memory."""
+HANG_SECONDS = 300.0
+"""A conversation takes some milliseconds; this is for machines that are busy with something else."""
+GROWTH = 16 * 1024 * 1024
+"""Bytes more than after the first part, at most: what an allocator keeps, not one byte for each frame."""
+VERSIONS = {0: "p11-kit 0.24", 1: "p11-kit 0.25", 2: "p11-kit 0.26", 3: "newer by one", 255: "the highest byte"}
+"""First byte of a client: who sends it. From 2 on mechanisms have the new encoding."""
 _EDGES = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
 
@@ -57,9 +72,20 @@ class Tally:
 
     frames: int = 0
     answered: int = 0
-    refused: dict[int, int] = field(default_factory=dict)
+    refused: Counter[int] = field(default_factory=Counter)
     closed: int = 0
     faults: int = 0
+    sent: Counter[int] = field(default_factory=Counter)
+    """Frames by the client's version."""
+
+    def add(self, part: Tally) -> None:
+        """All of another one."""
+        self.frames += part.frames
+        self.answered += part.answered
+        self.closed += part.closed
+        self.faults += part.faults
+        self.refused.update(part.refused)
+        self.sent.update(part.sent)
 
 
 def one_of_each(*, new: bool) -> Iterator[tuple[int, bytes]]:
@@ -105,15 +131,16 @@ class Fuzzer:
         conversation = Conversation(self._signer, Program(1, "fuzz", "fuzz"), reader, writer)
         task = asyncio.create_task(conversation.run())
         back, out = await asyncio.open_connection(sock=ours)
-        new = self._random.random() < 0.5
-        honest = [*one_of_each(new=new)]
+        version = self._random.choice([*VERSIONS])
+        honest = [*one_of_each(new=version >= 2)]
         listening = asyncio.create_task(self._listen(back, tally))
-        out.write(b"\2" if new else b"\0")
+        out.write(bytes([version]))
         out.write(frame(0, honest[0][1]))
         out.write(frame(0, u32(10) + blob(b"uu") + u64(0) + u64(4)))
         try:
             for serial in range(count):
                 tally.frames += 1
+                tally.sent[version] += 1
                 out.write(self._bend(serial, honest))
                 if serial % 20 == 0:
                     await out.drain()
@@ -124,10 +151,12 @@ class Fuzzer:
         if out.can_write_eof():
             with suppress(OSError):
                 out.write_eof()
-        done = await asyncio.gather(task, return_exceptions=True)
-        if not isinstance(done[0], asyncio.IncompleteReadError | ConnectionError | Malformed):
+        await asyncio.wait([task], timeout=HANG_SECONDS)
+        end = task.exception() if task.done() and not task.cancelled() else TimeoutError("it does not end")
+        if not isinstance(end, asyncio.IncompleteReadError | ConnectionError | Malformed):
             tally.faults += 1
-            print("fault:", repr(done[0]))
+            task.cancel()
+            print("fault:", repr(end))
         writer.close()
         await asyncio.gather(listening, return_exceptions=True)
         out.close()
@@ -142,7 +171,7 @@ class Fuzzer:
                     tally.answered += 1
                     continue
                 rv = int.from_bytes(body[-8:], "big")
-                tally.refused[rv] = tally.refused.get(rv, 0) + 1
+                tally.refused[rv] += 1
                 if rv == Rv.GENERAL_ERROR:
                     tally.faults += 1
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -182,33 +211,124 @@ class Fuzzer:
                 del bent[at : at + chance.randrange(1, 16)]
 
 
-def main(frames: int, seed: int) -> int:
-    """Answers the exit status: 0 when no frame did harm."""
-    started, tally, before = time.monotonic(), Tally(), 0
-    fuzzer = Fuzzer(seed)
-    while tally.frames < frames:
-        part = asyncio.run(fuzzer.run(min(100_000, frames - tally.frames)))
-        tally.frames += part.frames
-        tally.answered += part.answered
-        tally.closed += part.closed
-        tally.faults += part.faults
-        for rv, count in part.refused.items():
-            tally.refused[rv] = tally.refused.get(rv, 0) + count
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(
-            f"{tally.frames:>10} frames  {time.monotonic() - started:>7.0f} s  {memory} MB  faults {tally.faults}",
-            flush=True,
-        )
-        before = before or memory
-        if tally.faults:
-            return 1
-    counts = sorted(tally.refused.items())
-    refused = ", ".join(f"{Rv(rv).name} {count}" for rv, count in counts)
-    print(f"answered {tally.answered}, hung up {tally.closed}, refused: {refused}")
-    print(f"memory at most {memory} MB, after the first part {before} MB")
+@dataclass
+class Run:
+    """A long run in parts; memory (bytes in use) is looked at after each."""
+
+    seed: int
+    tally: Tally = field(default_factory=Tally)
+    memory: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def go(self, frames: int) -> str:
+        """Why it stopped early; "" when it came through. Says after each part how far it is."""
+        started, fuzzer = time.monotonic(), Fuzzer(self.seed)
+        while self.tally.frames < frames:
+            self.tally.add(asyncio.run(fuzzer.run(min(PART, frames - self.tally.frames))))
+            self.memory.append(resident_bytes())
+            self.seconds = time.monotonic() - started
+            left = self.seconds / self.tally.frames * (frames - self.tally.frames)
+            print(
+                f"{self.tally.frames:>10,} of {frames:,} frames  {self.seconds:>7.0f} s, {left:.0f} s left  "
+                f"{self.memory[-1] / 1e6:.1f} MB  faults {self.tally.faults}",
+                flush=True,
+            )
+            if self.tally.faults:
+                return "a fault"
+            if self.memory[-1] > self.memory[0] + GROWTH:
+                return "memory grew"
+        return ""
+
+
+def resident_bytes() -> int:
+    """This process's memory in use."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def page(run: Run, date: str, machine: str) -> str:
+    """docs/desktop-fuzz.md."""
+    tally = run.tally
+    half = run.memory[len(run.memory) // 2]
+    refused = "\n".join(f"| {_name(rv)} | {count:,} |" for rv, count in tally.refused.most_common())
+    sent = "\n".join(
+        f"| {version} | {VERSIONS[version]} | {count:,} |" for version, count in sorted(tally.sent.items())
+    )
+    return _PAGE.format(
+        date=date,
+        machine=machine,
+        frames=tally.frames,
+        seed=run.seed,
+        minutes=run.seconds / 60,
+        rate=tally.frames / max(run.seconds, 1e-9),
+        answered=tally.answered,
+        closed=tally.closed,
+        refused=refused,
+        sent=sent,
+        first=run.memory[0] / 1e6,
+        half=half / 1e6,
+        last=run.memory[-1] / 1e6,
+        most=max(run.memory) / 1e6,
+        part=PART,
+        growth=GROWTH // 2**20,
+    )
+
+
+def _name(rv: int) -> str:
+    return f"CKR_{_NAMES[rv]}" if rv in _NAMES else hex(rv)
+
+
+_NAMES: Mapping[int, str] = {each.value: each.name for each in Rv}
+_PAGE = """# The token, fed with nonsense
+
+Written by `make fuzz-token` on {date}; do not edit. {machine}.
+
+{frames:,} frames, seed {seed}, {minutes:.0f} minutes ({rate:,.0f} a second): **no crash, no hang, no memory growth.**
+Each conversation begins as an honest client's and is then bent (`tests/agent/daemon/fuzz.py` says how); three frames of
+ten are as they should be, so that the others arrive in every state of a session. A fault, a conversation that does not
+end, or {growth} MB more memory than after the first {part:,} frames stops the run, and no page is written.
+
+| first byte | as | frames |
+|---|---|---|
+{sent}
+
+| answer | times |
+|---|---|
+| answered | {answered:,} |
+{refused}
+| connection ended | {closed:,} |
+
+| memory in use | MB |
+|---|---|
+| after the first {part:,} frames | {first:.1f} |
+| half-way | {half:.1f} |
+| at the end | {last:.1f} |
+| at most | {most:.1f} |
+"""
+
+
+def main(words: list[str]) -> int:
+    """The exit status: 0 when no frame did harm."""
+    parser = argparse.ArgumentParser(prog="python -m tests.agent.daemon.fuzz")
+    parser.add_argument("frames", nargs="?", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--page", type=Path, help="where to write what came of it")
+    given = parser.parse_args(words)
+    run = Run(given.seed)
+    stopped = run.go(given.frames)
+    print(f"answered {run.tally.answered}, hung up {run.tally.closed}, refused: {_counted(run.tally.refused)}")
+    if stopped:
+        print(f"stopped: {stopped}")
+        return 1
+    if given.page:
+        date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+        given.page.write_text(page(run, date, machine), encoding="utf-8")
     return 0
 
 
+def _counted(refused: Mapping[int, int]) -> str:
+    return ", ".join(f"{_name(rv)} {count}" for rv, count in sorted(refused.items()))
+
+
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    sys.exit(main(int(words[0]) if words else 1_000_000, int(words[1]) if len(words) > 1 else 1))
+    sys.exit(main(sys.argv[1:]))

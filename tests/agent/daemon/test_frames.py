@@ -14,8 +14,9 @@ from desktop_agent.pkcs11 import server
 from desktop_agent.pkcs11.calls import CALLS
 from desktop_agent.pkcs11.codes import HANDSHAKE, Rv
 from desktop_agent.pkcs11.wire import MAX_BODY, Malformed, Reader, blob, put_attribute, read_header, u32, u64
+from tests.agent.daemon import fuzz
 from tests.agent.daemon.conftest import Running
-from tests.agent.daemon.fuzz import Fuzzer, one_of_each
+from tests.agent.daemon.fuzz import GROWTH, VERSIONS, Fuzzer, Run, Tally, one_of_each, page
 from tests.agent.daemon.p11_client import NUMBERS, Ckr, P11Client
 
 TEMPLATE = 0x40000211
@@ -172,10 +173,30 @@ def test_attributes_come_back(kind: int, data: bytes, number: int) -> None:
 
 
 async def test_a_while_of_fuzzing() -> None:
-    """The long run is `python -m tests.agent.daemon.fuzz`; here a few thousand frames through a whole conversation."""
+    """The long run is `make fuzz-token`; here a few thousand frames, of every version, and what it writes."""
     fuzzer = Fuzzer(seed=1)
     tally = await fuzzer.run(frames=4000)
     assert tally.frames == 4000
     assert tally.answered + tally.closed > 0
     assert tally.faults == 0
     assert set(NUMBERS.values()) == {number for number, _ in one_of_each(new=True)}
+    assert {0, 2, 255} <= set(tally.sent) <= set(VERSIONS)
+    text = page(Run(1, tally, [37_700_000, 37_800_000], 2.0), "2026-01-01", "a machine")
+    assert f"| answered | {tally.answered:,} |" in text
+    assert "| at the end | 37.8 |" in text
+
+
+def test_a_run_that_grows_or_faults_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leak of every frame would be hundreds of megabytes; one fault is one too many. No page then: main says 1."""
+    sizes = iter([10_000_000, 10_000_000 + GROWTH, 10_000_001 + GROWTH])
+    monkeypatch.setattr(fuzz, "resident_bytes", lambda: next(sizes))
+    monkeypatch.setattr(fuzz, "PART", 1)
+    assert Run(1).go(4) == "memory grew"
+
+    async def faulty(self: Fuzzer, frames: int) -> Tally:
+        return Tally(frames=frames, faults=1)
+
+    monkeypatch.setattr(fuzz.Fuzzer, "run", faulty)
+    monkeypatch.setattr(fuzz, "resident_bytes", lambda: 1)
+    assert Run(1).go(4) == "a fault"
+    assert fuzz.main(["4"]) == 1

@@ -35,9 +35,10 @@ class BlockRules(HolderRules, AttackerRules):
     @rule(shut=integers(0, 4))
     def turn_the_block(self, shut: int) -> None:
         """An operator, at the holder's word: mostly opens it again."""
-        wanted = self.holder.turn(self.bench.now, shut=shut == 0)
-        blocks = self.bench.world.sam.rooms.blocks
-        code, changed = self.bench.run(self.bench.attempt(blocks.order(self.holder.credential, shut=shut == 0)))
+        inactive = self.holder.usable() == "credential_not_active"
+        wanted = "credential_not_active" if inactive else self.holder.turn(self.bench.now, shut=shut == 0)
+        act = "block" if shut == 0 else "unblock"
+        code, changed = self.bench.run(self.bench.attempt(self.bench.world.turn(act, self.holder.credential)))
         assert code == (wanted if isinstance(wanted, str) else None)
         assert isinstance(wanted, str) or changed is wanted
 
