@@ -40,6 +40,7 @@ from hsm_service.documents.web.verify import VerifyPages
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.introspection import IntrospectionService
+from hsm_service.oauth.service.pace import CallPace
 from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.signing_pages import SigningPages
@@ -192,6 +193,7 @@ class OAuth:
     tokens: TokenService
     reader: ClientReader
     page_service: PageService
+    pace: CallPace
 
 
 @dataclass(frozen=True)
@@ -406,7 +408,8 @@ def mount_oauth(
         authorities=ground.settings.client_authorities(),
         clock=clock,
     )
-    reader = ClientReader(clock, authentication, ground.proxies, ground.certificates)
+    pace = CallPace(database, clock, ground.settings.oauth.calls_per_minute)
+    reader = ClientReader(clock, authentication, pace, ground.proxies, ground.certificates)
     tokens = TokenService(database, clock, audit, computers=pairing.computers)
 
     def endpoints_with(manners: Manners) -> OAuthEndpoints:
@@ -433,7 +436,7 @@ def mount_oauth(
     pages = AuthorizePages(service, ground.proxies)
     app.add_routes(endpoints_with(RFC).routes())
     app.add_routes(pages.routes())
-    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens, reader, service)
+    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens, reader, service, pace)
 
 
 def mount_psc(
@@ -452,6 +455,7 @@ def mount_psc(
         audit=ground.audit,
         settings=ground.settings.psc,
         clients=oauth.reader,
+        pace=oauth.pace,
         pages=oauth.page_service,
         shown=oauth.pages,
         holders=holders,
@@ -489,6 +493,7 @@ def mount_registration(
         oauth.pages,
         origin=origin,
         dialects=dialects(origin),
+        calls_per_minute=oauth.pace.per_minute,
         proxies=ground.proxies,
     )
     app.add_routes(pages.routes())
@@ -513,7 +518,7 @@ def mount_csc(
 ) -> None:
     """The first dialect of the signing API, in both its versions."""
     database, clock = ground.database, ground.clock
-    callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
+    callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers, pace=oauth.pace)
     authenticator = Authenticator(callers, ground.origin, ground.certificates)
     responses = ResponseService(database, clock, signing)
     document_calls = DocumentCalls(

@@ -165,6 +165,19 @@ class PushedRequestOver(UnsafeRedirect):
     message = "Este pedido já foi aberto uma vez ou passou do prazo. Volte ao aplicativo e comece de novo."
 
 
+class TooManyCalls(TooMany):
+    """A client calls more often than its limit says."""
+
+    code = "too_many_calls"
+    summary = "This application calls too often. Wait as Retry-After says."
+    message = "Este aplicativo está chamando demais. Tente de novo em instantes."
+    may_disclose = True
+
+    def __init__(self, *, retry_after: int) -> None:
+        """``retry_after``: seconds."""
+        super().__init__(retry_after=retry_after, data={"why": "calls"})
+
+
 class TooManyPages(TooMany):
     """One address opened too many authorize pages."""
 

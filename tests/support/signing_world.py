@@ -57,6 +57,7 @@ from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.clients import ClientService, Registered
 from hsm_service.oauth.service.introspection import IntrospectionService
+from hsm_service.oauth.service.pace import CallPace
 from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.signing_pages import SigningPages
@@ -378,6 +379,8 @@ class World:
     outbox: OutboxWorker
     """Carries an application's events when it is told to work."""
     told: Told
+    pace: CallPace
+    """Of every call; no limit unless a test sets one."""
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
@@ -396,6 +399,7 @@ class World:
         self.stamping.away, self.stamping.asked = False, 0
         self.told.events.clear()
         self.told.away = None
+        self.pace.per_minute = 0
 
     async def credential(
         self,
@@ -450,7 +454,7 @@ EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
          signing.preparations,
          oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
-         oauth.refresh_tokens, psc.authorizations, psc.session_calls, psc.tokens, psc.applications,
+         oauth.refresh_tokens, oauth.calls, psc.authorizations, psc.session_calls, psc.tokens, psc.applications,
          credentials.identifications, web.seen_proofs, registration.page, registration.sign_ins,
          registration.applications, registration.changes, webhooks.addresses, webhooks.deliveries, push.outbox
 """
@@ -607,7 +611,8 @@ async def signing_world(
         )
         signatures = SignaturesOfOAuth(credentials, signing, APP)
         requests = RequestService(ours, clock, signatures)
-        reader = ClientReader(clock, authentication, certificates=certificates)
+        pace = CallPace(ours, clock)
+        reader = ClientReader(clock, authentication, pace, certificates=certificates)
         endpoints, endpoints1 = (
             OAuthEndpoints(
                 issuer=origin,
@@ -620,7 +625,7 @@ async def signing_world(
             )
             for manners in (RFC, CSC_V1)
         )
-        callers = CallerService(ours, clock, dpop=dpop, computers=computers)
+        callers = CallerService(ours, clock, dpop=dpop, computers=computers, pace=pace)
         authority = StampingAuthority(clock, _RSA)
         stamps = TimeStampClient([authority])
         parsing = Workshop(NURSERY)
@@ -669,6 +674,7 @@ async def signing_world(
                 audit=audit,
                 settings=PSC_SETTINGS,
                 clients=reader,
+                pace=pace,
                 pages=service,
                 shown=pages,
                 holders=PscHolders(credentials, identifications),
@@ -726,4 +732,5 @@ async def signing_world(
             stamping=authority,
             outbox=outbox,
             told=told,
+            pace=pace,
         )

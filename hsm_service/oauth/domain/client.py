@@ -67,6 +67,8 @@ class Client:
     """Of a certificate (``domain/certificates.py`` has the form)."""
     certificates: Sequence[bytes] = ()
     """DER, those it signed itself."""
+    calls_per_minute: int | None = None
+    """By an operator's word; None: as the settings say."""
 
     def secret_digests(self, now: datetime) -> Sequence[bytes]:
         """Of the secrets that are good now: one, or two while the one before is still taken."""

@@ -24,6 +24,7 @@ from hsm_service.oauth.ports import Vouching
 from hsm_service.oauth.store import ClientStore, ClientSummary
 from protocol.orders import client_name
 
+MOST_CALLS: Final = 10_000_000
 SECRET_PREFIX: Final = "cls"
 """So that a client secret in a log or a repository is recognised as one."""
 
@@ -183,6 +184,13 @@ class ClientService:
         """And may no longer."""
         if not await self._store.disallow(client_id, credential):
             raise BadClientData("this integrator could not ask for this credential before either")
+
+    async def limit_calls(self, client_id: str, per_minute: int | None) -> None:
+        """How often it may call; None: as the settings say. Raises BadClientData."""
+        if per_minute is not None and not 1 <= per_minute <= MOST_CALLS:
+            raise BadClientData(f"calls a minute: 1 to {MOST_CALLS}")
+        if not await self._store.limit_calls(client_id, per_minute):
+            raise BadClientData(f"{client_id}: no such integrator")
 
     async def let_read(self, reader: str, client: str) -> None:
         """A resource server may ask what this client's tokens are (introspection). Raises BadClientData."""

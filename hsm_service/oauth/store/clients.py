@@ -31,6 +31,8 @@ class Standing:
     disabled: datetime | None
     old_secret_until: datetime | None
     allowed: Sequence[str]
+    calls_per_minute: int | None
+    """By an operator's word."""
 
 
 class ClientStore:
@@ -59,6 +61,7 @@ class ClientStore:
             old_secret_until=row["old_secret_until"],
             tls_subject=row["tls_subject"],
             certificates=tuple(row["certificates"]),
+            calls_per_minute=row["calls_per_minute"],
         )
 
     async def certificates(self) -> list[bytes]:
@@ -118,7 +121,11 @@ class ClientStore:
         """Of those that are registered, also when they were shut out."""
         return {
             row["id"]: Standing(
-                tuple(row["redirects"]), row["disabled_at"], row["old_secret_until"], tuple(row["allowed"])
+                tuple(row["redirects"]),
+                row["disabled_at"],
+                row["old_secret_until"],
+                tuple(row["allowed"]),
+                row["calls_per_minute"],
             )
             for row in await self._database.fetch(QUERIES.standing, list(client_ids))
         }
@@ -133,6 +140,10 @@ class ClientStore:
             return False
         await connection.execute(QUERIES.revoke_client, client_id, now)
         return True
+
+    async def limit_calls(self, client_id: str, per_minute: int | None) -> bool:
+        """How often it may call; None: as the settings say. False when there is none."""
+        return await self._database.fetchval(QUERIES.limit_calls, client_id, per_minute) is not None
 
     async def allow(self, client_id: str, credential: str, now: datetime) -> None:
         """A client may ask for a credential by itself."""

@@ -18,6 +18,8 @@ class Bearer:
     token: AccessToken
     client_name: str | None
     allowed: Sequence[str]
+    calls_per_minute: int | None = None
+    """By an operator's word."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class TokenStore:
             row["issued_at"],
             row["sealed"],
         )
-        return Bearer(token, row["client_name"], tuple(row["allowed"]))
+        return Bearer(token, row["client_name"], tuple(row["allowed"]), row["calls_per_minute"])
 
     async def revoke_token(self, token_id: str, secret: str, client_id: str, now: datetime) -> bool:
         """The client's own token; False when there was nothing to revoke."""

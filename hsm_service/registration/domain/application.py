@@ -82,6 +82,8 @@ class View:
     change: Change | None = None
     old_secret_until: datetime | None = None
     """The secret of before is good until then."""
+    calls_per_minute: int | None = None
+    """By an operator's word; None: as everybody."""
     allowed: Sequence[str] = ()
     """Credentials that an operator lets it ask for by itself."""
 

@@ -244,5 +244,6 @@ def _view(one: Application, standing: Standing | None, change: Change | None) ->
         standing.redirects,
         change,
         standing.old_secret_until,
+        standing.calls_per_minute,
         standing.allowed,
     )

@@ -25,7 +25,7 @@ from hsm_service.registration.service.applications import ApplicationService
 from hsm_service.registration.service.sign_ins import SignIn, SignInService
 from hsm_service.registration.web import shown
 from hsm_service.registration.web.forms import FORM_FIELD, Cookies, read_own_form
-from hsm_service.registration.web.shown import Dialect, Limit
+from hsm_service.registration.web.shown import Dialect
 
 PATH: Final = "/integradores"
 BACK: Final = f"{PATH}/entrar/volta"
@@ -55,11 +55,11 @@ class RegistrationPages:
         *,
         origin: str,
         dialects: Sequence[Dialect] = (),
-        limits: Sequence[Limit] = (),
+        calls_per_minute: int = 0,
         proxies: tuple[Network, ...] = (),
     ) -> None:
         """``origin``: our address as the outside has it; ``authorize``: the gateway's page where a phone identifies;
-        ``dialects``, ``limits``: to be told.
+        ``dialects``: to be told; ``calls_per_minute``: of whom nobody said otherwise.
         """
         self._sign_ins = sign_ins
         self._applications = applications
@@ -67,7 +67,7 @@ class RegistrationPages:
         self._authorize = authorize
         self._origin = origin
         self._dialects = dialects
-        self._limits = limits
+        self._calls_per_minute = calls_per_minute
         self._proxies = proxies
         self._cookies = Cookies(origin)
         self._content = {name: _FOLDER.joinpath(name).read_bytes() for name in _FILES}
@@ -343,7 +343,7 @@ class RegistrationPages:
             "by_itself": GrantType.CLIENT in one.draft.grants,
             "origin": self._origin,
             "dialects": self._dialects,
-            "limits": self._limits,
+            "limits": shown.limits(view, self._calls_per_minute),
             "moment": shown.moment,
             "admit_command": shown.admit_command,
         }

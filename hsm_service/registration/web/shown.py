@@ -97,6 +97,18 @@ def _fate(one: Delivery) -> str:
     return said
 
 
+def limits(view: View, usual: int) -> list[Limit]:
+    """What is counted of this one; the rest is in docs/integrators.md."""
+    own = view.calls_per_minute
+    calls = usual if own is None else own
+    said = "sem limite" if calls == 0 else f"{calls} por minuto, em todas as APIs juntas"
+    return [
+        Limit("Chamadas", said + (" (definido pelo operador)" if own is not None else "")),
+        Limit("Pedidos que esperam resposta", "um por certificado"),
+        Limit("Hashes em uma chamada", "até 100"),
+    ]
+
+
 def details(view: View) -> list[tuple[str, list[str]]]:
     """What is fixed: another name or key is another application."""
     draft = view.application.draft
