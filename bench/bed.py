@@ -25,8 +25,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "LINKID__PSC__SESSION_SIGNATURES": "100000",
     "LINKID__OAUTH__CALLS_PER_MINUTE": "10000000",
 }
-"""Of the measured Link ID, beside the usual ones: a SAM for each core, sessions that no run uses up, and a limit of calls
-that none reaches: counting them is measured too."""
+"""Of the measured Link ID, beside the usual ones: a SAM for each core, sessions that no run uses up, and a limit of
+calls that none reaches: counting them is measured too."""
 
 
 @dataclass(frozen=True)

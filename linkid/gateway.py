@@ -37,6 +37,7 @@ from foundation.web import (
     serve,
 )
 from hsm_service.csc.problems import DIALECT as CSC_ERRORS
+from hsm_service.csc.problems import OAUTH_V1 as OAUTH_ERRORS_V1
 from hsm_service.csc.web.oauth1 import PREFIXES as OAUTH_PREFIXES_V1
 from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
@@ -98,7 +99,8 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
                 by_prefix={
                     "/csc": CSC_ERRORS,
                     **PSC_ERRORS,
-                    **dict.fromkeys((*OAUTH_PREFIXES, *OAUTH_PREFIXES_V1), OAUTH_ERRORS),
+                    **dict.fromkeys(OAUTH_PREFIXES, OAUTH_ERRORS),
+                    **dict.fromkeys(OAUTH_PREFIXES_V1, OAUTH_ERRORS_V1),
                 }
             ),
             security=SecurityHeaders(https=ground.origin.startswith("https://")),

@@ -21,6 +21,16 @@ class BadOAuthRequest(BadInput):
     summary = "The request is missing a parameter, or has one that is not valid."
 
 
+class ParameterMissing(BadOAuthRequest):
+    """One that has to be there is not. ``data`` has its name as ``missing``."""
+
+    code = "oauth_parameter_missing"
+
+    def __init__(self, name: str) -> None:
+        """``name``: as it stands on the wire."""
+        super().__init__(f"{name} is missing", data={"missing": name})
+
+
 class UnknownClient(NotAuthenticated):
     """No such client, or it did not prove that it is (``invalid_client``): the two look alike."""
 
@@ -33,6 +43,20 @@ class GrantRefused(BadInput):
 
     code = "oauth_grant_refused"
     summary = "The authorization code is invalid, expired or was already used."
+
+
+class RefreshRefused(GrantRefused):
+    """The same of a refresh token."""
+
+    code = "oauth_refresh_refused"
+    summary = "The refresh token is invalid, expired or was already used."
+
+
+class RedirectMismatch(GrantRefused):
+    """A code that is brought with another return address than it was asked for with."""
+
+    code = "oauth_redirect_mismatch"
+    summary = "redirect_uri is not the one of the authorization request."
 
 
 class ClientNotPermitted(NotPermitted):

@@ -42,6 +42,7 @@ from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.problems import DIALECT as CSC
+from hsm_service.csc.problems import OAUTH_V1
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
 from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
@@ -707,7 +708,14 @@ async def signing_world(
             dialects=dialects(origin),
         )
         app = new_app(
-            errors=ErrorTable(by_prefix={"/csc": CSC, **PSC, **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)})
+            errors=ErrorTable(
+                by_prefix={
+                    "/csc": CSC,
+                    **PSC,
+                    **dict.fromkeys(PREFIXES, OAUTH),
+                    **dict.fromkeys(PREFIXES_V1, OAUTH_V1),
+                }
+            )
         )
         app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])
         app.add_routes([*csc.routes(), *csc1.routes(), *psc, *registration.routes()])

@@ -15,7 +15,7 @@ from hsm_service.oauth.domain.certificates import bears, in_its_time, issued_by_
 from hsm_service.oauth.domain.certificates import thumbprint as certificate_thumbprint
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
 from hsm_service.oauth.domain.grant import Binding
-from hsm_service.oauth.errors import BadOAuthRequest, ProofMissing, UnknownClient
+from hsm_service.oauth.errors import ParameterMissing, ProofMissing, UnknownClient
 from hsm_service.oauth.ports import Computers
 from hsm_service.oauth.store import ClientStore
 
@@ -62,7 +62,7 @@ class ClientAuthentication:
         """Raises UnknownClient for every reason not to believe it, BadOAuthRequest when nothing names a client."""
         client_id = claimed.client_id or _subject(claimed.assertion)
         if client_id is None:
-            raise BadOAuthRequest("client_id is missing")
+            raise ParameterMissing("client_id")
         client = await self.find(client_id)
         if claimed.assertion is not None:
             return await self._by_assertion(client_id, client, claimed.assertion)

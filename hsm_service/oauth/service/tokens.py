@@ -24,7 +24,15 @@ from hsm_service.oauth.domain.grant import (
 )
 from hsm_service.oauth.domain.pkce import check_verifier
 from hsm_service.oauth.domain.wish import read_details, same_details
-from hsm_service.oauth.errors import BadDetails, ClientNotPermitted, GrantRefused, ProofMissing, ScopeUnknown
+from hsm_service.oauth.errors import (
+    BadDetails,
+    ClientNotPermitted,
+    GrantRefused,
+    ProofMissing,
+    RedirectMismatch,
+    RefreshRefused,
+    ScopeUnknown,
+)
 from hsm_service.oauth.ports import Computers
 from hsm_service.oauth.service.sealed import open_approved, seal_approved
 from hsm_service.oauth.store import CodeStore, TokenStore
@@ -152,7 +160,7 @@ class TokenService:
         try:
             token_id, secret = parse_token(token, "rt")
         except BadToken as cause:
-            raise GrantRefused("not a refresh token of ours") from cause
+            raise RefreshRefused("not a refresh token of ours") from cause
         async with self._database.transaction() as connection:
             now = self._clock.now()
             found = await self._store.consume_refresh_token(connection, token_id, secret, client.id, now)
@@ -164,7 +172,7 @@ class TokenService:
             family = await self._store.refresh_family(connection, token_id, secret)
             if family is not None and await self._store.end_family(connection, family, now):
                 self._audit.note(connection, "oauth.refresh_token_reused", code=family, client=client.id)
-        raise GrantRefused("the refresh token is unknown, expired or was already used")
+        raise RefreshRefused("the refresh token is unknown, expired or was already used")
 
     async def revoke(self, client: Client, token: str) -> None:
         """RFC 7009: a token of another client, or none at all, is answered like a success and stays as it is.
@@ -256,7 +264,7 @@ def _check_redirect(code: Code, redirect: str | None) -> None:
     if redirect is None and not code.redirect_given:
         return
     if redirect != code.redirect:
-        raise GrantRefused("redirect_uri is not the one of the authorization request")
+        raise RedirectMismatch()
 
 
 def _check_key(code: Code, binding: Binding) -> None:
