@@ -43,6 +43,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         "csc",
         "mtls",
         "documents",
+        "oauth",
         "psc",
         "explicit",
         "sam_addresses",

@@ -121,6 +121,20 @@ async def test_nobody_is_signed_in_as_somebody_else(world: World) -> None:
         assert "Entrar com o celular" in await other.get(HOME)
 
 
+async def test_links_of_other_sites_open_nothing(world: World) -> None:
+    """Another site's link to the way in shows the page: no cookie takes the place of one, and no phone is asked."""
+    await turned_on(world)
+    maria = await owner(world)
+    before = len(world.links.links)
+    for site in ("cross-site", "same-site"):
+        headers = {"Sec-Fetch-Site": site}
+        async with world.client.get(f"{HOME}/entrar", headers=headers, allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (303, HOME)
+            assert "Set-Cookie" not in response.headers
+    assert len(world.links.links) == before
+    assert "Suas aplicações" in await maria.get(HOME)
+
+
 async def test_no_program_is_the_page(world: World) -> None:
     """The page's own client leads nobody anywhere on the authorize page, and has no secret that anybody knows."""
     await turned_on(world)

@@ -65,6 +65,18 @@ async def tab_to(page: Page, name: str, role: str = "button") -> None:
     pytest.fail(f"{name} is not reached by Tab")
 
 
+async def test_on_a_developers_machine_one_name_is_used(stage: tuple[World, str]) -> None:
+    """localhost and 127.0.0.1 do not share a cookie: the other name leads to ours; one that is none of this machine's
+    leads nowhere."""
+    world, origin = stage
+    port = origin.rpartition(":")[2]
+    for path in ("/integradores", "/integradores/entrar"):
+        for host, where in ((f"localhost:{port}", origin + path), ("evil.test", None), (f"127.0.0.1:{port}", None)):
+            headers = {"Host": host}
+            async with world.client.get(path, headers=headers, allow_redirects=False) as response:
+                assert response.headers.get("Location") == where, host
+
+
 async def test_an_owner_without_a_mouse(stage: tuple[World, str], chromium: Chromium) -> None:
     """In by the phone, a form with a mistake and without, the secret once, let in, looked after, out."""
     world, origin = stage

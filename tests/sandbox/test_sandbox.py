@@ -218,6 +218,17 @@ async def test_an_application_of_ones_own_in_a_minute(sandbox: Sandbox) -> None:
             while not all(word in page for word in ("Liberada", sandbox.variables["HOLDER_APPROVES"])):
                 await asyncio.sleep(0.2)
                 page = await see("GET", f"/integradores/{client}")
+        (port,) = free_ports(1)
+        mine = {"form": form, "webhook": f"http://127.0.0.1:{port}/"}
+        own_id = {**sandbox.variables, "CLIENT_ID": client}
+        python = (".venv/bin/python", "examples/python/receive_webhook.py")
+        for program in (python, ("node", "examples/node/receive_webhook.mjs")):
+            async with Sandbox(sandbox.folder, sandbox.environment, own_id).started(*program, str(port)) as receiver:
+                assert await receiver.line() == f"listening: http://127.0.0.1:{port}/"
+                version = found(r'name="version" value="(\d+)"', page)
+                page = await see("POST", f"/integradores/{client}/avisos", version=version, **mine)
+                await see("POST", f"/integradores/{client}/avisos/teste", version=version, **mine)
+                assert await receiver.line() == "test"
     own = Sandbox(sandbox.folder, sandbox.environment, {**sandbox.variables})
     own.variables |= {"CLIENT_ID": client, "CLIENT_SECRET": secret}
     basic = aiohttp.encode_basic_auth(client, secret)

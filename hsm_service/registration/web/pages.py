@@ -117,10 +117,14 @@ class RegistrationPages:
         return self._html("list.html", {"who": who, "rows": rows})
 
     async def enter(self, request: web.Request) -> web.Response:
-        """The gateway's own authorize page, for us. S1."""
+        """1. The gateway's own authorize page, for us; only from our own page, or typed: another site's link signs
+        nobody out by giving another cookie, and rings no phone.
+        """
         elsewhere = self._elsewhere(request)
         if elsewhere is not None:
             return elsewhere
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+            return _to(PATH)
         try:
             begun = await self._sign_ins.begin(address=client_address(request, self._proxies))
         except (TooMany, Unavailable) as error:
@@ -130,7 +134,7 @@ class RegistrationPages:
         return response
 
     async def came_back(self, request: web.Request) -> web.Response:
-        """From there. S2."""
+        """2. From there."""
         try:
             said = once(request.query.items())
             code = None if "error" in said else said.get("code")
