@@ -27,6 +27,7 @@ from hsm_service.psc.domain.vendors import VENDORS, Vendor, as_configured
 from hsm_service.psc.errors import (
     CodeRefused,
     DecisionTimeOver,
+    FactorsRefused,
     FormatUnavailable,
     GrantTypeUnavailable,
     NotDecidedYet,
@@ -49,6 +50,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         ClientNotPermitted: (400, "unauthorized_client"),
         CallerUnknown: (403, "unauthorized_client"),
         PasswordGrantOff: (403, "unauthorized_client"),
+        FactorsRefused: (400, "invalid_grant"),
         StartUnavailable: (403, "unauthorized_client"),
         GrantTypeUnavailable: (400, "unsupported_grant_type"),
         ResponseTypeUnknown: (400, "unsupported_response_type"),

@@ -72,10 +72,12 @@ from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.pushes import Background
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
+from hsm_service.signing.adapters.explicit import ExplicitOverChannel
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.preparations import PreparationService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
@@ -229,6 +231,16 @@ class Links:
         return found
 
 
+class Warned:
+    """Whoever tells holders."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    async def consent_ended(self, credential: str, client_name: str, since: datetime) -> None:
+        self.told.append((credential, client_name))
+
+
 class CredentialsPort:
     """Signing's port over the credentials slice, as the roof joins them."""
 
@@ -353,6 +365,13 @@ class World:
     background: Background
     client: TestClient[Any, Any]
     stamping: StampingAuthority
+    explicit: ExplicitSigning
+    explicit_sam: ExplicitOverChannel
+    warned: Warned
+
+    def allow_factors(self) -> None:
+        """As if the operator had turned `[explicit]` on."""
+        self.explicit._sam = self.explicit_sam
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
@@ -369,6 +388,8 @@ class World:
         self.calls.calls.clear()
         self.vouching.away = None
         self.stamping.away, self.stamping.asked = False, 0
+        self.explicit._sam = None
+        self.warned.told.clear()
 
     async def credential(
         self,
@@ -568,6 +589,10 @@ async def signing_world(
             credentials=CredentialsPort(credentials),
             wakeups=wakeups,
         )
+        explicit_sam = ExplicitOverChannel(channel, clock, {sam.root.jkt: sam.root})
+        explicit = ExplicitSigning(ours, clock, audit, sam=None, credentials=CredentialsPort(credentials))
+        warned = Warned()
+        explicit.also_tell(warned)
         tokens = TokenService(ours, clock, audit, computers=computers)
         authentication = ClientAuthentication(
             OAuthStore(ours),
@@ -611,6 +636,7 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
+            explicit=explicit,
             responses=responses,
             documents=documents,
             issuer=origin,
@@ -621,6 +647,7 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
+            explicit=explicit,
             waiting=WaitingCalls(signing),
             documents=documents,
             clients=authentication,
@@ -645,6 +672,7 @@ async def signing_world(
                 shown=pages,
                 holders=PscHolders(credentials, identifications),
                 signing=signing,
+                explicit=explicit,
                 calls=calls,
                 documents=DocumentsOfPsc(
                     DocumentService(clock, policies=policies_in(Path(folder))), f"{ORIGIN}/verificar"
@@ -677,4 +705,7 @@ async def signing_world(
             background=background,
             client=client,
             stamping=authority,
+            explicit=explicit,
+            explicit_sam=explicit_sam,
+            warned=warned,
         )
