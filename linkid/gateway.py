@@ -43,7 +43,7 @@ from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
 from hsm_service.oauth.store import ClientStore
 from hsm_service.oauth.store import forget as forget_tokens
-from hsm_service.psc.problems import BY_PREFIX as PSC_ERRORS
+from hsm_service.psc.problems import by_prefix as psc_errors
 from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.store import PscStore
 from hsm_service.registration.store import forget as forget_registrations
@@ -98,7 +98,7 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
             errors=ErrorTable(
                 by_prefix={
                     "/csc": CSC_ERRORS,
-                    **PSC_ERRORS,
+                    **psc_errors(settings.psc.refusal),
                     **dict.fromkeys(OAUTH_PREFIXES, OAUTH_ERRORS),
                     **dict.fromkeys(OAUTH_PREFIXES_V1, OAUTH_ERRORS_V1),
                 }

@@ -58,9 +58,11 @@ from hsm_service.registration.service.applications import ApplicationService as 
 from hsm_service.registration.service.sign_ins import SignInService
 from hsm_service.registration.web.pages import BACK as REGISTRATION_BACK
 from hsm_service.registration.web.pages import RegistrationPages
+from hsm_service.signing.adapters.explicit import ExplicitOverChannel
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.preparations import PreparationService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
@@ -97,6 +99,7 @@ from pairing.service.bells import BellService
 from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
+from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
@@ -106,6 +109,7 @@ from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.web import Doorkeeper, pairing_routes
+from protocol import pins
 from push.adapters.inbox import DevelopmentInbox
 from push.adapters.live_bells import LiveBells, LiveListener
 from push.adapters.smtp_email import SmtpEmail
@@ -222,13 +226,14 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     push = mount_push(app, ground, stack)
     telling = mount_webhooks(app, ground, stack, push)
     signing = await make_signing(ground, stack, push, credentials, telling)
-    pairing = mount_pairing(app, ground, push, credentials, CallersOfPairing(signing, telling))
+    explicit = make_explicit(ground, credentials)
+    pairing = mount_pairing(app, ground, push, credentials, CallersOfPairing(signing, telling), explicit)
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
     nursery = Nursery()
     stack.callback(nursery.close)
     documents = make_documents(ground, nursery)
-    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, documents)
-    mount_csc(app, ground, pairing, oauth, credentials, signing, documents)
+    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, explicit, documents)
+    mount_csc(app, ground, pairing, oauth, credentials, signing, explicit, documents)
     mount_registration(app, ground, oauth, credentials, identifications, telling)
     mount_verification(app, ground, nursery)
     pki = mount_issuance(app, ground, credentials)
@@ -338,8 +343,32 @@ async def make_signing(
     )
 
 
+def make_explicit(ground: Ground, credentials: CredentialService) -> ExplicitSigning:
+    """Signing with factors that applications send: where the operator allows it, encrypted to the SAM at once."""
+    settings = ground.settings
+    sam = None
+    if settings.explicit.enabled:
+        # The SAM's root is pinned by a file, here as on every client: passwords are encrypted to no other key.
+        roots = pins.roots(settings.places.trust.read_bytes(), "sam")
+        sam = ExplicitOverChannel(ground.sams, ground.clock, roots)
+    return ExplicitSigning(
+        ground.database,
+        ground.clock,
+        ground.audit,
+        sam=sam,
+        credentials=CredentialsOfSigning(credentials),
+        settings=settings.explicit,
+        commits=ground.commits,
+    )
+
+
 def mount_pairing(
-    app: web.Application, ground: Ground, push: Pushing, credentials: CredentialService, callers: CallersOfPairing
+    app: web.Application,
+    ground: Ground,
+    push: Pushing,
+    credentials: CredentialService,
+    callers: CallersOfPairing,
+    explicit: ExplicitSigning,
 ) -> Pairing:
     """Phones and computers; and the stream of each phone, which pairing knows and push rings."""
     database, clock, audit = ground.database, ground.clock, ground.audit
@@ -381,9 +410,11 @@ def mount_pairing(
     computers = ComputerService(database, clock, audit, sam)
     blocks = BlockService(database, audit, sam, warnings)
     possessions = PossessionService(database, clock, audit, sam=sam, letters=letters, phones=phones)
+    consents = ConsentService(database, audit, sam, offered=ground.settings.explicit.enabled)
+    explicit.also_tell(warnings)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
     app.add_routes(
-        pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+        pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions, consents)
     )
     devices = DevicesOfPush(doorkeeper)
     app.add_routes([*live_routes(push.hub, devices), *address_routes(push.addresses, devices)])
@@ -446,6 +477,7 @@ def mount_psc(
     oauth: OAuth,
     holders: PscHolders,
     signing: SigningService,
+    explicit: ExplicitSigning,
     documents: Documents,
 ) -> None:
     """The Brazilian dialect, once for each vendor's variant."""
@@ -460,6 +492,7 @@ def mount_psc(
         shown=oauth.pages,
         holders=holders,
         signing=signing,
+        explicit=explicit,
         calls=CallsOfPsc(pairing.calls),
         documents=DocumentsOfPsc(documents.service, ground.origin + VERIFY_PATH),
         origin=ground.origin,
@@ -514,6 +547,7 @@ def mount_csc(
     oauth: OAuth,
     credentials: CredentialService,
     signing: SigningService,
+    explicit: ExplicitSigning,
     documents: Documents,
 ) -> None:
     """The first dialect of the signing API, in both its versions."""
@@ -535,6 +569,7 @@ def mount_csc(
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
+        explicit=explicit,
         responses=responses,
         documents=document_calls,
         issuer=ground.origin,
@@ -545,6 +580,7 @@ def mount_csc(
         authenticator=authenticator,
         credentials=credentials,
         signing=signing,
+        explicit=explicit,
         waiting=WaitingCalls(signing),
         documents=document_calls,
         clients=oauth.clients,

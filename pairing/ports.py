@@ -41,6 +41,8 @@ class Verdict:
     binding: str | None = None
     activation: str | None = None
     unblocked: tuple[str, datetime] | None = None
+    generator: JsonObject | None = None
+    """Of a ``generator``: {``id``, ``sealed``: to the phone's own key}."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,21 @@ class OpenSession:
 
 
 @dataclass(frozen=True)
+class GivenConsent:
+    """What a holder allowed an application: to send their factors, so many times until then."""
+
+    consent: str
+    credential: str
+    caller_name: str
+    purpose: str
+    until: datetime
+    maximum: int
+    used: int
+    created: datetime
+    last_used: datetime | None
+
+
+@dataclass(frozen=True)
 class AskingComputer:
     """The computer that a holder is asked to associate: all of it ends up in the document."""
 
@@ -173,6 +190,18 @@ class Sam(Protocol):
 
     async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
         """``documents/unblock``."""
+        ...
+
+    async def fix_generator(self, device: str, credential: str, delivery_key: JsonObject) -> FixedDocument:
+        """``documents/generator``. Raises BindingNotActive."""
+        ...
+
+    async def consents(self, device: str) -> Sequence[GivenConsent]:
+        """``consents/list``."""
+        ...
+
+    async def end_consent(self, consent: str, device: str) -> None:
+        """``consents/end``. Raises ConsentUnknown unless it is of this device's holder."""
         ...
 
     async def block(self, device: str) -> Sequence[Blocked]:

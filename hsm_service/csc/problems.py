@@ -33,7 +33,15 @@ from hsm_service.oauth.errors import (
 from hsm_service.oauth.problems import DIALECT as OAUTH
 from hsm_service.oauth.problems import description
 from hsm_service.signing import errors as signing
-from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked, SessionRefused
+from protocol.errors import (
+    AskInvalid,
+    CallerUnknown,
+    ConsentRefused,
+    ConsentUnknown,
+    CredentialLocked,
+    FactorsWrong,
+    SessionRefused,
+)
 
 ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
     {
@@ -59,6 +67,8 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         MalformedAuthentication: (401, "invalid_request"),
         AuthenticationFailed: (400, "authentication_error"),
         TokenTypeUnknown: (400, "unsupported_token_type"),
+        ConsentUnknown: (400, "invalid_authentication_data"),
+        FactorsWrong: (400, "invalid_authentication_data"),
         AskInvalid: (400, "invalid_request"),
         CallerUnknown: (400, "access_denied"),
         signing.RequestRefused: (400, "access_denied"),
@@ -94,6 +104,9 @@ TEXTS: Final[Mapping[type[LinkIdError], str]] = MappingProxyType(
         signing.CounterUsed: "Invalid parameter clientData",
         signing.UseNotSigned: "Invalid parameter clientData",
         SessionRefused: "Invalid parameter clientData",
+        ConsentRefused: "Invalid parameter clientData",
+        ConsentUnknown: "The authentication data is invalid",
+        FactorsWrong: "The authentication data is invalid",
         RouteNotFound: "The method is not implemented",
         MalformedAuthorization: "Malformed authorization header",
     }

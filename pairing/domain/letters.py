@@ -105,6 +105,19 @@ def credential_unblocked(nickname: str, at: datetime) -> Letter:
     )
 
 
+def consent_ended(client: str, at: datetime) -> Letter:
+    """An application sent wrong factors too often: its consent is over."""
+    return _letter(
+        "Uma autorização do seu certificado foi encerrada por senhas ou códigos errados",
+        f"O sistema “{client}” enviou senhas ou códigos errados vezes demais, e a autorização que você deu a ele foi "
+        "encerrada",
+        at,
+        "Alguém tenta assinar por esse sistema no seu lugar. Nada foi assinado com essas tentativas, e esse sistema "
+        "não assina mais sem perguntar no celular. O seu certificado continua funcionando.",
+        "Se quiser, autorize o sistema de novo, pelo celular.",
+    )
+
+
 def _moment(at: datetime) -> str:
     return at.astimezone(_BRASILIA).strftime("%d/%m/%Y às %H:%M")
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from foundation.encoding import JsonValue
 from foundation.ids import is_id
 
-Kind: TypeAlias = Literal["credential_locked", "credential_blocked", "credential_unblocked"]
+Kind: TypeAlias = Literal["credential_locked", "credential_blocked", "credential_unblocked", "consent_ended"]
 """Phones pass over kinds that they do not know."""
 
 RING_LIFE: Final = timedelta(hours=1)

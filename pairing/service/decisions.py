@@ -11,6 +11,8 @@ identify   the same, for an authorize page
 unblock    a certificate is open again: the holder's other phones are told
 sign       whoever waits for the signature is woken
 session    the same
+consent    the same
+generator  its secret, which only that phone can read, is passed on
 =========  ==============================================================================
 
 Every reaction may be repeated: between the SAM's commit and ours this process may die, and a phone that did not hear
@@ -24,6 +26,7 @@ from typing import ClassVar, TypeAlias
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database
+from foundation.encoding import JsonObject
 from foundation.errors import NotFound
 from foundation.group_commit import GroupCommit
 from foundation.ids import is_id
@@ -52,6 +55,7 @@ class Decided:
     state: str
     check_code: str | None = None
     document: str | None = None
+    generator: JsonObject | None = None
 
 
 Reaction: TypeAlias = "Callable[[DecisionService, DeviceRow, str, Verdict], Awaitable[Decided]]"
@@ -218,6 +222,9 @@ class DecisionService:
             await self._warnings.unblocked(device, *verdict.unblocked)
         return Decided(verdict.state)
 
+    async def _generator(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        return Decided(verdict.state, generator=verdict.generator)
+
     async def _nothing(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         return Decided(verdict.state)
 
@@ -234,4 +241,5 @@ class DecisionService:
         "associate": _link,
         "identify": _link,
         "unblock": _unblock,
+        "generator": _generator,
     }

@@ -15,7 +15,13 @@ from foundation.database import Database
 from foundation.errors import Unavailable
 from foundation.ids import Random, is_id, new_id
 from foundation.logs import get_logger
-from pairing.domain.letters import Letter, credential_blocked, credential_locked, credential_unblocked
+from pairing.domain.letters import (
+    Letter,
+    consent_ended,
+    credential_blocked,
+    credential_locked,
+    credential_unblocked,
+)
 from pairing.domain.warnings import LATE, RING_LIFE, Happening, read_lock
 from pairing.ports import Doorbell, Letters
 from pairing.store import DeviceRow, DeviceStore, WarningRow, WarningStore
@@ -66,6 +72,10 @@ class WarningService:
         """It opened it again. ``since``: of the block that ended, which names the event."""
         letter = credential_unblocked(device.nickname or "", self._clock.now())
         await self._tell(Happening("credential_unblocked", credential, since), device, letter, elsewhere=True)
+
+    async def consent_ended(self, credential: str, client: str, since: datetime) -> None:
+        """Wrong factors ended what a holder had consented to: every phone hears of it. Never fails."""
+        await self._tell(Happening("consent_ended", credential, since), None, consent_ended(client, since))
 
     async def of(self, device: DeviceRow) -> Sequence[WarningRow]:
         """What this phone has to show."""

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
+from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
@@ -34,9 +35,10 @@ def pairing_routes(
     warnings: WarningService,
     blocks: BlockService,
     possessions: PossessionService,
+    consents: ConsentService,
 ) -> list[web.RouteDef]:
     """Everything, ready for ``app.add_routes``."""
     return [
-        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings, blocks, possessions).routes(),
+        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings, blocks, possessions, consents).routes(),
         *LinkRoutes(doorkeeper, links, computers).routes(),
     ]

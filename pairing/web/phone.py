@@ -9,9 +9,10 @@ from pydantic import Field
 
 from foundation.encoding import JsonObject
 from foundation.web import WireModel, answer, read_json
-from pairing.ports import Blocked, CredentialFacts, OpenSession, PastRequest
+from pairing.ports import Blocked, CredentialFacts, GivenConsent, OpenSession, PastRequest
 from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
+from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
 from pairing.service.possessions import ListedPhone, PossessionService
@@ -51,6 +52,22 @@ class CredentialBody(WireModel):
     credential: Annotated[str, Field(max_length=40)]
 
 
+class PublicKeyBody(WireModel):
+    """A P-256 public key as JWK; whether it is one, the SAM says."""
+
+    kty: Annotated[str, Field(max_length=8)]
+    crv: Annotated[str, Field(max_length=8)]
+    x: Annotated[str, Field(max_length=64)]
+    y: Annotated[str, Field(max_length=64)]
+
+
+class GeneratorBody(WireModel):
+    """``POST generators``."""
+
+    credential: Annotated[str, Field(max_length=40)]
+    delivery_key: PublicKeyBody
+
+
 class DecisionBody(WireModel):
     """``POST documents/{id}/decision``. What is in it is for the SAM to judge; here only its size."""
 
@@ -78,6 +95,7 @@ class PhoneRoutes:
         warnings: WarningService,
         blocks: BlockService,
         possessions: PossessionService,
+        consents: ConsentService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -88,6 +106,7 @@ class PhoneRoutes:
         self._warnings = warnings
         self._blocks = blocks
         self._possessions = possessions
+        self._consents = consents
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -109,6 +128,9 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
             web.get(f"{_PREFIX}/sessions", self.sessions),
             web.post(f"{_PREFIX}/sessions/{{activation}}/end", self.end_session),
+            web.get(f"{_PREFIX}/consents", self.consents),
+            web.post(f"{_PREFIX}/consents/{{consent}}/end", self.end_consent),
+            web.post(f"{_PREFIX}/generators", self.generator),
             web.post(f"{_PREFIX}/block", self.block),
             web.post(f"{_PREFIX}/unblock", self.unblock),
             web.get(f"{_PREFIX}/warnings", self.warnings),
@@ -210,7 +232,11 @@ class PhoneRoutes:
             proof=body.proof,
             signature=body.signature,
         )
-        following = {"check_code": decided.check_code, "document": decided.document}
+        following: JsonObject = {
+            "check_code": decided.check_code,
+            "document": decided.document,
+            "generator": decided.generator,
+        }
         known = {name: value for name, value in following.items() if value is not None}
         return answer({"state": decided.state, **({"next": known} if known else {})})
 
@@ -227,6 +253,22 @@ class PhoneRoutes:
         device = await self._doorkeeper.device(request)
         await self._decisions.end_session(device, request.match_info["activation"])
         return web.Response(status=204)
+
+    async def consents(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        found = await self._consents.of(device)
+        return answer({"offered": self._consents.offered, "consents": [_consent(one) for one in found]})
+
+    async def end_consent(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._consents.end(device, request.match_info["consent"])
+        return web.Response(status=204)
+
+    async def generator(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, GeneratorBody)
+        fixed = await self._consents.generator(device, body.credential, body.delivery_key.model_dump())
+        return answer({"statement": fixed.statement}, status=201)
 
     async def block(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
@@ -296,6 +338,20 @@ def _session(session: OpenSession) -> JsonObject:
         "created": instant(session.created),
         "last_used": None if session.last_used is None else instant(session.last_used),
         "with_key": session.with_key,
+    }
+
+
+def _consent(consent: GivenConsent) -> JsonObject:
+    return {
+        "consent": consent.consent,
+        "credential": consent.credential,
+        "caller": {"kind": "integrator", "name": consent.caller_name},
+        "purpose": consent.purpose,
+        "until": instant(consent.until),
+        "maximum": consent.maximum,
+        "used": consent.used,
+        "created": instant(consent.created),
+        "last_used": None if consent.last_used is None else instant(consent.last_used),
     }
 
 

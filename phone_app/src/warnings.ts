@@ -7,8 +7,8 @@
 import type { Gateway } from "./api";
 import { asObject, type Json } from "./encoding";
 
-export type WarningKind = "credential_locked" | "credential_blocked" | "credential_unblocked";
-const KINDS: readonly unknown[] = ["credential_locked", "credential_blocked", "credential_unblocked"];
+export type WarningKind = "credential_locked" | "credential_blocked" | "credential_unblocked" | "consent_ended";
+const KINDS: readonly unknown[] = ["credential_locked", "credential_blocked", "credential_unblocked", "consent_ended"];
 
 export interface Warning {
   id: string;

@@ -18,6 +18,8 @@ from pyhanko.sign.fields import MDPPerm
 
 from foundation.encoding import b64u, unb64u
 from hsm_service.csc.dialect import MAX_SIGN_DOC
+from hsm_service.documents.errors import UnsuitableDocument
+from hsm_service.documents.service import DocumentService
 from hsm_service.signing.service import preparations
 from hsm_service.signing.store import PreparationStore
 from tests.agent import pdfs
@@ -310,6 +312,30 @@ async def test_sizes_have_an_end(world: World, contract: bytes, monkeypatch: pyt
     status, said = await caller.call("POST", AUTHORIZE, asking(credential, pdf_of(contract)))
     assert (status, said["linkid"]) == (429, {"why": "documents"})
     assert (await neighbour.call("POST", AUTHORIZE, asking(credential, pdf_of(contract))))[0] == 202
+
+
+async def test_one_caller_keeps_the_others_from_no_turn(
+    world: World, contract: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two calls with documents at a time: the third hears 429 while they are read, and somebody else is served."""
+    credential = await world.credential()
+    caller, neighbour = await world.integrator(credential), await world.integrator(credential)
+    free, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def waits(*_args: Any, **_kwargs: Any) -> Any:
+        begun.release()
+        await free.wait()
+        raise UnsuitableDocument
+
+    monkeypatch.setattr(DocumentService, "prepare", waits)
+    body = asking(credential, pdf_of(contract))
+    first = [asyncio.create_task(each.call("POST", AUTHORIZE, body)) for each in (caller, caller, neighbour)]
+    for _ in first:
+        await begun.acquire()
+    status, said = await caller.call("POST", AUTHORIZE, body)
+    assert (status, said["linkid"]) == (429, {"why": "documents"})
+    free.set()
+    assert [status for status, _ in await asyncio.gather(*first)] == [400] * 3
 
 
 BAD_ASKS: list[tuple[dict[str, Any], str]] = [

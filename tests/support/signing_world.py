@@ -69,7 +69,7 @@ from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.oauth.web.endpoints import CSC_V1, RFC, OAuthEndpoints
 from hsm_service.oauth.web.metadata import TOKEN_PATH, audiences
-from hsm_service.psc.problems import BY_PREFIX as PSC
+from hsm_service.psc.problems import by_prefix
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.pushes import Background
 from hsm_service.psc.web.mounting import Parts as PscParts
@@ -77,10 +77,12 @@ from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.registration.service.applications import ApplicationService
 from hsm_service.registration.service.sign_ins import SignInService
 from hsm_service.registration.web.pages import BACK, RegistrationPages
+from hsm_service.signing.adapters.explicit import ExplicitOverChannel
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
 from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.preparations import PreparationService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
@@ -253,6 +255,16 @@ class Links:
         return found
 
 
+class Warned:
+    """Whoever tells holders."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    async def consent_ended(self, credential: str, client_name: str, since: datetime) -> None:
+        self.told.append((credential, client_name))
+
+
 class CredentialsPort:
     """Signing's port over the credentials slice, as the roof joins them."""
 
@@ -377,11 +389,18 @@ class World:
     background: Background
     client: TestClient[Any, Any]
     stamping: StampingAuthority
+    explicit: ExplicitSigning
+    explicit_sam: ExplicitOverChannel
+    warned: Warned
     outbox: OutboxWorker
     """Carries an application's events when it is told to work."""
     told: Told
     pace: CallPace
     """Of every call; no limit unless a test sets one."""
+
+    def allow_factors(self) -> None:
+        """As if the operator had turned `[explicit]` on."""
+        self.explicit._sam = self.explicit_sam
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
@@ -401,6 +420,8 @@ class World:
         self.told.events.clear()
         self.told.away = None
         self.pace.per_minute = 0
+        self.explicit._sam = None
+        self.warned.told.clear()
 
     async def credential(
         self,
@@ -601,6 +622,10 @@ async def signing_world(
             credentials=CredentialsPort(credentials),
             wakeups=wakeups,
         )
+        explicit_sam = ExplicitOverChannel(channel, clock, {sam.root.jkt: sam.root})
+        explicit = ExplicitSigning(ours, clock, audit, sam=None, credentials=CredentialsPort(credentials))
+        warned = Warned()
+        explicit.also_tell(warned)
         tokens = TokenService(ours, clock, audit, computers=computers)
         authentication = ClientAuthentication(
             ClientStore(ours),
@@ -645,6 +670,7 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
+            explicit=explicit,
             responses=responses,
             documents=documents,
             issuer=origin,
@@ -655,6 +681,7 @@ async def signing_world(
             authenticator=Authenticator(callers, origin, certificates),
             credentials=credentials,
             signing=signing,
+            explicit=explicit,
             waiting=WaitingCalls(signing),
             documents=documents,
             clients=authentication,
@@ -680,6 +707,7 @@ async def signing_world(
                 shown=pages,
                 holders=PscHolders(credentials, identifications),
                 signing=signing,
+                explicit=explicit,
                 calls=calls,
                 documents=DocumentsOfPsc(
                     DocumentService(clock, policies=policies_in(Path(folder))), f"{ORIGIN}/verificar"
@@ -711,7 +739,7 @@ async def signing_world(
             errors=ErrorTable(
                 by_prefix={
                     "/csc": CSC,
-                    **PSC,
+                    **by_prefix(),
                     **dict.fromkeys(PREFIXES, OAUTH),
                     **dict.fromkeys(PREFIXES_V1, OAUTH_V1),
                 }
@@ -741,4 +769,7 @@ async def signing_world(
             outbox=outbox,
             told=told,
             pace=pace,
+            explicit=explicit,
+            explicit_sam=explicit_sam,
+            warned=warned,
         )

@@ -12,7 +12,9 @@ import { isUnpaired, problemText } from "../ui/problem";
 import type { PhoneType } from "../ceremony";
 import { blockedCard, readBlocked, showBlock } from "./block";
 import { readCredentials } from "./code";
+import { showCodes } from "./codes";
 import { readComputers, showComputers } from "./computers";
+import { readConsents, showConsents } from "./consents";
 import { showCredential, showTest } from "./credential";
 import { showDevice } from "./device";
 import { showHistory } from "./history";
@@ -21,7 +23,7 @@ import { showWarning } from "./warning";
 import { showByHand, showFound, showScan } from "./scan";
 import { readSessions, showSessions } from "./sessions";
 
-const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate", unblock: "lock" };
+const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate", unblock: "lock", generator: "lock", consent: "system" };
 
 /** Requests already opened by themselves once: going back from one must not open it again. */
 const opened = new Set<string>();
@@ -31,6 +33,7 @@ export function showHome(app: App): void {
   const certificates = h("ul", { class: "rows" });
   const computers = h("span", {});
   const sessions = h("div", {});
+  const explicit = h("div", { class: "rows", hidden: true });
   const blocked = h("section", { class: "warnings", "aria-label": t.block.standing, hidden: true });
   const live = h("span", { class: "live", role: "status" });
   const trouble = h("div", {});
@@ -103,6 +106,7 @@ export function showHome(app: App): void {
           { class: "column" },
           h("section", {}, h("h2", {}, t.home.certificates), certificates, notBound.length > 0 && button(t.home.addCertificate, "quiet", () => void addCertificate(app, notBound))),
           h("div", { class: "rows" }, row("computer", t.home.computers, computers, () => showComputers(app)), row("phone", t.phones.title, t.phones.rowWhat, () => showPhones(app)), row("phone", t.home.device, foreign(app.profile.nickname ?? ""), () => showDevice(app)), row("history", t.history.title, t.history.rowWhat, () => showHistory(app)), row("lock", t.block.button, t.block.buttonWhat, () => showBlock(app))),
+          explicit,
         ),
       ),
       historySection(app.history),
@@ -112,6 +116,7 @@ export function showHome(app: App): void {
   app.refresh();
   void refreshDevice(app, certificates, computers, blocked);
   void refreshSessions(app, sessions);
+  void refreshExplicit(app, explicit);
 }
 
 export function wasOpened(statement: Opened): boolean {
@@ -183,6 +188,25 @@ async function refreshSessions(app: App, place: HTMLElement): Promise<void> {
     place.replaceChildren(...(open.length === 0 ? [] : [h("div", { class: "rows" }, row("history", t.sessions.title, t.sessions.count(open.length), () => showSessions(app)))]));
   } catch {
     // As with the rest of home: what is not known is not shown.
+  }
+}
+
+/** Only where this service takes factors from applications; codes also where there is no network to ask. */
+async function refreshExplicit(app: App, place: HTMLElement): Promise<void> {
+  const codes = row("lock", t.codes.title, t.codes.rowWhat, () => showCodes(app));
+  const draw = (...rows: HTMLElement[]): void => {
+    place.replaceChildren(...rows);
+    place.hidden = rows.length === 0;
+  };
+  const kept = await Promise.all(app.profile.bound.map((one) => app.keystore.generator(one.id)));
+  if (kept.some((key) => key !== undefined)) draw(codes);
+  try {
+    const answer = await app.gateway.call("GET", "/phone/v1/consents");
+    const given = readConsents(answer.consents);
+    if (answer.offered === true) draw(codes, ...(given.length === 0 ? [] : [row("system", t.consents.title, t.consents.rowWhat, () => showConsents(app))]));
+    else draw();
+  } catch {
+    // Without network the codes that this phone has go on.
   }
 }
 
