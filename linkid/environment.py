@@ -32,6 +32,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         "softhsm_recycle_unwraps",
         "private_tls",
         "listen",
+        "phone_wait_hours",
         "sam_fault_points",
     ),
     "ac": ("database.ac", "ac_hsm", "private_tls", "listen"),

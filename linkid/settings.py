@@ -172,6 +172,10 @@ class Settings(Section):
     for whoever turns the database back to play against."""
     longest_pause: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Seconds, at most, before `linkid serve` starts a process again that keeps ending."""
+    phone_wait_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    """Hours before a phone that is not a certificate's first may approve anything, unless another phone of it says yes,
+    or an operator (`linkid admit`): time for a holder whose number was stolen to hear of it. With 0, whoever has number
+    and usage password approves at once."""
     sam_fault_points: Path | None = None
     """Tests only, refused in production: a folder of files that say where a SAM is to die or to stand still."""
     app: AppHost = AppHost()

@@ -95,6 +95,7 @@ from linkid.running import in_background
 from linkid.settings import Settings
 from pairing.adapters.sam_channel import SamOverChannel as PairingSam
 from pairing.domain.codes import CodeKey
+from pairing.service.admissions import AdmissionService
 from pairing.service.bells import BellService
 from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
@@ -394,6 +395,7 @@ def mount_pairing(
     links = LinkService(database, clock, audit, life=life, holders=holders, letters=letters, app=ground.app)
     scans = ScanService(database, clock, audit, life=life, sam=sam, app=ground.app)
     warnings = WarningService(database, clock, audit, doorbell=push.doorbell, letters=letters)
+    admissions = AdmissionService(database, clock, audit, sam=sam, letters=letters, warnings=warnings)
     decisions = DecisionService(
         database,
         clock,
@@ -405,6 +407,7 @@ def mount_pairing(
         letters=letters,
         scans=scans,
         warnings=warnings,
+        admissions=admissions,
         commits=ground.commits,
     )
     computers = ComputerService(database, clock, audit, sam)
@@ -414,7 +417,9 @@ def mount_pairing(
     explicit.also_tell(warnings)
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
     app.add_routes(
-        pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions, consents)
+        pairing_routes(
+            doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions, consents, admissions
+        )
     )
     devices = DevicesOfPush(doorkeeper)
     app.add_routes([*live_routes(push.hub, devices), *address_routes(push.addresses, devices)])

@@ -43,17 +43,23 @@ class Verdict:
     unblocked: tuple[str, datetime] | None = None
     generator: JsonObject | None = None
     """Of a ``generator``: {``id``, ``sealed``: to the phone's own key}."""
+    admits: tuple[str, str] | None = None
+    """Of an ``admit``, whichever way it went: credential, and the phone that waited."""
 
 
 @dataclass(frozen=True)
 class Binding:
-    """Device × credential, as the SAM has it. ``state``: ``trial``, ``active`` …"""
+    """Device × credential, as the SAM has it. ``state``: ``trial``, ``waiting``, ``active``."""
 
     binding: str
     credential: str
     state: str
     tries_left: int | None = None
     """Of the usage password, before the next lock; None when the SAM does not say."""
+    since: datetime | None = None
+    """When its password was proved."""
+    until: datetime | None = None
+    """Of one that waits: when it may decide."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class BoundPhone:
     nickname: str
     state: str
     since: datetime
+    until: datetime | None = None
+    """Of one that waits: when it may decide."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,10 @@ class Sam(Protocol):
 
     async def end_consent(self, consent: str, device: str) -> None:
         """``consents/end``. Raises ConsentUnknown unless it is of this device's holder."""
+        ...
+
+    async def fix_admit(self, device: str, phone: str, credential: str) -> FixedDocument:
+        """``documents/admit``. Raises BindingNotActive, for a phone that does not wait as for none at all."""
         ...
 
     async def block(self, device: str) -> Sequence[Blocked]:

@@ -88,9 +88,9 @@ WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $3);
 SELECT id, nickname, last_seen_at FROM pairing.devices WHERE id = ANY ($1::text[]) ORDER BY id;
 
 -- name: rings_of_both
--- Credentials that two phones are rung for.
+-- Credentials that a phone is rung for (now: one that waits has no say), and another one too.
 SELECT mine.credential FROM pairing.rings AS mine JOIN pairing.rings AS other ON other.credential = mine.credential
-WHERE mine.device = $1 AND other.device = $2 ORDER BY mine.credential;
+WHERE mine.device = $1 AND mine.since <= $3 AND other.device = $2 ORDER BY mine.credential;
 
 -- name: end_rings_for
 -- A phone was sent away from some credentials.
@@ -122,10 +122,14 @@ RETURNING id;
 INSERT INTO pairing.rings (device, credential, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 RETURNING credential;
 
+-- name: ring_now
+-- A phone that was to be rung later is rung from now on.
+UPDATE pairing.rings SET since = $3 WHERE device = $1 AND credential = $2 AND since > $3;
+
 -- name: devices_to_ring
--- Which phones to ring for a credential.
+-- Which phones to ring for a credential now: those that wait to decide are not.
 SELECT ring.device FROM pairing.rings AS ring JOIN pairing.devices AS device ON device.id = ring.device
-WHERE ring.credential = $1 AND device.state = 'active' ORDER BY ring.device;
+WHERE ring.credential = $1 AND ring.since <= $2 AND device.state = 'active' ORDER BY ring.device;
 
 -- name: rung_elsewhere
 -- Which of these credentials have an active phone other than this one.
@@ -326,6 +330,11 @@ WHERE warning.device = $1 AND warning.dismissed_at IS NULL ORDER BY warning.sinc
 -- A block that ended: that it began is no news any more, wherever it was not read yet.
 UPDATE pairing.warnings SET dismissed_at = $3
 WHERE credential = $1 AND kind = 'credential_blocked' AND since = $2 AND dismissed_at IS NULL RETURNING id;
+
+-- name: settle_waits
+-- A phone that waited decides now, or is gone: that it waits is no news any more.
+UPDATE pairing.warnings SET dismissed_at = $3
+WHERE credential = $1 AND kind = 'phone_waiting' AND phone = $2 AND dismissed_at IS NULL RETURNING id;
 
 -- name: dismiss_warning
 -- The holder read it on this phone.

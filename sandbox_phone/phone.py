@@ -29,7 +29,7 @@ from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
 from sandbox_phone.storage import MemoryStorage, Storage
 
 PHONE_TYPES: Final = (
-    "pair", "test", "associate", "identify", "unblock", "generator", "sign", "session", "consent",
+    "pair", "test", "associate", "identify", "unblock", "generator", "admit", "sign", "session", "consent",
 )  # fmt: skip
 REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
@@ -294,6 +294,28 @@ class SandboxPhone:
         if secret is None:
             raise NotReady("this phone makes no codes for that certificate yet")
         return codes.code_at(bytes.fromhex(secret), self._clock() if at is None else at)
+
+    async def admit(self, phone: str, credential: str) -> dict[str, Any]:
+        """*Fui eu*: another phone of this holder's, which waits, decides now. Raises GatewayRefused, Untrusted."""
+        return await self.approve(await self._admission(phone, credential))
+
+    async def turn_away(self, phone: str, credential: str) -> dict[str, Any]:
+        """*Não fui eu*: a phone that waits is sent away. Raises GatewayRefused, Untrusted."""
+        return await self.refuse(await self._admission(phone, credential), "not-me")
+
+    async def _admission(self, phone: str, credential: str) -> Statement:
+        path = f"/phone/v1/devices/{phone}/admission"
+        statement = self.read(
+            (await self._gateway.call("POST", path, {"credential": credential}))["statement"], "admit"
+        )
+        shown = statement.content.get("phone")
+        if (
+            statement.content.get("credential") != credential
+            or not isinstance(shown, dict)
+            or shown.get("device") != phone
+        ):
+            raise Untrusted("this admits another phone than the one chosen, or to another certificate")
+        return statement
 
     async def block(self) -> list[dict[str, Any]]:
         """*Bloquear tudo*: nothing is signed with this phone's certificates any more. What stands."""

@@ -109,6 +109,9 @@ class SamOverChannel:
     async def end_consent(self, consent: str, device: str) -> None:
         await self._call("consents/end", {"consent": consent, "device": device})
 
+    async def fix_admit(self, device: str, phone: str, credential: str) -> FixedDocument:
+        return await self._fixed("documents/admit", {"device": device, "phone": phone, "credential": credential})
+
     async def block(self, device: str) -> list[Blocked]:
         return await self._blocks("credentials/block", device)
 
@@ -143,6 +146,7 @@ class SamOverChannel:
             if (answer.text("type"), state) == ("unblock", "approved")
             else None,
             generator=_generator(answer.object("generator")) if answer.has("generator") else None,
+            admits=(answer.text("credential"), answer.text("phone")) if answer.text("type") == "admit" else None,
         )
 
     async def state(self, document: str) -> DocumentState:
@@ -166,6 +170,8 @@ class SamOverChannel:
                 item.text("credential"),
                 item.text("state"),
                 item.number("tries_left") if item.has("tries_left") else None,
+                item.instant("since"),
+                item.instant_or_none("until"),
             )
             for item in answer.objects("bindings")
         ]
@@ -179,6 +185,7 @@ class SamOverChannel:
                 item.text("nickname"),
                 item.text("state"),
                 item.instant("since"),
+                item.instant_or_none("until"),
             )
             for item in answer.objects("phones")
         ]

@@ -10,6 +10,7 @@ from pydantic import Field
 from foundation.encoding import JsonObject
 from foundation.web import WireModel, answer, read_json
 from pairing.ports import Blocked, CredentialFacts, GivenConsent, OpenSession, PastRequest
+from pairing.service.admissions import AdmissionService
 from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
 from pairing.service.consents import ConsentService
@@ -47,7 +48,7 @@ class NicknameBody(WireModel):
 
 
 class CredentialBody(WireModel):
-    """``POST bindings``."""
+    """``POST bindings``, ``unblock``, ``devices/{dev}/admission``."""
 
     credential: Annotated[str, Field(max_length=40)]
 
@@ -96,6 +97,7 @@ class PhoneRoutes:
         blocks: BlockService,
         possessions: PossessionService,
         consents: ConsentService,
+        admissions: AdmissionService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -107,6 +109,7 @@ class PhoneRoutes:
         self._blocks = blocks
         self._possessions = possessions
         self._consents = consents
+        self._admissions = admissions
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -119,6 +122,7 @@ class PhoneRoutes:
             web.delete(f"{_PREFIX}/device", self.remove),
             web.get(f"{_PREFIX}/devices", self.devices),
             web.delete(f"{_PREFIX}/devices/{{device}}", self.remove_other),
+            web.post(f"{_PREFIX}/devices/{{device}}/admission", self.admission),
             web.get(f"{_PREFIX}/history", self.history),
             web.delete(f"{_PREFIX}/computers/{{computer}}", self.end_computer),
             web.post(f"{_PREFIX}/bindings", self.bind),
@@ -183,6 +187,12 @@ class PhoneRoutes:
         device = await self._doorkeeper.device(request)
         await self._possessions.remove_phone(device, request.match_info["device"])
         return web.Response(status=204)
+
+    async def admission(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, CredentialBody)
+        fixed = await self._admissions.ask(device, request.match_info["device"], body.credential)
+        return answer({"statement": fixed.statement}, status=201)
 
     async def history(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
@@ -364,6 +374,7 @@ def _phone(phone: ListedPhone, device: str) -> JsonObject:
         "since": instant(phone.since),
         "last_used": None if phone.last_used is None else instant(phone.last_used),
         "credentials": list(phone.credentials),
+        "waits": [{"credential": one, "until": instant(until)} for one, until in phone.waits.items()],
     }
 
 
@@ -399,6 +410,7 @@ def _warning(warning: WarningRow, device: str) -> JsonObject:
         "kind": warning.kind,
         "credential": warning.credential,
         "phone": warning.nickname,
+        "device": warning.phone,
         "here": warning.phone == device,
         "since": instant(warning.since),
         "until": None if warning.until is None else instant(warning.until),
@@ -415,6 +427,7 @@ def _portrait(portrait: Portrait) -> JsonObject:
                 "subject": facts.subject,
                 "kind": facts.kind,
                 "state": binding.state,
+                "until": None if binding.until is None else instant(binding.until),
                 "valid_to": instant(facts.valid_to),
                 "tries_left": binding.tries_left,
                 "blocked": _blocked(portrait.blocks.get(binding.credential), portrait.device),

@@ -68,6 +68,16 @@ export interface GeneratorDocument extends Common {
   delivery_key: string;
 }
 
+export interface AdmitDocument extends Common {
+  type: "admit";
+  device: string;
+  device_key: string;
+  credential: string;
+  subject: string;
+  /** The phone that waits; `since`: seconds since 1970. */
+  phone: { device: string; nickname: string; key: string; since: number };
+}
+
 export interface SignDocument extends Common {
   type: "sign";
   credential: string;
@@ -147,7 +157,7 @@ export interface EmissionKeyDocument extends Common {
   key_algorithm: string;
 }
 
-export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | GeneratorDocument | RequestDocument;
+export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | GeneratorDocument | AdmitDocument | RequestDocument;
 export type EmissionDocument = EmissionIdentifyDocument | EmissionTermDocument | EmissionKeyDocument;
 export type AnyDocument = PhoneDocument | EmissionDocument;
 export type DocumentType = AnyDocument["type"];
@@ -200,6 +210,7 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
   }),
   unblock: (from) => ({ type: "unblock", ...onDevice(from), ...credential(from), blocked: whole(from, "blocked") }),
   generator: (from) => ({ type: "generator", ...onDevice(from), ...credential(from), delivery_key: text(from, "delivery_key") }),
+  admit: (from) => ({ type: "admit", ...onDevice(from), ...credential(from), phone: waitingPhone(from) }),
   sign: readSign,
   session: readSession,
   consent: readConsent,
@@ -229,8 +240,7 @@ function readAsked(from: JsonObject): Omit<ConsentDocument, keyof Common | "type
 
 /** A consent whose limits this app can show: no computer's, and not over before it is decided. */
 function readConsent(from: JsonObject): object {
-  const [until, maximum] = [whole(from, "until"), whole(from, "maximum")];
-  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("a consent of impossibly many signatures");
+  const [until, maximum] = [whole(from, "until"), readMaximum(from)];
   if (until <= whole(from, "created") || until > whole(from, "created") + LONGEST_CONSENT) throw new BadEncoding("a consent that ends too early or too late");
   const asked = readAsked(from);
   if (asked.caller.kind !== "integrator") throw new BadEncoding("a consent for a computer");
@@ -246,10 +256,15 @@ function readRequest(from: JsonObject): Omit<SignDocument, keyof Common | "type"
   return { ...readAsked(from), hash_algorithm: hashAlgorithm, sign_algorithm: signAlgorithm[0] };
 }
 
+function readMaximum(from: JsonObject): number {
+  const maximum = whole(from, "maximum");
+  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("impossibly many signatures");
+  return maximum;
+}
+
 /** A session whose limits this app can show: within those of section 15, and not over before it is decided. */
 function readSession(from: JsonObject): object {
-  const [until, maximum] = [whole(from, "until"), whole(from, "maximum")];
-  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("a session of impossibly many signatures");
+  const [until, maximum] = [whole(from, "until"), readMaximum(from)];
   if (until < whole(from, "expires") || until > whole(from, "created") + LONGEST_SESSION) throw new BadEncoding("a session that ends too early or too late");
   const keys = list(from, "session_key", 5).map((key) => {
     if (typeof key !== "string" || !THUMBPRINT.test(key)) throw new BadEncoding("a key without a name");
@@ -313,6 +328,11 @@ function credentials(from: JsonObject): CredentialName[] {
 function computer(from: JsonObject): AssociateDocument["computer"] {
   const made = asObject(from.computer);
   return { id: text(made, "id"), name: text(made, "name"), os: text(made, "os"), key: text(made, "key"), address: text(made, "address") };
+}
+
+function waitingPhone(from: JsonObject): AdmitDocument["phone"] {
+  const made = asObject(from.phone);
+  return { device: text(made, "device"), nickname: text(made, "nickname"), key: text(made, "key"), since: whole(made, "since") };
 }
 
 function text(from: JsonObject, key: string): string {

@@ -37,6 +37,7 @@ RULES: Final[dict[str, Rule]] = {
     "identify": Rule("sam", "doc_", None, "device_key"),
     "unblock": Rule("sam", "doc_", "unblock", "device_key"),
     "generator": Rule("sam", "doc_", "generator", "device_key"),
+    "admit": Rule("sam", "doc_", None, "device_key"),
     "sign": Rule("sam", "req_", "sign", None),
     "session": Rule("sam", "req_", "sign", None),
     "consent": Rule("sam", "req_", "sign", None),

@@ -30,6 +30,7 @@ from tests.csc.test_hostile import raw
 from tests.csc.test_sessions import bearer
 from tests.documents import strangers
 from tests.documents.test_xml import NFE
+from tests.support.camera import read_qr
 from tests.support.signing_world import IN_MODULES_LOOP, World, b64
 
 pytestmark = IN_MODULES_LOOP
@@ -245,14 +246,16 @@ async def test_certification_is_the_usual_one(world: World, contract: bytes, str
 
 
 async def test_the_stamp_says_where_to_verify(world: World, contract: bytes) -> None:
-    """Name, time and our own address stand on the page; the caller chooses where, and nothing else."""
+    """Name, time and our own address stand on the page, for eyes and cameras; the caller chooses where, not what."""
     credential = await world.credential()
     caller = await world.integrator(credential)
     document = pdf_of(contract, linkid={"stamp": {"page": 0, "box": [40, 40, 340, 110]}})
     sad = await approved(world, caller, asking(credential, document))
     status, signed = await sign_doc(caller, credential, sad, documents=[document])
     assert status == 200, signed
-    words = strangers.text_of_page(plain(signed["DocumentWithSignature"])[0])
+    (pdf,) = plain(signed["DocumentWithSignature"])
+    assert read_qr(strangers.picture_of_page(pdf)) == "https://gateway.linkid.test/verificar"
+    words = strangers.text_of_page(pdf)
     assert "MARIA DA SILVA" in words
     assert "https://gateway.linkid.test/verificar" in words
     assert "00000000000" not in words

@@ -15,10 +15,12 @@ from foundation.database import Database, open_pool
 from foundation.dpop import DpopVerifier, MemoryReplayCache
 from foundation.web import new_app
 from pairing.domain.codes import CodeKey
+from pairing.service.admissions import AdmissionService
 from pairing.service.bells import BellService
 from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
+from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
@@ -93,7 +95,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
     """Gateways with settings of their own; they share database and clock."""
     clients: list[TestClient[Any, Any]] = []
 
-    async def make(*, messages_per_day: int = 1000, sam: SamDouble | None = None) -> Gateway:
+    async def make(*, messages_per_day: int = 1000, sam: SamDouble | None = None, offered: bool = True) -> Gateway:
         audit = AuditChain(gateway_database, "gateway-0", clock)
         key = CodeKey(bytes(range(32)))
         sam = sam or SamDouble(clock, {one.id: one.subject for one in CREDENTIALS})
@@ -118,6 +120,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         links = LinkService(gateway_database, clock, audit, life=life, holders=holders, letters=letters, app=APP)
         scans = ScanService(gateway_database, clock, audit, life=life, sam=sam, app=APP)
         warnings = WarningService(gateway_database, clock, audit, doorbell=doorbell, letters=letters)
+        admissions = AdmissionService(gateway_database, clock, audit, sam=sam, letters=letters, warnings=warnings)
         decisions = DecisionService(
             gateway_database,
             clock,
@@ -129,14 +132,28 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             letters=letters,
             scans=scans,
             warnings=warnings,
+            admissions=admissions,
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
         blocks = BlockService(gateway_database, audit, sam, warnings)
+        consents = ConsentService(gateway_database, audit, sam, offered=offered)
         possessions = PossessionService(gateway_database, clock, audit, sam=sam, letters=letters, phones=phones)
         doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
         app = new_app()
         app.add_routes(
-            pairing_routes(doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions)
+            pairing_routes(
+                doorkeeper,
+                phones,
+                decisions,
+                links,
+                scans,
+                computers,
+                warnings,
+                blocks,
+                possessions,
+                consents,
+                admissions,
+            )
         )
         client = TestClient(TestServer(app))
         await client.start_server()

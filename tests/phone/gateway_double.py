@@ -102,6 +102,8 @@ class GatewayDouble:
         self.others: list[dict[str, Any]] = []
         self.past: list[dict[str, Any]] = []
         self.evidence_by: ECKey | None = None
+        self.waits_until: str | None = None
+        self.admission_lies: dict[str, Any] = {}
         self.live_fails = False
         self.rogue: dict[str, Any] | None = None
         self.retire_once = False
@@ -131,6 +133,7 @@ class GatewayDouble:
         app.router.add_post(f"{phone}/scan", self.scan)
         app.router.add_get(f"{phone}/devices", self.get_devices)
         app.router.add_delete(phone + "/devices/{dev}", self.remove_other)
+        app.router.add_post(phone + "/devices/{dev}/admission", self.admission)
         app.router.add_get(f"{phone}/history", self.get_history)
         app.router.add_get(phone + "/documents/{id}/evidence", self.get_evidence)
         app.router.add_post(f"{phone}/block", self.block)
@@ -223,6 +226,7 @@ class GatewayDouble:
                 "credential": one["id"],
                 **{name: one[name] for name in ("subject", "kind", "valid_to")},
                 "state": state,
+                "until": self.waits_until if state == "waiting" else None,
                 "tries_left": self.password_tries,
                 "blocked": self.blocks.get(one["id"]),
             }
@@ -264,6 +268,23 @@ class GatewayDouble:
         if len(self.others) == before:
             raise Refusal(404, "device_not_found")
         return web.Response(status=204)
+
+    def new_phone(self, nickname: str = "iPhone", hours: int = 24) -> str:
+        """Somebody paired a phone by the holder's number and password; it waits, and this phone is told. Its id."""
+        phone = self.other_phone(nickname, state="waiting", last_used=None)
+        self.warn(hours=hours, phone=nickname, kind="phone_waiting")
+        self.warnings[0]["device"] = phone
+        self.others[-1]["waits"] = [{"credential": self.credentials[0]["id"], "until": self.warnings[0]["until"]}]
+        return phone
+
+    async def admission(self, request: web.Request) -> web.Response:
+        found = [one for one in self.others if one["device"] == request.match_info["dev"]]
+        if not found:
+            raise Refusal(404, "device_not_found")
+        shown = {"device": found[0]["device"], "nickname": found[0]["nickname"], "key": "k" * 43, "since": 1}
+        id = (await request.json())["credential"]
+        made = self.add("admit", credential=id, subject=SUBJECT, phone={**shown, **self.admission_lies})
+        return web.json_response({"statement": self.statement(made)}, status=201)
 
     def was_asked(self, *labels: str, state: str = "approved", ago: int = 60, **changes: Any) -> str:
         """A request of the past, at the end of the list; its id."""
@@ -570,6 +591,9 @@ class GatewayDouble:
 
     def _effect(self, document: dict[str, Any], decision: str) -> dict[str, Any]:
         if not decision.startswith("approve"):
+            if document["type"] == "admit":
+                self.others = [one for one in self.others if one["device"] != document["phone"]["device"]]
+                self.warnings = [one for one in self.warnings if one["kind"] != "phone_waiting"]
             return {"state": "refused"}
         if document["type"] == "pair":
             self.bindings[document["credential"]] = "trial"
@@ -587,6 +611,8 @@ class GatewayDouble:
             head = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": jkt(delivery)}
             sealed = jwe.encrypt_compact(head, rfc8785.dumps(told), delivery, algorithms=["ECDH-ES", "A256GCM"])
             return {"state": "approved", "next": {"generator": {"id": told["id"], "sealed": sealed}}}
+        if document["type"] == "admit":
+            self.warnings = [one for one in self.warnings if one["kind"] != "phone_waiting"]
         if document["type"] == "unblock":
             del self.blocks[document["credential"]]
         if document["type"] in ("associate", "identify"):

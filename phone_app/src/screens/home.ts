@@ -10,6 +10,7 @@ import { icon, type IconName } from "../ui/icons";
 import { busy, button, chip, item, notice, row } from "../ui/parts";
 import { isUnpaired, problemText } from "../ui/problem";
 import type { PhoneType } from "../ceremony";
+import { heldCard, readHeld } from "./admission";
 import { blockedCard, readBlocked, showBlock } from "./block";
 import { readCredentials } from "./code";
 import { showCodes } from "./codes";
@@ -23,7 +24,7 @@ import { showWarning } from "./warning";
 import { showByHand, showFound, showScan } from "./scan";
 import { readSessions, showSessions } from "./sessions";
 
-const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate", unblock: "lock", generator: "lock", consent: "system" };
+const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate", unblock: "lock", generator: "lock", admit: "phone", consent: "system" };
 
 /** Requests already opened by themselves once: going back from one must not open it again. */
 const opened = new Set<string>();
@@ -34,6 +35,7 @@ export function showHome(app: App): void {
   const computers = h("span", {});
   const sessions = h("div", {});
   const explicit = h("div", { class: "rows", hidden: true });
+  const held = h("section", { class: "warnings", "aria-label": t.admission.heldTitle, hidden: true });
   const blocked = h("section", { class: "warnings", "aria-label": t.block.standing, hidden: true });
   const live = h("span", { class: "live", role: "status" });
   const trouble = h("div", {});
@@ -89,6 +91,7 @@ export function showHome(app: App): void {
     content: [
       h("div", { class: "greeting" }, h("p", { class: "greeting-name" }, foreign(app.profile.nickname ?? t.device.title)), live),
       trouble,
+      held,
       blocked,
       warned,
       h(
@@ -114,7 +117,7 @@ export function showHome(app: App): void {
   });
   app.live.start();
   app.refresh();
-  void refreshDevice(app, certificates, computers, blocked);
+  void refreshDevice(app, certificates, computers, blocked, held);
   void refreshSessions(app, sessions);
   void refreshExplicit(app, explicit);
 }
@@ -166,7 +169,7 @@ function troubles(app: App): Node[] {
   return made;
 }
 
-async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement, blocked: HTMLElement): Promise<void> {
+async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement, blocked: HTMLElement, held: HTMLElement): Promise<void> {
   try {
     const answer = await app.gateway.call("GET", "/phone/v1/device");
     const shut = readBlocked(answer.bindings);
@@ -175,6 +178,9 @@ async function refreshDevice(app: App, certificates: HTMLElement, computers: HTM
     app.learnTries(answer.bindings);
     blocked.replaceChildren(...shut.map((one) => blockedCard(app, one)));
     blocked.hidden = shut.length === 0;
+    const waits = readHeld(answer.bindings);
+    held.replaceChildren(...waits.map(heldCard));
+    held.hidden = waits.length === 0;
     computers.textContent = t.home.computersCount(readComputers(answer.computers).length);
   } catch {
     // What is known stays on the screen; that we are not connected is said by the live mark and the inbox.

@@ -4,11 +4,13 @@ import type { App } from "../app";
 import { now } from "../ceremony";
 import { moment, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
+import { showNewPhone } from "./admission";
 import { icon } from "../ui/icons";
 import { actions, busy, button } from "../ui/parts";
 import type { Warning } from "../warnings";
 
 export function showWarning(app: App, warning: Warning): HTMLElement {
+  if (warning.kind === "phone_waiting") return showNewPhone(app, warning);
   if (warning.kind === "credential_locked") return showLock(app, warning);
   return warning.kind === "consent_ended" ? showConsentEnded(app, warning) : showTurn(app, warning);
 }
