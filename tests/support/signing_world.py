@@ -417,19 +417,11 @@ class World:
         self.calls.calls.clear()
         self.vouching.away = None
         self.stamping.away, self.stamping.asked = False, 0
-<<<<<<< HEAD
         self.explicit._sam = None
         self.warned.told.clear()
         self.told.events.clear()
         self.told.away = None
         self.pace.per_minute = 0
-=======
-        self.told.events.clear()
-        self.told.away = None
-        self.pace.per_minute = 0
-        self.explicit._sam = None
-        self.warned.told.clear()
->>>>>>> apps2
 
     async def credential(
         self,
@@ -774,19 +766,10 @@ async def signing_world(
             background=background,
             client=client,
             stamping=authority,
-<<<<<<< HEAD
             explicit=explicit,
             explicit_sam=explicit_sam,
             warned=warned,
             outbox=outbox,
             told=told,
             pace=pace,
-=======
-            outbox=outbox,
-            told=told,
-            pace=pace,
-            explicit=explicit,
-            explicit_sam=explicit_sam,
-            warned=warned,
->>>>>>> apps2
         )
