@@ -17,7 +17,7 @@ OURS: Final = {
     "GET /v0/oauth/authorize/continue", "POST /v0/oauth/authorize/wait", "POST /v0/oauth/authorize/leave",
     "GET /v0/oauth/authorize-ca",
 }  # fmt: skip
-"""Where our own pages go, and the outcome of an `authorize-ca`, which vendors post (its members stand in that table)."""
+"""Where our own pages go, and the outcome of an `authorize-ca`, which vendors post (in that table)."""
 
 
 def test_every_published_member_is_in_the_table() -> None:
