@@ -31,7 +31,7 @@ examples:
 
 Every look is written into the audit with the operator's key, before anything is shown; what was searched for is not.
 Numbers and addresses are masked: whoever calls says theirs, and you compare. Nothing shown opens anything.
-To shut a certificate, or open it again: `linkid block`, `linkid unblock`.
+To shut a certificate, or open it again: `linkid block`, `linkid unblock`. The same in a browser: `linkid desk`.
 """
 
 
