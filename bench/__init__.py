@@ -6,7 +6,7 @@ a Link ID of its own with its load generator, ``people`` makes the holders and i
 ``live`` with 20,000 phones connected), ``report`` prints.
 
     the generator's process:  generator → flows, flows_api, flows_live → client_side (what clients compute), wire (HTTP)
-    beside it:                waiters (callers whose holders do not answer yet), idle_phones and flows_live (→ live_line),
+    beside it:                waiters (callers whose holders do not answer yet), idle_phones (→ live_line),
                               second_gateway
     references:               raw_pkcs11 → raw_worker (the bare token), echo (bare aiohttp)
     what it could cost:       least (the protocol's own parts, each alone)

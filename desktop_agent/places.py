@@ -1,6 +1,7 @@
 """Where the sockets lie, for the daemon and for everybody who looks for it."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -18,3 +19,10 @@ def runtime_folder(home: Path) -> Path:
     if os.environ.get(HOME_VARIABLE) or not os.access(run, os.W_OK):
         return home / "run"
     return Path(run) / "linkid"
+
+
+def own_command() -> list[str]:
+    """The words that start this program once more."""
+    if getattr(sys, "frozen", False):  # a one-folder build
+        return [sys.executable]
+    return [sys.executable, "-m", "desktop_agent"]

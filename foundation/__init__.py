@@ -9,7 +9,7 @@ Where to look first:
 * ``group_commit``: what several callers write at one moment, as one transaction.
 * ``audit``: the chained, append-only record.
 * ``web`` (public HTTP), ``channel`` (frames between our processes), ``dpop`` (proof of possession), ``tls``.
-* ``loop_watch``: how late the event loop is; ``collector``: why it is not late for cycles of garbage.
 * ``settings``, ``logs``: what an operator writes, and what an operator reads; ``watched_file``: what is replaced while
-  we run; ``exits``: how a process ends, and what should come next.
+  we run; ``loop_watch``: how late the event loop is; ``collector``: that it is not late for garbage; ``exits``: how a
+  process ends, and what should come next.
 """

@@ -25,5 +25,6 @@ def sam_settings(settings: Settings, number: int) -> SamSettings:
         root_certificate=places.root_certificate,
         operators=places.operators,
         explicit=settings.explicit,
+        phone_wait_hours=settings.phone_wait_hours,
         fault_points=settings.sam_fault_points,
     )

@@ -23,6 +23,7 @@ from foundation.tls import TlsFiles
 from hsm_service.csc.settings import CscSettings
 from hsm_service.documents.settings import DocumentSettings
 from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
+from hsm_service.oauth.settings import OAuthSettings
 from hsm_service.psc.settings import PscSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
@@ -171,6 +172,10 @@ class Settings(Section):
     for whoever turns the database back to play against."""
     longest_pause: Annotated[float, Field(gt=0, le=600)] = 10.0
     """Seconds, at most, before `linkid serve` starts a process again that keeps ending."""
+    phone_wait_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    """Hours before a phone that is not a certificate's first may approve anything, unless another phone of it says yes,
+    or an operator (`linkid admit`): time for a holder whose number was stolen to hear of it. With 0, whoever has number
+    and usage password approves at once."""
     sam_fault_points: Path | None = None
     """Tests only, refused in production: a folder of files that say where a SAM is to die or to stand still."""
     app: AppHost = AppHost()
@@ -183,6 +188,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     push: PushSettings = PushSettings()
     pairing: PairingSettings = PairingSettings()
+    oauth: OAuthSettings = OAuthSettings()
     psc: PscSettings = PscSettings()
     csc: CscSettings = CscSettings()
     explicit: ExplicitSettings = ExplicitSettings()

@@ -5,7 +5,7 @@ family (the base class) decides the HTTP status, by the one table in ``foundatio
 Errors about decisions and passwords are the contract's own (``protocol.errors``): the SAM raises them, we pass them on.
 """
 
-from foundation.errors import BadInput, Conflict, Gone, NotAuthenticated, NotFound, TooMany, Unavailable
+from foundation.errors import BadInput, Conflict, Gone, NotAuthenticated, NotFound, NotPermitted, TooMany, Unavailable
 
 # ---- A phone: number, code, nickname ---------------------------------------------------------------------------------
 
@@ -187,6 +187,22 @@ class SessionNotFound(NotFound):
     code = "session_not_found"
     summary = "There is no such session for this phone."
     message = "Esta sessão não existe mais ou não é deste celular."
+
+
+class ConsentNotFound(NotFound):
+    """No such consent, or not of a credential of this phone."""
+
+    code = "consent_not_found"
+    summary = "There is no such consent for this phone."
+    message = "Esta autorização não existe mais ou não é deste celular."
+
+
+class ExplicitOff(NotPermitted):
+    """The operator lets no application send holders' factors, so codes would open nothing."""
+
+    code = "explicit_off"
+    summary = "This service takes no codes from applications."
+    message = "Este serviço não usa códigos: cada assinatura é aprovada aqui no celular."
 
 
 class NothingToDecide(NotFound):

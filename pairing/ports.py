@@ -41,17 +41,25 @@ class Verdict:
     binding: str | None = None
     activation: str | None = None
     unblocked: tuple[str, datetime] | None = None
+    generator: JsonObject | None = None
+    """Of a ``generator``: {``id``, ``sealed``: to the phone's own key}."""
+    admits: tuple[str, str] | None = None
+    """Of an ``admit``, whichever way it went: credential, and the phone that waited."""
 
 
 @dataclass(frozen=True)
 class Binding:
-    """Device × credential, as the SAM has it. ``state``: ``trial``, ``active`` …"""
+    """Device × credential, as the SAM has it. ``state``: ``trial``, ``waiting``, ``active``."""
 
     binding: str
     credential: str
     state: str
     tries_left: int | None = None
     """Of the usage password, before the next lock; None when the SAM does not say."""
+    since: datetime | None = None
+    """When its password was proved."""
+    until: datetime | None = None
+    """Of one that waits: when it may decide."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,8 @@ class BoundPhone:
     nickname: str
     state: str
     since: datetime
+    until: datetime | None = None
+    """Of one that waits: when it may decide."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,21 @@ class OpenSession:
 
 
 @dataclass(frozen=True)
+class GivenConsent:
+    """What a holder allowed an application: to send their factors, so many times until then."""
+
+    consent: str
+    credential: str
+    caller_name: str
+    purpose: str
+    until: datetime
+    maximum: int
+    used: int
+    created: datetime
+    last_used: datetime | None
+
+
+@dataclass(frozen=True)
 class AskingComputer:
     """The computer that a holder is asked to associate: all of it ends up in the document."""
 
@@ -173,6 +198,22 @@ class Sam(Protocol):
 
     async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
         """``documents/unblock``."""
+        ...
+
+    async def fix_generator(self, device: str, credential: str, delivery_key: JsonObject) -> FixedDocument:
+        """``documents/generator``. Raises BindingNotActive."""
+        ...
+
+    async def consents(self, device: str) -> Sequence[GivenConsent]:
+        """``consents/list``."""
+        ...
+
+    async def end_consent(self, consent: str, device: str) -> None:
+        """``consents/end``. Raises ConsentUnknown unless it is of this device's holder."""
+        ...
+
+    async def fix_admit(self, device: str, phone: str, credential: str) -> FixedDocument:
+        """``documents/admit``. Raises BindingNotActive, for a phone that does not wait as for none at all."""
         ...
 
     async def block(self, device: str) -> Sequence[Blocked]:

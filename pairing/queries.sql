@@ -88,9 +88,9 @@ WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $3);
 SELECT id, nickname, last_seen_at FROM pairing.devices WHERE id = ANY ($1::text[]) ORDER BY id;
 
 -- name: rings_of_both
--- Credentials that two phones are rung for.
+-- Credentials that a phone is rung for (now: one that waits has no say), and another one too.
 SELECT mine.credential FROM pairing.rings AS mine JOIN pairing.rings AS other ON other.credential = mine.credential
-WHERE mine.device = $1 AND other.device = $2 ORDER BY mine.credential;
+WHERE mine.device = $1 AND mine.since <= $3 AND other.device = $2 ORDER BY mine.credential;
 
 -- name: end_rings_for
 -- A phone was sent away from some credentials.
@@ -122,10 +122,14 @@ RETURNING id;
 INSERT INTO pairing.rings (device, credential, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 RETURNING credential;
 
+-- name: ring_now
+-- A phone that was to be rung later is rung from now on.
+UPDATE pairing.rings SET since = $3 WHERE device = $1 AND credential = $2 AND since > $3;
+
 -- name: devices_to_ring
--- Which phones to ring for a credential.
+-- Which phones to ring for a credential now: those that wait to decide are not.
 SELECT ring.device FROM pairing.rings AS ring JOIN pairing.devices AS device ON device.id = ring.device
-WHERE ring.credential = $1 AND device.state = 'active' ORDER BY ring.device;
+WHERE ring.credential = $1 AND ring.since <= $2 AND device.state = 'active' ORDER BY ring.device;
 
 -- name: rung_elsewhere
 -- Which of these credentials have an active phone other than this one.
@@ -307,6 +311,35 @@ SELECT at FROM pairing.uses WHERE scope = $1 AND subject = $2 AND at > $3 ORDER 
 -- Somebody used something that is limited.
 INSERT INTO pairing.uses (scope, subject, at) VALUES ($1, $2, $3);
 
+-- name: sent_since
+-- Codes that really left since then, and whether they were typed.
+SELECT number, sends, state = 'verified' AS entered, sent_at FROM pairing.pairings WHERE known AND created_at > $1;
+
+-- name: begin_pause
+-- Nothing is sent there from now on; one pause of a block or country stands at a time.
+INSERT INTO pairing.pauses (scope, subject, since, messages, entered) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING RETURNING subject;
+
+-- name: paused
+-- Whether a pause stands for any of these.
+SELECT EXISTS (
+    SELECT FROM pairing.pauses AS pause JOIN unnest($1::text[], $2::text[]) AS asked (scope, subject)
+    ON pause.scope = asked.scope AND pause.subject = asked.subject WHERE pause.ended_at IS NULL
+);
+
+-- name: standing_pauses
+-- Where nothing is sent.
+SELECT scope, subject, since, messages, entered FROM pairing.pauses WHERE ended_at IS NULL
+ORDER BY since DESC, scope, subject;
+
+-- name: resumed
+-- When an operator last let each go on.
+SELECT scope, subject, max(ended_at) AS ended_at FROM pairing.pauses WHERE ended_at IS NOT NULL GROUP BY scope, subject;
+
+-- name: end_pause
+-- An operator lets a block or country go on.
+UPDATE pairing.pauses SET ended_at = $2 WHERE subject = $1 AND ended_at IS NULL RETURNING scope;
+
 -- ---- Warnings --------------------------------------------------------------------------------------------------------
 
 -- name: add_warning
@@ -326,6 +359,11 @@ WHERE warning.device = $1 AND warning.dismissed_at IS NULL ORDER BY warning.sinc
 -- A block that ended: that it began is no news any more, wherever it was not read yet.
 UPDATE pairing.warnings SET dismissed_at = $3
 WHERE credential = $1 AND kind = 'credential_blocked' AND since = $2 AND dismissed_at IS NULL RETURNING id;
+
+-- name: settle_waits
+-- A phone that waited decides now, or is gone: that it waits is no news any more.
+UPDATE pairing.warnings SET dismissed_at = $3
+WHERE credential = $1 AND kind = 'phone_waiting' AND phone = $2 AND dismissed_at IS NULL RETURNING id;
 
 -- name: dismiss_warning
 -- The holder read it on this phone.
@@ -360,8 +398,8 @@ SELECT id, state, sends, tries, created_at FROM pairing.pairings
 WHERE number = $1 ORDER BY created_at DESC LIMIT 10;
 
 -- name: conversions
--- Of the codes sent since then, how many were typed, by the first digits of the number: pumped ones never are.
-SELECT left(number, $2::int) AS prefix, sum(sends)::int AS messages,
+-- Of the codes sent since then, how many were typed, by the number without its last digits: pumped ones never are.
+SELECT left(number, -$2::int) AS prefix, sum(sends)::int AS messages,
        count(*) FILTER (WHERE state = 'verified')::int AS entered
 FROM pairing.pairings WHERE known AND created_at > $1
 GROUP BY 1 ORDER BY messages DESC, prefix LIMIT 20;

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 from foundation.encoding import BadEncoding, JsonObject, JsonValue, b64u, canonical_json, strict_json, unb64u
 
 DocumentType: TypeAlias = Literal[
-    "pair", "test", "associate", "identify", "unblock", "generator", "sign", "session", "consent",
+    "pair", "test", "associate", "identify", "unblock", "generator", "admit", "sign", "session", "consent",
     "emission-identify", "emission-term", "emission-key",
 ]  # fmt: skip
 
@@ -28,6 +28,7 @@ MEMBERS: Final[Mapping[DocumentType, frozenset[str]]] = {
     "identify": _DEVICE | {"credentials", "integrator", "scope", "address"},
     "unblock": _DEVICE | {"credential", "subject", "blocked"},
     "generator": _DEVICE | {"credential", "subject", "delivery_key"},
+    "admit": _DEVICE | {"credential", "subject", "phone"},
     "sign": frozenset(
         {"credential", "certificate", "subject", "caller", "scope", "count", "documents"}
         | {"hash_algorithm", "sign_algorithm", "verification_code", "activation_key"}

@@ -51,6 +51,10 @@ def describe(statement: Statement) -> str:
         content = statement.content
         lines.append(f"  up to {content['maximum']} signatures until {content['until']}: {content['purpose']}")
         lines.append("  each use is signed by the caller's key" if content["session_key"] else "  WITHOUT A KEY")
+    if statement.type == "consent":
+        content = statement.content
+        lines.append(f"  may sign WITHOUT THE PHONE, with your password and a code: up to {content['maximum']}")
+        lines.append(f"  signatures until {content['until']}: {content['purpose']}")
     for item in statement.content.get("documents", []):
         lines.append(f"  {item['label']} ({item['size']} bytes) {item['hash']}")
     return "\n".join(lines)

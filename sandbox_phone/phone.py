@@ -20,15 +20,17 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Self
 
+from sandbox_phone.domain import codes, keys
 from sandbox_phone.domain import decision as decisions
-from sandbox_phone.domain import keys
 from sandbox_phone.domain.statement import Statement, open_statement
 from sandbox_phone.domain.trust import Trust, open_signed, read_trust
 from sandbox_phone.errors import Expired, GatewayRefused, GatewayUnreachable, NotReady, TimedOut, Untrusted
 from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
 from sandbox_phone.storage import MemoryStorage, Storage
 
-PHONE_TYPES: Final = ("pair", "test", "associate", "identify", "unblock", "sign", "session")
+PHONE_TYPES: Final = (
+    "pair", "test", "associate", "identify", "unblock", "generator", "admit", "sign", "session", "consent",
+)  # fmt: skip
 REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
 _FRAME_KEY: Final = re.compile(r"/l#1\.[^.]+\.[^.]+\.[^.]+\.([A-Za-z0-9_-]{43})\Z")
@@ -227,7 +229,7 @@ class SandboxPhone:
         answer = await self._gateway.call("POST", "/phone/v1/scan", {"text": text})
         _, of_request, request = text.strip().rpartition(REQUEST_QR)
         if of_request:
-            return self.read(answer["statement"], "sign", "session", id=request)
+            return self.read(answer["statement"], "sign", "session", "consent", id=request)
         statement = self.read(answer["statement"], "associate", "identify")
         key = _FRAME_KEY.search(text.strip())
         if key and (statement.content.get("computer") or {}).get("key") != key[1]:
@@ -262,6 +264,58 @@ class SandboxPhone:
     async def end_session(self, activation: str) -> None:
         """End one, at once."""
         await self._gateway.call("POST", f"/phone/v1/sessions/{activation}/end", {})
+
+    async def consents(self) -> list[dict[str, Any]]:
+        """What applications were allowed, as the gateway lists it."""
+        consents: list[dict[str, Any]] = (await self._gateway.call("GET", "/phone/v1/consents"))["consents"]
+        return consents
+
+    async def end_consent(self, consent: str) -> None:
+        """Take one back, at once."""
+        await self._gateway.call("POST", f"/phone/v1/consents/{consent}/end", {})
+
+    async def get_generator(self, credential: str, password: str) -> None:
+        """*Código para usar sem internet*: from now on :meth:`code` works. Raises GatewayRefused, Untrusted."""
+        key = keys.new_key()
+        public = keys.public_jwk(key)
+        body = {"credential": credential, "delivery_key": public}
+        answer = await self._gateway.call("POST", "/phone/v1/generators", body)
+        statement = self.read(answer["statement"], "generator")
+        said = (statement.content.get("credential"), statement.content.get("delivery_key"))
+        if said != (credential, keys.thumbprint(public)):
+            raise Untrusted("this delivers to another key, or for another certificate")
+        result = await self.approve(statement, password)
+        secret = codes.open_delivery(key, result.get("next", {}).get("generator"), credential)
+        self._keep(**{f"generator {credential}": secret.hex()})
+
+    def code(self, credential: str, at: int | None = None) -> str:
+        """The code of this moment, or of another (seconds since 1970). Raises NotReady before :meth:`get_generator`."""
+        secret = self._state.get(f"generator {credential}")
+        if secret is None:
+            raise NotReady("this phone makes no codes for that certificate yet")
+        return codes.code_at(bytes.fromhex(secret), self._clock() if at is None else at)
+
+    async def admit(self, phone: str, credential: str) -> dict[str, Any]:
+        """*Fui eu*: another phone of this holder's, which waits, decides now. Raises GatewayRefused, Untrusted."""
+        return await self.approve(await self._admission(phone, credential))
+
+    async def turn_away(self, phone: str, credential: str) -> dict[str, Any]:
+        """*Não fui eu*: a phone that waits is sent away. Raises GatewayRefused, Untrusted."""
+        return await self.refuse(await self._admission(phone, credential), "not-me")
+
+    async def _admission(self, phone: str, credential: str) -> Statement:
+        path = f"/phone/v1/devices/{phone}/admission"
+        statement = self.read(
+            (await self._gateway.call("POST", path, {"credential": credential}))["statement"], "admit"
+        )
+        shown = statement.content.get("phone")
+        if (
+            statement.content.get("credential") != credential
+            or not isinstance(shown, dict)
+            or shown.get("device") != phone
+        ):
+            raise Untrusted("this admits another phone than the one chosen, or to another certificate")
+        return statement
 
     async def block(self) -> list[dict[str, Any]]:
         """*Bloquear tudo*: nothing is signed with this phone's certificates any more. What stands."""

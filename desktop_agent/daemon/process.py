@@ -151,9 +151,12 @@ class Daemon:
     async def _status(self, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
         holders = [key.held.certificate.holder for key in self.token.keys.values()]
         waiting = [
-            {"program": one.program, "what": one.what, "code": one.code, "waited_for": one.waiters > 0}
+            {
+                "program": one.program, "what": one.what, "code": one.code, "waited_for": one.waiters > 0,
+                "since": one.since, "expires": one.expires,
+            }
             for one in self._broker.waiting
-        ]
+        ]  # fmt: skip
         return {
             "version": VERSION, "pid": os.getpid(), "certificates": holders, "waiting": waiting,
             "troubles": self._troubles,

@@ -6,6 +6,7 @@
 * ``caller``: request id, the client's address.
 * ``certificates``: the one a connection brought, or a trusted proxy's word about it.
 * ``proofs``: DPoP on a request; not exported here, since it needs the database and the app host has none.
+* ``pages``: pages for people, in one frame and look; not exported here, since the app host has no templates.
 * ``openapi``: how a slice describes its calls to others.
 * ``health``, ``metrics``: what operators ask, on a listener of their own.
 * ``serving``: listening, and stopping without cutting anybody off.

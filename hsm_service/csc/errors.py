@@ -70,6 +70,14 @@ class NotDecidedYet(TooMany):
     may_disclose = True
 
 
+class DocumentsUnderWay(TooMany):
+    """As many calls with documents as one caller may have at once. ``data``: ``why`` is ``documents``."""
+
+    code = "csc_documents_under_way"
+    summary = "Documents of an earlier call are being read."
+    may_disclose = True
+
+
 class NotImplementedHere(BadInput):
     """A method of the standard, or of nobody, that this server does not have."""
 

@@ -97,6 +97,14 @@ class PasswordGrantOff(NotPermitted):
     message = "O titular não autorizou este aplicativo a usar senhas em nome dele. Use a autorização pelo celular."
 
 
+class FactorsRefused(BadInput):
+    """``pwd_authorize``: no consent, or wrong factors, or no such holder; nobody learns which (``invalid_grant``)."""
+
+    code = "psc_factors_refused"
+    summary = "The holder's credentials are not valid, or the holder has given this application no consent for them."
+    message = "Senha ou código incorreto, ou o titular não autorizou este aplicativo."
+
+
 class StartUnavailable(NotPermitted):
     """BirdID's ``/oauth/start``: a QR code that stays the same, and a result over a socket nobody published."""
 

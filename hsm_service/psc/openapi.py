@@ -55,6 +55,16 @@ SECTION: Final = Section(
             authorized_identification_type={"enum": ["CPF", "CNPJ"]},
             authorized_identification=_ANY_TEXT,
         ),
+        "PscPasswordToken": _object(
+            ["access_token", "token_type", "expires_in", "slot_alias"],
+            access_token=_ANY_TEXT,
+            token_type=_ANY_TEXT,
+            expires_in={"type": "integer"},
+            scope=_SCOPES,
+            slot_alias=_ANY_TEXT,
+            authorized_identification_type={"enum": ["CPF", "CNPJ"]},
+            authorized_identification=_ANY_TEXT,
+        ),
         "PscClientTokenRequest": _object(
             ["grant_type", "client_id"],
             grant_type={"type": "string", "enum": ["client_credentials"]},
@@ -111,11 +121,38 @@ SECTION: Final = Section(
         "PscPasswordRequest": _object(
             ["client_id", "username", "password", "grant_type"],
             username=_NUMBER,
-            password=_TEXT,
+            password=text(
+                {"type": "string", "minLength": 1, "maxLength": 100},
+                "The usage password, and right after it the six digits of the code.",
+                "A senha de uso e, logo depois dela, os seis dígitos do código.",
+            ),
             grant_type={"type": "string", "enum": ["password"]},
+            lifetime={"type": "integer", "minimum": 1},
+            scope={"type": "string", "enum": ["single_signature", "multi_signature", "signature_session"]},
+            slot_alias={"type": ["string", "null"], "maxLength": 255},
             **_CLIENT,
         ),
-        "PscTrustedRequest": _object(["client_id", "login_hint"], client_id=_TEXT, login_hint=_NUMBER),
+        "PscTrustedRequest": _object(
+            ["client_id", "login_hint"],
+            login_hint=_NUMBER,
+            redirect_uri={"type": ["string", "null"], "maxLength": 2000},
+            state={"type": ["string", "null"], "maxLength": 512},
+            lifetime={"type": "integer", "minimum": 1},
+            max_signatures={"type": "integer", "minimum": 1},
+            **_CLIENT,
+        ),
+        "PscTrusted": _object(
+            ["identifierCA", "status"], identifierCA=_ANY_TEXT, status={"enum": ["pending"]}, state=_ANY_TEXT
+        ),
+        "PscTrustedOutcome": _object(
+            ["status", "consent", "expirationDate", "serialNumber"],
+            status={"enum": ["approved"]},
+            consent=_ANY_TEXT,
+            expirationDate=_ANY_TEXT,
+            serialNumber=_ANY_TEXT,
+            state=_ANY_TEXT,
+        ),
+        "PscWaiting": _object(["status"], status={"enum": ["pending"]}),
         "PscApplication": _object(
             ["name", "redirect_uris"],
             name=_TEXT,
@@ -225,7 +262,7 @@ SECTION: Final = Section(
             summary=Words("The holder's certificates", "Os certificados do titular"),
             parameters=[Parameter("certificate_alias", "query", _ANY_TEXT)],
             answers={200: Answer(Words("In PEM.", "Em PEM."), ref("PscCertificates"))},
-            errors=(400, 401, 403, 503),
+            errors=(400, 401, 403, 429, 503),
             security=_TOKEN,
         ),
         Operation(
@@ -255,22 +292,47 @@ SECTION: Final = Section(
             id="pscPassword",
             method="POST",
             path=f"{ROOT}/pwd_authorize",
-            summary=Words("Off: no consent for passwords exists", "Desligado: não há consentimento para senhas"),
-            answers={},
-            errors=_PROGRAM,
+            summary=Words(
+                "A token by the holder's factors, under their consent",
+                "Um token pelos fatores do titular, com o consentimento dele",
+            ),
+            answers={
+                200: Answer(Words("For what the scope says.", "Para o que o escopo diz."), ref("PscPasswordToken"))
+            },
+            errors=(400, 401, 403, 413, 415, 429, 503),
             body=Body(
                 ref("PscPasswordRequest"),
-                example={"client_id": "cli_…", "username": "52998224725", "password": "x", "grant_type": "password"},
+                example={
+                    "client_id": "cli_…",
+                    "username": "52998224725",
+                    "password": "senha123456",
+                    "grant_type": "password",
+                },
             ),
         ),
         Operation(
             id="pscTrusted",
             method="POST",
             path=f"{ROOT}/authorize-ca",
-            summary=Words("Off, likewise", "Desligado também"),
-            answers={},
-            errors=(400, 403, 413, 415, 503),
+            summary=Words(
+                "Ask the holder's phone for a consent to send their factors",
+                "Pedir no celular o consentimento para enviar os fatores do titular",
+            ),
+            answers={202: Answer(Words("The same whoever is named.", "O mesmo para qualquer um."), ref("PscTrusted"))},
+            errors=(400, 401, 403, 413, 415, 429, 503),
             body=Body(ref("PscTrustedRequest"), example={"client_id": "cli_…", "login_hint": "52998224725"}),
+        ),
+        Operation(
+            id="pscTrustedOutcome",
+            method="GET",
+            path=f"{ROOT}/authorize-ca",
+            summary=Words("What the holder said to that", "O que o titular respondeu"),
+            answers={
+                200: Answer(Words("Consented.", "Consentiu."), ref("PscTrustedOutcome")),
+                202: Answer(Words("Not decided yet.", "Ainda não decidiu."), ref("PscWaiting")),
+            },
+            errors=(400, 401, 403, 503),
+            security=_TOKEN,
         ),
         Operation(
             id="pscApplication",

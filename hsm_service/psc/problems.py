@@ -4,6 +4,7 @@
 applications of this market look for any of the three, so every body has all of them.
 """
 
+import functools
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -22,10 +23,11 @@ from hsm_service.oauth.errors import (
     UnknownClient,
 )
 from hsm_service.oauth.problems import description
-from hsm_service.psc.domain.vendors import VENDORS, Vendor
+from hsm_service.psc.domain.vendors import VENDORS, Vendor, as_configured
 from hsm_service.psc.errors import (
     CodeRefused,
     DecisionTimeOver,
+    FactorsRefused,
     FormatUnavailable,
     GrantTypeUnavailable,
     NotDecidedYet,
@@ -48,6 +50,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         ClientNotPermitted: (400, "unauthorized_client"),
         CallerUnknown: (403, "unauthorized_client"),
         PasswordGrantOff: (403, "unauthorized_client"),
+        FactorsRefused: (400, "invalid_grant"),
         StartUnavailable: (403, "unauthorized_client"),
         GrantTypeUnavailable: (400, "unsupported_grant_type"),
         ResponseTypeUnknown: (400, "unsupported_response_type"),
@@ -72,6 +75,7 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
 )
 
 
+@functools.cache
 def dialect(vendor: Vendor) -> Dialect:
     """The error bodies of one variant."""
 
@@ -93,15 +97,14 @@ def dialect(vendor: Vendor) -> Dialect:
     )
 
 
-DIALECTS: Final[Mapping[str, Dialect]] = MappingProxyType({code: dialect(one) for code, one in VENDORS.items()})
-BY_PREFIX: Final[Mapping[str, Dialect]] = MappingProxyType(
-    {one.prefix or "/v0/oauth": DIALECTS[code] for code, one in VENDORS.items()}
-)
-"""Where each is spoken."""
+def by_prefix(refusal: str | None = None) -> dict[str, Dialect]:
+    """Where each is spoken. ``refusal``: what an operator wants ``error`` to say when the holder said no."""
+    spoken = [as_configured(vendor, refusal) for vendor in VENDORS.values()]
+    return {vendor.prefix or "/v0/oauth": dialect(vendor) for vendor in spoken}
 
 
 def redirect_parameters(vendor: Vendor, error: LinkIdError) -> dict[str, str]:
     """The answer's members when an error travels to the application by redirect."""
-    _, code = DIALECTS[vendor.code].lookup(type(error))
+    _, code = dialect(vendor).lookup(type(error))
     text = error.detail if type(error).may_disclose and error.detail else error.summary
     return {"error": code, "error_description": description(text)}

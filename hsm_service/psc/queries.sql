@@ -66,17 +66,18 @@ UPDATE psc.authorizations SET ended_at = $2 WHERE id = $1 AND document IS NOT NU
 
 -- name: add_token
 -- An access token.
-INSERT INTO psc.tokens (id, secret_digest, client, scope, granted_by, credentials, sealed, issued_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO psc.tokens (id, secret_digest, client, scope, granted_by, credentials, sealed, issued_at, expires_at,
+                        opened)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: bearer
 -- A token that is good now.
 SELECT * FROM psc.tokens WHERE id = $1 AND secret_digest = $2 AND revoked_at IS NULL AND expires_at > $3;
 
 -- name: keep_asked
--- The request that a phone was asked for an asynchronous signature.
+-- The request that a phone was asked for an asynchronous signature, or for a consent.
 UPDATE psc.tokens SET sealed = $2
-WHERE id = $1 AND scope = 'async_signature' AND sealed IS NULL AND revoked_at IS NULL;
+WHERE id = $1 AND scope IN ('async_signature', 'consent') AND sealed IS NULL AND revoked_at IS NULL;
 
 -- name: begin_use
 -- Set out to ask the phone for what a one-use token is for: of all who try, one; or another when the first never came
@@ -84,6 +85,11 @@ WHERE id = $1 AND scope = 'async_signature' AND sealed IS NULL AND revoked_at IS
 UPDATE psc.tokens SET use_digest = $2, asked_at = $3
 WHERE id = $1 AND revoked_at IS NULL AND sealed IS NULL
   AND (use_digest IS NULL OR (use_digest = $2 AND asked_at < $4)) RETURNING id;
+
+-- name: bind_use
+-- A one-use token that the holder's factors opened serves one request, however often that is repeated.
+UPDATE psc.tokens SET use_digest = $2, asked_at = $3
+WHERE id = $1 AND opened IS NOT NULL AND revoked_at IS NULL AND (use_digest IS NULL OR use_digest = $2) RETURNING id;
 
 -- name: keep_handle
 -- The request that the phone was asked.
@@ -100,7 +106,11 @@ UPDATE psc.tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL;
 -- name: revoke
 -- The application gives its own token back; also a second time, when it does not know that it did.
 UPDATE psc.tokens SET revoked_at = coalesce(revoked_at, $4) WHERE id = $1 AND secret_digest = $2 AND client = $3
-RETURNING id, scope, granted_by, sealed, used_at;
+RETURNING id, scope, granted_by, sealed, used_at, opened;
+
+-- name: over
+-- The SAM says that the session is over: the token is too.
+UPDATE psc.tokens SET revoked_at = $2 WHERE id = $1 AND scope = 'signature_session' AND revoked_at IS NULL;
 
 -- name: session_call
 -- What the same call in a session fixed before.

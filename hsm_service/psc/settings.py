@@ -28,5 +28,7 @@ class PscSettings(Section):
     registration: bool = False
     """Whether applications may register themselves. They get an id and a secret that open nothing until an operator
     lets them in (`linkid application admit`)."""
+    refusal: Literal["user_denied", "access_denied"] = "user_denied"
+    """What ``error`` says when the holder said no: the norm's word, or RFC 6749's for clients that know no other."""
     pending_status: Literal[202, 304] | None = None
     """What a ``push://`` poll answers while the holder decides. Not given: as the vendor's clients expect."""

@@ -51,6 +51,7 @@ class Revoked:
     granted_by: str | None
     sealed: bytes | None = field(repr=False)
     used: datetime | None
+    opened: str | None = None
 
 
 class PscStore:
@@ -165,6 +166,7 @@ class PscStore:
             granted.sealed,
             now,
             granted.expires,
+            granted.opened,
         )
 
     async def bearer(self, name: str, secret: str, now: datetime) -> Granted | None:
@@ -181,7 +183,12 @@ class PscStore:
             use=row["use_digest"],
             used=row["used_at"],
             expires=row["expires_at"],
+            opened=row["opened"],
         )
+
+    async def bind_use(self, name: str, use: bytes, now: datetime) -> bool:
+        """A one-use token that factors opened serves this request; False when it serves another."""
+        return await self._database.fetchval(QUERIES.bind_use, name, use, now) is not None
 
     async def keep_asked(self, name: str, sealed: bytes) -> None:
         """What a phone was asked for an asynchronous signature."""
@@ -208,7 +215,11 @@ class PscStore:
         row = await self._database.fetchrow(QUERIES.revoke, name, secret_digest(secret), client, now)
         if row is None:
             return None
-        return Revoked(row["id"], Scope(row["scope"]), row["granted_by"], row["sealed"], row["used_at"])
+        return Revoked(row["id"], Scope(row["scope"]), row["granted_by"], row["sealed"], row["used_at"], row["opened"])
+
+    async def over(self, name: str, now: datetime) -> None:
+        """The session of a token is over at the SAM; nothing for a token of another scope."""
+        await self._database.execute(QUERIES.over, name, now)
 
     async def open_session(self, authorization: str, now: datetime) -> OpenSession | None:
         """The session that an authorization opened, as far as nobody ended it here."""

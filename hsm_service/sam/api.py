@@ -97,6 +97,7 @@ class Api:
             "documents/associate": self.documents_associate,
             "documents/identify": self.documents_identify,
             "documents/unblock": self.documents_unblock,
+            "documents/admit": self.documents_admit,
             "documents/sign": self.documents_sign,
             "documents/session": self.documents_session,
             "documents/consent": self.documents_consent,
@@ -227,6 +228,13 @@ class Api:
     async def documents_unblock(self, body: Fields) -> JsonObject:
         """{device, credential}."""
         stated = await self._rooms.documents.unblock(body.id("device", "dev"), body.id("credential", "cred"))
+        return stated.answer()
+
+    async def documents_admit(self, body: Fields) -> JsonObject:
+        """{device, phone, credential}."""
+        stated = await self._rooms.documents.admit(
+            body.id("device", "dev"), body.id("phone", "dev"), body.id("credential", "cred")
+        )
         return stated.answer()
 
     async def documents_sign(self, body: Fields) -> JsonObject:

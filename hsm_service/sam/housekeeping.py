@@ -14,6 +14,7 @@ from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.faults import HsmLoginRefused
 from hsm_service.sam.activations.store import queries
 from hsm_service.sam.attempts.service import queries as attempt_queries
+from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.generators.service import Generators
 from hsm_service.sam.signed_heads import HeadSigner
@@ -73,7 +74,9 @@ async def watch_hsm(
         await asyncio.sleep(hsm.seconds_until_try() or EVERY_SECONDS)
 
 
-async def keep_house(database: Database, clock: Clock, heads: HeadSigner, generators: Generators) -> None:
+async def keep_house(
+    database: Database, clock: Clock, heads: HeadSigner, generators: Generators, phones: Bindings
+) -> None:
     """For as long as the process runs. What fails is logged and tried again."""
     while True:
         try:
@@ -81,6 +84,7 @@ async def keep_house(database: Database, clock: Clock, heads: HeadSigner, genera
             await forget_tries(database, clock.now())
             await forget_asks(database, clock.now())
             await generators.renew()
+            await phones.admit_who_waited()
         except LinkIdError as error:
             _log.warning("housekeeping_failed", error_code=error.code)
         try:

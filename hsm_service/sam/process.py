@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -150,11 +151,13 @@ async def build_sam(
     random: Random = secrets.token_bytes,
     ahead: Mapping[KeyAlgorithm, int] = MappingProxyType({}),
     explicit: ExplicitSettings | None = None,
+    wait: timedelta = timedelta(0),
 ) -> Sam:
     """Put a SAM together over an opened HSM and database; ``watch.look()`` is still to be called.
 
     ``ahead``: how many keys of which kind its pool is to hold; ``pool.keep_filled()`` is the caller's to run.
-    ``explicit``: whether, and how far, applications may send the holder's factors; None: they may not.
+    ``explicit``: whether, and how far, applications may send the holder's factors; None: they may not. ``wait``: how
+    long a phone that is not a certificate's first may not decide.
     Raises SlotDamaged for a token weaker than ours, TokenChanged for one that no client trusts, HsmUnavailable.
     """
     root = await hsm.root()
@@ -181,6 +184,7 @@ async def build_sam(
     consents, generators = ConsentStore(database, seals, alarm, memory.consents), GeneratorStore(seals)
     commits = GroupCommit(database)
     attempts = Attempts(database, audit, seals, alarm, clock, commits=commits, highest=highest)
+    phones = Bindings(database, audit, clock, bindings, endings, attempts)
     custody, signer = Custody(hsm, random), Signer(hsm)
     stating = Stating(database, credentials, roots, proofs)
     documents = Documents(
@@ -203,6 +207,8 @@ async def build_sam(
         generators,
         custody,
         versions,
+        phones,
+        wait,
         random,
     )
     session_asks = SessionAsks(clock, requests)
@@ -267,8 +273,8 @@ async def build_sam(
             memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
         ),
         blocks=blocks,
-        holder_orders=HolderOrders(database, clock, credentials, blocks, pinned.operators),
-        bindings=Bindings(database, audit, bindings, endings, attempts),
+        holder_orders=HolderOrders(database, clock, credentials, bindings, blocks, phones, pinned.operators),
+        bindings=phones,
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),
     )  # fmt: skip
@@ -293,8 +299,9 @@ async def open_sam(settings: SamSettings, *, clock: Clock | None = None) -> Asyn
             faults = FaultPoints(settings.fault_points)
             wanted = settings.key_pool.wanted()
             sam = await build_sam(
-                hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted, explicit=settings.explicit
-            )
+                hsm, database, audit, pinned, clock=clock, faults=faults, ahead=wanted, explicit=settings.explicit,
+                wait=timedelta(hours=settings.phone_wait_hours),
+            )  # fmt: skip
             yield replace(sam, on_spare=hsm.token.settings == settings.hsm_spare)
         finally:
             await database.close()
@@ -340,7 +347,7 @@ async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asy
     heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
     given_up = asyncio.Event()
     chores = [
-        asyncio.create_task(keep_house(sam.database, SystemClock(), heads, sam.rooms.generators)),
+        asyncio.create_task(keep_house(sam.database, SystemClock(), heads, sam.rooms.generators, sam.rooms.bindings)),
         asyncio.create_task(watch_hsm(sam.hsm, given_up if settings.hsm_spare else None)),
         asyncio.create_task(sam.pool.keep_filled()),
     ]

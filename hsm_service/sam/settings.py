@@ -66,6 +66,10 @@ class SamSettings(Section):
 
     explicit: ExplicitSettings = ExplicitSettings()
 
+    phone_wait_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    """Before a phone that is not a certificate's first may decide, unless another one of it or an operator says yes:
+    in that time a holder whose number was stolen hears of it. 0: no wait."""
+
     fault_points: Path | None = None
     """Tests only: a folder with files that say where the process is to die or to stand still (``fault_points``)."""
 

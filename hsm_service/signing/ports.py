@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from foundation.database import Connection
-from hsm_service.signing.domain.request import Ask, Caller, Request, SessionAsk
+from hsm_service.signing.domain.request import Ask, Caller, ConsentAsk, Request, SessionAsk
+from protocol.explicit import Factors
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Sam(Protocol):
         """Step 4, for a session."""
         ...
 
+    async def fix_consent_document(self, caller: Caller, ask: ConsentAsk) -> FixedDocument:
+        """Step 4, for a consent."""
+        ...
+
     async def verdict(self, document: str) -> Verdict:
         """What became of a document."""
         ...
@@ -91,6 +96,60 @@ class Sam(Protocol):
 
     async def give_back(self, caller: Caller, activation: str) -> None:
         """Its caller needs a session no more: it ends now. One that is over stays over."""
+        ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What right factors opened: as after a phone's yes."""
+
+    document: str
+    activation: str
+    until: datetime
+    maximum: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A consent that stands: until when, and how many signatures are left of it."""
+
+    until: datetime
+    left: int
+
+
+@dataclass(frozen=True)
+class ConsentEnd:
+    """Wrong factors ended a consent."""
+
+    credential: str
+    since: datetime
+
+
+class ConsentEnded(Exception):
+    """Factors that were wrong once too often: the consent is over, and its holder has to be told."""
+
+    def __init__(self, end: ConsentEnd) -> None:
+        super().__init__(end)
+        self.end = end
+
+
+class ExplicitSam(Protocol):
+    """The SAM, where applications send the holder's factors."""
+
+    async def open(self, caller: Caller, ask: Ask | SessionAsk, activation_key: bytes, factors: Factors) -> Opened:
+        """E1 to E8. Raises ConsentUnknown, FactorsWrong, ConsentEnded; signing errors; Unavailable."""
+        ...
+
+    async def standing(self, caller: Caller, credential: str) -> Standing | None:
+        """None when there is none."""
+        ...
+
+
+class Warned(Protocol):
+    """Whoever tells holders what befell their certificate."""
+
+    async def consent_ended(self, credential: str, client_name: str, since: datetime) -> None:
+        """Wrong factors ended an application's consent. Never fails."""
         ...
 
 

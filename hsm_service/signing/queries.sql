@@ -6,6 +6,12 @@ INSERT INTO signing.requests (name, secret_digest, caller_kind, caller, caller_n
                               sign_algorithm, state, asked_at, expires_at, kind)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'asked', $10, $11, $12);
 
+-- name: add_opened
+-- A request that the holder's factors opened under a consent: it never waited, and rang nobody.
+INSERT INTO signing.requests (name, secret_digest, caller_kind, caller, caller_name, credential, count, hash_algorithm,
+                              sign_algorithm, kind, state, document, activation, asked_at, settled_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'approved', $11, $12, $13, $13, $14);
+
 -- name: by_name
 -- One request, by the public part of its handle or SAD.
 SELECT * FROM signing.requests WHERE name = $1;

@@ -12,6 +12,7 @@ from hsm_service.signing.domain.request import (
     Ask,
     Caller,
     CallerKind,
+    ConsentAsk,
     Event,
     Kind,
     Request,
@@ -22,6 +23,7 @@ from hsm_service.signing.domain.request import (
 )
 from hsm_service.signing.domain.uses import SaidUse
 from hsm_service.signing.errors import RequestPending
+from hsm_service.signing.ports import Opened
 
 QUERIES = Queries.load("hsm_service.signing")
 
@@ -78,7 +80,7 @@ class RequestStore:
         name: str,
         digest: bytes,
         caller: Caller,
-        ask: Ask | SessionAsk,
+        ask: Ask | SessionAsk | ConsentAsk,
         *,
         now: datetime,
         until: datetime,
@@ -100,6 +102,36 @@ class RequestStore:
                 until,
                 ask.kind.value,
             )
+
+    async def add_opened(
+        self,
+        connection: Connection,
+        name: str,
+        digest: bytes,
+        caller: Caller,
+        ask: Ask | SessionAsk,
+        opened: Opened,
+        *,
+        now: datetime,
+    ) -> None:
+        """A request that was approved before it was written: with the holder's factors, under a consent."""
+        await connection.execute(
+            QUERIES.add_opened,
+            name,
+            digest,
+            caller.kind.value,
+            caller.id,
+            caller.name,
+            ask.credential,
+            opened.maximum,
+            ask.hash_algorithm,
+            ask.sign_algorithm,
+            ask.kind.value,
+            opened.document,
+            opened.activation,
+            now,
+            opened.until,
+        )
 
     async def fixed(
         self, connection: Connection, name: str, *, document: str, verification_code: str, expires: datetime

@@ -17,7 +17,7 @@ from issuance.operator.commands import (
     request_arguments,
 )
 from issuance.operator.context import OperatorContext, OperatorMistake
-from issuance.operator.holders import order_block, standing
+from issuance.operator.holders import order_admission, order_block, standing
 
 __all__ = [
     "OperatorContext",
@@ -25,6 +25,7 @@ __all__ = [
     "add_commands",
     "certificate_arguments",
     "operator_arguments",
+    "order_admission",
     "order_block",
     "order_client",
     "perform",

@@ -29,6 +29,23 @@ async def order_block(
                                    "reason": reason, "case": case})  # fmt: skip
 
 
+async def order_admission(
+    context: OperatorContext, *, credential: str, phone: str | None, reason: str, case: str
+) -> str:
+    """Let a phone decide that waits: the only one, or ``phone``. Its nickname. Raises OperatorMistake."""
+    listed = (await standing(context, credential)).get("waiting")
+    waiting = [one for one in (listed if isinstance(listed, list) else []) if isinstance(one, dict)]
+    chosen = [one for one in waiting if phone in (None, one.get("device"))]
+    if not chosen:
+        raise OperatorMistake("no such phone waits for this certificate")
+    if len(chosen) > 1:
+        names = ", ".join(f"{one.get('device')} ({one.get('nickname')})" for one in chosen)
+        raise OperatorMistake(f"several phones wait; name one with --phone: {names}")
+    await _obeyed(context, {"act": "admit", "credential": credential, "number": None,
+                            "binding": chosen[0].get("binding"), "reason": reason, "case": case})  # fmt: skip
+    return str(chosen[0].get("nickname"))
+
+
 async def _obeyed(context: OperatorContext, said: JsonObject) -> bool:
     head: dict[str, JsonValue] = {
         "v": 1,

@@ -26,6 +26,7 @@ from pairing.ports import (
     BoundPhone,
     DocumentState,
     FixedDocument,
+    GivenConsent,
     KnownComputer,
     OpenSession,
     PastRequest,
@@ -84,6 +85,33 @@ class SamOverChannel:
     async def fix_unblock(self, device: str, credential: str) -> FixedDocument:
         return await self._fixed("documents/unblock", {"device": device, "credential": credential})
 
+    async def fix_generator(self, device: str, credential: str, delivery_key: JsonObject) -> FixedDocument:
+        body: JsonObject = {"device": device, "credential": credential, "delivery_key": delivery_key}
+        return await self._fixed("documents/generator", body)
+
+    async def consents(self, device: str) -> list[GivenConsent]:
+        answer = await self._call("consents/list", {"device": device})
+        return [
+            GivenConsent(
+                consent=item.text("consent"),
+                credential=item.text("credential"),
+                caller_name=item.object("caller").text("name"),
+                purpose=item.text("purpose"),
+                until=item.instant("until"),
+                maximum=item.number("maximum"),
+                used=item.number("used"),
+                created=item.instant("created"),
+                last_used=item.instant_or_none("last_used"),
+            )
+            for item in answer.objects("consents")
+        ]
+
+    async def end_consent(self, consent: str, device: str) -> None:
+        await self._call("consents/end", {"consent": consent, "device": device})
+
+    async def fix_admit(self, device: str, phone: str, credential: str) -> FixedDocument:
+        return await self._fixed("documents/admit", {"device": device, "phone": phone, "credential": credential})
+
     async def block(self, device: str) -> list[Blocked]:
         return await self._blocks("credentials/block", device)
 
@@ -117,6 +145,8 @@ class SamOverChannel:
             unblocked=(answer.text("credential"), answer.instant("blocked"))
             if (answer.text("type"), state) == ("unblock", "approved")
             else None,
+            generator=_generator(answer.object("generator")) if answer.has("generator") else None,
+            admits=(answer.text("credential"), answer.text("phone")) if answer.text("type") == "admit" else None,
         )
 
     async def state(self, document: str) -> DocumentState:
@@ -140,6 +170,8 @@ class SamOverChannel:
                 item.text("credential"),
                 item.text("state"),
                 item.number("tries_left") if item.has("tries_left") else None,
+                item.instant("since"),
+                item.instant_or_none("until"),
             )
             for item in answer.objects("bindings")
         ]
@@ -153,6 +185,7 @@ class SamOverChannel:
                 item.text("nickname"),
                 item.text("state"),
                 item.instant("since"),
+                item.instant_or_none("until"),
             )
             for item in answer.objects("phones")
         ]
@@ -226,9 +259,13 @@ class SamOverChannel:
             raise ours() from error
 
 
+def _generator(said: Answer) -> JsonObject:
+    return {"id": said.text("id"), "sealed": said.text("sealed")}
+
+
 def _past(item: Answer) -> PastRequest:
     kind = item.text("type")
-    if kind == "session":
+    if kind in ("session", "consent"):
         about: JsonObject = {
             "purpose": item.text("purpose"),
             "until": item.number("until"),
@@ -241,6 +278,8 @@ def _past(item: Answer) -> PastRequest:
             for one in item.objects("documents")
         ]
         about = {"documents": documents, "count": item.number("count"), "signed": item.number("signed")}
+    if item.has("consent"):
+        about = {**about, "consent": item.text("consent")}
     return PastRequest(
         request=item.text("request"),
         type=kind,

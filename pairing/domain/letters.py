@@ -37,6 +37,21 @@ def phone_bound(nickname: str, at: datetime) -> Letter:
     )
 
 
+def phone_waiting(nickname: str, at: datetime, until: datetime) -> Letter:
+    """A phone was paired, and may approve from some time on, unless its holder says no before."""
+    return _letter(
+        "Novo celular espera para usar o seu certificado em nuvem",
+        f"O celular “{nickname}” foi vinculado ao seu certificado, com a sua senha de uso, e poderá aprovar "
+        f"assinaturas a partir de {_moment(until)}. Ele foi vinculado",
+        at,
+        "Alguém tem o seu número e a sua senha de uso. Abra o Link ID no celular que já usava, toque em “Não fui eu” e "
+        "em “Bloquear tudo”, e peça a revogação do certificado a quem o emitiu. Se não tem mais esse celular, peça já "
+        "a revogação.",
+        "Para não esperar, abra o Link ID no celular que já usava e toque em “Fui eu”. Se não tem mais esse celular, "
+        "espere, ou fale com o atendimento de quem emitiu o certificado.",
+    )
+
+
 def phone_removed(nickname: str, by: str, at: datetime) -> Letter:
     """A phone was sent away by another one of the holder's."""
     return _letter(
@@ -102,6 +117,19 @@ def credential_unblocked(nickname: str, at: datetime) -> Letter:
         at,
         "Alguém está com esse celular e conhece a sua senha de uso: peça agora a revogação do certificado a quem o "
         "emitiu.",
+    )
+
+
+def consent_ended(client: str, at: datetime) -> Letter:
+    """An application sent wrong factors too often: its consent is over."""
+    return _letter(
+        "Uma autorização do seu certificado foi encerrada por senhas ou códigos errados",
+        f"O sistema “{client}” enviou senhas ou códigos errados vezes demais, e a autorização que você deu a ele foi "
+        "encerrada",
+        at,
+        "Alguém tenta assinar por esse sistema no seu lugar. Nada foi assinado com essas tentativas, e esse sistema "
+        "não assina mais sem perguntar no celular. O seu certificado continua funcionando.",
+        "Se quiser, autorize o sistema de novo, pelo celular.",
     )
 
 

@@ -8,7 +8,9 @@ from typing import Final, Literal, TypeAlias
 from foundation.encoding import JsonValue
 from foundation.ids import is_id
 
-Kind: TypeAlias = Literal["credential_locked", "credential_blocked", "credential_unblocked"]
+Kind: TypeAlias = Literal[
+    "credential_locked", "credential_blocked", "credential_unblocked", "consent_ended", "phone_waiting"
+]
 """Phones pass over kinds that they do not know."""
 
 RING_LIFE: Final = timedelta(hours=1)
@@ -23,7 +25,8 @@ By then nobody knows which phone it came from: whoever meets it may be another o
 
 @dataclass(frozen=True)
 class Happening:
-    """What befell a certificate, as the SAM tells a phone. ``until``: of a lock; None: for ever, or until undone."""
+    """What befell a certificate, as the SAM tells a phone. ``until``: of a lock, or of a phone's wait; None: for
+    ever, or until undone."""
 
     kind: Kind
     credential: str

@@ -23,7 +23,7 @@ class BellService:
 
     async def ring(self, connection: Connection, *, document: str, credential: str) -> None:
         """Ring every active phone of a credential, if the caller's transaction commits."""
-        devices = await self._devices.to_ring(connection, credential)
+        devices = await self._devices.to_ring(connection, credential, self._clock.now())
         if devices:
             await self._doorbell.ring(connection, devices, document, self._clock.now() + RING_LIFE)
 

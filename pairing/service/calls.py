@@ -55,7 +55,7 @@ class CallService:
     ) -> list[str]:
         """Ring every phone of a credential; a link for each, to ask ``answer`` with. Raises TooManyLinks."""
         async with self._database.transaction() as connection:
-            devices = await self._devices.to_ring(connection, credential)
+            devices = await self._devices.to_ring(connection, credential, self._clock.now())
         links = []
         for number, name in enumerate(devices[:MOST]):
             key = call_key(secret, number)

@@ -9,8 +9,11 @@ test       the round trip worked: the device is active, and is rung from now on
 associate  the link is approved: the check code is shown (``scans.py``)
 identify   the same, for an authorize page
 unblock    a certificate is open again: the holder's other phones are told
+admit      a phone that waited is rung from now on, or is gone (``admissions.py``)
 sign       whoever waits for the signature is woken
 session    the same
+consent    the same
+generator  its secret, which only that phone can read, is passed on
 =========  ==============================================================================
 
 Every reaction may be repeated: between the SAM's commit and ours this process may die, and a phone that did not hear
@@ -24,6 +27,7 @@ from typing import ClassVar, TypeAlias
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database
+from foundation.encoding import JsonObject
 from foundation.errors import NotFound
 from foundation.group_commit import GroupCommit
 from foundation.ids import is_id
@@ -38,6 +42,7 @@ from pairing.errors import (
     SessionNotFound,
 )
 from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Letters, OpenSession, Sam, Verdict, WaitingDocument
+from pairing.service.admissions import AdmissionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.store import DeviceRow, DeviceStore
@@ -52,6 +57,7 @@ class Decided:
     state: str
     check_code: str | None = None
     document: str | None = None
+    generator: JsonObject | None = None
 
 
 Reaction: TypeAlias = "Callable[[DecisionService, DeviceRow, str, Verdict], Awaitable[Decided]]"
@@ -73,6 +79,7 @@ class DecisionService:
         letters: Letters,
         scans: ScanService,
         warnings: WarningService,
+        admissions: AdmissionService,
         commits: GroupCommit | None = None,
     ) -> None:
         """The roof brings the partners together."""
@@ -86,6 +93,7 @@ class DecisionService:
         self._letters = letters
         self._scans = scans
         self._warnings = warnings
+        self._admissions = admissions
         self._devices = DeviceStore(database)
 
     async def bind(self, device: DeviceRow, credential: str) -> FixedDocument:
@@ -198,13 +206,17 @@ class DecisionService:
         if verdict.state != "approved":
             return Decided(verdict.state)
         now = self._clock.now()
-        active = [one.credential for one in await self._sam.bindings(device.id) if one.state == "active"]
+        bindings = await self._sam.bindings(device.id)
+        active = [one.credential for one in bindings if one.state == "active"]
         async with self._database.transaction() as connection:
             await self._devices.step(connection, device.id, DeviceEvent.TEST_APPROVED)
             new = [one for one in active if await self._devices.ring_for(connection, device.id, one, now)]
             self._audit.note(connection, "device.active", device=device.id, binding=verdict.binding)
         # pairing, step 9
         await self._letters.to_holders(new, phone_bound(device.nickname or "", now))
+        for one in bindings:
+            if one.state == "waiting":
+                await self._admissions.begun(device, one)
         return Decided(verdict.state)
 
     async def _link(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
@@ -216,6 +228,14 @@ class DecisionService:
     async def _unblock(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         if verdict.unblocked is not None:
             await self._warnings.unblocked(device, *verdict.unblocked)
+        return Decided(verdict.state)
+
+    async def _generator(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        return Decided(verdict.state, generator=verdict.generator)
+
+    async def _admit(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        if verdict.admits is not None:
+            await self._admissions.decided(device, *verdict.admits, yes=verdict.state == "approved")
         return Decided(verdict.state)
 
     async def _nothing(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
@@ -234,4 +254,6 @@ class DecisionService:
         "associate": _link,
         "identify": _link,
         "unblock": _unblock,
+        "generator": _generator,
+        "admit": _admit,
     }

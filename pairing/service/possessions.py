@@ -29,6 +29,8 @@ class ListedPhone:
     since: datetime
     last_used: datetime | None
     credentials: Sequence[str]
+    waits: Mapping[str, datetime]
+    """By credential: when it may decide, of those for which it waits."""
 
 
 class PossessionService:
@@ -49,6 +51,7 @@ class PossessionService:
         listed: dict[str, ListedPhone] = {}
         for one in sorted(bound, key=lambda one: (one.since, one.device)):
             row, before = seen.get(one.device), listed.get(one.device)
+            waits = {} if one.until is None else {one.credential: one.until}
             nickname = one.nickname if row is None or row.nickname is None else row.nickname
             listed[one.device] = ListedPhone(
                 one.device,
@@ -57,6 +60,7 @@ class PossessionService:
                 one.since if before is None else before.since,
                 None if row is None else row.last_seen_at,
                 [*(before.credentials if before else ()), one.credential],
+                {**(before.waits if before else {}), **waits},
             )
         return list(listed.values())
 
@@ -96,4 +100,4 @@ class PossessionService:
         if not is_id(other, "dev"):
             return []
         told = {one.credential for one in await self._sam.phones(device.id) if one.device == other}
-        return sorted(told | set(await self._devices.rings_of_both(device.id, other)))
+        return sorted(told | set(await self._devices.rings_of_both(device.id, other, self._clock.now())))

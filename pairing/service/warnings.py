@@ -11,11 +11,18 @@ from datetime import datetime
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
-from foundation.database import Database
+from foundation.database import Connection, Database
 from foundation.errors import Unavailable
 from foundation.ids import Random, is_id, new_id
 from foundation.logs import get_logger
-from pairing.domain.letters import Letter, credential_blocked, credential_locked, credential_unblocked
+from pairing.domain.letters import (
+    Letter,
+    consent_ended,
+    credential_blocked,
+    credential_locked,
+    credential_unblocked,
+    phone_waiting,
+)
 from pairing.domain.warnings import LATE, RING_LIFE, Happening, read_lock
 from pairing.ports import Doorbell, Letters
 from pairing.store import DeviceRow, DeviceStore, WarningRow, WarningStore
@@ -67,6 +74,20 @@ class WarningService:
         letter = credential_unblocked(device.nickname or "", self._clock.now())
         await self._tell(Happening("credential_unblocked", credential, since), device, letter, elsewhere=True)
 
+    async def consent_ended(self, credential: str, client: str, since: datetime) -> None:
+        """Wrong factors ended what a holder had consented to: every phone hears of it. Never fails."""
+        await self._tell(Happening("consent_ended", credential, since), None, consent_ended(client, since))
+
+    async def waits(self, device: DeviceRow, credential: str, since: datetime, until: datetime) -> None:
+        """This phone was paired and may decide later: those that decide already hear of it. Never fails."""
+        letter = phone_waiting(device.nickname or "", since, until)
+        await self._tell(Happening("phone_waiting", credential, since, until), device, letter, elsewhere=True)
+
+    async def waits_no_more(self, connection: Connection, credential: str, phone: str) -> None:
+        """It decides now, or is gone."""
+        for old in await self._warnings.settle_waits(connection, credential, phone, self._clock.now()):
+            await self._doorbell.settle(connection, old)
+
     async def of(self, device: DeviceRow) -> Sequence[WarningRow]:
         """What this phone has to show."""
         return await self._warnings.of(device.id)
@@ -97,7 +118,12 @@ class WarningService:
             if happening.kind == "credential_unblocked":
                 for old in await self._warnings.settle(connection, happening.credential, happening.since, now):
                     await self._doorbell.settle(connection, old)
-            for device in await self._devices.to_ring(connection, happening.credential):
+            devices = await self._devices.to_ring(connection, happening.credential, now)
+            if happening.kind == "phone_waiting" and source is not None:
+                devices.append(
+                    source
+                )  # a row of its own: when no other phone is left, the letter goes out all the same
+            for device in devices:
                 warning = new_id("wrn", self._random)
                 if not await self._warnings.add(connection, warning, device, happening, source, now):
                     continue

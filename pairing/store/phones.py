@@ -132,9 +132,9 @@ class DeviceStore:
         rows = await self._database.fetch(queries.devices_seen, list(devices))
         return [SeenRow(row["id"], row["nickname"], row["last_seen_at"]) for row in rows]
 
-    async def rings_of_both(self, device: str, other: str) -> list[str]:
-        """Credentials that two phones are rung for."""
-        return [row["credential"] for row in await self._database.fetch(queries.rings_of_both, device, other)]
+    async def rings_of_both(self, device: str, other: str, now: datetime) -> list[str]:
+        """Credentials that a phone is rung for now, and another one too."""
+        return [row["credential"] for row in await self._database.fetch(queries.rings_of_both, device, other, now)]
 
     async def end_rings(self, connection: Connection, device: str, credentials: Sequence[str]) -> None:
         """It is rung for these no more."""
@@ -180,18 +180,22 @@ class DeviceStore:
         await connection.execute(queries.end_rings, device)
         return True
 
-    async def ring_for(self, connection: Connection, device: str, credential: str, now: datetime) -> bool:
-        """Ring this phone for this credential from now on; whether that is new."""
-        return await connection.fetchval(queries.add_ring, device, credential, now) is not None
+    async def ring_for(self, connection: Connection, device: str, credential: str, since: datetime) -> bool:
+        """Ring this phone for this credential from then on; whether that is new."""
+        return await connection.fetchval(queries.add_ring, device, credential, since) is not None
 
     async def rung_elsewhere(self, connection: Connection, credentials: Sequence[str], device: str) -> list[str]:
         """Those of these credentials that another active phone is rung for."""
         rows = await connection.fetch(queries.rung_elsewhere, list(credentials), device)
         return [row["credential"] for row in rows]
 
-    async def to_ring(self, connection: Connection, credential: str) -> list[str]:
-        """Which phones to ring for a credential."""
-        return [row["device"] for row in await connection.fetch(queries.devices_to_ring, credential)]
+    async def ring_now(self, connection: Connection, device: str, credential: str, now: datetime) -> None:
+        """A phone that was to be rung later is rung from now on."""
+        await connection.execute(queries.ring_now, device, credential, now)
+
+    async def to_ring(self, connection: Connection, credential: str, now: datetime) -> list[str]:
+        """Which phones to ring for a credential: those that may decide."""
+        return [row["device"] for row in await connection.fetch(queries.devices_to_ring, credential, now)]
 
 
 def _pairing(row: Record | None) -> PairingRow | None:

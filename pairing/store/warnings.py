@@ -64,6 +64,10 @@ class WarningStore:
         """The block of that time ended: the warnings that it began, which nobody need read any more."""
         return [str(row["id"]) for row in await connection.fetch(queries.settle_warnings, credential, since, now)]
 
+    async def settle_waits(self, connection: Connection, credential: str, phone: str, now: datetime) -> list[str]:
+        """A phone that waited decides now, or is gone: what was said of it is no news any more."""
+        return [str(row["id"]) for row in await connection.fetch(queries.settle_waits, credential, phone, now)]
+
     async def dismiss(self, connection: Connection, warning: str, device: str, now: datetime) -> bool:
         """Whether it was there, this phone's own, and not dismissed before."""
         return await connection.fetchval(queries.dismiss_warning, warning, device, now) is not None

@@ -1,7 +1,7 @@
 """HTTP of this slice: ``/phone/v1`` (docs/protocol.md 9.2) and ``/links/v1`` (9.3).
 
     routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers, warnings,
-                            blocks, possessions)
+                            blocks, possessions, admissions)
 
 ``phone`` and ``links`` are the routes, ``doorkeeper`` says who calls. ``GET /phone/v1/live`` is push's; it finds out
 who is calling by ``Doorkeeper.device`` as well.
@@ -9,8 +9,10 @@ who is calling by ``Doorkeeper.device`` as well.
 
 from aiohttp import web
 
+from pairing.service.admissions import AdmissionService
 from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
+from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
@@ -34,9 +36,13 @@ def pairing_routes(
     warnings: WarningService,
     blocks: BlockService,
     possessions: PossessionService,
+    consents: ConsentService,
+    admissions: AdmissionService,
 ) -> list[web.RouteDef]:
     """Everything, ready for ``app.add_routes``."""
     return [
-        *PhoneRoutes(doorkeeper, phones, decisions, scans, computers, warnings, blocks, possessions).routes(),
+        *PhoneRoutes(
+            doorkeeper, phones, decisions, scans, computers, warnings, blocks, possessions, consents, admissions
+        ).routes(),
         *LinkRoutes(doorkeeper, links, computers).routes(),
     ]

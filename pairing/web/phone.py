@@ -9,9 +9,11 @@ from pydantic import Field
 
 from foundation.encoding import JsonObject
 from foundation.web import WireModel, answer, read_json
-from pairing.ports import Blocked, CredentialFacts, OpenSession, PastRequest
+from pairing.ports import Blocked, CredentialFacts, GivenConsent, OpenSession, PastRequest
+from pairing.service.admissions import AdmissionService
 from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
+from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
 from pairing.service.possessions import ListedPhone, PossessionService
@@ -46,9 +48,25 @@ class NicknameBody(WireModel):
 
 
 class CredentialBody(WireModel):
-    """``POST bindings``."""
+    """``POST bindings``, ``unblock``, ``devices/{dev}/admission``."""
 
     credential: Annotated[str, Field(max_length=40)]
+
+
+class PublicKeyBody(WireModel):
+    """A P-256 public key as JWK; whether it is one, the SAM says."""
+
+    kty: Annotated[str, Field(max_length=8)]
+    crv: Annotated[str, Field(max_length=8)]
+    x: Annotated[str, Field(max_length=64)]
+    y: Annotated[str, Field(max_length=64)]
+
+
+class GeneratorBody(WireModel):
+    """``POST generators``."""
+
+    credential: Annotated[str, Field(max_length=40)]
+    delivery_key: PublicKeyBody
 
 
 class DecisionBody(WireModel):
@@ -78,6 +96,8 @@ class PhoneRoutes:
         warnings: WarningService,
         blocks: BlockService,
         possessions: PossessionService,
+        consents: ConsentService,
+        admissions: AdmissionService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -88,6 +108,8 @@ class PhoneRoutes:
         self._warnings = warnings
         self._blocks = blocks
         self._possessions = possessions
+        self._consents = consents
+        self._admissions = admissions
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -100,6 +122,7 @@ class PhoneRoutes:
             web.delete(f"{_PREFIX}/device", self.remove),
             web.get(f"{_PREFIX}/devices", self.devices),
             web.delete(f"{_PREFIX}/devices/{{device}}", self.remove_other),
+            web.post(f"{_PREFIX}/devices/{{device}}/admission", self.admission),
             web.get(f"{_PREFIX}/history", self.history),
             web.delete(f"{_PREFIX}/computers/{{computer}}", self.end_computer),
             web.post(f"{_PREFIX}/bindings", self.bind),
@@ -109,6 +132,9 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/documents/{{document}}/evidence", self.evidence),
             web.get(f"{_PREFIX}/sessions", self.sessions),
             web.post(f"{_PREFIX}/sessions/{{activation}}/end", self.end_session),
+            web.get(f"{_PREFIX}/consents", self.consents),
+            web.post(f"{_PREFIX}/consents/{{consent}}/end", self.end_consent),
+            web.post(f"{_PREFIX}/generators", self.generator),
             web.post(f"{_PREFIX}/block", self.block),
             web.post(f"{_PREFIX}/unblock", self.unblock),
             web.get(f"{_PREFIX}/warnings", self.warnings),
@@ -162,6 +188,12 @@ class PhoneRoutes:
         await self._possessions.remove_phone(device, request.match_info["device"])
         return web.Response(status=204)
 
+    async def admission(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, CredentialBody)
+        fixed = await self._admissions.ask(device, request.match_info["device"], body.credential)
+        return answer({"statement": fixed.statement}, status=201)
+
     async def history(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         page, names = await self._possessions.history(device, request.query.get("before"))
@@ -210,7 +242,11 @@ class PhoneRoutes:
             proof=body.proof,
             signature=body.signature,
         )
-        following = {"check_code": decided.check_code, "document": decided.document}
+        following: JsonObject = {
+            "check_code": decided.check_code,
+            "document": decided.document,
+            "generator": decided.generator,
+        }
         known = {name: value for name, value in following.items() if value is not None}
         return answer({"state": decided.state, **({"next": known} if known else {})})
 
@@ -227,6 +263,22 @@ class PhoneRoutes:
         device = await self._doorkeeper.device(request)
         await self._decisions.end_session(device, request.match_info["activation"])
         return web.Response(status=204)
+
+    async def consents(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        found = await self._consents.of(device)
+        return answer({"offered": self._consents.offered, "consents": [_consent(one) for one in found]})
+
+    async def end_consent(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        await self._consents.end(device, request.match_info["consent"])
+        return web.Response(status=204)
+
+    async def generator(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, GeneratorBody)
+        fixed = await self._consents.generator(device, body.credential, body.delivery_key.model_dump())
+        return answer({"statement": fixed.statement}, status=201)
 
     async def block(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
@@ -299,6 +351,20 @@ def _session(session: OpenSession) -> JsonObject:
     }
 
 
+def _consent(consent: GivenConsent) -> JsonObject:
+    return {
+        "consent": consent.consent,
+        "credential": consent.credential,
+        "caller": {"kind": "integrator", "name": consent.caller_name},
+        "purpose": consent.purpose,
+        "until": instant(consent.until),
+        "maximum": consent.maximum,
+        "used": consent.used,
+        "created": instant(consent.created),
+        "last_used": None if consent.last_used is None else instant(consent.last_used),
+    }
+
+
 def _phone(phone: ListedPhone, device: str) -> JsonObject:
     return {
         "device": phone.id,
@@ -308,6 +374,7 @@ def _phone(phone: ListedPhone, device: str) -> JsonObject:
         "since": instant(phone.since),
         "last_used": None if phone.last_used is None else instant(phone.last_used),
         "credentials": list(phone.credentials),
+        "waits": [{"credential": one, "until": instant(until)} for one, until in phone.waits.items()],
     }
 
 
@@ -343,6 +410,7 @@ def _warning(warning: WarningRow, device: str) -> JsonObject:
         "kind": warning.kind,
         "credential": warning.credential,
         "phone": warning.nickname,
+        "device": warning.phone,
         "here": warning.phone == device,
         "since": instant(warning.since),
         "until": None if warning.until is None else instant(warning.until),
@@ -359,6 +427,7 @@ def _portrait(portrait: Portrait) -> JsonObject:
                 "subject": facts.subject,
                 "kind": facts.kind,
                 "state": binding.state,
+                "until": None if binding.until is None else instant(binding.until),
                 "valid_to": instant(facts.valid_to),
                 "tries_left": binding.tries_left,
                 "blocked": _blocked(portrait.blocks.get(binding.credential), portrait.device),

@@ -23,6 +23,8 @@ export interface Outcome {
   checkCode: string | null;
   /** After `pair`: the test that will ring. */
   document: string | null;
+  /** After `generator`: the secret for codes, encrypted to the key that was asked for. */
+  sealed: string | null;
 }
 
 export type Stage = "stretching" | "sending";
@@ -101,10 +103,11 @@ function sameStretch(left: Statement, right: Statement): boolean {
 }
 
 function readOutcome(answer: JsonObject): Outcome {
-  const next = (answer.next ?? {}) as { check_code?: Json; document?: Json };
+  const next = (answer.next ?? {}) as { check_code?: Json; document?: Json; generator?: { sealed?: Json } };
   return {
     state: answer.state === "refused" ? "refused" : "approved",
     checkCode: typeof next.check_code === "string" ? next.check_code : null,
     document: typeof next.document === "string" ? next.document : null,
+    sealed: typeof next.generator?.sealed === "string" ? next.generator.sealed : null,
   };
 }

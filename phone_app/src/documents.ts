@@ -58,6 +58,26 @@ export interface UnblockDocument extends Common {
   blocked: number;
 }
 
+export interface GeneratorDocument extends Common {
+  type: "generator";
+  device: string;
+  device_key: string;
+  credential: string;
+  subject: string;
+  /** Thumbprint of the key that the secret will be encrypted to. */
+  delivery_key: string;
+}
+
+export interface AdmitDocument extends Common {
+  type: "admit";
+  device: string;
+  device_key: string;
+  credential: string;
+  subject: string;
+  /** The phone that waits; `since`: seconds since 1970. */
+  phone: { device: string; nickname: string; key: string; since: number };
+}
+
 export interface SignDocument extends Common {
   type: "sign";
   credential: string;
@@ -91,8 +111,23 @@ export interface SessionDocument extends Common {
   verification_code: string;
 }
 
+/** An application wants to send the holder's password and code by itself. */
+export interface ConsentDocument extends Common {
+  type: "consent";
+  credential: string;
+  certificate: string;
+  subject: string;
+  caller: SignDocument["caller"];
+  purpose: string;
+  /** Seconds since 1970. */
+  until: number;
+  /** At most so many signatures. */
+  maximum: number;
+  verification_code: string;
+}
+
 /** What a caller asked of a credential: any phone bound to it may decide, with the usage password. */
-export type RequestDocument = SignDocument | SessionDocument;
+export type RequestDocument = SignDocument | SessionDocument | ConsentDocument;
 
 export interface EmissionIdentifyDocument extends Common {
   type: "emission-identify";
@@ -122,7 +157,7 @@ export interface EmissionKeyDocument extends Common {
   key_algorithm: string;
 }
 
-export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | RequestDocument;
+export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | GeneratorDocument | AdmitDocument | RequestDocument;
 export type EmissionDocument = EmissionIdentifyDocument | EmissionTermDocument | EmissionKeyDocument;
 export type AnyDocument = PhoneDocument | EmissionDocument;
 export type DocumentType = AnyDocument["type"];
@@ -145,10 +180,11 @@ const MAX_FILES = 100;
 /** Of a session (docs/protocol.md section 15). */
 const MAX_SIGNATURES = 100_000;
 const LONGEST_SESSION = 7 * 86_400;
+const LONGEST_CONSENT = 366 * 86_400;
 const THUMBPRINT = /^[\w-]{43}$/;
 
 export function isRequest(document: AnyDocument): document is RequestDocument {
-  return document.type === "sign" || document.type === "session";
+  return document.type === "sign" || document.type === "session" || document.type === "consent";
 }
 
 /** The document that `bytes` spell. Throws BadEncoding when it is of another version or shape. */
@@ -173,8 +209,11 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
     address: text(from, "address"),
   }),
   unblock: (from) => ({ type: "unblock", ...onDevice(from), ...credential(from), blocked: whole(from, "blocked") }),
+  generator: (from) => ({ type: "generator", ...onDevice(from), ...credential(from), delivery_key: text(from, "delivery_key") }),
+  admit: (from) => ({ type: "admit", ...onDevice(from), ...credential(from), phone: waitingPhone(from) }),
   sign: readSign,
   session: readSession,
+  consent: readConsent,
   "emission-identify": (from) => ({ type: "emission-identify", protocol: text(from, "protocol"), key: text(from, "key") }),
   "emission-term": readTerm,
   "emission-key": (from) => ({
@@ -186,29 +225,46 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
   }),
 };
 
-/** What every request says: who asks, of which certificate, by which algorithm, under which code. */
-function readRequest(from: JsonObject): Omit<SignDocument, keyof Common | "type" | "scope" | "count" | "documents"> {
+/** What every request says: who asks, of which certificate, under which code. */
+function readAsked(from: JsonObject): Omit<ConsentDocument, keyof Common | "type" | "purpose" | "until" | "maximum"> {
   const caller = asObject(from.caller);
   const kind = caller.kind;
   if (kind !== "computer" && kind !== "integrator") throw new BadEncoding("an unknown kind of caller");
-  const hashAlgorithm = text(from, "hash_algorithm");
-  const signAlgorithm = SIGN_ALGORITHM.exec(text(from, "sign_algorithm"));
-  if (DIGEST[hashAlgorithm] === undefined || signAlgorithm?.[2] !== hashAlgorithm.replace("-", "")) throw new BadEncoding("algorithms that do not agree");
-  unb64u(from.activation_key, 32);
   return {
     ...credential(from),
     certificate: text(from, "certificate"),
     caller: { kind, id: text(caller, "id"), name: text(caller, "name") },
-    hash_algorithm: hashAlgorithm,
-    sign_algorithm: signAlgorithm[0],
     verification_code: text(from, "verification_code"),
   };
 }
 
+/** A consent whose limits this app can show: no computer's, and not over before it is decided. */
+function readConsent(from: JsonObject): object {
+  const [until, maximum] = [whole(from, "until"), readMaximum(from)];
+  if (until <= whole(from, "created") || until > whole(from, "created") + LONGEST_CONSENT) throw new BadEncoding("a consent that ends too early or too late");
+  const asked = readAsked(from);
+  if (asked.caller.kind !== "integrator") throw new BadEncoding("a consent for a computer");
+  return { type: "consent", ...asked, purpose: text(from, "purpose"), until, maximum };
+}
+
+/** Of a request for signatures also by which algorithm. */
+function readRequest(from: JsonObject): Omit<SignDocument, keyof Common | "type" | "scope" | "count" | "documents"> {
+  const hashAlgorithm = text(from, "hash_algorithm");
+  const signAlgorithm = SIGN_ALGORITHM.exec(text(from, "sign_algorithm"));
+  if (DIGEST[hashAlgorithm] === undefined || signAlgorithm?.[2] !== hashAlgorithm.replace("-", "")) throw new BadEncoding("algorithms that do not agree");
+  unb64u(from.activation_key, 32);
+  return { ...readAsked(from), hash_algorithm: hashAlgorithm, sign_algorithm: signAlgorithm[0] };
+}
+
+function readMaximum(from: JsonObject): number {
+  const maximum = whole(from, "maximum");
+  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("impossibly many signatures");
+  return maximum;
+}
+
 /** A session whose limits this app can show: within those of section 15, and not over before it is decided. */
 function readSession(from: JsonObject): object {
-  const [until, maximum] = [whole(from, "until"), whole(from, "maximum")];
-  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("a session of impossibly many signatures");
+  const [until, maximum] = [whole(from, "until"), readMaximum(from)];
   if (until < whole(from, "expires") || until > whole(from, "created") + LONGEST_SESSION) throw new BadEncoding("a session that ends too early or too late");
   const keys = list(from, "session_key", 5).map((key) => {
     if (typeof key !== "string" || !THUMBPRINT.test(key)) throw new BadEncoding("a key without a name");
@@ -272,6 +328,11 @@ function credentials(from: JsonObject): CredentialName[] {
 function computer(from: JsonObject): AssociateDocument["computer"] {
   const made = asObject(from.computer);
   return { id: text(made, "id"), name: text(made, "name"), os: text(made, "os"), key: text(made, "key"), address: text(made, "address") };
+}
+
+function waitingPhone(from: JsonObject): AdmitDocument["phone"] {
+  const made = asObject(from.phone);
+  return { device: text(made, "device"), nickname: text(made, "nickname"), key: text(made, "key"), since: whole(made, "since") };
 }
 
 function text(from: JsonObject, key: string): string {

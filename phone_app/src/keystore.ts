@@ -76,6 +76,15 @@ export class Keystore {
     return key;
   }
 
+  /** What makes codes for a certificate: a key that the browser uses and never gives out; undefined before there is one. */
+  async generator(credential: string): Promise<CryptoKey | undefined> {
+    return this.read<CryptoKey>(KEYS, `generator ${credential}`);
+  }
+
+  async keepGenerator(credential: string, key: CryptoKey): Promise<void> {
+    await this.write(KEYS, `generator ${credential}`, key);
+  }
+
   async profile(): Promise<Profile> {
     return (await this.read<Profile>(STATE, "profile")) ?? { bound: [] };
   }

@@ -9,7 +9,7 @@ import { publicJwk, thumbprint, type PublicJwk } from "./keys";
 import { readDocument, type AnyDocument, type DocumentType } from "./documents";
 import { Expired, Untrusted, verifyRootSigned, type Role, type Trust } from "./trust";
 
-export type Purpose = "sign" | "pair" | "unblock" | "emit" | "install";
+export type Purpose = "sign" | "pair" | "unblock" | "generator" | "emit" | "install";
 
 export interface Argon2Parameters {
   /** Memory in KiB. */
@@ -49,8 +49,11 @@ const PURPOSES: Record<DocumentType, Purpose | null> = {
   associate: null,
   identify: null,
   unblock: "unblock",
+  generator: "generator",
+  admit: null,
   sign: "sign",
   session: "sign",
+  consent: "sign",
   "emission-identify": "install",
   "emission-term": null,
   "emission-key": "emit",
@@ -63,8 +66,11 @@ const SIGNERS: Record<DocumentType, Role> = {
   associate: "sam",
   identify: "sam",
   unblock: "sam",
+  generator: "sam",
+  admit: "sam",
   sign: "sam",
   session: "sam",
+  consent: "sam",
   "emission-identify": "ac",
   "emission-term": "ac",
   "emission-key": "sam",

@@ -7,8 +7,8 @@
 import type { Gateway } from "./api";
 import { asObject, type Json } from "./encoding";
 
-export type WarningKind = "credential_locked" | "credential_blocked" | "credential_unblocked";
-const KINDS: readonly unknown[] = ["credential_locked", "credential_blocked", "credential_unblocked"];
+export type WarningKind = "credential_locked" | "credential_blocked" | "credential_unblocked" | "consent_ended" | "phone_waiting";
+const KINDS: readonly unknown[] = ["credential_locked", "credential_blocked", "credential_unblocked", "consent_ended", "phone_waiting"];
 
 export interface Warning {
   id: string;
@@ -16,11 +16,13 @@ export interface Warning {
   credential: string;
   /** The nickname of the phone it came from; null when nobody knows. */
   phone: string | null;
+  /** That phone's id; null when nobody knows. */
+  device: string | null;
   /** It came from this phone. */
   here: boolean;
   /** Seconds since 1970. */
   since: number;
-  /** Of a lock; null: for ever. */
+  /** Of a lock, or of a phone's wait; null: for ever. */
   until: number | null;
 }
 
@@ -77,7 +79,7 @@ export function readWarning(item: Json): Warning | null {
   const since = seconds(one.since);
   const until = one.until === null ? null : seconds(one.until);
   if (typeof one.id !== "string" || typeof one.credential !== "string" || since === undefined || until === undefined) return null;
-  return { id: one.id, kind: one.kind as WarningKind, credential: one.credential, phone: typeof one.phone === "string" ? one.phone : null, here: one.here === true, since, until };
+  return { id: one.id, kind: one.kind as WarningKind, credential: one.credential, phone: typeof one.phone === "string" ? one.phone : null, device: typeof one.device === "string" ? one.device : null, here: one.here === true, since, until };
 }
 
 function asObjectOrNull(item: Json): ReturnType<typeof asObject> | null {

@@ -1,6 +1,7 @@
 /** The vectors that every implementation is held against: tests/vectors, built by tests/vectors/build_vectors.py. */
 
 import argon2 from "../../tests/vectors/argon2.json";
+import codes from "../../tests/vectors/codes.json";
 import decision from "../../tests/vectors/decision.json";
 import keysFile from "../../tests/vectors/keys.json";
 import proof from "../../tests/vectors/proof.json";
@@ -16,7 +17,7 @@ export interface KeyEntry {
   jkt: string;
 }
 
-const FILES = { argon2, decision, keys: keysFile, proof, session, statement: statementFile, usage_password: usagePassword };
+const FILES = { argon2, codes, decision, keys: keysFile, proof, session, statement: statementFile, usage_password: usagePassword };
 
 export function vectors<T>(name: keyof typeof FILES): T {
   return FILES[name] as unknown as T;

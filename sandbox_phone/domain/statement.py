@@ -36,8 +36,11 @@ RULES: Final[dict[str, Rule]] = {
     "associate": Rule("sam", "doc_", None, "device_key"),
     "identify": Rule("sam", "doc_", None, "device_key"),
     "unblock": Rule("sam", "doc_", "unblock", "device_key"),
+    "generator": Rule("sam", "doc_", "generator", "device_key"),
+    "admit": Rule("sam", "doc_", None, "device_key"),
     "sign": Rule("sam", "req_", "sign", None),
     "session": Rule("sam", "req_", "sign", None),
+    "consent": Rule("sam", "req_", "sign", None),
     "emission-identify": Rule("ac", "ems_", "install", "key"),
     "emission-term": Rule("ac", "doc_", None, "key"),
     "emission-key": Rule("sam", "doc_", "emit", "key"),
@@ -57,7 +60,7 @@ class Argon2:
 class ProofWanted:
     """The document wants a password: how to stretch it and to which key the proof goes."""
 
-    purpose: Literal["sign", "pair", "unblock", "emit", "install"]
+    purpose: Literal["sign", "pair", "unblock", "generator", "emit", "install"]
     salt: bytes
     argon2: Argon2
     transport_key: ec.EllipticCurvePublicKey

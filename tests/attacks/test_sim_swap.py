@@ -1,6 +1,8 @@
 """Attacker 5 of docs/threats.md: the operator gave him the victim's number, so the SMS comes to his phone."""
 
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -39,6 +41,10 @@ async def stolen(stack: Stack, joana: World) -> AsyncIterator[tuple[SandboxPhone
 Stolen = tuple[SandboxPhone, list[dict[str, Any]]]
 
 
+def rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 async def refused(work: Any) -> GatewayRefused:
     with pytest.raises(GatewayRefused) as caught:
         await work
@@ -74,6 +80,32 @@ async def test_the_holder_is_told(stolen: Stolen, stack: Stack, joana: World) ->
     assert any("confirmado em outro celular" in str(letter) for letter in letters)
 
 
+async def test_with_the_password_too_he_waits(stolen: Stolen, stack: Stack, joana: World) -> None:
+    """Number and usage password in his hands: his phone is bound, and for a day it sees and decides nothing; hers is
+    told at once, on the screen and by letter, and goes on."""
+    phone, _ = stolen
+    await phone.bind(joana.credential, JOANA.password)
+    await phone.approve_test()
+    [binding] = (await phone.about())["bindings"]
+    assert (binding["state"], binding["until"] > rfc3339(time.time() + 86_000)) == ("waiting", True)
+    [warning] = (await joana.phone._gateway.call("GET", "/phone/v1/warnings"))["items"]
+    assert (warning["kind"], warning["phone"], warning["device"]) == ("phone_waiting", "iPhone de Joana", phone.device)
+    letters = [message for message in await stack.messages() if message["to"] == "joana@example.com"]
+    assert any("celular espera" in str(letter) for letter in letters)
+    ask = await joana.computer.ask(joana.credential)
+    assert await phone.waiting() == []
+    assert (await refused(phone.fetch(ask.request))).status == 404
+    body = decisions.decide(phone._key, await joana.phone.fetch(ask.request), "approve", password=JOANA.password)
+    path = f"/phone/v1/documents/{ask.request}/decision"
+    assert (await refused(phone._gateway.call("POST", path, body))).status == 404
+    await refused(phone.block())
+    assert joana.phone.device is not None
+    await refused(phone.remove_phone(joana.phone.device))
+    await refused(phone.admit(str(phone.device), joana.credential))
+    sad = await joana.approved(ask)
+    assert len(await joana.computer.sign(joana.credential, sad, ask.hashes, "1.2.840.10045.4.3.2")) == 1
+
+
 async def test_five_guesses_an_hour_and_the_holder_goes_on(stolen: Stolen, joana: World) -> None:
     """After five wrong passwords not even the right one pairs, for an hour; her own phone signs all the while."""
     phone, _ = stolen
@@ -83,7 +115,7 @@ async def test_five_guesses_an_hour_and_the_holder_goes_on(stolen: Stolen, joana
     locked = await refused(phone.bind(joana.credential, JOANA.password))
     assert locked.reason == "credential_locked"
     assert 3500 < locked.data["retry_after"] <= 3600
-    assert (await phone.about())["bindings"] == []
+    assert [one["state"] for one in (await phone.about())["bindings"]] == ["waiting"]
     ask = await joana.computer.ask(joana.credential)
     sad = await joana.approved(ask)
     (signature,) = await joana.computer.sign(joana.credential, sad, ask.hashes, "1.2.840.10045.4.3.2")
@@ -101,3 +133,12 @@ async def test_another_phone_of_his_shares_the_same_guesses(
         sent = len(hostile.bodies("/decision"))
         assert (await refused(second.bind(joana.credential, JOANA.password, "Outro"))).reason == "credential_locked"
         assert len(hostile.bodies("/decision")) == sent
+
+
+async def test_the_holder_sends_him_away(stolen: Stolen, joana: World) -> None:
+    """*Não fui eu*, without a password: his phone is gone, its token too."""
+    phone, _ = stolen
+    assert phone.device is not None
+    assert (await joana.phone.turn_away(phone.device, joana.credential))["state"] == "refused"
+    assert (await refused(phone.about())).status == 401
+    assert [one["here"] for one in await joana.phone.phones()] == [True]

@@ -18,6 +18,8 @@ from pyhanko.sign.fields import MDPPerm
 
 from foundation.encoding import b64u, unb64u
 from hsm_service.csc.dialect import MAX_SIGN_DOC
+from hsm_service.documents.errors import UnsuitableDocument
+from hsm_service.documents.service import DocumentService
 from hsm_service.signing.service import preparations
 from hsm_service.signing.store import PreparationStore
 from tests.agent import pdfs
@@ -28,6 +30,7 @@ from tests.csc.test_hostile import raw
 from tests.csc.test_sessions import bearer
 from tests.documents import strangers
 from tests.documents.test_xml import NFE
+from tests.support.camera import read_qr
 from tests.support.signing_world import IN_MODULES_LOOP, World, b64
 
 pytestmark = IN_MODULES_LOOP
@@ -243,14 +246,16 @@ async def test_certification_is_the_usual_one(world: World, contract: bytes, str
 
 
 async def test_the_stamp_says_where_to_verify(world: World, contract: bytes) -> None:
-    """Name, time and our own address stand on the page; the caller chooses where, and nothing else."""
+    """Name, time and our own address stand on the page, for eyes and cameras; the caller chooses where, not what."""
     credential = await world.credential()
     caller = await world.integrator(credential)
     document = pdf_of(contract, linkid={"stamp": {"page": 0, "box": [40, 40, 340, 110]}})
     sad = await approved(world, caller, asking(credential, document))
     status, signed = await sign_doc(caller, credential, sad, documents=[document])
     assert status == 200, signed
-    words = strangers.text_of_page(plain(signed["DocumentWithSignature"])[0])
+    (pdf,) = plain(signed["DocumentWithSignature"])
+    assert read_qr(strangers.picture_of_page(pdf)) == "https://gateway.linkid.test/verificar"
+    words = strangers.text_of_page(pdf)
     assert "MARIA DA SILVA" in words
     assert "https://gateway.linkid.test/verificar" in words
     assert "00000000000" not in words
@@ -310,6 +315,30 @@ async def test_sizes_have_an_end(world: World, contract: bytes, monkeypatch: pyt
     status, said = await caller.call("POST", AUTHORIZE, asking(credential, pdf_of(contract)))
     assert (status, said["linkid"]) == (429, {"why": "documents"})
     assert (await neighbour.call("POST", AUTHORIZE, asking(credential, pdf_of(contract))))[0] == 202
+
+
+async def test_one_caller_keeps_the_others_from_no_turn(
+    world: World, contract: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two calls with documents at a time: the third hears 429 while they are read, and somebody else is served."""
+    credential = await world.credential()
+    caller, neighbour = await world.integrator(credential), await world.integrator(credential)
+    free, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def waits(*_args: Any, **_kwargs: Any) -> Any:
+        begun.release()
+        await free.wait()
+        raise UnsuitableDocument
+
+    monkeypatch.setattr(DocumentService, "prepare", waits)
+    body = asking(credential, pdf_of(contract))
+    first = [asyncio.create_task(each.call("POST", AUTHORIZE, body)) for each in (caller, caller, neighbour)]
+    for _ in first:
+        await begun.acquire()
+    status, said = await caller.call("POST", AUTHORIZE, body)
+    assert (status, said["linkid"]) == (429, {"why": "documents"})
+    free.set()
+    assert [status for status, _ in await asyncio.gather(*first)] == [400] * 3
 
 
 BAD_ASKS: list[tuple[dict[str, Any], str]] = [

@@ -34,7 +34,7 @@ _ROLES_OF: Final = {
 _HARMLESS: Final = {"linkid_sam: SELECT ON sam.credential_facts"}
 """Granted and used by no query: the SAM's own view over its own tables."""
 
-_PROOFS: Final = ("remember_proof", "forget_proofs")
+_PROOFS: Final = ("remember_proofs", "forget_proofs")
 _SEEN: Final = ("head", "heads", "line_hash", "lines")
 """Of the audit, what an auditor asks as well."""
 
@@ -112,7 +112,7 @@ async def test_query_runs_as_its_role(shared_database: TestDatabase, run: Run) -
 
 async def test_a_missing_grant_would_be_found(owner: Connection) -> None:
     """The test above can fail: preparing alone would not tell."""
-    (run,) = (one for one in RUNS if one.query.name == "remember_proof")
+    (run,) = (one for one in RUNS if one.query.name == "remember_proofs")
     await owner.execute(f"REVOKE INSERT ON web.seen_proofs FROM {GATEWAY}; SET LOCAL ROLE {GATEWAY}")
     await owner.prepare(run.query.sql)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -165,7 +165,19 @@ async def _missed(owner: Connection, right: str, role: str, asking: list[Query])
 async def test_a_role_reads_and_writes_its_own_schemas_and_no_other(owner: Connection, role: str) -> None:
     """The gateway writes nothing of SAM or AC and reads one view; SAM and AC do not see holders, phones or tokens."""
     own = {
-        GATEWAY: {"audit", "credentials", "issuance", "oauth", "pairing", "psc", "push", "signing", "web", "webhooks"},
+        GATEWAY: {
+            "audit",
+            "credentials",
+            "issuance",
+            "oauth",
+            "pairing",
+            "psc",
+            "push",
+            "registration",
+            "signing",
+            "web",
+            "webhooks",
+        },
         SAM: {"audit", "sam"},
         AC: {"audit", "ac"},
         AUDITOR: {"audit"},

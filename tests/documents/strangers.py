@@ -12,6 +12,7 @@ from asn1crypto import cms as asn1_cms
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from PIL import Image
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import (
     async_validate_cms_signature,
@@ -53,6 +54,14 @@ def text_of_page(pdf: bytes) -> str:
     """What MuPDF reads on the first page."""
     with tempfile.TemporaryDirectory() as folder:
         return _run(program("mutool"), "draw", "-F", "txt", _file(folder, "signed.pdf", pdf), "1")
+
+
+def picture_of_page(pdf: bytes) -> Image.Image:
+    """The first page as MuPDF draws it."""
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder, "page.png")
+        _run(program("mutool"), "draw", "-r", "150", "-o", drawn, _file(folder, "signed.pdf", pdf), "1")
+        return Image.open(BytesIO(drawn.read_bytes())).convert("L")
 
 
 async def pyhanko_pdf(pdf: bytes, root: x509.Certificate) -> bool:

@@ -1,6 +1,7 @@
 """Time stamps and evidence, from our own authority in its HSM slot: believed by strangers who have the root alone."""
 
 import asyncio
+import re
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -21,6 +22,7 @@ from hsm_service.documents.service.judging import judge
 from hsm_service.documents.service.time_stamps import TimeStampClient
 from tests.agent.pki import Authority, der
 from tests.documents import strangers
+from tests.documents.test_xml import NFE
 from tests.documents.vouched import Vouched, vouched
 from tests.issuance.people import PROTOCOL
 
@@ -83,11 +85,14 @@ async def test_verification_knows_our_revocations(vouched: Vouched, contract: by
     plain = (await vouched.finished(Form(Format.PADES), content=contract)).content
     stamped = (await vouched.finished(Form(Format.PADES, Level.LTA), content=contract)).content
     cades = (await vouched.finished(Form(Format.CADES, Level.T, Packaging.ATTACHED), content=CONTENT)).content
-    for document in (plain, stamped, cades):
+    nfe = Form(Format.XADES, Level.T)
+    xades = (await vouched.finished(nfe, content=NFE, element="NFe31")).content
+    for document in (plain, stamped, cades, xades):
         report = await judge(document, None, await vouched.trust())
         assert report.verdict is Verdict.VALID, report
     assert [each.is_stamp for each in (await judge(stamped, None, await vouched.trust())).findings] == [False, True]
     assert (await judge(stamped, None, await vouched.trust())).findings[0].stamped_at == vouched.world.now.timestamp()
+    before = vouched.world.now.timestamp()
     vouched.world.clock.advance(timedelta(minutes=5))
     await vouched.world.operator.revoke(vouched.world.now, protocol=PROTOCOL, reason="keyCompromise")
     vouched.world.clock.advance(timedelta(minutes=5))
@@ -95,6 +100,15 @@ async def test_verification_knows_our_revocations(vouched: Vouched, contract: by
     assert found.reasons == (Reason.REVOKED,)
     assert (await judge(stamped, None, await vouched.trust())).findings[0].verdict is Verdict.VALID
     assert (await judge(cades, None, await vouched.trust())).findings[0].verdict is Verdict.VALID
+    (found,) = (await judge(xades, None, await vouched.trust())).findings
+    assert (found.verdict, found.stamped_at) == (Verdict.VALID, int(before))
+    token = re.findall(rb"EncapsulatedTimeStamp>(.*?)<", xades)[0]
+    other = await vouched.finished(nfe, content=NFE, element="NFe31")
+    theirs = re.findall(rb"EncapsulatedTimeStamp>(.*?)<", other.content)[0]
+    for lie in (theirs, b"AAAA", b"%", token[:-8]):
+        (found,) = (await judge(xades.replace(token, lie), None, await vouched.trust())).findings
+        assert Reason.STAMP_BROKEN in found.reasons
+        assert found.stamped_at is None
 
 
 async def test_evidence_is_for_our_own_certificates(vouched: Vouched) -> None:

@@ -1,15 +1,20 @@
 """Bytes that others made are parsed in children that end: a bomb costs its child, never the gateway."""
 
+# mypy: disable-error-code="no-untyped-call"
+
 import asyncio
 import os
 import signal
 import socket
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from hsm_service.documents.domain.form import Form, Format
 from hsm_service.documents.domain.parcel import Parcel
@@ -17,7 +22,9 @@ from hsm_service.documents.domain.question import Question
 from hsm_service.documents.errors import BadPreparation, DocumentTooCostly, UnsuitableDocument
 from hsm_service.documents.service import jobs, workshop
 from hsm_service.documents.service.workshop import Nursery, Workshop, WorkshopBusy, understood
+from tests.agent import pdfs
 from tests.agent.pki import Holder
+from tests.documents import strangers
 from tests.documents.signing import NOW, service, sign, signatory
 from tests.documents.test_xml import NFE
 from tests.support.parsing import NURSERY
@@ -47,6 +54,40 @@ async def test_what_is_made_there_is_what_is_made_here(rsa_holder: Holder, contr
         half = await far.prepare(form, signatory(rsa_holder), **what)
         made = await far.finish(half, sign(rsa_holder, half))
         assert made == await service().finish(half, sign(rsa_holder, half))
+
+
+async def test_documents_as_the_world_has_them(
+    rsa_holder: Holder, ec_holder: Holder, contract: bytes, tmp_path: Path
+) -> None:
+    """500 pages and ten megabytes, one that others signed, one whose earlier signature is broken: ours holds."""
+    far = service(parsing=Workshop(NURSERY))
+    large = pdfs.blank(tmp_path / "large.pdf", pages=500, filling=10_000_000).read_bytes()
+    (tmp_path / "theirs.pdf").write_bytes(contract)
+    theirs = (await asyncio.to_thread(pdfs.signed_by, tmp_path / "theirs.pdf", ec_holder)).read_bytes()
+    broken = theirs.replace(b"842", b"843", 1)
+    for content, valid in ((large, 1), (theirs, 2), (broken, 1)):
+        half = await far.prepare(Form(Format.PADES), signatory(rsa_holder), content=content, certify=None)
+        made = await far.finish(half, sign(rsa_holder, half))
+        assert made.content.startswith(content)
+        assert strangers.pdfsig(made.content).count("Signature is Valid.") == valid
+
+
+async def test_documents_that_show_what_is_not_signed_are_refused(rsa_holder: Holder, contract: bytes) -> None:
+    """A form whose pages a program makes; an XML in which another element answers to the same name."""
+    far = service(parsing=Workshop(NURSERY))
+    writer = IncrementalPdfFileWriter(BytesIO(contract))
+    form = generic.DictionaryObject({generic.pdf_name("/XFA"): generic.pdf_string("<xdp/>")})
+    form["/Fields"] = generic.ArrayObject()
+    writer.root["/AcroForm"] = form
+    writer.update_root()
+    output = BytesIO()
+    writer.write(output)
+    with pytest.raises(UnsuitableDocument, match="XFA"):
+        await far.prepare(Form(Format.PADES), signatory(rsa_holder), content=output.getvalue())
+    for trick in (b'<x ID="NFe31"/>', b'<x id="NFe31"/>', b'<x xml:id="NFe31"/>', b'<x Id="NFe31"/>'):
+        with pytest.raises(UnsuitableDocument):
+            wrapped = NFE.replace(b"<infNFe", trick + b"<infNFe", 1)
+            await far.prepare(Form(Format.XADES), signatory(rsa_holder), content=wrapped, element="NFe31")
 
 
 async def test_a_child_has_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "walkthroughs"
-_STEP = re.compile(r"[AIKPU]?[0-9]*[a-z]?")
+_STEP = re.compile(r"[AEIKPU]?[0-9]*[a-z]?")
 _PLACE = re.compile(r"`([^`]+)`(?:: ((?:`[^`]+`(?:, )?)+))?")
 
 

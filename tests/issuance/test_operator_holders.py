@@ -12,7 +12,7 @@ from foundation.channel import private_app, serve_private
 from foundation.clock import FixedClock
 from foundation.encoding import JsonObject
 from foundation.errors import Conflict, LinkIdError, NotFound, NotPermitted
-from issuance.operator import OperatorContext, OperatorMistake, order_block
+from issuance.operator import OperatorContext, OperatorMistake, order_admission, order_block
 from protocol import pins
 from protocol.orders import HolderOrder, open_order
 
@@ -29,9 +29,11 @@ class SamEar:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.refusal: LinkIdError | None = None
+        self.waiting: list[dict[str, str]] = []
 
     async def standing(self, body: JsonObject) -> JsonObject:
-        return {"credential": body["credential"], "state": "active", "number": 7, "block": None}
+        told: JsonObject = {"credential": body["credential"], "state": "active", "number": 7, "block": None}
+        return {**told, "waiting": [dict(one) for one in self.waiting]}
 
     async def order(self, body: JsonObject) -> JsonObject:
         self.heard.append(str(body["order"]))
@@ -99,3 +101,23 @@ async def test_what_no_sam_would_take_is_not_sent(sam: tuple[SamEar, OperatorCon
     with pytest.raises(OperatorMistake, match="would not be taken"):
         await order_block(context, act="unblock", **{**BY, **wrong})
     assert ear.heard == []
+
+
+async def test_a_phone_is_admitted_by_its_binding(sam: tuple[SamEar, OperatorContext]) -> None:
+    """The one that waits, or the one that is named; never one of several at a guess."""
+    ear, context = sam
+    with pytest.raises(OperatorMistake, match="no such phone"):
+        await order_admission(context, phone=None, **BY)
+    for digit in "12":
+        ear.waiting.append(
+            {"binding": "bnd_" + digit * 26, "device": "dev_" + digit * 26, "nickname": f"Celular {digit}"}
+        )
+    with pytest.raises(OperatorMistake, match=r"several phones wait.*dev_1+ \(Celular 1\), dev_2"):
+        await order_admission(context, phone=None, **BY)
+    with pytest.raises(OperatorMistake, match="no such phone"):
+        await order_admission(context, phone="dev_" + "3" * 26, **BY)
+    assert await order_admission(context, phone="dev_" + "2" * 26, **BY) == "Celular 2"
+    [jws] = ear.heard
+    order, _ = open_order(jws, pins.operators(context.operators_file.read_bytes()))
+    assert isinstance(order, HolderOrder)
+    assert (order.act, order.binding, order.number) == ("admit", "bnd_" + "2" * 26, None)

@@ -21,7 +21,8 @@ def fault_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory, fault_folder: Path) -> AsyncIterator[Stack]:
     """`linkid serve` in a folder of its own."""
-    extra = {"LINKID__SAM_FAULT_POINTS": str(fault_folder), "LINKID__LONGEST_PAUSE": "0.1"}
+    extra = {"LINKID__SAM_FAULT_POINTS": str(fault_folder), "LINKID__LONGEST_PAUSE": "0.1",
+             "LINKID__EXPLICIT__ENABLED": "true"}  # fmt: skip
     async with Stack(tmp_path_factory.mktemp("linkid"), extra) as running:
         yield running
 

@@ -50,6 +50,10 @@ async def test_a_lock_is_told_on_every_phone(world: World, stack: Stack) -> None
     """Everything real: three guesses on the old phone; the other one lists the warning and dismisses it."""
     async with await SandboxPhone.open(stack.app) as old:
         await paired(stack, world.holder, old, "Celular antigo")
+        [binding] = (await old.about())["bindings"]
+        assert (binding["state"], await old.waiting()) == ("waiting", [])  # it is not the first: it decides later
+        assert old.device is not None
+        await world.phone.admit(old.device, world.credential)
         ask = await world.computer.ask(world.credential)
         for left in (2, 1, 0):
             with pytest.raises(GatewayRefused) as wrong:
@@ -63,7 +67,6 @@ async def test_a_lock_is_told_on_every_phone(world: World, stack: Stack) -> None
             assert warning["until"] > warning["since"]
         # The old phone is not where it should be: the new one sends it away, and keeps what the two had.
         assert [one["nickname"] for one in await world.phone.phones() if not one["here"]] == ["Celular antigo"]
-        assert old.device is not None
         await world.phone.remove_phone(old.device)
         with pytest.raises(GatewayRefused, match="device_unknown"):
             await old.about()

@@ -29,6 +29,7 @@ from desktop_agent.profiles import Profile, Profiles
 from sandbox_phone.errors import GatewayRefused, Untrusted
 from sandbox_phone.loopback import connector
 from tests.agent.daemon.p11_client import Ckr, P11Client
+from tests.journeys.explicit import SHA256, Application
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -190,3 +191,50 @@ async def test_sam_dies_in_a_use(world: World, fault_folder: Path, point: str) -
     assert await use(world, session, 2, "cut") == first
     await use(world, session, 3, "third")
     assert await why(use(world, session, 4, "fourth")) == "Numbers of signatures is too high"
+
+
+async def test_an_application_with_the_holders_consent(world: World) -> None:
+    """All of it with everything real: an application asks for a consent, the holder gives it on the phone and gets
+    codes there; with password and code the application signs, in each dialect, and no phone rings; until the holder
+    ends it."""
+    phone, holder, credential = world.phone, world.holder, world.credential
+    await phone.get_generator(credential, holder.password)
+    async with Application.registered(world) as app:
+        # Without a consent: the dialect's own error, whatever the factors are.
+        status, said = await app.password_grant(holder.password + phone.code(credential))
+        assert (status, said["error"]) == (400, "invalid_grant")
+        consent = await app.consented(phone, holder.password)
+        (told,) = await phone.consents()
+        assert (told["consent"], told["caller"]["name"], told["used"]) == (consent, "Contratos SA", 0)
+
+        # PSC: the token that /signature takes, and the code serves once.
+        code = app.next_code(phone, credential)
+        status, token = await app.password_grant(holder.password + code)
+        assert (status, token["scope"], token["slot_alias"]) == (200, "single_signature", credential), token
+        signature = await app.psc_signature(token["access_token"], digest("psc"))
+        world.verify(digest("psc"), signature)
+        assert await app.psc_signature(token["access_token"], digest("psc")) == signature
+        assert await phone.waiting() == []
+        status, said = await app.password_grant(holder.password + code)
+        assert (status, said["error"]) == (400, "invalid_grant")
+
+        # CSC, both versions, for a certificate that an operator lets the application name.
+        await app.allowed(credential)
+        info = await app.csc("v2", "credentials/info", {"credentialID": credential, "authInfo": True})
+        assert [one["id"] for one in info["auth"]["objects"]] == ["mobile", "password", "code"]
+        code = app.next_code(phone, credential)
+        factors = [{"id": "password", "value": holder.password}, {"id": "code", "value": code}]
+        said = {"authData": factors, "hashAlgorithmOID": SHA256}
+        world.verify(digest("v2"), await app.csc_signature("v2", "hashes", credential, digest("v2"), said))
+        said = {"PIN": holder.password, "OTP": app.next_code(phone, credential)}
+        world.verify(digest("v1"), await app.csc_signature("v1", "hash", credential, digest("v1"), said))
+        (told,) = await phone.consents()
+        assert told["used"] == 3
+        newest = (await phone.history())["requests"][0]
+        assert (newest["decision"], newest["consent"]) == (None, consent)
+        assert await phone.evidence(newest["request"])
+
+        await phone.end_consent(consent)
+        status, said = await app.password_grant(holder.password + "000000")
+        assert (status, said["error"]) == (400, "invalid_grant")
+        assert await phone.consents() == []

@@ -46,6 +46,7 @@ async def test_phones_are_listed_with_names_and_last_use(gateway: Gateway) -> No
     assert first == {
         "device": old.device, "nickname": "Celular da gaveta", "here": False, "state": "active",
         "since": "2026-11-23T12:00:00Z", "last_used": "2026-11-23T15:00:00Z", "credentials": [MARIAS],
+        "waits": [],
     }  # fmt: skip
     assert (second["device"], second["here"], second["nickname"]) == (new.device, True, "Novo")
     assert [one["device"] for one in await devices(jose)] == [jose.device]

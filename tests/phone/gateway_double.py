@@ -85,6 +85,12 @@ class GatewayDouble:
         self.listeners: set[asyncio.Queue[str]] = set()
         self.computers: list[dict[str, Any]] = []
         self.sessions: list[dict[str, Any]] = []
+        self.explicit = False
+        self.consents: list[dict[str, Any]] = []
+        self.secret = secrets.token_bytes(32)
+        self.deliveries: dict[str, ECKey] = {}
+        self.delivery: ECKey | None = None
+        """Where a generator's secret is sent instead of to whoever asks for it."""
         self.code_tries = 5
         self.password_tries = 3
         self.scans: dict[str, str] = {}
@@ -96,10 +102,14 @@ class GatewayDouble:
         self.others: list[dict[str, Any]] = []
         self.past: list[dict[str, Any]] = []
         self.evidence_by: ECKey | None = None
+        self.waits_until: str | None = None
+        self.admission_lies: dict[str, Any] = {}
         self.live_fails = False
         self.rogue: dict[str, Any] | None = None
         self.retire_once = False
         self.leeway = 30
+        self.refuses_clocks = False
+        """As the gateway does; otherwise a proof of another time is the app's fault."""
 
     # --- plumbing -----------------------------------------------------------------------------------------------------
 
@@ -117,11 +127,15 @@ class GatewayDouble:
         app.router.add_get(f"{phone}/waiting", self.waiting)
         app.router.add_get(f"{phone}/sessions", self.get_sessions)
         app.router.add_post(phone + "/sessions/{act}/end", self.end_session)
+        app.router.add_get(f"{phone}/consents", self.get_consents)
+        app.router.add_post(phone + "/consents/{req}/end", self.end_consent)
+        app.router.add_post(f"{phone}/generators", self.fix_generator)
         app.router.add_get(phone + "/documents/{id}", self.get_document)
         app.router.add_post(phone + "/documents/{id}/decision", self.decide)
         app.router.add_post(f"{phone}/scan", self.scan)
         app.router.add_get(f"{phone}/devices", self.get_devices)
         app.router.add_delete(phone + "/devices/{dev}", self.remove_other)
+        app.router.add_post(phone + "/devices/{dev}/admission", self.admission)
         app.router.add_get(f"{phone}/history", self.get_history)
         app.router.add_get(phone + "/documents/{id}/evidence", self.get_evidence)
         app.router.add_post(f"{phone}/block", self.block)
@@ -167,6 +181,8 @@ class GatewayDouble:
         claims = json.loads(jws.deserialize_compact(request.headers["DPoP"], key, algorithms=["ES256"]).payload)
         assert claims["htm"] == request.method
         assert claims["htu"] == f"{self.roots.gateway}{request.path}"
+        if self.refuses_clocks and abs(claims["iat"] - time.time()) >= self.leeway:
+            raise Refusal(401, "invalid_dpop_proof")
         assert abs(claims["iat"] - time.time()) < self.leeway
         assert claims["jti"] not in self.seen_jti
         self.seen_jti.add(claims["jti"])
@@ -214,6 +230,7 @@ class GatewayDouble:
                 "credential": one["id"],
                 **{name: one[name] for name in ("subject", "kind", "valid_to")},
                 "state": state,
+                "until": self.waits_until if state == "waiting" else None,
                 "tries_left": self.password_tries,
                 "blocked": self.blocks.get(one["id"]),
             }
@@ -255,6 +272,23 @@ class GatewayDouble:
         if len(self.others) == before:
             raise Refusal(404, "device_not_found")
         return web.Response(status=204)
+
+    def new_phone(self, nickname: str = "iPhone", hours: int = 24) -> str:
+        """Somebody paired a phone by the holder's number and password; it waits, and this phone is told. Its id."""
+        phone = self.other_phone(nickname, state="waiting", last_used=None)
+        self.warn(hours=hours, phone=nickname, kind="phone_waiting")
+        self.warnings[0]["device"] = phone
+        self.others[-1]["waits"] = [{"credential": self.credentials[0]["id"], "until": self.warnings[0]["until"]}]
+        return phone
+
+    async def admission(self, request: web.Request) -> web.Response:
+        found = [one for one in self.others if one["device"] == request.match_info["dev"]]
+        if not found:
+            raise Refusal(404, "device_not_found")
+        shown = {"device": found[0]["device"], "nickname": found[0]["nickname"], "key": "k" * 43, "since": 1}
+        id = (await request.json())["credential"]
+        made = self.add("admit", credential=id, subject=SUBJECT, phone={**shown, **self.admission_lies})
+        return web.json_response({"statement": self.statement(made)}, status=201)
 
     def was_asked(self, *labels: str, state: str = "approved", ago: int = 60, **changes: Any) -> str:
         """A request of the past, at the end of the list; its id."""
@@ -339,7 +373,7 @@ class GatewayDouble:
         """A document for this phone; its id."""
         bound = (
             {}
-            if kind in ("sign", "session")
+            if kind in ("sign", "session", "consent")
             else {"device": self.device, "device_key": jkt(self.key or ECKey.generate_key())}
         )
         document = self.roots.document(kind, now=int(time.time()), **(bound | members))
@@ -417,6 +451,54 @@ class GatewayDouble:
         self.sessions = [one for one in self.sessions if one["activation"] != request.match_info["act"]]
         return web.Response(status=204)
 
+    def ask_consent(self, **members: Any) -> str:
+        """An application's request for a consent waits, and the doorbell rings."""
+        common = {
+            "credential": self.credentials[0]["id"],
+            "certificate": b64u(bytes(32)),
+            "subject": SUBJECT,
+            "caller": {"kind": "integrator", "id": new_id("cli"), "name": "Hospital Exemplo"},
+            "purpose": "Prontuários do plantão",
+            "until": int(time.time()) + 30 * 86_400 + 30,
+            "maximum": 500,
+            "verification_code": "27",
+        }
+        made = self.add("consent", proof="sign", **(common | members))
+        self.ring()
+        return made
+
+    def give_consent(self, name: str = "Hospital Exemplo", **members: Any) -> dict[str, Any]:
+        """One that stands already."""
+        now = int(time.time())
+        made = {
+            "consent": new_id("req"), "credential": self.credentials[0]["id"],
+            "caller": {"kind": "integrator", "name": name}, "purpose": "Prontuários do plantão",
+            "maximum": 500, "used": 17, "until": rfc3339(now + 12 * 86_400 + 30), "created": rfc3339(now - 3600),
+            "last_used": rfc3339(now - 60),
+        }  # fmt: skip
+        self.consents.append(made | members)
+        return made | members
+
+    async def get_consents(self, _request: web.Request) -> web.Response:
+        return web.json_response({"offered": self.explicit, "consents": self.consents})
+
+    async def end_consent(self, request: web.Request) -> web.Response:
+        if all(one["consent"] != request.match_info["req"] for one in self.consents):
+            raise Refusal(404, "consent_not_found")
+        self.consents = [one for one in self.consents if one["consent"] != request.match_info["req"]]
+        return web.Response(status=204)
+
+    async def fix_generator(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        assert set(body["delivery_key"]) == {"kty", "crv", "x", "y"}
+        delivery = self.delivery or ECKey.import_key(body["delivery_key"])
+        key = jkt(delivery)
+        made = self.add(
+            "generator", proof="generator", credential=body["credential"], subject=SUBJECT, delivery_key=key
+        )
+        self.deliveries[made] = delivery
+        return web.json_response({"statement": self.statement(made)}, status=201)
+
     def show_link(self, text: str, kind: str = "associate", **members: Any) -> str:
         """Text that, scanned or typed, asks for an association (or an identification)."""
         credentials = [{"id": one["id"], "subject": one["subject"]} for one in self.credentials]
@@ -457,7 +539,7 @@ class GatewayDouble:
             }
             for id, one in self.documents.items()
             if one.decision is None
-            and one.document["type"] in ("sign", "session", "test")
+            and one.document["type"] in ("sign", "session", "consent", "test")
             and id not in self.scans.values()
         ]
         return web.json_response({"items": items})
@@ -513,6 +595,9 @@ class GatewayDouble:
 
     def _effect(self, document: dict[str, Any], decision: str) -> dict[str, Any]:
         if not decision.startswith("approve"):
+            if document["type"] == "admit":
+                self.others = [one for one in self.others if one["device"] != document["phone"]["device"]]
+                self.warnings = [one for one in self.warnings if one["kind"] != "phone_waiting"]
             return {"state": "refused"}
         if document["type"] == "pair":
             self.bindings[document["credential"]] = "trial"
@@ -521,6 +606,17 @@ class GatewayDouble:
             return {"state": "approved", "next": {"document": test}}
         if document["type"] == "test":
             self.bindings[document["credential"]] = "active"
+        if document["type"] == "generator":
+            told = {
+                "v": 1, "type": "generator", "id": new_id("gen"), "credential": document["credential"],
+                "secret": b64u(self.secret), "algorithm": "SHA-256", "digits": 6, "period": 30,
+            }  # fmt: skip
+            delivery = self.deliveries[document["id"]]
+            head = {"alg": "ECDH-ES", "enc": "A256GCM", "kid": jkt(delivery)}
+            sealed = jwe.encrypt_compact(head, rfc8785.dumps(told), delivery, algorithms=["ECDH-ES", "A256GCM"])
+            return {"state": "approved", "next": {"generator": {"id": told["id"], "sealed": sealed}}}
+        if document["type"] == "admit":
+            self.warnings = [one for one in self.warnings if one["kind"] != "phone_waiting"]
         if document["type"] == "unblock":
             del self.blocks[document["credential"]]
         if document["type"] in ("associate", "identify"):

@@ -240,6 +240,7 @@ async def _keeping(world: World, phone: PhoneScreens, look: Looks) -> None:
     await look.at("remove-computer")
     await phone.page.go_back()
     await phone.at("home")
+    await _consenting(world, phone, look)
     await _possessing(world, phone, look)
     await phone.page.get_by_role("button", name="Este celular").click()
     await phone.at("device")
@@ -252,6 +253,49 @@ async def _keeping(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.press("Ler QR Code")
     await phone.expect_text("Digite o código que aparece")  # no camera in this browser
     await look.at("scan-no-camera")
+
+
+async def _consenting(world: World, phone: PhoneScreens, look: Looks) -> None:
+    world.gateway.explicit = True
+    world.gateway.ask_consent()
+    await phone.open_waiting()
+    await look.at("consent")
+    await phone.fill("Senha de uso", PASSWORD)
+    await phone.press("Aprovar")
+    await phone.expect_text("Marque que você entendeu")
+    await look.at("consent-unticked")
+    await phone.page.get_by_role("checkbox").check()
+    await phone.approve(PASSWORD)
+    await look.at("consent-given")
+    world.gateway.give_consent()
+    world.gateway.give_consent("Cartório Digital", maximum=1, used=0, last_used=None, purpose="")
+    await phone.finish()
+    await phone.page.get_by_role("button", name="Autorizações").click()
+    await phone.expect_text("Cartório Digital")
+    await look.at("consents")
+    await phone.press("Encerrar: Cartório Digital")
+    await phone.at("end-consent")
+    await look.at("end-consent")
+    await phone.page.go_back()
+    await phone.page.get_by_role("button", name="Código para usar sem internet").click()
+    await phone.expect_text("Ativar o código neste celular")
+    await look.at("codes-none")
+    await phone.press("Ativar o código neste celular")
+    await phone.fill("Senha de uso", PASSWORD)
+    await look.at("set-up-codes")
+    await phone.press("Ativar")
+    await phone.expect_text("Muda em")
+    await look.at("codes")
+    await phone.page.go_back()
+    await phone.at("home")
+    world.gateway.warn(kind="consent_ended", phone=None)
+    await phone.expect_text("Autorização encerrada")
+    await look.at("home-explicit")
+    world.gateway.warnings.clear()
+    world.gateway.consents.clear()
+    world.gateway.explicit = False
+    await phone.page.reload()
+    await phone.at("home")
 
 
 async def _possessing(world: World, phone: PhoneScreens, look: Looks) -> None:

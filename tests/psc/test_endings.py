@@ -100,6 +100,18 @@ async def test_a_code_that_comes_twice_ends_it(world: World) -> None:
     assert ended(held)
 
 
+async def test_a_token_ends_with_its_session(world: World) -> None:
+    """Ended on the phone: the next signature is refused, and then the token tells nothing of the holder any more."""
+    app = await application(world)
+    await session(world, app, await world.credential(number=MARIA))
+    world.sam.held[ring(world)].until = 0
+    assert len(await app.certificates()) == 1
+    for call in (app.sign([("a", b"a")]), app.certificates(), app.sign([("a", b"a")])):
+        with pytest.raises(Refused) as refused:
+            await call
+        assert (refused.value.status, refused.value.body["error"]) == (401, "invalid_token")
+
+
 @pytest.mark.parametrize("heard", [True, False], ids=["code-not-fetched", "page-closed"])
 async def test_a_session_that_nobody_comes_for(world: World, heard: bool) -> None:
     """The application lost the code, or the browser was closed before the phone's yes: it ends a minute after nobody

@@ -24,7 +24,10 @@ from hsm_service.psc.domain.hashes import HASH_OIDS, read_digest
 from hsm_service.psc.domain.reading import body_limit, read_signature
 from hsm_service.psc.domain.scopes import Scope, ceilings, life
 from hsm_service.psc.domain.sealing import SealBroken, code_secret, seal, unseal
-from hsm_service.psc.errors import BadPscRequest
+from hsm_service.psc.domain.vendors import VENDORS, as_configured
+from hsm_service.psc.errors import BadPscRequest, UserDenied
+from hsm_service.psc.problems import by_prefix, redirect_parameters
+from hsm_service.signing.errors import RequestRefused
 from protocol.algorithms import HASH_BYTES, HashName
 from tests.support.signing_world import NOW, new_credential
 
@@ -154,6 +157,21 @@ def test_lives_are_clamped(scope: Scope, asked: int | None, kind: Identification
     assert life(scope, asked, ceilings()[kind]).total_seconds() == seconds
     operators = ceilings(person_days=1, company_days=2)[kind]
     assert life(scope, asked, operators).total_seconds() == min(seconds, operators.total_seconds())
+
+
+@pytest.mark.parametrize("word", ["user_denied", "access_denied"])
+def test_a_refusal_is_the_operators_word(word: str) -> None:
+    """In every variant, in a body and in a redirect; nothing else changes by it."""
+    for prefix, spoken in by_prefix(word).items():
+        usual = by_prefix()[prefix]
+        assert {one for one in spoken.entries if spoken.lookup(one) != usual.lookup(one)} <= {
+            UserDenied,
+            RequestRefused,
+        }
+        assert spoken.lookup(UserDenied) == spoken.lookup(RequestRefused) == (400, word)
+    for vendor in VENDORS.values():
+        assert redirect_parameters(as_configured(vendor, word), UserDenied())["error"] == word
+        assert redirect_parameters(as_configured(vendor, None), UserDenied())["error"] == "user_denied"
 
 
 def test_a_seal_opens_for_its_secret_in_its_row() -> None:

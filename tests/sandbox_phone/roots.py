@@ -60,7 +60,7 @@ class Roots:
         return jws.serialize_compact(members, rfc8785.dumps(payload), key)
 
     def document(self, kind: str, *, now: int, id: str | None = None, **members: Any) -> dict[str, Any]:
-        prefix = {"sign": "req", "session": "req", "emission-identify": "ems"}.get(kind, "doc")
+        prefix = {"sign": "req", "session": "req", "consent": "req", "emission-identify": "ems"}.get(kind, "doc")
         common = {
             "v": 1,
             "type": kind,

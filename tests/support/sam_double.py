@@ -26,6 +26,7 @@ from pairing.ports import (
     BoundPhone,
     DocumentState,
     FixedDocument,
+    GivenConsent,
     KnownComputer,
     OpenSession,
     PastRequest,
@@ -35,7 +36,7 @@ from pairing.ports import (
 )
 from protocol.decisions import Decision
 from protocol.documents import REQUESTS, Document, DocumentType
-from protocol.errors import DocumentDecided, DocumentExpired, PasswordWrong
+from protocol.errors import ConsentUnknown, DocumentDecided, DocumentExpired, PasswordWrong
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
 from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
@@ -66,6 +67,7 @@ class _Bound:
     state: str
     nickname: str = ""
     since: datetime = datetime(2026, 11, 23, tzinfo=UTC)
+    until: datetime | None = None
 
 
 class SamDouble:
@@ -86,9 +88,12 @@ class SamDouble:
         self.blocked: dict[str, Blocked] = {}
         """By credential; ``undo`` for the phone that blocked."""
         self.open_sessions: dict[str, OpenSession] = {}
+        self.wait: timedelta | None = None
+        """How long a phone that is not the first of its credential waits; None: it does not."""
         self.away = False
         self.wrong: LinkIdError | None = None
         """What a wrong password leads to, if not to two tries left."""
+        self.given: dict[str, GivenConsent] = {}
         self.refuses: set[str] = set()
         self.calls: list[str] = []
 
@@ -133,6 +138,24 @@ class SamDouble:
         blocked = self.blocked[credential]
         members = {**self._of(device), **self._named(credential), "blocked": int(blocked.since.timestamp())}
         return self._fix("unblock", members, device)
+
+    async def fix_admit(self, device: str, phone: str, credential: str) -> FixedDocument:
+        self._called("documents/admit")
+        waits = [one for one in self._bound.values() if (one.device, one.credential) == (phone, credential)]
+        if credential not in {one.credential for one in self._active(device)} or [one.state for one in waits] != [
+            "waiting"
+        ]:
+            raise BindingNotActive()
+        [one] = waits
+        shown: JsonObject = {"device": phone, "nickname": one.nickname, "key": one.key.jkt, "since": 1}
+        return self._fix("admit", {**self._of(device), **self._named(credential), "phone": shown}, device)
+
+    async def fix_generator(self, device: str, credential: str, delivery_key: JsonObject) -> FixedDocument:
+        self._called("documents/generator")
+        if credential not in {one.credential for one in self._active(device)}:
+            raise BindingNotActive()
+        members = {**self._of(device), **self._named(credential), "delivery_key": P256Key.from_jwk(delivery_key).jkt}
+        return self._fix("generator", members, device)
 
     async def block(self, device: str) -> list[Blocked]:
         self._called("credentials/block")
@@ -229,7 +252,7 @@ class SamDouble:
             raise DocumentExpired()
         if held.state != "waiting":
             raise DocumentDecided()
-        wants = held.document.is_request or held.document.type in ("pair", "unblock")
+        wants = held.document.is_request or held.document.type in ("pair", "unblock", "generator")
         if decided.approves and wants and proof != RIGHT_PROOF:
             raise self.wrong or PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
@@ -240,7 +263,11 @@ class SamDouble:
             ended = self.blocked.pop(held.document.text("credential"))
             unblocked = ended.credential, ended.since
         state: Literal["approved", "refused"] = "approved" if decided.approves else "refused"
-        verdict = Verdict(state, held.document.type, binding, activation, unblocked)
+        admits = self._admitted(held.document, yes=decided.approves) if held.document.type == "admit" else None
+        born: JsonObject | None = None
+        if decided.approves and held.document.type == "generator":
+            born = {"id": new_id("gen"), "sealed": "to the phone"}
+        verdict = Verdict(state, held.document.type, binding, activation, unblocked, born, admits)
         held.decided = (decided.word, proof, verdict)
         return verdict
 
@@ -251,6 +278,9 @@ class SamDouble:
                 for binding, bound in self._bound.items():
                     if (bound.device, bound.credential) == (device, document.text("credential")):
                         bound.state = "trial" if document.type == "pair" else "active"
+                        others = [one for one in self._bound.values() if one.credential == bound.credential]
+                        if document.type == "test" and self.wait and len(others) > 1:
+                            bound.state, bound.until = "waiting", self._clock.now() + self.wait
                         return binding
             case "associate":
                 computer = document.object("computer")
@@ -260,6 +290,16 @@ class SamDouble:
             case _:
                 pass  # the others leave nothing behind
         return None
+
+    def _admitted(self, document: Document, *, yes: bool) -> tuple[str, str]:
+        credential, phone = document.text("credential"), str(document.object("phone")["device"])
+        for name, bound in list(self._bound.items()):
+            if (bound.device, bound.credential) == (phone, credential):
+                if yes:
+                    bound.state, bound.until = "active", None
+                else:
+                    del self._bound[name]
+        return credential, phone
 
     async def state(self, document: str) -> DocumentState:
         self._called("documents/state")
@@ -284,18 +324,18 @@ class SamDouble:
     async def bindings(self, device: str) -> list[Binding]:
         self._called("bindings/list")
         return [
-            Binding(binding, bound.credential, bound.state, 3)
+            Binding(binding, bound.credential, bound.state, 3, bound.since, bound.until)
             for binding, bound in self._bound.items()
-            if bound.device == device and bound.state in ("trial", "active")
+            if bound.device == device and bound.state in ("trial", "waiting", "active")
         ]
 
     async def phones(self, device: str) -> list[BoundPhone]:
         self._called("bindings/phones")
         mine = {one.credential for one in self._active(device)}
         return [
-            BoundPhone(one.device, one.credential, one.nickname, one.state, one.since)
+            BoundPhone(one.device, one.credential, one.nickname, one.state, one.since, one.until)
             for one in self._bound.values()
-            if one.credential in mine and one.state in ("trial", "active")
+            if one.credential in mine and one.state in ("trial", "waiting", "active")
         ]
 
     async def computers(self, device: str) -> list[KnownComputer]:
@@ -343,6 +383,19 @@ class SamDouble:
         if all(one.activation != activation for one in await self.sessions(device)):
             raise SessionNotFound()
         del self.open_sessions[activation]
+
+    # ---- consents ----
+
+    async def consents(self, device: str) -> list[GivenConsent]:
+        self._called("consents/list")
+        mine = {one.credential for one in self._active(device)}
+        return [one for one in self.given.values() if one.credential in mine]
+
+    async def end_consent(self, consent: str, device: str) -> None:
+        self._called("consents/end")
+        if all(one.consent != consent for one in await self.consents(device)):
+            raise ConsentUnknown()
+        del self.given[consent]
 
     # ---- inside ----
 

@@ -11,6 +11,7 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
@@ -20,13 +21,17 @@ from foundation.clock import Clock
 from foundation.encoding import JsonObject, b64u, unb64u
 from foundation.errors import Conflict, Gone, LinkIdError, NotFound, NotPermitted
 from foundation.ids import new_id
+from protocol import explicit
 from protocol.activation import activation_key
 from protocol.algorithms import SIGN_ALGORITHMS, agree, fitting
 from protocol.asks import SignedAsk
+from protocol.consents import ConsentTerms
 from protocol.documents import Document, DocumentType, clean
-from protocol.errors import AskInvalid, CallerUnknown, SealBroken
+from protocol.errors import AskInvalid, CallerUnknown, ConsentUnknown, FactorsWrong, SealBroken
+from protocol.explicit import Factors, Purpose
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
+from protocol.proofs import Jwe
 from protocol.sessions import Terms, Use
 from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
 
@@ -86,6 +91,12 @@ class SigningSam:
         self.asks: set[bytes] = set()
         self.held: dict[str, Held] = {}
         self.bodies: list[tuple[str, JsonObject]] = []
+        self._transport = ec.generate_private_key(ec.SECP256R1())
+        self.consents: dict[tuple[str, str], int] = {}
+        """Signatures left, by caller's id and credential."""
+        self.factors = Factors("Tr4vessia7Lua", "123456")
+        """The right ones."""
+        self.wrong = 0
 
     def app(self) -> Any:
         """To be served."""
@@ -97,6 +108,10 @@ class SigningSam:
             "documents/session": self._fix_session,
             "signatures/use": self._use,
             "sessions/give_back": self._give_back,
+            "documents/consent": self._fix_consent,
+            "transport": self._transport_statement,
+            "consents/standing": self._standing,
+            "explicit/open": self._open,
         }
         return private_app(calls)
 
@@ -107,6 +122,8 @@ class SigningSam:
         self.integrators.clear()
         self.held.clear()
         self.bodies.clear()
+        self.consents.clear()
+        self.wrong = 0
 
     # ---- the phone's part ----
 
@@ -118,6 +135,11 @@ class SigningSam:
         if held.document.type == "session":
             held.until = held.document.number("until")
         held.left = Counter(held.hashes)
+        if held.document.type == "consent":
+            key = str(held.caller["id"]), held.document.text("credential")
+            self.consents[key], held.activation = held.document.number("maximum"), None
+            held.until = held.document.number("until")
+            return held.document.id
         return held.activation
 
     def refuse(self, document: str, decision: str = "refuse:changed-mind") -> None:
@@ -238,6 +260,8 @@ class SigningSam:
         if held.activation is not None:
             answer["activation"] = held.activation
             answer["until"] = held.until
+        if held.document.type == "consent" and held.state == "approved":
+            answer |= {"consent": held.document.id, "until": held.until}
         return answer
 
     async def _withdraw(self, body: JsonObject) -> JsonObject:
@@ -311,6 +335,75 @@ class SigningSam:
             if held.activation == body["activation"] and caller == held.caller and held.document.type == "session":
                 held.until, held.ended = 0, True
         return {}
+
+    # ---- factors that an application sends ----
+
+    async def _fix_consent(self, body: JsonObject) -> JsonObject:
+        self._members("documents/consent", body, {"credential", "caller", "until", "maximum", "purpose", "ask"})
+        credential = self.credentials.get(str(body["credential"]))
+        if credential is None:
+            raise says("credential_unknown")
+        until, maximum, caller = body["until"], body["maximum"], body["caller"]
+        assert isinstance(until, int)
+        assert isinstance(maximum, int)
+        assert isinstance(caller, dict)
+        terms = ConsentTerms(until, maximum, clean(str(body["purpose"])))
+        ends = self._clock.now() + timedelta(days=365)
+        terms.demand_possible(self._clock.now(), ends, longest=timedelta(days=30), most=1000)
+        members: dict[str, Any] = {
+            "credential": body["credential"],
+            "certificate": b64u(hashlib.sha256(credential.certificate).digest()),
+            "subject": credential.subject,
+            "caller": {**caller, "name": self.integrators.get(str(caller["id"]), "Notebook da Maria")},
+            "purpose": terms.purpose,
+            "until": until,
+            "maximum": maximum,
+            "verification_code": f"{secrets.randbelow(90) + 10}",
+        }
+        return self._state_of("consent", members, caller, [])
+
+    async def _transport_statement(self, body: JsonObject) -> JsonObject:
+        self._members("transport", body, set())
+        key = P256Key.from_public(self._transport.public_key())
+        expires = int(self._clock.now().timestamp()) + 600
+        signed = signing_input({"v": 1, "type": "transport", "key": key.jwk, "expires": expires}, kid=self.root.jkt)
+        return {"statement": assemble(signed, sign_raw(self._root, signed))}
+
+    async def _standing(self, body: JsonObject) -> JsonObject:
+        self._members("consents/standing", body, {"credential", "caller"})
+        caller: Any = body["caller"]
+        left = self.consents.get((caller["id"], str(body["credential"])), 0)
+        until = int(self._clock.now().timestamp()) + 86_400
+        return {"active": True, "until": until, "left": left} if left > 0 else {"active": False}
+
+    async def _open(self, body: JsonObject) -> JsonObject:
+        common = {"credential", "caller", "hash_algorithm", "sign_algorithm", "activation_key", "ask", "factors"}
+        session = "until" in body
+        more = {"until", "maximum", "purpose"} if session else {"hashes", "documents"}
+        self._members("explicit/open", body, common | more)
+        caller: Any = body["caller"]
+        jwe = Jwe.parse(str(body["factors"]))
+        key = unb64u(str(body["activation_key"]), max_len=32)
+        purpose = Purpose(f"{caller['kind']}:{caller['id']}", str(body["credential"]), key)
+        said = explicit.read(jwe.decrypt(self._transport.exchange(ec.ECDH(), jwe.epk.public)), purpose)
+        consent = caller["id"], str(body["credential"])
+        if self.consents.get(consent, 0) < 1:
+            raise ConsentUnknown()
+        if said != self.factors:
+            self.wrong += 1
+            if self.wrong < 5:
+                raise FactorsWrong()
+            self.consents[consent] = 0
+            since = int(self._clock.now().timestamp())
+            raise FactorsWrong(data={"ended": {"credential": consent[1], "consent": "req_x", "since": since}})
+        members = {name: value for name, value in body.items() if name != "factors"}
+        stated = await (self._fix_session if session else self._fix)(members)
+        document = str(stated["document"])
+        activation = self.approve(document)
+        held = self.held[document]
+        count = held.document.number("maximum") if session else len(held.hashes)
+        self.consents[consent] -= 0 if session else count
+        return {"document": document, "activation": activation, "until": held.until, "maximum": count}
 
     # ---- inside ----
 

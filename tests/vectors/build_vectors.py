@@ -18,7 +18,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.encoding import b64u, canonical_json
-from protocol import activation, asks, custody, decisions, passwords, proofs, rowmac, sessions, statements
+from protocol import activation, asks, codes, custody, decisions, passwords, proofs, rowmac, sessions, statements
 from protocol.documents import Document
 from protocol.keys import P256Key, sign_raw
 from protocol.links import frame_mac
@@ -516,7 +516,28 @@ def phone() -> Any:
     }
 
 
+def codes_() -> Any:
+    """Codes without a network, and the delivery of the secret that makes them (sections 5 and 6.1)."""
+    secret = hashlib.sha256(b"generator").digest()
+    credential, id_ = "cred_0123456789abcdefghjkmnpqrs", "gen_0123456789abcdefghjkmnpqrs"
+    told = codes.told(id_, credential, b64u(secret))
+    sealed = proofs.encrypt(
+        told, public("delivery"), ephemeral=private("ephemeral"), iv=hashlib.sha256(b"iv").digest()[:12]
+    )
+    times = [int(NOW.timestamp()) + offset for offset in (0, 29, 30, 86_400, 2**33)]
+    return {
+        "about": "RFC 6238 with HMAC-SHA-256, 6 digits, 30 s; the secret's delivery, a JWE to the key `delivery`",
+        "credential": credential,
+        "secret": b64u(secret),
+        "codes": [{"at": at, "code": codes.code_at(secret, at // codes.PERIOD)} for at in times],
+        "delivery": key_entry("delivery"),
+        "generator": {"id": id_, "sealed": sealed},
+        "plaintext": told,
+    }
+
+
 FILES = {
+    "codes": codes_,
     "phone": phone,
     "ask": ask,
     "integrator-ask": integrator_ask,

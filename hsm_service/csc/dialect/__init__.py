@@ -17,6 +17,7 @@ from hsm_service.csc.dialect.documents import (
 from hsm_service.csc.dialect.members import MAX_BODY, V1, V2, Names, Wanted, check_lengths
 from hsm_service.csc.dialect.reading import (
     AuthorizeRequest,
+    ConsentRequest,
     ExtendRequest,
     InfoRequest,
     ListRequest,
@@ -24,6 +25,7 @@ from hsm_service.csc.dialect.reading import (
     SignRequest,
     read_authorize,
     read_challenge,
+    read_consent,
     read_credential_info,
     read_extend,
     read_handle,
@@ -41,6 +43,7 @@ __all__ = [
     "V1",
     "V2",
     "AuthorizeRequest",
+    "ConsentRequest",
     "DocumentsRequest",
     "ExtendRequest",
     "InfoRequest",
@@ -58,6 +61,7 @@ __all__ = [
     "listed",
     "read_authorize",
     "read_challenge",
+    "read_consent",
     "read_credential_info",
     "read_documents",
     "read_extend",

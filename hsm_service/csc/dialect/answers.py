@@ -8,7 +8,7 @@ from typing import Final
 from foundation.errors import JsonObject, JsonValue
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.csc.algorithms import CURVES, oids_of
-from hsm_service.csc.dialect.members import PHONE, Wanted
+from hsm_service.csc.dialect.members import CODE, PASSWORD, PHONE, Wanted
 from hsm_service.csc.dialect.reading import ListRequest
 from hsm_service.signing.domain.algorithms import possible
 from protocol.algorithms import KEY_ALGORITHMS, MAX_HASHES
@@ -63,19 +63,31 @@ def info(*, name: str, issuer: str, logo: str, stamps: bool) -> JsonObject:
     }
 
 
-def credential_info(credential: Credential, wanted: Wanted, now: datetime) -> JsonObject:
-    """``credentials/info`` (11.5)."""
+_PHONE_OBJECT: Final[JsonObject] = {
+    "type": "ChallengeResponseOOB",
+    "id": PHONE,
+    "label": "Celular",
+    "description": "O titular aprova no celular, com a senha de uso.",
+}
+_FACTOR_OBJECTS: Final[Sequence[JsonObject]] = (
+    {"type": "Password", "id": PASSWORD, "format": "A", "label": "Senha de uso", "description": "A senha de uso."},
+    {
+        "type": "Password",
+        "id": CODE,
+        "format": "N",
+        "label": "Código",
+        "generator": "totp",
+        "description": "O código que o aplicativo Link ID mostra.",
+    },
+)
+
+
+def credential_info(credential: Credential, wanted: Wanted, now: datetime, *, explicit: bool = False) -> JsonObject:
+    """``credentials/info`` (11.5). ``explicit``: this caller has the holder's consent to send their factors."""
     auth: dict[str, JsonValue] = {"mode": "explicit"}
     if wanted.auth_info:
-        auth["expression"] = PHONE
-        auth["objects"] = [
-            {
-                "type": "ChallengeResponseOOB",
-                "id": PHONE,
-                "label": "Celular",
-                "description": "O titular aprova no celular, com a senha de uso.",
-            }
-        ]
+        auth["expression"] = f"{PHONE} XOR ({PASSWORD} AND {CODE})" if explicit else PHONE
+        auth["objects"] = [_PHONE_OBJECT, *(_FACTOR_OBJECTS if explicit else ())]
     return {**described(credential, wanted, now), "auth": auth}
 
 

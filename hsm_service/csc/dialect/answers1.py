@@ -38,10 +38,25 @@ def info(*, name: str, oauth2: str, logo: str, stamps: bool) -> JsonObject:
     }
 
 
-def credential_info(credential: Credential, wanted: Wanted, now: datetime) -> JsonObject:
+def credential_info(credential: Credential, wanted: Wanted, now: datetime, *, explicit: bool = False) -> JsonObject:
     """``credentials/info`` (11.5). Implicit: the phone is ours to ask, the caller has nothing to pass on."""
     answer: dict[str, JsonValue] = {**described(credential, wanted, now), "authMode": "implicit"}
-    if wanted.auth_info:
+    if explicit:
+        # This caller has the holder's consent to send both. Without them the phone is asked, as always.
+        answer["authMode"] = "explicit"
+    if wanted.auth_info and explicit:
+        answer |= {
+            "PIN": {"presence": "true", "format": "A", "label": "Senha de uso"},
+            "OTP": {
+                "presence": "true",
+                "type": "offline",
+                "ID": "linkid",
+                "provider": "Link ID",
+                "format": "N",
+                "label": "Código do aplicativo Link ID",
+            },
+        }
+    elif wanted.auth_info:
         # Strings, as API 1 has its booleans.
         answer |= {"PIN": {"presence": "false"}, "OTP": {"presence": "false"}}
     return answer

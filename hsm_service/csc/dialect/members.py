@@ -17,9 +17,14 @@ from hsm_service.csc.algorithms import HASH_OIDS, BadParameters, HashNeeded, sig
 from hsm_service.csc.errors import InvalidAuthenticationData, InvalidRequest, invalid, missing
 from hsm_service.signing.domain.request import Label
 from protocol.algorithms import HASH_BYTES, MAX_HASHES, HashName, SignAlgorithm
+from protocol.explicit import Factors
 
 PHONE: Final = "mobile"
-"""The id of the one authentication object: approval on the phone."""
+"""The id of the authentication object that everybody has: approval on the phone."""
+PASSWORD: Final = "password"
+CODE: Final = "code"
+"""The ids of the two that an application with a consent may send."""
+_MAX_FACTOR: Final = 64
 MAX_BODY: Final = 256 * 1024
 """Bytes. 100 hashes of 64 bytes with labels take about 30 KiB; a member more than that is somebody's mistake."""
 USUAL_VALIDITY: Final = 60 * 60 * 1000
@@ -216,17 +221,34 @@ def seconds(terms: JsonObject, name: str) -> int | None:
     return value
 
 
-def check_auth_data(body: JsonObject) -> None:
-    """Nothing, or the phone by its id and no value: what a holder knows never comes through here."""
+def factors(body: JsonObject) -> Factors | None:
+    """``authData``: nothing, or the phone by its id and no value (None); or what the holder knows and what their phone
+    shows, both, for whoever has a consent. Raises InvalidRequest, InvalidAuthenticationData."""
     values = body.get("authData")
     if values is None:
-        return
+        return None
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise missing("array", "authData")
+    given: dict[str, str] = {}
     for value in values:
-        if not isinstance(value, Mapping) or value.get("id") != PHONE or value.get("value") not in (None, ""):
+        if not isinstance(value, Mapping):
             raise InvalidAuthenticationData()
-    if len(values) > 1:
+        name, text = value.get("id"), value.get("value")
+        if name == PHONE and text in (None, "") and len(values) == 1:
+            return None
+        if name not in (PASSWORD, CODE) or name in given or not isinstance(text, str) or len(text) > _MAX_FACTOR:
+            raise InvalidAuthenticationData()
+        given[str(name)] = text
+    if not given:
+        return None
+    if set(given) != {PASSWORD, CODE}:
+        raise InvalidAuthenticationData()
+    return Factors(given[PASSWORD], given[CODE])
+
+
+def check_auth_data(body: JsonObject) -> None:
+    """Where the phone is the only way: nothing, or the phone. Raises InvalidRequest, InvalidAuthenticationData."""
+    if factors(body) is not None:
         raise InvalidAuthenticationData()
 
 

@@ -19,6 +19,7 @@ from hsm_service.documents.domain.form import Form
 from hsm_service.signing.domain.request import Label
 from hsm_service.signing.domain.uses import MAX_KEY_CHARACTERS, SaidUse
 from protocol.algorithms import MAX_HASHES, HashName, SignAlgorithm
+from protocol.explicit import Factors
 from protocol.sessions import MAX_COUNTER, MOST
 
 _MAX_PURPOSE: Final = 500
@@ -58,6 +59,8 @@ class AuthorizeRequest:
     """A computer's signature of what it asks; ours, for the SAM."""
     forms: Sequence[Form] | None = None
     """The signatures that ``signDoc`` shall make: the hashes are then of documents, not what is signed."""
+    factors: Factors | None = field(default=None, repr=False)
+    """The holder's, sent by an application with a consent: then no phone is asked."""
 
     def algorithm_for(self, key_algorithm: str) -> SignAlgorithm:
         """The algorithm named, or the usual one of such a key with this hash."""
@@ -85,11 +88,23 @@ class SessionRequest:
 
     def until_from(self, now: int) -> int:
         """The end, in seconds since 1970."""
-        if self.until is not None:
-            return self.until
-        began = None if self.signed is None else self.signed.get("created")
-        began = began if isinstance(began, int) and not isinstance(began, bool) else now
-        return began + (self.seconds or 0)
+        return _until(self.until, self.seconds, self.signed, now)
+
+
+@dataclass(frozen=True)
+class ConsentRequest:
+    """``credentials/authorize`` for a consent (ours): how many signatures, and until when."""
+
+    credential: str
+    maximum: int
+    until: int | None
+    seconds: int | None
+    purpose: str
+    signed: JsonObject | None = None
+
+    def until_from(self, now: int) -> int:
+        """The end, in seconds since 1970; as of a session."""
+        return _until(self.until, self.seconds, self.signed, now)
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,14 @@ class ExtendRequest:
     sad: str
     hashes: Sequence[bytes]
     hash_name: HashName
+
+
+def _until(until: int | None, seconds: int | None, signed: JsonObject | None, now: int) -> int:
+    """Seconds count from when the caller signed its ask, or from now."""
+    if until is not None:
+        return until
+    began = None if signed is None else signed.get("created")
+    return (began if isinstance(began, int) and not isinstance(began, bool) else now) + (seconds or 0)
 
 
 def read_object(body: bytes, max_bytes: int = members.MAX_BODY) -> JsonObject:
@@ -155,13 +178,13 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
     credential = members.text(body, "credentialID")
     count, hashes = counted_hashes(body, V2)
     hash_name, algorithm = members.algorithms(body, V2)
-    members.check_auth_data(body)
+    factors = members.factors(body)
     described = members.description(body)
     labels, forms = members.labels(said, count), read_forms(said, count)
     if forms is not None:
         members.check_lengths(hashes, hash_name)
     signed = members.signed_ask(said)
-    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, signed, forms)
+    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, signed, forms, factors)
 
 
 def counted_hashes(body: JsonObject, names: Names) -> tuple[int, list[bytes]]:
@@ -199,6 +222,29 @@ def read_session(body: JsonObject, names: Names = V2) -> SessionRequest | None:
     members.description(body)
     signed = members.signed_ask(said)
     return SessionRequest(credential, hash_name, algorithm, maximum, until, seconds, purpose, signed)
+
+
+def read_consent(body: JsonObject) -> ConsentRequest | None:
+    """``clientData`` names a consent (ours): numSignatures is its maximum, and nothing is hashed. None for other asks.
+
+    Raises InvalidRequest, InvalidAuthenticationData.
+    """
+    said = members.said_of(body)
+    terms = said.get("consent")
+    if terms is None:
+        return None
+    if not isinstance(terms, Mapping) or not set(terms) <= {"until", "seconds", "purpose"}:
+        raise invalid("clientData")
+    credential, maximum = members.text(body, "credentialID"), members.count(body, MOST)
+    if members.has_hashes(body):
+        raise invalid("hashes")
+    until, seconds = members.seconds(terms, "until"), members.seconds(terms, "seconds")
+    purpose = terms.get("purpose", "")
+    if (until is None) == (seconds is None) or not isinstance(purpose, str) or len(purpose) > _MAX_PURPOSE:
+        raise invalid("clientData")
+    members.check_auth_data(body)
+    members.description(body)
+    return ConsentRequest(credential, maximum, until, seconds, purpose, members.signed_ask(said))
 
 
 def read_handle(body: JsonObject) -> str:

@@ -22,9 +22,11 @@ from hsm_service.csc.errors import (
     missing,
 )
 from protocol.algorithms import HASH_BYTES, HashName
+from protocol.explicit import Factors
 
 PAGE: Final = 100
 """Credentials of one answer, when the caller names no smaller number."""
+_MAX_FACTOR: Final = 64
 _MAX_NONCE: Final = 64
 """Hexadecimal digits: RFC 3161 only says "large"; authorities take 64 to 256 bits."""
 
@@ -70,14 +72,12 @@ def read_list(body: JsonObject) -> ListRequest:
 def read_authorize(body: JsonObject) -> AuthorizeRequest:
     """Of listed hashes. API 1 names no algorithm: the digests' length says which hash it was.
 
-    Raises InvalidRequest; InvalidPin or InvalidOtp for what a holder knows, which never comes through here.
+    Raises InvalidRequest; InvalidPin or InvalidOtp when one of the holder's factors is missing, or no text.
     """
     said = members.said_of(body)
     credential = members.text(body, "credentialID")
     count, hashes = counted_hashes(body, V1)
-    for name, wrong in (("PIN", InvalidPin), ("OTP", InvalidOtp)):
-        if body.get(name) not in (None, ""):
-            raise wrong()
+    factors = _factors(body)
     if members.hash_name(body, V1) is None and body.get("signAlgo") is None:
         members.optional_text(body, "signAlgoParams")
         hash_name, algorithm = members.hash_by_length(hashes), None
@@ -87,7 +87,20 @@ def read_authorize(body: JsonObject) -> AuthorizeRequest:
         raise invalid("clientData")  # API 1 has no signDoc: what is asked for here is what is signed
     labels = members.labels(said, count)
     described = members.description(body)
-    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, members.signed_ask(said))
+    signed = members.signed_ask(said)
+    return AuthorizeRequest(credential, hashes, hash_name, algorithm, labels, described, signed, factors=factors)
+
+
+def _factors(body: JsonObject) -> Factors | None:
+    """``PIN`` and ``OTP``: both, for whoever has a consent, or neither. Raises InvalidPin, InvalidOtp."""
+    given = {name: body.get(name) for name in ("PIN", "OTP") if body.get(name) not in (None, "")}
+    if not given:
+        return None
+    for name, wrong in (("PIN", InvalidPin), ("OTP", InvalidOtp)):
+        value = given.get(name)
+        if name in given and (len(given) < 2 or not isinstance(value, str) or len(value) > _MAX_FACTOR):
+            raise wrong()
+    return Factors(str(given["PIN"]), str(given["OTP"]))
 
 
 def algorithm_of(parameters: Mapping[str, str]) -> str | None:

@@ -1,4 +1,5 @@
 """CSC's API as tables: ``v2`` and ``v1`` say what the dialect's readers take and its answers have, with their limits.
+``credentials`` and ``signatures`` are version 2's calls by noun, ``words`` what all of them share.
 
 `tests/csc/test_openapi.py` holds the tables against the readers; the fuzzer of `tests/sandbox` against the whole.
 """

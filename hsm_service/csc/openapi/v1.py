@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Final
 
 from foundation.errors import JsonValue
-from foundation.web.openapi import Answer, Body, Operation, Parameter, Schema, Section, Words, ref, text
+from foundation.web.openapi import Answer, Operation, Schema, Section, Words, ref, text
 from hsm_service.csc.algorithms import HASH_OIDS
 from hsm_service.csc.dialect.version1 import PAGE
-from hsm_service.csc.openapi.v2 import (
+from hsm_service.csc.openapi.credentials import SCHEMAS as V2
+from hsm_service.csc.openapi.words import (
     ALGORITHM,
-    CALLED,
     CLIENT_DATA,
     CREDENTIAL,
     ERRORS,
@@ -22,21 +22,21 @@ from hsm_service.csc.openapi.v2 import (
     PREFER,
     STRINGS,
     TEXT,
-    TOKEN,
+    V1,
     closed,
     schema_of,
-    timestamp_call,
-)
-from hsm_service.csc.openapi.v2 import (
-    SCHEMAS as V2,
 )
 from hsm_service.csc.web.oauth1 import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
 from hsm_service.oauth.openapi import SECTION as OAUTH
 from protocol.sessions import MOST
 
 _CREDENTIAL_ID: Final = "cred_0000000000000000000000000a"
-_NONE: Final[Schema] = {"type": ["string", "null"], "maxLength": 0}
-_PRESENCE: Final = closed(["presence"], presence={"const": "false"})
+_FACTOR: Final[Schema] = {"type": ["string", "null"], "maxLength": 64}
+_PRESENCE: Final = closed(
+    ["presence"],
+    presence={"type": "string", "enum": ["true", "false"]},
+    **{key: {"type": "string"} for key in ("format", "label", "type", "ID", "provider")},
+)
 _HASH_OID: Final[Schema] = {"type": ["string", "null"], "enum": [*sorted(HASH_OIDS), None]}
 _MEMBERS: Mapping[str, JsonValue] = V2["Credential"]["properties"]  # type: ignore[assignment]
 
@@ -73,7 +73,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "V1Credential": closed(
         ["description", "key", "cert", "authMode", "SCAL", "multisign"],
         **{name: schema for name, schema in _MEMBERS.items() if name not in ("auth", "credentialID")},
-        authMode={"const": "implicit"},
+        authMode={"type": "string", "enum": ["implicit", "explicit"]},
         PIN=_PRESENCE,
         OTP=_PRESENCE,
     ),
@@ -85,8 +85,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
         hashAlgo=text(_HASH_OID, "Its length says it too.", "O comprimento também o diz."),
         signAlgo=ALGORITHM,
         signAlgoParams=PARAMETERS,
-        PIN=text(_NONE, "What a holder knows never comes through here.", "O que o titular sabe nunca passa por aqui."),
-        OTP=_NONE,
+        PIN=text(
+            _FACTOR,
+            "The usage password, with the holder's consent and the OTP; else left out.",
+            "A senha de uso, com o consentimento do titular e o OTP; senão, omitido.",
+        ),
+        OTP=_FACTOR,
         description={"type": ["string", "null"], "maxLength": 500},
         clientData=CLIENT_DATA,
     ),
@@ -102,23 +106,6 @@ SCHEMAS: Final[dict[str, Schema]] = {
 }  # fmt: skip
 
 
-def _call(
-    id: str, method: str, summary: Words, request: str, answers: dict[int, Answer], example: JsonValue,
-    *parameters: Parameter, errors: tuple[int, ...] = CALLED, security: tuple[str, ...] = TOKEN, required: bool = True,
-) -> Operation:  # fmt: skip
-    return Operation(
-        id=f"cscV1{id}",
-        method="POST",
-        path=f"/csc/v1/{method}",
-        summary=summary,
-        answers=answers,
-        errors=errors,
-        parameters=parameters,
-        body=Body(ref(request), example=example, required=required),
-        security=security,
-    )
-
-
 _ASKED: Final[dict[str, JsonValue]] = {"credentialID": _CREDENTIAL_ID, "numSignatures": 1, "hash": [EXAMPLE_HASH]}
 _SAD: Final[dict[str, JsonValue]] = {"credentialID": _CREDENTIAL_ID, "SAD": "sad_…", "hash": [EXAMPLE_HASH]}
 
@@ -132,30 +119,30 @@ SECTION: Final = Section(
     error="CscError",
     schemas=SCHEMAS,
     operations=[
-        _call(
+        V1.call(
             "Info", "info", Words("What this service is", "O que este serviço é"), "InfoRequest",
             {200: Answer(Words("About us.", "Sobre nós."), ref("V1Info"))}, {},
             errors=ERRORS, security=(), required=False,
         ),
-        _call(
+        V1.call(
             "Login", "auth/login", Words("Refused: nobody has a password here", "Recusado: ninguém tem senha aqui"),
             "V1LoginRequest", {}, {"refresh_token": "x"}, errors=(400, 401, 413), security=(), required=False,
         ),
-        _call(
+        V1.call(
             "Revoke", "auth/revoke", Words("Give a token back", "Devolver um token"), "V1RevokeRequest",
             {204: Answer(Words("It is worth nothing now.", "Não vale mais nada."), media=None)}, {"token": "at_…"},
         ),
-        _call(
+        V1.call(
             "List", "credentials/list", Words("Whose certificates", "Quais certificados"), "V1ListRequest",
             {200: Answer(Words("A page of them.", "Uma página deles."), ref("V1List"))}, {"maxResults": 10},
             required=False,
         ),
-        _call(
+        V1.call(
             "CredentialInfo", "credentials/info", Words("One certificate", "Um certificado"), "CredentialInfoRequest",
             {200: Answer(Words("Certificate and algorithms.", "Certificado e algoritmos."), ref("V1Credential"))},
             {"credentialID": _CREDENTIAL_ID},
         ),
-        _call(
+        V1.call(
             "Authorize", "credentials/authorize", Words("Ask the holder, and wait", "Pedir ao titular, e esperar"),
             "V1AuthorizeRequest",
             {
@@ -166,21 +153,21 @@ SECTION: Final = Section(
             },
             _ASKED, PREFER,
         ),
-        _call(
+        V1.call(
             "Extend", "credentials/extendTransaction", Words("Go on in a session", "Continuar uma sessão"),
             "V1ExtendRequest", {200: Answer(Words("The session's own SAD.", "O SAD da própria sessão."),
                                             ref("Approved"))}, _SAD,
         ),
-        _call(
+        V1.call(
             "SendOtp", "credentials/sendOTP", Words("Refused: there is none", "Recusado: não há"), "V1OtpRequest", {},
             {"credentialID": _CREDENTIAL_ID},
         ),
-        _call(
+        V1.call(
             "SignHash", "signatures/signHash", Words("Collect the signatures", "Recolher as assinaturas"),
             "V1SignHashRequest", {200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures"))},
             {**_SAD, "signAlgo": "1.2.840.113549.1.1.11"}, KEY,
         ),
-        timestamp_call("cscV1Timestamp", "/csc/v1/signatures/timestamp"),
+        V1.timestamp(),
     ],
 )  # fmt: skip
 

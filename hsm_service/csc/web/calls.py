@@ -6,6 +6,7 @@ Every call is a POST with JSON, ``info`` included (CSC 8.1).
 import asyncio
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from aiohttp import web
@@ -23,7 +24,9 @@ from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.web.bearer import SERVICE_ONLY, Authenticator
 from hsm_service.signing.domain import request as signing_request
 from hsm_service.signing.domain.labels import labels_for
-from hsm_service.signing.service import Approved, SigningService
+from hsm_service.signing.service import Approved, Consented, SigningService
+from hsm_service.signing.service.explicit import ExplicitSigning
+from protocol.explicit import Factors
 
 NAME: Final = "Link ID"
 _SECONDS_FOR_DOCUMENTS: Final = 120
@@ -39,6 +42,7 @@ class Calls:
     authenticator: Authenticator
     credentials: CredentialService
     signing: SigningService
+    explicit: ExplicitSigning
 
     async def read(
         self, request: web.Request, scopes: frozenset[str] = SERVICE_ONLY, *, max_bytes: int = dialect.MAX_BODY
@@ -84,6 +88,27 @@ class Calls:
             signed=wanted.signed,
         )
 
+    async def consented(self, caller: Caller, credential: str) -> bool:
+        """Whether this caller may send the holder's factors for this credential now."""
+        return await self.explicit.standing(signing_caller(caller), credential) is not None
+
+    async def open(
+        self, caller: Caller, ask: signing_request.Ask, factors: Factors, at: datetime | None = None
+    ) -> JsonObject:
+        """The SAD, by factors that this caller sent. Raises ConsentUnknown, FactorsWrong."""
+        opened = await self.explicit.open(signing_caller(caller), ask, factors, at=at)
+        return {"SAD": opened.sad, "expiresIn": opened.expires_in}
+
+    def consent_of(self, wanted: dialect.ConsentRequest) -> signing_request.ConsentAsk:
+        """What the holder is asked to consent to."""
+        return signing_request.ConsentAsk(
+            credential=wanted.credential,
+            until=wanted.until_from(int(self.clock.now().timestamp())),
+            maximum=wanted.maximum,
+            purpose=wanted.purpose,
+            signed=wanted.signed,
+        )
+
     async def sign(self, caller: Caller, wanted: dialect.SignRequest) -> list[bytes]:
         """Steps 8 to 10; of a session, U1 to U10."""
         self.check_sign(caller, wanted)
@@ -119,6 +144,17 @@ def approved(state: Approved) -> JsonObject:
     """The SAD, and of a session the activation that each use names."""
     told: JsonObject = {"linkid": {"activation": state.session}} if state.session is not None else {}
     return {"SAD": state.sad, "expiresIn": state.expires_in, **told}
+
+
+def consented(state: Consented) -> JsonObject:
+    """A consent signs nothing by itself: there is no SAD."""
+    return {
+        "linkid": {
+            "consent": state.consent,
+            "maximum": state.maximum,
+            "until": int(state.until.timestamp()),
+        }
+    }
 
 
 def expired_certificate(credential: Credential) -> InvalidRequest:

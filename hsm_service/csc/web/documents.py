@@ -9,6 +9,7 @@ has another digest, for which there is no approval.
 
 import asyncio
 import base64
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from foundation.web import SlidingWindow
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.csc import dialect
 from hsm_service.csc.dialect.version1 import TimestampRequest
-from hsm_service.csc.errors import InvalidRequest, NotImplementedHere
+from hsm_service.csc.errors import DocumentsUnderWay, InvalidRequest, NotImplementedHere
 from hsm_service.csc.web.calls import signing_caller
 from hsm_service.documents.domain.evidence import Evidence
 from hsm_service.documents.domain.form import Form, Format
@@ -42,6 +43,9 @@ from hsm_service.signing.service.responses import Collected, ResponseService
 
 STAMPS_PER_MINUTE: Final = 120
 """Of one caller: an accredited authority wants money for each."""
+AT_ONCE: Final = 2
+"""Calls with documents of one caller on one gateway."""
+_RETRY_SECONDS: Final = 5
 _NOT_AUTHORIZED: Final = "documentDigests or documents are not authorized by the SAD"
 _DRAWN_ANEW: Final = (Format.PADES, Format.XADES)
 """What has identifiers drawn by chance in it: prepared a second time it is another."""
@@ -65,6 +69,30 @@ class Work:
         parcel = Parcel.from_bytes(kept.content)
         digest, finished = parcel.parts
         return cls(digest, None, Finished.from_bytes(finished), kept.number)
+
+    def kept(self, finished: Finished) -> bytes:
+        """What ``of_kept`` reads when it is finished."""
+        return Parcel({}, (self.digest, finished.to_bytes())).to_bytes()
+
+
+class Turns:
+    """Documents of one caller are read so many at a time, however many it sends: the others have their turn too."""
+
+    def __init__(self) -> None:
+        self._busy: Counter[str] = Counter()
+
+    @contextmanager
+    def of(self, caller: str) -> Iterator[None]:
+        """Raises DocumentsUnderWay."""
+        if self._busy[caller] >= AT_ONCE:
+            raise DocumentsUnderWay(retry_after=_RETRY_SECONDS, data={"why": "documents"})
+        self._busy[caller] += 1
+        try:
+            yield
+        finally:
+            self._busy[caller] -= 1
+            if not self._busy[caller]:
+                del self._busy[caller]
 
 
 class DocumentCalls:
@@ -90,6 +118,7 @@ class DocumentCalls:
         self._responses = responses
         self._verification = verification
         self._stamped = SlidingWindow(STAMPS_PER_MINUTE, timedelta(minutes=1))
+        self._turns = Turns()
 
     @property
     def stamps(self) -> bool:
@@ -110,12 +139,13 @@ class DocumentCalls:
     ) -> tuple[Ask, list[tuple[bytes, bytes]]]:
         """What the holder is asked for, and what ``keep`` keeps once it is asked. In the order of the request.
 
-        Raises TooMuchKept; what documents are refused for.
+        Raises TooMuchKept, DocumentsUnderWay; what documents are refused for.
         """
         size = sum(len(item.content or b"") for item in wanted.items)
         await self._preparations.demand_room(signing_caller(caller), size)
         algorithm, at = wanted.algorithm, self._now()
-        prepared = [await self._prepared(item, credential, algorithm.name, at) for item in wanted.items]
+        with self._turns.of(caller.id):
+            prepared = [await self._prepared(item, credential, algorithm.name, at) for item in wanted.items]
         words = [await asyncio.to_thread(item.words, algorithm.name) for item in wanted.items]
         sizes = [None if item.content is None else len(item.content) for item in wanted.items]
         labels = labels_for(len(wanted.items), wanted.labels, wanted.description)
@@ -124,7 +154,10 @@ class DocumentCalls:
             hashes=[one.digest for one in prepared],
             hash_algorithm=algorithm.hash_name,
             sign_algorithm=algorithm.name,
-            labels=[Label(label.text, label.size or size) for label, size in zip(labels, sizes, strict=True)],
+            labels=[
+                Label(label.text, label.size if size is None else size)
+                for label, size in zip(labels, sizes, strict=True)
+            ],
             signed=None,
         )
         return ask, [(said, one.to_bytes()) for said, one in zip(words, prepared, strict=True)]
@@ -142,11 +175,15 @@ class DocumentCalls:
         """11.11: signed is what was fixed when it was asked. The same call again gives the same signatures, and of what
         is kept the same documents. In mode A the answer waits for ``signPolling``.
 
-        Raises InvalidRequest when these documents were not approved; NoTimeStamp, NoEvidence.
+        Raises InvalidRequest when these documents were not approved; NoTimeStamp, NoEvidence, DocumentsUnderWay.
         """
-        work = await self._found(caller, wanted, credential)
-        if wanted.kept is not None:
-            return await self._later(caller, wanted, work)
+        with self._turns.of(caller.id):
+            work = await self._found(caller, wanted, credential)
+            if wanted.kept is not None:
+                return await self._later(caller, wanted, work)
+            return await self._signed(caller, wanted, work)
+
+    async def _signed(self, caller: Caller, wanted: dialect.SignDocRequest, work: Sequence[Work]) -> JsonObject:
         left = [one for one in work if one.finished is None]
         made: Sequence[bytes] = ()
         if left:
@@ -161,7 +198,7 @@ class DocumentCalls:
                 )
         signatures = iter(made)
         finished = [one.finished or await self._finished(wanted.sad, one, next(signatures)) for one in work]
-        return _answer(finished, validation_info=wanted.validation_info)
+        return await asyncio.to_thread(_answer, finished, validation_info=wanted.validation_info)
 
     async def collected(self, found: Collected) -> JsonObject | None:
         """11.12: the documents of a call in mode A; None while the SAM or a time stamp is away."""
@@ -169,12 +206,12 @@ class DocumentCalls:
             return None
         finished = []
         for number, signature in zip(found.documents, found.signatures, strict=True):
-            one = Work.of_kept(await self._preparations.opened(found.sad, number))
+            one = await self._opened(found.sad, number)
             try:
                 finished.append(one.finished or await self._finished(found.sad, one, signature))
             except Unavailable:
                 return None
-        return _answer(finished, validation_info=found.validation_info)
+        return await asyncio.to_thread(_answer, finished, validation_info=found.validation_info)
 
     async def _found(self, caller: Caller, wanted: dialect.SignDocRequest, credential: Credential) -> list[Work]:
         """What was kept for these words; what was not is made again, and in mode A kept from now on."""
@@ -190,7 +227,7 @@ class DocumentCalls:
         work = []
         for number, item, said in zip(numbers, wanted.items, words, strict=True):
             if number is not None:
-                work.append(Work.of_kept(await self._preparations.opened(wanted.sad, number)))
+                work.append(await self._opened(wanted.sad, number))
                 continue
             prepared = await self._prepared(item, credential, algorithm, at or self._now())
             if wanted.kept is not None:
@@ -227,9 +264,14 @@ class DocumentCalls:
         finished = await self._documents.finish(work.prepared, signature)
         if work.number is None:
             return finished
-        content = Parcel({}, (work.digest, finished.to_bytes())).to_bytes()
+        content = await asyncio.to_thread(work.kept, finished)
         stored = await self._preparations.finish(sad, work.number, content)
-        return Work.of_kept(Kept(work.number, True, stored)).finished or finished
+        if stored is content:
+            return finished
+        return (await asyncio.to_thread(Work.of_kept, Kept(work.number, True, stored))).finished or finished
+
+    async def _opened(self, sad: str, number: int) -> Work:
+        return await asyncio.to_thread(Work.of_kept, await self._preparations.opened(sad, number))
 
     def _now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)

@@ -10,10 +10,11 @@ from aiohttp import web
 from foundation.clock import Clock
 from foundation.errors import JsonObject
 from foundation.web import answer
+from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
 from hsm_service.csc.dialect import V1, answers1, version1
-from hsm_service.csc.errors import InvalidRequest, NoOtp, NotDecidedYet, NotImplementedHere
+from hsm_service.csc.errors import InvalidPin, InvalidRequest, NoOtp, NotDecidedYet, NotImplementedHere
 from hsm_service.csc.web.calls import (
     NAME,
     Calls,
@@ -24,13 +25,18 @@ from hsm_service.csc.web.calls import (
     signing_caller,
 )
 from hsm_service.csc.web.documents import DocumentCalls
+from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import read_authorization
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
+from hsm_service.signing.domain.request import Ask
 from hsm_service.signing.errors import CertificateNotValid
 from hsm_service.signing.service import Approved, SigningService
+from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.waiting import WaitingCalls
+from protocol.errors import ConsentUnknown, FactorsWrong
+from protocol.explicit import Factors
 
 PREFIX: Final = "/csc/v1"
 _AGAIN_SECONDS: Final = 1
@@ -47,6 +53,7 @@ class CscV1:
         authenticator: Authenticator,
         credentials: CredentialService,
         signing: SigningService,
+        explicit: ExplicitSigning,
         waiting: WaitingCalls,
         documents: DocumentCalls,
         clients: ClientAuthentication,
@@ -58,7 +65,7 @@ class CscV1:
     ) -> None:
         """``base_url``: the gateway's address as the outside knows it; ``wait_seconds``: how long ``authorize`` holds
         its answer back at most."""
-        self._calls = Calls(clock, authenticator, credentials, signing)
+        self._calls = Calls(clock, authenticator, credentials, signing, explicit)
         self._clock = clock
         self._credentials = credentials
         self._waiting = waiting
@@ -118,7 +125,8 @@ class CscV1:
         caller, body = await self._calls.read(request, ANY_SCOPE)
         wanted = dialect.read_credential_info(body)
         found = await self._calls.credential(caller, wanted.credential)
-        return answer(answers1.credential_info(found, wanted.wanted, self._clock.now()))
+        explicit = await self._calls.consented(caller, found.id)
+        return answer(answers1.credential_info(found, wanted.wanted, self._clock.now(), explicit=explicit))
 
     async def authorize(self, request: web.Request) -> web.Response:
         """11.6: the phone is asked, and the answer comes when its holder decided.
@@ -130,6 +138,8 @@ class CscV1:
         caller, body = await self._calls.read(request)
         wanted = dialect.read_session(body, V1) or version1.read_authorize(body)
         credential = await self._calls.credential(caller, wanted.credential)
+        if isinstance(wanted, dialect.AuthorizeRequest) and wanted.factors is not None:
+            return answer(await self._opened(caller, wanted, wanted.factors, credential))
         wait = preferred_wait(request)
         # 3 to 7 are signing's, the SAM's and the phone's.
         try:
@@ -144,6 +154,17 @@ class CscV1:
         if not isinstance(state, Approved):
             raise NotDecidedYet(retry_after=_AGAIN_SECONDS, data={"why": "undecided"})
         return answer(approved(state))
+
+    async def _opened(
+        self, caller: Caller, wanted: dialect.AuthorizeRequest, factors: Factors, credential: Credential
+    ) -> JsonObject:
+        """E1 to E8. One answer to whatever is wrong: API 1 has two, and they would tell which factor was right."""
+        ask = self._calls.ask_of(wanted, credential)
+        assert isinstance(ask, Ask), "of listed hashes"
+        try:
+            return await self._calls.open(caller, ask, factors)
+        except (ConsentUnknown, FactorsWrong) as cause:
+            raise InvalidPin() from cause
 
     async def extend_transaction(self, request: web.Request) -> web.Response:
         """11.7: of a session."""

@@ -4,13 +4,14 @@ Steps 1, 2 and 10 of one signature are here.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web
 
 from foundation.clock import Clock
+from foundation.errors import JsonValue
 from foundation.web import answer
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService
@@ -21,6 +22,7 @@ from hsm_service.csc.web.calls import (
     Calls,
     approved,
     body_of,
+    consented,
     expired_certificate,
     preferred_wait,
     signing_caller,
@@ -30,7 +32,8 @@ from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
 from hsm_service.signing.domain.request import Ask, SessionAsk
 from hsm_service.signing.errors import CertificateNotValid
-from hsm_service.signing.service import Approved, SigningService
+from hsm_service.signing.service import Approved, Asked, Consented, SigningService
+from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.responses import ResponseService
 
 PREFIX: Final = "/csc/v2"
@@ -48,6 +51,7 @@ class CscV2:
         authenticator: Authenticator,
         credentials: CredentialService,
         signing: SigningService,
+        explicit: ExplicitSigning,
         responses: ResponseService,
         documents: DocumentCalls,
         issuer: str,
@@ -55,7 +59,7 @@ class CscV2:
         name: str = NAME,
     ) -> None:
         """``issuer``: our OAuth server (RFC 8414); ``app_url``: the phone app's origin, for QR codes and the logo."""
-        self._calls = Calls(clock, authenticator, credentials, signing)
+        self._calls = Calls(clock, authenticator, credentials, signing, explicit)
         self._clock = clock
         self._credentials = credentials
         self._signing = signing
@@ -101,15 +105,27 @@ class CscV2:
         caller, body = await self._calls.read(request, ANY_SCOPE)
         wanted = dialect.read_credential_info(body)
         found = await self._calls.credential(caller, wanted.credential)
-        return answer(dialect.credential_info(found, wanted.wanted, self._clock.now()))
+        explicit = wanted.wanted.auth_info and await self._calls.consented(caller, found.id)
+        return answer(dialect.credential_info(found, wanted.wanted, self._clock.now(), explicit=explicit))
 
     async def authorize(self, request: web.Request) -> web.Response:
         """11.6: 202 with a handle; the phone is asked."""
         # 1. What is asked; 2. by whom.
         caller, body = await self._calls.read(request, max_bytes=dialect.MAX_SIGN_DOC)
+        consent = dialect.read_consent(body)
+        if consent is not None:
+            await self._calls.credential(caller, consent.credential)
+            return self._told(await self._signing.ask(signing_caller(caller), self._calls.consent_of(consent)), {})
         wanted = dialect.read_documents(body) or dialect.read_session(body) or dialect.read_authorize(body)
         credential = await self._calls.credential(caller, wanted.credential)
         ask, at, kept = await self._asked(caller, wanted, credential)
+        told: dict[str, JsonValue] = {}
+        if isinstance(ask, Ask) and (kept or at is not None):
+            told = {"to_sign": [base64.b64encode(digest).decode("ascii") for digest in ask.hashes]}
+        if isinstance(ask, Ask) and isinstance(wanted, dialect.AuthorizeRequest) and wanted.factors is not None:
+            # E1 to E8: the holder consented to factors from this caller, and nobody is rung.
+            opened = await self._calls.open(caller, ask, wanted.factors, at)
+            return answer({**opened, **({"linkid": told} if told else {})})
         # 3 to 5 are signing's.
         try:
             asked = await self._signing.ask(signing_caller(caller), ask, at=at)
@@ -117,9 +133,10 @@ class CscV2:
             raise expired_certificate(credential) from cause
         if kept:
             await self._documents.keep(caller, asked.handle, kept)
-        told = {}
-        if isinstance(ask, Ask) and (kept or at is not None):
-            told = {"to_sign": [base64.b64encode(digest).decode("ascii") for digest in ask.hashes]}
+        return self._told(asked, told)
+
+    def _told(self, asked: Asked, told: Mapping[str, JsonValue]) -> web.Response:
+        """202: the phone is asked."""
         return answer(
             {
                 "handle": asked.handle,
@@ -154,9 +171,11 @@ class CscV2:
         """11.7: 202 while the holder thinks, 200 with the SAD. ``Prefer: wait=25`` holds the answer back (RFC 7240)."""
         caller, body = await self._calls.read(request)
         handle = dialect.read_handle(body)
-        state = await self._signing.check(signing_caller(caller), handle, wait=preferred_wait(request) or 0.0)
+        state = await self._signing.look(signing_caller(caller), handle, wait=preferred_wait(request) or 0.0)
         if isinstance(state, Approved):
             return answer(approved(state))
+        if isinstance(state, Consented):
+            return answer(consented(state))
         waiting = answer({"handle": state.handle, "linkid": {"expires_in": state.expires_in}}, status=202)
         waiting.headers["Retry-After"] = str(POLL_SECONDS)
         return waiting

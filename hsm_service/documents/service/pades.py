@@ -135,6 +135,8 @@ def _reader(pdf: bytes) -> PdfFileReader:
         raise UnsuitableDocument("encrypted")
     if _pages(reader) < 1:
         raise UnsuitableDocument("no pages")
+    if "/AcroForm" in reader.root and "/XFA" in reader.root["/AcroForm"]:
+        raise UnsuitableDocument("its pages are made by a program inside it (XFA): what is signed would not be seen")
     if any(item.docmdp_level is fields.MDPPerm.NO_CHANGES for item in reader.embedded_signatures):
         raise UnsuitableDocument("certified against any change")
     return reader

@@ -117,7 +117,7 @@ def prepare_enveloped(form: Form, signatory: Signatory, at: datetime, xml: bytes
     """
     with as_unsuitable():
         root = parsed(xml)
-        if element is not None and len(root.xpath("//*[@Id=$id]", id=element)) != 1:
+        if element is not None and _named(root, element) != ["Id"]:
             raise UnsuitableDocument("the element to sign is not there, or not alone")
         if element is None:
             _demand_no_id(root)
@@ -196,6 +196,12 @@ def parsed(xml: bytes) -> Any:
     if information.internalDTD is not None or information.externalDTD is not None or information.doctype:
         raise UnsuitableDocument("an XML with a DTD")
     return root
+
+
+def _named(root: Any, name: str) -> list[str]:
+    """The attributes that call something so, as any program may look for them: ``Id``, ``ID``, ``xml:id``."""
+    found = [key for one in root.iter(etree.Element) for key, value in one.attrib.items() if value == name]
+    return [key for key in found if etree.QName(key).localname.lower() == "id"]
 
 
 def _demand_no_id(root: Any) -> None:

@@ -4,7 +4,6 @@ Names in certificates are strangers' texts: the template escapes them, and the C
 origin's own script and style and nothing inline.
 """
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,6 @@ from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import jinja2
 from aiohttp import hdrs, web
 
 from foundation.clock import Clock
@@ -20,6 +18,7 @@ from foundation.errors import LinkIdError, TooMany, Unavailable
 from foundation.web import SlidingWindow, answer, client_address
 from foundation.web.caller import Network
 from foundation.web.errors import BodyTooLarge
+from foundation.web.pages import FILES, Pages
 from hsm_service.documents.domain.findings import PROBLEMS, SENTENCES, Finding, Report, Verdict
 from hsm_service.documents.service.verification import VerificationService
 from hsm_service.documents.web.upload import read_upload
@@ -31,7 +30,6 @@ CSP: Final = (
 )
 _PER_MINUTE: Final = 20
 """Of one address: each costs a process."""
-_FILES: Final = {"page.css": "text/css", "verify.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _FOLDER = resources.files("hsm_service.documents.web").joinpath("page")
 _BRASILIA: Final = ZoneInfo("America/Sao_Paulo")
 _TITLES: Final = {
@@ -70,24 +68,14 @@ class VerifyPages:
         self._clock = clock
         self._proxies = proxies
         self._asking = SlidingWindow(_PER_MINUTE, timedelta(minutes=1))
-        self._content = {name: _FOLDER.joinpath(name).read_bytes() for name in _FILES}
-        self._paths = {
-            name: f"{PATH}/assets/{hashlib.sha256(content).hexdigest()[:16]}/{name}"
-            for name, content in self._content.items()
-        }
-        self._templates = jinja2.Environment(
-            loader=jinja2.FunctionLoader(lambda name: _FOLDER.joinpath(name).read_text(encoding="utf-8")),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-        )
+        self._pages = Pages(_FOLDER, f"{PATH}/assets", ("verify.js",), csp=CSP)
 
     def routes(self) -> list[web.RouteDef]:
         """For the gateway's application."""
         return [
             web.get(PATH, self.page),
             web.post(PATH, self.verify),
-            web.get(f"{PATH}/assets/{{version}}/{{name}}", self.asset),
+            web.get(f"{PATH}/assets{FILES}", self.asset),
         ]
 
     async def page(self, request: web.Request) -> web.Response:
@@ -110,15 +98,8 @@ class VerifyPages:
         return self._html(report) if people else answer(report.as_json())
 
     async def asset(self, request: web.Request) -> web.Response:
-        """A file of the page: its address changes with its content."""
-        name = request.match_info["name"]
-        if self._paths.get(name) != request.path:
-            raise web.HTTPNotFound
-        headers = {
-            hdrs.CONTENT_TYPE: f"{_FILES[name]}; charset=utf-8",
-            hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable",
-        }
-        return web.Response(body=self._content[name], headers=headers)
+        """A file of the page."""
+        return self._pages.asset(request)
 
     def _refused(self, error: LinkIdError) -> web.Response:
         status, told = 400, error.message
@@ -139,16 +120,15 @@ class VerifyPages:
         verdict = None if report is None else report.verdict
         people = [each for each in (report.findings if report else ()) if not each.is_stamp]
         titles = _TITLES if len(people) == 1 else _TITLES_OF_MANY
-        text = self._templates.get_template("verify.html").render(
-            assets=self._paths,
-            path=PATH,
-            signatures=shown,
-            problem=problem,
-            verdict=verdict,
-            title="" if verdict is None else titles[verdict],
-        )
-        headers = {"Content-Security-Policy": CSP, hdrs.CACHE_CONTROL: "no-store"}
-        return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+        values = {
+            "home": PATH,
+            "path": PATH,
+            "signatures": shown,
+            "problem": problem,
+            "verdict": verdict,
+            "title": "" if verdict is None else titles[verdict],
+        }
+        return self._pages.html("verify.html", values, status=status)
 
 
 def _shown(found: Finding) -> Shown:

@@ -4,18 +4,17 @@ Everything a stranger could influence is escaped by the template; the Content-Se
 script and style and nothing inline, so that a slip there would still run nothing.
 """
 
-import hashlib
 from collections.abc import Mapping
 from importlib import resources
 from typing import Final
 from urllib.parse import urlsplit
 
-import jinja2
 from aiohttp import web
 
 from foundation.errors import JsonObject, JsonValue, LinkIdError, TooMany, Unavailable
 from foundation.web import WireModel, answer, client_address, read_json, request_id
 from foundation.web.caller import Network
+from foundation.web.pages import FILES, Pages
 from hsm_service.oauth.domain.grant import PageState
 from hsm_service.oauth.errors import BadOAuthRequest, PushedRequestOver, RedirectableError, UnsafeRedirect
 from hsm_service.oauth.problems import redirect_parameters
@@ -31,11 +30,6 @@ CSP: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _RETRY_SECONDS: Final = 30
-_FILES: Final = {
-    "page.css": "text/css",
-    "authorize.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-}
 _FOLDER = resources.files("hsm_service.oauth.web").joinpath("page")
 
 
@@ -58,18 +52,7 @@ class AuthorizePages:
         """``trusted_proxies``: who may say where a person comes from."""
         self._pages = pages
         self._proxies = trusted_proxies
-        self._content = {name: _FOLDER.joinpath(name).read_bytes() for name in _FILES}
-        # The address changes with the content: browsers may keep a file for ever, and never mix versions.
-        self._paths = {
-            name: f"{ASSETS}/{hashlib.sha256(content).hexdigest()[:16]}/{name}"
-            for name, content in self._content.items()
-        }
-        self._templates = jinja2.Environment(
-            loader=jinja2.FunctionLoader(lambda name: _FOLDER.joinpath(name).read_text(encoding="utf-8")),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-        )
+        self._files = Pages(_FOLDER, ASSETS, ("authorize.js",), csp=CSP)
 
     def routes(self) -> list[web.RouteDef]:
         """For the gateway's application."""
@@ -79,7 +62,7 @@ class AuthorizePages:
             web.post(f"{PATH}/check", self.check),
             web.post(f"{PATH}/finish", self.finish),
             web.post(f"{PATH}/cancel", self.cancel),
-            web.get(f"{ASSETS}/{{version}}/{{name}}", self.asset),
+            web.get(ASSETS + FILES, self.asset),
         ]
 
     async def page(self, request: web.Request) -> web.Response:
@@ -103,7 +86,7 @@ class AuthorizePages:
     @property
     def assets(self) -> Mapping[str, str]:
         """Where the page's files are, by name, for a dialect's own page."""
-        return self._paths
+        return self._files.assets
 
     def shown(self, opened: OpenPage, back_to: str, grant: tuple[str, str] | None = None) -> web.Response:
         """The page just opened; ``back_to``: where the person will return to.
@@ -134,16 +117,7 @@ class AuthorizePages:
 
     async def asset(self, request: web.Request) -> web.Response:
         """A file of the page."""
-        name = request.match_info["name"]
-        if self._paths.get(name) != request.path:
-            raise web.HTTPNotFound
-        return web.Response(
-            body=self._content[name],
-            headers={
-                "Content-Type": f"{_FILES[name]}; charset=utf-8",
-                "Cache-Control": "public, max-age=31536000, immutable",
-            },
-        )
+        return self._files.asset(request)
 
     def _shown(self, opened: OpenPage, back_to: str) -> dict[str, object]:
         link, wish = opened.view.link, opened.request.wish
@@ -187,9 +161,7 @@ class AuthorizePages:
         return self._html("refused.html", {**values, "request_id": request_id(request)}, status=status)
 
     def _html(self, template: str, values: dict[str, object], status: int = 200) -> web.Response:
-        text = self._templates.get_template(template).render(assets=self._paths, **values)
-        headers = {"Content-Security-Policy": CSP, "Cache-Control": "no-store"}
-        return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+        return self._files.html(template, values, status=status)
 
 
 def _view(view: PageView) -> JsonObject:

@@ -107,3 +107,5 @@ class Granted:
     """Digest of the one request that a one-use token serves."""
     used: datetime | None
     expires: datetime
+    opened: str | None = None
+    """The SAM's document of what the holder's factors opened (``pwd_authorize``)."""

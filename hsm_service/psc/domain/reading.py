@@ -4,13 +4,14 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from foundation.encoding import b64u, canonical_json, strict_json
 from foundation.errors import JsonObject, JsonValue, LinkIdError
 from hsm_service.psc.domain.hashes import HASH_OIDS, read_digest
-from hsm_service.psc.errors import BadPscRequest, FormatUnavailable
+from hsm_service.psc.domain.scopes import Scope, read_scope
+from hsm_service.psc.errors import BadPscRequest, FormatUnavailable, GrantTypeUnavailable
 from protocol.algorithms import HashName
 
 MAX_BODY: Final = 256 * 1024
@@ -21,6 +22,8 @@ MAX_STATE: Final = 512
 MAX_LIFETIME: Final = 10**9
 _MAX_ID: Final = 255
 _MAX_ALIAS: Final = 255
+_MAX_PASSWORD: Final = 100
+"""More is no password and code of ours."""
 
 RAW: Final = "RAW"
 FORMATS: Final = (RAW, "CMS", "CAdES_AD_RB", "CAdES_AD_RT", "PAdES_AD_RB", "PAdES_AD_RT")
@@ -128,6 +131,62 @@ def read_lifetime(text_: str | None) -> int | None:
     if not (text_.isascii() and text_.isdigit() and len(text_) <= len(str(MAX_LIFETIME))) or int(text_) < 1:
         raise BadPscRequest("lifetime: expected seconds, from 1 on")
     return int(text_)
+
+
+@dataclass(frozen=True)
+class PasswordGrantBody:
+    """``pwd_authorize``. ``password``: the usage password and, right after it, the code of six digits."""
+
+    username: str
+    password: str = field(repr=False)
+    scope: Scope
+    lifetime: int | None
+    slot: str | None
+
+
+@dataclass(frozen=True)
+class ConsentWishBody:
+    """``authorize-ca``. ``signatures`` (ours): how many at most."""
+
+    hint: str
+    lifetime: int | None
+    signatures: int | None
+    state: str | None
+
+
+def read_password_grant(body: JsonObject) -> PasswordGrantBody:
+    """Raises BadPscRequest, ScopeUnavailable, GrantTypeUnavailable."""
+    if text(body, "grant_type") != "password":
+        raise GrantTypeUnavailable()
+    return PasswordGrantBody(
+        text(body, "username", _MAX_ID),
+        text(body, "password", _MAX_PASSWORD),
+        read_scope(optional_text(body, "scope", _MAX_ID)),
+        _seconds(body, "lifetime"),
+        optional_text(body, "slot_alias", _MAX_ALIAS),
+    )
+
+
+def read_consent_wish(body: JsonObject) -> ConsentWishBody:
+    """Raises BadPscRequest. ``redirect_uri`` is looked at and not called: the outcome is asked for."""
+    optional_text(body, "redirect_uri")
+    return ConsentWishBody(
+        text(body, "login_hint", _MAX_ID),
+        _seconds(body, "lifetime"),
+        _seconds(body, "max_signatures"),
+        optional_text(body, "state", MAX_STATE),
+    )
+
+
+def _seconds(body: JsonObject, name: str) -> int | None:
+    value = body.get(name)
+    if value in (None, ""):
+        return None
+    if isinstance(value, str):
+        return read_lifetime(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_LIFETIME:
+        raise BadPscRequest(f"{name}: expected a whole number, from 1 on")
+    return value
 
 
 def text(body: JsonObject, name: str, most: int = 2000) -> str:

@@ -24,6 +24,8 @@ class Scope(StrEnum):
     """Who the holder is; no signature."""
     APPLICATION = "application"
     """No holder at all: ``client_token``."""
+    CONSENT = "consent"
+    """The outcome of ``authorize-ca``."""
     ASYNC = "async_signature"
     """One request of BirdID's ``/async-signature``: what the holder is asked is fixed, whoever it is."""
 

@@ -1,12 +1,12 @@
 """How the vendors' variants of the API differ, as data: one row each. Nothing else in this slice names a vendor.
 
 An application chooses by the address it calls: what stands before ``/v0/oauth``. Sources: the vendors' public
-documentation, as docs/psc-api.md lists it. Where documentation and clients disagree (the pending status of VIDaaS), the
-setting decides and this table has what the most clients expect.
+documentation, as docs/psc-api.md lists it. Where documentation and clients disagree (the pending status of VIDaaS, the
+word for a refusal), a setting decides and this table has what the most clients expect.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -49,3 +49,8 @@ _ALL: Final = (
 )
 
 VENDORS: Final[Mapping[str, Vendor]] = MappingProxyType({vendor.code: vendor for vendor in _ALL})
+
+
+def as_configured(vendor: Vendor, refusal: str | None) -> Vendor:
+    """A variant with an operator's word for a refusal, if there is one."""
+    return vendor if refusal is None else replace(vendor, refusal=refusal)

@@ -46,6 +46,11 @@ class SessionEndings:
         """What a token opened that was just given back: its session, or the one request that waits on the phone."""
         if revoked.granted_by is not None and revoked.scope is Scope.SESSION:
             await self.of_authorization(revoked.granted_by)
+        elif revoked.opened is not None:
+            try:
+                await self._signing.give_back(signing_caller(client, name), revoked.opened)
+            except LinkIdError as error:  # it ends by itself, soon
+                _log.info("opened_not_given_back", token=revoked.id, error_code=error.code)
         elif revoked.sealed is not None and revoked.used is None:
             try:
                 handle = json.loads(unseal(secret, revoked.id, revoked.sealed))["handle"]

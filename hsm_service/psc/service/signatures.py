@@ -137,16 +137,34 @@ class SignatureService:
         if algorithm is None:
             raise AlgorithmNotPossible("padding_method does not fit the certificate's key")
         caller = signing_caller(bearer.client.id, bearer.client.name)
-        if granted.scope is Scope.SESSION:
-            if wanted.hash_name != SESSION_HASH or wanted.family is not None:
-                raise BadPscRequest(f"a signature_session signs {SESSION_HASH} hashes with the usual padding")
-            handle = self._opened(bearer, granted.sealed)
-            fixed = await self._fixed(bearer, handle, credential, wanted, algorithm)
-            return await self._sign(caller, fixed, credential.id, wanted, algorithm)
+        if granted.scope is Scope.SESSION or granted.opened is not None:
+            if algorithm != sign_algorithm(credential.key_algorithm, SESSION_HASH, None):
+                raise BadPscRequest(f"this token signs {SESSION_HASH} hashes with the usual padding")
+            return await self._in_session(caller, bearer, credential, wanted, algorithm)
         sealed = await self._asked(caller, bearer, credential, wanted, algorithm)
         asked = Asked.read(self._opened(bearer, sealed))
         signed = await self._sign(caller, asked, credential.id, wanted, algorithm)
         await self._store.used(granted.id, self._clock.now())
+        return signed
+
+    async def _in_session(
+        self, caller: Caller, bearer: Bearer, credential: Credential, wanted: WantedSignatures, algorithm: str
+    ) -> Signed:
+        """What the phone allowed before, or the holder's factors opened; of the latter a one-use token serves one
+        request, as every other does."""
+        granted = bearer.granted
+        once = granted.scope in ONE_USE
+        if once and not await self._store.bind_use(granted.id, wanted.use, self._clock.now()):
+            raise PscTokenInvalid("this token served another request")
+        handle = self._opened(bearer, granted.sealed)
+        fixed = await self._fixed(bearer, handle, credential, wanted, algorithm)
+        try:
+            signed = await self._sign(caller, fixed, credential.id, wanted, algorithm)
+        except PscTokenInvalid:
+            await self._store.over(granted.id, self._clock.now())  # ended on the phone, or with what it rested on
+            raise
+        if once:
+            await self._store.used(granted.id, self._clock.now())
         return signed
 
     async def _credential(self, granted: Granted, wanted: WantedSignatures) -> Credential:

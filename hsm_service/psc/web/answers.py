@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from datetime import UTC
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -12,6 +13,7 @@ from hsm_service.psc.domain.reading import WantedSignatures
 from hsm_service.psc.domain.scopes import Scope
 from hsm_service.psc.domain.vendors import Vendor
 from hsm_service.psc.service.codes import Issued
+from hsm_service.psc.service.explicit import GivenConsent
 from hsm_service.psc.service.signatures import Signed
 
 
@@ -28,6 +30,18 @@ def issued(token: Issued, vendor: Vendor) -> JsonObject:
         body["authorized_identification_type"] = token.identification.kind.value
         body["authorized_identification"] = token.identification.number
     return body
+
+
+def consent(given: GivenConsent) -> JsonObject:
+    """The outcome of ``authorize-ca``."""
+    state: JsonObject = {} if given.state is None else {"state": given.state}
+    return {
+        **state,
+        "status": "approved",
+        "consent": given.consent,
+        "expirationDate": given.until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "serialNumber": given.serial,
+    }
 
 
 def slots(found: Sequence[Credential]) -> JsonObject:

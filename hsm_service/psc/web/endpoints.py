@@ -5,14 +5,16 @@ from typing import Final
 
 from aiohttp import web
 
+from foundation.errors import JsonObject
 from foundation.web import answer
 from hsm_service.credentials.domain.identification import read_identification
 from hsm_service.oauth.web.form import once, read_form
 from hsm_service.psc.domain import reading
 from hsm_service.psc.domain.vendors import Vendor
-from hsm_service.psc.errors import BadPscRequest, GrantTypeUnavailable, PasswordGrantOff
+from hsm_service.psc.errors import BadPscRequest, GrantTypeUnavailable
 from hsm_service.psc.service.codes import CodeService, Issued
 from hsm_service.psc.service.discovery import DiscoveryService
+from hsm_service.psc.service.explicit import ConsentWish, ExplicitService, PasswordGrant
 from hsm_service.psc.service.signatures import SignatureService
 from hsm_service.psc.service.tokens import Bearer, TokenService
 from hsm_service.psc.settings import PscSettings
@@ -34,6 +36,7 @@ class PscEndpoints:
         tokens: TokenService,
         discovery: DiscoveryService,
         signatures: SignatureService,
+        explicit: ExplicitService,
         settings: PscSettings,
     ) -> None:
         """``settings``: how many hashes at once."""
@@ -43,6 +46,7 @@ class PscEndpoints:
         self._tokens = tokens
         self._discovery = discovery
         self._signatures = signatures
+        self._explicit = explicit
         self._settings = settings
 
     def routes(self) -> list[web.RouteDef]:
@@ -57,6 +61,7 @@ class PscEndpoints:
             web.post(f"{root}/signature", self.signature),
             web.post(f"{root}/pwd_authorize", self.password),
             web.post(f"{root}/authorize-ca", self.trusted_application),
+            web.get(f"{root}/authorize-ca", self.trusted_outcome),
         ]
 
     async def client_token(self, request: web.Request) -> web.Response:
@@ -110,21 +115,39 @@ class PscEndpoints:
         return answer(answers.signed(await self._signatures.sign(bearer, wanted), wanted))
 
     async def password(self, request: web.Request) -> web.Response:
-        """Off: no phone has signed a consent. The answer is the same whoever is named."""
+        """X1 to X5. Off where the operator allows none; otherwise the answer to whatever is wrong is one."""
         body = await read_json_object(request)
-        await self._applications.in_body(request, body)
-        if reading.text(body, "grant_type") != "password":
-            raise GrantTypeUnavailable()
-        read_identification(reading.text(body, "username"))
-        reading.text(body, "password")
-        raise PasswordGrantOff()
+        client = await self._applications.in_body(request, body)
+        wanted = reading.read_password_grant(body)
+        grant = PasswordGrant(
+            read_identification(wanted.username), wanted.password, wanted.scope, wanted.lifetime, wanted.slot
+        )
+        issued, slot = await self._explicit.grant(client, grant)
+        response = answer({**answers.issued(issued, self._vendor), "slot_alias": slot})
+        response.headers["Pragma"] = "no-cache"
+        return response
 
     async def trusted_application(self, request: web.Request) -> web.Response:
-        """Off: it would open ``pwd_authorize``. The answer is the same whoever is named."""
+        """Ask the holder's phone for a consent; the answer is the same whoever is named."""
         body = await read_json_object(request)
         reading.text(body, "client_id")
-        read_identification(reading.text(body, "login_hint"))
-        raise PasswordGrantOff()
+        wanted = reading.read_consent_wish(body)
+        self._explicit.demand_offered()
+        client = await self._applications.in_body(request, body)
+        wish = ConsentWish(read_identification(wanted.hint), wanted.lifetime, wanted.signatures, wanted.state)
+        identifier = await self._explicit.ask(client, wish)
+        state: JsonObject = {} if wanted.state is None else {"state": wanted.state}
+        return answer({"identifierCA": identifier, "status": "pending", **state}, status=202)
+
+    async def trusted_outcome(self, request: web.Request) -> web.Response:
+        """With the identifier as the bearer token: 202 while the holder thinks, then what they consented to."""
+        bearer = await self._bearer(request)
+        given = await self._explicit.outcome(bearer)
+        if given is None:
+            waiting = answer({"status": "pending"}, status=202)
+            waiting.headers["Retry-After"] = "2"
+            return waiting
+        return answer(answers.consent(given))
 
     def _issued(self, issued: Issued) -> web.Response:
         response = answer(answers.issued(issued, self._vendor))

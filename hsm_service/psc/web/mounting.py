@@ -9,10 +9,11 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.web.caller import Network
+from hsm_service.oauth.service.pace import CallPace
 from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.clients import ClientReader
-from hsm_service.psc.domain.vendors import VENDORS
+from hsm_service.psc.domain.vendors import VENDORS, as_configured
 from hsm_service.psc.ports import Calls, Documents
 from hsm_service.psc.service.applications import ApplicationService
 from hsm_service.psc.service.async_signatures import AsyncSignatureService
@@ -20,6 +21,7 @@ from hsm_service.psc.service.authorizations import AuthorizationService
 from hsm_service.psc.service.codes import CodeService
 from hsm_service.psc.service.discovery import DiscoveryService
 from hsm_service.psc.service.endings import SessionEndings
+from hsm_service.psc.service.explicit import ExplicitService
 from hsm_service.psc.service.holders import Holders
 from hsm_service.psc.service.pushes import Background, PushService
 from hsm_service.psc.service.requests import AuthorizeRequests
@@ -32,6 +34,7 @@ from hsm_service.psc.web.clients import Applications
 from hsm_service.psc.web.endpoints import PscEndpoints
 from hsm_service.psc.web.programs import PscAsyncSignatures, PscPushes
 from hsm_service.signing.service import SigningService
+from hsm_service.signing.service.explicit import ExplicitSigning
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,12 @@ class Parts:
     audit: AuditChain
     settings: PscSettings
     clients: ClientReader
+    pace: CallPace
     pages: PageService
     shown: AuthorizePages
     holders: Holders
     signing: SigningService
+    explicit: ExplicitSigning
     calls: Calls
     documents: Documents | None
     origin: str
@@ -82,14 +87,23 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
     later = AsyncSignatureService(database, clock, holders=holders, signing=signing, background=background)
     applications = Applications(parts.clients)
     endings = SessionEndings(database, clock, signing)
-    tokens = TokenService(database, clock, endings)
+    tokens = TokenService(database, clock, endings, parts.pace)
     registered = ApplicationService(database, clock, parts.audit, settings)
     codes = CodeService(database, clock, parts.audit, holders=holders, settings=settings, endings=endings)
     discovery = DiscoveryService(clock, holders, settings)
     signatures = SignatureService(
         database, clock, holders=holders, signing=signing, settings=settings, documents=parts.documents
     )
-    for vendor in VENDORS.values():
+    explicit = ExplicitService(
+        database,
+        clock,
+        holders=holders,
+        signing=signing,
+        explicit=parts.explicit,
+        settings=settings,
+        background=background,
+    )
+    for vendor in [as_configured(each, settings.refusal) for each in VENDORS.values()]:
         yield from PscEndpoints(
             vendor,
             applications=applications,
@@ -97,6 +111,7 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
             tokens=tokens,
             discovery=discovery,
             signatures=signatures,
+            explicit=explicit,
             settings=settings,
         ).routes()
         yield from PscApplications(vendor, registered, tokens, parts.proxies).routes()

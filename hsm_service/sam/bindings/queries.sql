@@ -2,36 +2,53 @@
 
 -- name: add
 -- A phone that proved the password.
-INSERT INTO sam.bindings (id, credential, device, device_key, nickname, state, document, created_at, mac)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO sam.bindings (id, credential, device, device_key, nickname, state, document, created_at, mac, until)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: change
 -- The next state of a binding, if it still is in the state it comes from.
 UPDATE sam.bindings SET state = $3, mac = $4 WHERE id = $1 AND state = $2 RETURNING id;
 
+-- name: queue_for
+-- From here to the end of the transaction nobody else finds out whether a phone of this credential is the first.
+SELECT pg_advisory_xact_lock(hashtextextended('first phone ' || $1::text, 0));
+
+-- name: another_was_first
+-- Whether a phone of this credential was confirmed before, whatever became of it.
+SELECT EXISTS (SELECT FROM sam.bindings WHERE credential = $1 AND id <> $2 AND (first OR state IN ('waiting', 'active')));
+
+-- name: confirm
+-- The test of a binding came back.
+UPDATE sam.bindings SET state = $2, until = $3, first = $4, mac = $5 WHERE id = $1 AND state = 'trial' RETURNING id;
+
+-- name: waited
+-- Phones whose wait is over.
+SELECT id, credential, device, device_key, nickname, state, document, created_at, until, mac
+FROM sam.bindings WHERE state = 'waiting' AND until <= $1 ORDER BY until LIMIT 100;
+
 -- name: by_id
 -- One binding that has not ended.
-SELECT id, credential, device, device_key, nickname, state, document, created_at, mac
+SELECT id, credential, device, device_key, nickname, state, document, created_at, until, mac
 FROM sam.bindings WHERE id = $1 AND state <> 'ended';
 
 -- name: by_document
 -- The binding that a pairing made, whatever became of it.
-SELECT id, credential, device, device_key, nickname, state, document, created_at, mac
+SELECT id, credential, device, device_key, nickname, state, document, created_at, until, mac
 FROM sam.bindings WHERE document = $1;
 
 -- name: of_device
 -- What a phone is bound to.
-SELECT id, credential, device, device_key, nickname, state, document, created_at, mac
+SELECT id, credential, device, device_key, nickname, state, document, created_at, until, mac
 FROM sam.bindings WHERE device = $1 AND state <> 'ended' ORDER BY created_at, id;
 
 -- name: of_credentials
 -- Every phone that is bound to some credentials.
-SELECT id, credential, device, device_key, nickname, state, document, created_at, mac
+SELECT id, credential, device, device_key, nickname, state, document, created_at, until, mac
 FROM sam.bindings WHERE credential = ANY($1::text[]) AND state <> 'ended' ORDER BY created_at, id;
 
 -- name: of_device_and_credential
 -- The binding of one phone to one credential.
-SELECT id, credential, device, device_key, nickname, state, document, created_at, mac
+SELECT id, credential, device, device_key, nickname, state, document, created_at, until, mac
 FROM sam.bindings WHERE device = $1 AND credential = $2 AND state <> 'ended';
 
 -- name: hold

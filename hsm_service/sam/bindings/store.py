@@ -1,6 +1,7 @@
 """Rows of ``sam.bindings``; only those whose MAC holds come out."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from foundation.database import Connection, Record
 from foundation.queries import Queries
@@ -52,8 +53,24 @@ class BindingStore:
         mac = await self._seals.seal(TABLE, binding.meaning())
         await connection.execute(
             queries.add, binding.id, binding.credential, binding.device, binding.key.point, binding.nickname,
-            binding.state.value, binding.document, binding.created, mac,
+            binding.state.value, binding.document, binding.created, mac, binding.until,
         )  # fmt: skip
+
+    async def confirm(self, connection: Connection, binding: Binding, now: datetime, wait: timedelta) -> Binding | None:
+        """Out of its trial: to decide, or to wait. None when somebody was faster."""
+        await connection.execute(queries.queue_for, binding.credential)
+        first = not await connection.fetchval(queries.another_was_first, binding.credential, binding.id)
+        changed = binding.confirmed(now, wait, first=first)
+        mac = await self._seals.seal(TABLE, changed.meaning())
+        row = await connection.fetchval(queries.confirm, binding.id, changed.state.value, changed.until, first, mac)
+        if row is None:
+            return None
+        self._seals.advanced(connection, TABLE, changed)
+        return changed
+
+    async def waited(self, reader: Reader, now: datetime) -> list[Binding]:
+        """Those whose wait is over."""
+        return await self._seals.fetch(TABLE, _read, reader, queries.waited, now)
 
     async def change(self, connection: Connection, binding: Binding, state: State) -> bool:
         """False when somebody was faster."""
@@ -69,5 +86,5 @@ def _read(row: Record) -> Binding:
     key = P256Key.from_point(row["device_key"])
     return Binding(
         row["id"], row["credential"], row["device"], key, row["nickname"], State(row["state"]), row["document"],
-        row["created_at"], row["mac"],
+        row["created_at"], row["until"], row["mac"],
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from foundation.clock import Clock
 from foundation.database import Connection, Database
@@ -15,6 +15,7 @@ from hsm_service.sam.associations.domain import Association
 from hsm_service.sam.associations.domain import State as AssociationState
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.bindings.domain import Binding, State
+from hsm_service.sam.bindings.service import Bindings
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.blocks.service import Blocks
 from hsm_service.sam.consents.domain import Consent, instant
@@ -50,11 +51,15 @@ class Effects:
         generators: GeneratorStore,
         custody: Custody,
         versions: KeyVersions,
+        phones: Bindings,
+        wait: timedelta,
         random: Random = secrets.token_bytes,
     ) -> None:
+        """``wait``: how long a phone that is not a certificate's first may not decide."""
         self._consents, self._generators, self._custody, self._versions = consents, generators, custody, versions
         self._clock, self._bindings, self._associations = clock, bindings, associations
         self._activations, self._endings, self._blocks, self._random = activations, endings, blocks, random
+        self._phones, self._wait = phones, wait
 
     async def make(
         self, connection: Connection, fixed: Fixed, binding: Binding | None, signer: P256Key, wrapped: bytes | None
@@ -80,6 +85,9 @@ class Effects:
                 answer["consent"] = await self._consent(connection, fixed, binding)
             case "generator":
                 answer["generator"] = await self._generator(connection, fixed, binding)
+            case "admit":
+                await self._admit(connection, fixed)
+                answer |= admitted(fixed)
             case "session":
                 answer["activation"] = await self._begin_session(connection, fixed, binding, wrapped)
             case _:
@@ -88,7 +96,7 @@ class Effects:
 
     async def outcome(self, database: Database, fixed: Fixed) -> Answer:
         """What ``make`` (or a refusal) answered."""
-        answer: Answer = {"state": fixed.state.value, "type": fixed.document.type}
+        answer: Answer = {"state": fixed.state.value, "type": fixed.document.type, **admitted(fixed)}
         if fixed.state.value != "approved":
             return answer
         if fixed.document.type == "pair":
@@ -112,6 +120,9 @@ class Effects:
         """Pairing, step 7: a binding on trial. The same phone again replaces what it had, by this very proof."""
         document = fixed.document
         old = await self._bindings.of(connection, document.text("device"), document.text("credential"))
+        if old is not None and old.key.jkt != signer.jkt:
+            # A gateway gave somebody's phone the id of the holder's: that one would lose its say before its time.
+            raise DecisionInvalid("this phone has another key")
         if old is not None and not await self._bindings.change(connection, old, State.ENDED):
             raise DocumentDecided("two pairings of one phone at once")
         if old is not None:
@@ -125,17 +136,37 @@ class Effects:
             state=State.TRIAL,
             document=document.id,
             created=self._clock.now(),
+            until=None if old is None else old.inherited(self._clock.now()),
         )
         await self._bindings.add(connection, made)
         return made.id
 
     async def _confirm(self, connection: Connection, binding: Binding | None) -> str:
-        """Pairing, step 8: the push round trip came back, trial becomes active."""
+        """Pairing, step 8: the push round trip came back. The first phone decides from now on, another one waits."""
         if binding is None:
             raise BindingUnknown("the binding has ended")
-        if binding.state is State.TRIAL and not await self._bindings.change(connection, binding, State.ACTIVE):
+        if binding.state is not State.TRIAL:
+            return binding.id
+        if await self._bindings.confirm(connection, binding, self._clock.now(), self._wait) is None:
             raise BindingUnknown("the binding has ended")
         return binding.id
+
+    async def _admit(self, connection: Connection, fixed: Fixed) -> None:
+        """The phone that the document names decides from now on. One that does already: its time came meanwhile."""
+        waits = await self._waiting(connection, fixed)
+        if waits is not None and waits.state is State.ACTIVE:
+            return
+        if waits is None or not await self._phones.admit(connection, waits, by="phone", document=fixed.id):
+            raise DecisionInvalid("the phone that waited is gone")
+
+    async def turn_away(self, connection: Connection, fixed: Fixed) -> None:
+        """A no to ``admit``: the phone that waits is not the holder's, or not wanted; its binding ends."""
+        waits = await self._waiting(connection, fixed)
+        if waits is not None and waits.state is State.WAITING:
+            await self._phones.turn_away(connection, waits)
+
+    async def _waiting(self, connection: Connection, fixed: Fixed) -> Binding | None:
+        return await self._bindings.find(connection, str(fixed.context.get("binding")))
 
     async def _associate(self, connection: Connection, fixed: Fixed, signer: P256Key) -> None:
         """The computer may ask, for those of the listed credentials to which this phone is still bound."""
@@ -265,3 +296,10 @@ class Effects:
             maximum=maximum,
             binding=binding,
         )
+
+
+def admitted(fixed: Fixed) -> Answer:
+    """Which phone, for which certificate, an ``admit`` is about; nothing for every other type."""
+    if fixed.document.type != "admit":
+        return {}
+    return {"credential": fixed.credential, "phone": str(fixed.document.object("phone")["device"])}

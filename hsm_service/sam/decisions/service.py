@@ -26,7 +26,7 @@ from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.custody import Custody
 from hsm_service.sam.decisions import store as evidence
 from hsm_service.sam.decisions.approval import Approval, Approved
-from hsm_service.sam.decisions.effects import Effects
+from hsm_service.sam.decisions.effects import Effects, admitted
 from hsm_service.sam.decisions.look import Case, Look
 from hsm_service.sam.decisions.renewal import Renewal, Renewals, renew
 from hsm_service.sam.documents.domain import Fixed, State
@@ -133,7 +133,7 @@ class Decisions:
                     if one.key.jkt == named:
                         return self._demand_named(fixed, device, one.key), one
                 raise DocumentUnknown("this phone is bound to nothing by that key")
-            case "unblock" | "generator":
+            case "unblock" | "generator" | "admit":
                 own = await self._bindings.of(self._database, device, document.text("credential"))
                 if own is None or own.state is not BindingState.ACTIVE:
                     raise DocumentUnknown("this phone is not actively bound to the credential any more")
@@ -170,6 +170,8 @@ class Decisions:
         async with self._database.transaction() as connection:
             await self._consume(connection, fixed, State.REFUSED)
             await evidence.add(connection, fixed.document, decision, signer, device, now)
+            if fixed.document.type == "admit":
+                await self._effects.turn_away(connection, fixed)
             if freezes is not None:
                 await connection.execute(document_queries.freeze, fixed.credential, freezes, fixed.id, now)
                 kind, _, caller = freezes.partition(":")
@@ -184,7 +186,7 @@ class Decisions:
                 device=device,
                 signer=signer.jkt,
             )
-        return {"state": "refused", "type": fixed.document.type}
+        return {"state": "refused", "type": fixed.document.type, **admitted(fixed)}
 
     # 7c, 7d, 7e ---------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,8 @@ class Outcomes:
             raise DocumentUnknown(id_)
         if fixed.state is State.REFUSED:
             answer["reason"] = found.word
+        elif fixed.document.type == "consent":
+            answer |= {"consent": id_, "until": fixed.document.number("until")}
         elif fixed.document.is_request:
             answer |= _left(row)
         return answer

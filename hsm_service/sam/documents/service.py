@@ -174,6 +174,32 @@ class Documents:
         }
         return await self._fix("generator", "doc", members, {"delivery_key": delivery.jwk}, found)
 
+    async def admit(self, device: str, phone: str, credential: str) -> Stated:
+        """A phone that decides already would let one that waits decide at once, or send it away ("not me").
+
+        Raises BindingUnknown, for a phone that waits for nothing as for one that is none, CredentialUnknown.
+        """
+        own = await self._bindings.of(self._database, device, credential)
+        if own is None or own.state is not BindingState.ACTIVE:
+            raise BindingUnknown(device)
+        waits = await self._bindings.of(self._database, phone, credential)
+        if waits is None or waits.state is not BindingState.WAITING:
+            raise BindingUnknown(phone)
+        found = await self._credentials.get(self._database, credential)
+        members: JsonObject = {
+            "device": device,
+            "device_key": own.key.jkt,
+            "credential": credential,
+            "subject": found.usable(self._clock.now()).subject,
+            "phone": {
+                "device": waits.device,
+                "nickname": waits.nickname,
+                "key": waits.key.jkt,
+                "since": int(waits.created.timestamp()),
+            },
+        }
+        return await self._fix("admit", "doc", members, {"binding": waits.id}, found)
+
     async def emission_key(self, credential: Credential) -> Stated:
         """The emission page shall set the usage password. The one that waits already is stated again."""
         waiting = await self._store.waiting_for_credential(

@@ -12,7 +12,7 @@ from foundation.channel import Answer, BadAnswer, PrivateCalls, near
 from foundation.channel.client import DEADLINE
 from foundation.encoding import b64u
 from foundation.errors import Internal, JsonObject, LinkIdError, Unavailable
-from hsm_service.signing.domain.request import Ask, Caller, SessionAsk
+from hsm_service.signing.domain.request import Ask, Caller, ConsentAsk, SessionAsk
 from hsm_service.signing.errors import (
     AlgorithmNotPossible,
     BadSad,
@@ -28,7 +28,16 @@ from hsm_service.signing.errors import (
     UseNotSigned,
 )
 from hsm_service.signing.ports import FixedDocument, Outcome, Verdict
-from protocol.errors import AskInvalid, CallerUnknown, CredentialLocked, SessionRefused
+from protocol.errors import (
+    AskInvalid,
+    CallerUnknown,
+    ConsentRefused,
+    ConsentUnknown,
+    CredentialLocked,
+    FactorsWrong,
+    SessionRefused,
+    TransportKeyRetired,
+)
 
 SIGN_SECONDS: Final = 30.0
 """A hundred RSA signatures on a busy SoftHSM take a few seconds."""
@@ -60,6 +69,18 @@ _ERRORS: Final[Mapping[str, Callable[[], LinkIdError]]] = MappingProxyType(
 """By the SAM's code. What is not here, and not an error that everybody understands, means versions that do not fit."""
 
 
+_UNDERSTOOD: Final = (
+    Unavailable,
+    Internal,
+    CredentialLocked,
+    ConsentRefused,
+    ConsentUnknown,
+    FactorsWrong,
+    TransportKeyRetired,
+)
+"""What everybody understands as it is."""
+
+
 class SamOverChannel:
     """See ports.Sam."""
 
@@ -69,34 +90,22 @@ class SamOverChannel:
 
     async def fix_sign_document(self, caller: Caller, ask: Ask, activation_key: bytes) -> FixedDocument:
         """``documents/sign``."""
-        answer = await self._call(
-            "documents/sign",
-            {
-                "credential": ask.credential,
-                "caller": {"kind": caller.kind.value, "id": caller.id},
-                "hashes": [b64u(digest) for digest in ask.hashes],
-                "hash_algorithm": ask.hash_algorithm,
-                "sign_algorithm": ask.sign_algorithm,
-                "documents": [{"label": label.text, "size": label.size} for label in ask.labels],
-                "activation_key": b64u(activation_key),
-                "ask": ask.signed,
-            },
-        )
-        return _fixed(answer)
+        return _fixed(await self._call("documents/sign", asked(caller, ask, activation_key)))
 
     async def fix_session_document(self, caller: Caller, ask: SessionAsk, activation_key: bytes) -> FixedDocument:
         """``documents/session``."""
+        return _fixed(await self._call("documents/session", asked(caller, ask, activation_key)))
+
+    async def fix_consent_document(self, caller: Caller, ask: ConsentAsk) -> FixedDocument:
+        """``documents/consent``."""
         answer = await self._call(
-            "documents/session",
+            "documents/consent",
             {
                 "credential": ask.credential,
                 "caller": {"kind": caller.kind.value, "id": caller.id},
                 "until": ask.until,
                 "maximum": ask.maximum,
                 "purpose": ask.purpose,
-                "hash_algorithm": ask.hash_algorithm,
-                "sign_algorithm": ask.sign_algorithm,
-                "activation_key": b64u(activation_key),
                 "ask": ask.signed,
             },
         )
@@ -109,7 +118,7 @@ class SamOverChannel:
             outcome = Outcome(answer.text("state"))
         except ValueError as cause:
             raise answer.bad("unknown state") from cause
-        if outcome is Outcome.APPROVED and not answer.has("activation"):
+        if outcome is Outcome.APPROVED and not answer.has("activation") and not answer.has("consent"):
             raise answer.bad("approved without activation")
         return Verdict(
             outcome,
@@ -182,17 +191,41 @@ class SamOverChannel:
         await self._call("sessions/give_back", {"activation": activation, "caller": said})
 
     async def _call(self, name: str, body: JsonObject, *, deadline: float = DEADLINE) -> Answer:
-        try:
-            return Answer(name, await self._client.call(name, body, deadline=deadline, near=near(body)))
-        except LinkIdError as error:
-            ours = _ERRORS.get(error.code)
-            if ours is None and isinstance(error, Unavailable | Internal | CredentialLocked):
-                raise
-            if ours is None:
-                raise BadAnswer(f"{name}: {error.code}") from error
-            translated = ours()
-            translated.retry_after = error.retry_after
-            raise translated from error
+        return await call_sam(self._client, name, body, deadline=deadline)
+
+
+async def call_sam(client: PrivateCalls, name: str, body: JsonObject, *, deadline: float = DEADLINE) -> Answer:
+    """One call; what it refuses is one of our errors."""
+    try:
+        return Answer(name, await client.call(name, body, deadline=deadline, near=near(body)))
+    except LinkIdError as error:
+        ours = _ERRORS.get(error.code)
+        if ours is None and isinstance(error, _UNDERSTOOD):
+            raise
+        if ours is None:
+            raise BadAnswer(f"{name}: {error.code}") from error
+        translated = ours()
+        translated.retry_after = error.retry_after
+        raise translated from error
+
+
+def asked(caller: Caller, ask: Ask | SessionAsk, activation_key: bytes) -> JsonObject:
+    """The members of ``documents/sign`` or ``documents/session``."""
+    common: JsonObject = {
+        "credential": ask.credential,
+        "caller": {"kind": caller.kind.value, "id": caller.id},
+        "hash_algorithm": ask.hash_algorithm,
+        "sign_algorithm": ask.sign_algorithm,
+        "activation_key": b64u(activation_key),
+        "ask": ask.signed,
+    }
+    if isinstance(ask, SessionAsk):
+        return {**common, "until": ask.until, "maximum": ask.maximum, "purpose": ask.purpose}
+    return {
+        **common,
+        "hashes": [b64u(digest) for digest in ask.hashes],
+        "documents": [{"label": label.text, "size": label.size} for label in ask.labels],
+    }
 
 
 def _fixed(answer: Answer) -> FixedDocument:

@@ -166,6 +166,23 @@ RULES: Final[Sequence[Rule]] = (
 )
 
 
+@dataclass(frozen=True)
+class _NoAlgorithm:
+    """Of an ask that names none."""
+
+    hash_algorithm: str = ""
+    sign_algorithm: str = ""
+
+
+NO_ALGORITHM: Final = _NoAlgorithm()
+CONSENT_RULES: Final[Sequence[Callable[[Wanted, Situation], None]]] = (
+    credential_is_active,
+    certificate_is_valid,
+    holder_is_left_alone,
+    phone_is_not_flooded,
+)
+
+
 def admit(ask: Ask, situation: Situation, rules: Sequence[Rule] = RULES) -> None:
     """Step 3: run the rules; the first that objects raises its error."""
     for rule in rules:
@@ -177,6 +194,21 @@ def admit_session(ask: SessionAsk, situation: Situation) -> None:
     terms_are_possible(ask, situation)
     for rule in COMMON_RULES:
         rule(ask, situation)
+
+
+def admit_consent(_ask: object, situation: Situation) -> None:
+    """Step 3, for a consent: its terms are the SAM's to judge, which knows the operator's limits."""
+    for rule in CONSENT_RULES:
+        rule(NO_ALGORITHM, situation)
+
+
+def admit_opening(ask: Ask | SessionAsk, situation: Situation) -> None:
+    """E3, the gateway's part of it: what holds for every ask, but nobody is rung, so nobody has to be left alone."""
+    for rule in (credential_is_active, certificate_is_valid, algorithms_agree):
+        rule(ask, situation)
+    if isinstance(ask, Ask):
+        something_but_not_too_much(ask, situation)
+        digests_have_their_length(ask, situation)
 
 
 def quiet_until(history: History) -> datetime | None:

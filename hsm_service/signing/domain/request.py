@@ -120,6 +120,8 @@ class Kind(StrEnum):
     """These hashes, each once."""
     SESSION = "session"
     """So many signatures until a time; used again and again, so it is never ``signed`` before it lapses."""
+    CONSENT = "consent"
+    """To send the holder's factors from then on; signs nothing by itself."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,31 @@ class SessionAsk:
     def kind(self) -> Kind:
         """A session."""
         return Kind.SESSION
+
+    @property
+    def count(self) -> int:
+        """How many signatures at most."""
+        return self.maximum
+
+
+@dataclass(frozen=True)
+class ConsentAsk:
+    """What an application wants to be allowed: to send the holder's factors. ``until`` in seconds since 1970."""
+
+    credential: str
+    until: int
+    maximum: int
+    purpose: str
+    signed: JsonObject | None = None
+    """The caller's own signature of all this. Opaque here; the SAM verifies it."""
+    hash_algorithm: str = ""
+    sign_algorithm: str = ""
+    """None: each signature will have its own."""
+
+    @property
+    def kind(self) -> Kind:
+        """A consent."""
+        return Kind.CONSENT
 
     @property
     def count(self) -> int:

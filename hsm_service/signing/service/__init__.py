@@ -1,8 +1,8 @@
 """The stories of signing at the gateway: ``requests`` (asked, decided, signed), ``waiting`` (a call that waits for the
 holder itself), ``responses`` (signatures that are collected later), ``preparations`` (documents that wait for
-theirs).
+theirs), ``explicit`` (opened with factors that an application sends, under a consent).
 """
 
-from hsm_service.signing.service.requests import Approved, Asked, SigningService, StillWaiting
+from hsm_service.signing.service.requests import Approved, Asked, Consented, SigningService, StillWaiting
 
-__all__ = ["Approved", "Asked", "SigningService", "StillWaiting"]
+__all__ = ["Approved", "Asked", "Consented", "SigningService", "StillWaiting"]

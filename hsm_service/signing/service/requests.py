@@ -20,7 +20,18 @@ from foundation.errors import LinkIdError
 from foundation.group_commit import GroupCommit
 from foundation.ids import BadToken, Random
 from hsm_service.signing.domain import policy, secret
-from hsm_service.signing.domain.request import PENDING, USABLE, Ask, Caller, Event, Kind, Request, SessionAsk, State
+from hsm_service.signing.domain.request import (
+    PENDING,
+    USABLE,
+    Ask,
+    Caller,
+    ConsentAsk,
+    Event,
+    Kind,
+    Request,
+    SessionAsk,
+    State,
+)
 from hsm_service.signing.domain.uses import SaidUse
 from hsm_service.signing.errors import (
     BadSad,
@@ -90,6 +101,15 @@ class Approved:
     """The activation of a session: what its caller signs at each use names it."""
 
 
+@dataclass(frozen=True)
+class Consented:
+    """The holder consented: this application may send their factors. ``consent``: the SAM's document."""
+
+    consent: str
+    maximum: int
+    until: datetime
+
+
 class SigningService:
     """One per gateway. Keeps nothing in memory."""
 
@@ -120,9 +140,14 @@ class SigningService:
         self._random = random
 
     async def ask(
-        self, caller: Caller, ask: Ask | SessionAsk, *, call_key: bytes | None = None, at: datetime | None = None
+        self,
+        caller: Caller,
+        ask: Ask | SessionAsk | ConsentAsk,
+        *,
+        call_key: bytes | None = None,
+        at: datetime | None = None,
     ) -> Asked:
-        """Ask a holder to approve signatures, or a session. The caller must be one that may use this credential.
+        """Ask a holder to approve signatures, a session, or a consent. The caller must be one that may use it.
 
         ``call_key``: of a caller that gets no handle, and finds its request again by it (``waiting.py``).
         ``at``: the time that stands in what the hashes are of, where a dialect made that (``asked_at``).
@@ -137,6 +162,8 @@ class SigningService:
         situation = await self._situation(caller, ask.credential, credential)
         if isinstance(ask, SessionAsk):
             policy.admit_session(ask, situation)
+        elif isinstance(ask, ConsentAsk):
+            policy.admit_consent(ask, situation)
         else:
             policy.admit(ask, situation)
         if call_key is not None and await self.of_call(caller, ask.credential, call_key) is not None:
@@ -159,6 +186,8 @@ class SigningService:
         try:
             if isinstance(ask, SessionAsk):
                 fixed = await self._sam.fix_session_document(caller, ask, activation_secret.public_key)
+            elif isinstance(ask, ConsentAsk):
+                fixed = await self._sam.fix_consent_document(caller, ask)
             else:
                 fixed = await self._sam.fix_sign_document(caller, ask, activation_secret.public_key)
         except LinkIdError:
@@ -175,7 +204,14 @@ class SigningService:
         )
 
     async def check(self, caller: Caller, handle: object, wait: float = 0.0) -> StillWaiting | Approved:
-        """What became of a request; with ``wait`` (seconds) the answer is held back until there is something to say.
+        """What became of a request for signatures. Raises as ``look``."""
+        state = await self.look(caller, handle, wait)
+        if isinstance(state, Consented):
+            raise UnknownHandle("a consent's: it signs nothing")
+        return state
+
+    async def look(self, caller: Caller, handle: object, wait: float = 0.0) -> StillWaiting | Approved | Consented:
+        """What became of any request; with ``wait`` (seconds) the answer is held back until there is something to say.
 
         Raises UnknownHandle, RequestRefused, RequestLapsed, RequestWithdrawn.
         """
@@ -342,7 +378,9 @@ class SigningService:
             retry = min(self._seconds_until(pending.expires), policy.PENDING_RETRY_SECONDS)
             raise RequestPending(retry_after=max(1, retry), data={"why": "pending"})
 
-    async def _now_waiting(self, name: str, caller: Caller, ask: Ask | SessionAsk, fixed: FixedDocument) -> None:
+    async def _now_waiting(
+        self, name: str, caller: Caller, ask: Ask | SessionAsk | ConsentAsk, fixed: FixedDocument
+    ) -> None:
         async def ring(connection: Connection) -> None:
             waiting = await self._store.fixed(
                 connection,
@@ -407,7 +445,7 @@ class SigningService:
         request = await self._refresh(request)
         if request.state is State.LAPSED:
             raise SadExpired()
-        if request.state not in USABLE:
+        if request.state not in USABLE or request.kind is Kind.CONSENT:
             raise BadSad(f"the request is {request.state}")
         return request, activation_secret
 
@@ -471,8 +509,12 @@ class SigningService:
         assert again is not None, "requests are never deleted"
         return again
 
-    def _answer(self, request: Request, activation_secret: secret.ActivationSecret) -> StillWaiting | Approved:
+    def _answer(
+        self, request: Request, activation_secret: secret.ActivationSecret
+    ) -> StillWaiting | Approved | Consented:
         match request.state:
+            case State.APPROVED if request.kind is Kind.CONSENT:
+                return Consented(request.document or "", request.count, request.expires)
             case State.ASKED | State.WAITING:
                 handle = secret.handle_text(request.name, activation_secret)
                 return StillWaiting(handle, self._seconds_until(request.expires))

@@ -43,7 +43,7 @@ interface RequestScreen {
 }
 
 /** A request and its decision: code, who asks, what, the password, yes or no. */
-export function showRequest(app: App, statement: Opened<"sign" | "session">, screen: RequestScreen): void {
+export function showRequest(app: App, statement: Opened<"sign" | "session" | "consent">, screen: RequestScreen): void {
   const document = statement.document;
   const password = passwordField();
   const guessed = app.triesWarning(document.credential);
@@ -149,7 +149,7 @@ function files(document: SignDocument): HTMLElement {
 function technical(document: RequestDocument, more: [string, Node | string][]): HTMLElement {
   const pairs: [string, Node | string][] = [
     [t.approval.request, foreign(document.id)],
-    [t.approval.algorithm, `${document.sign_algorithm} · ${document.hash_algorithm}`],
+    ...("sign_algorithm" in document ? ([[t.approval.algorithm, `${document.sign_algorithm} · ${document.hash_algorithm}`]] as [string, string][]) : []),
     ...more,
   ];
   return h("details", { class: "technical" }, h("summary", {}, t.approval.details), facts(...pairs));

@@ -14,6 +14,10 @@ import { problemText } from "../ui/problem";
 export interface Past {
   request: string;
   session: boolean;
+  /** It is the consent itself. */
+  consent: boolean;
+  /** An application made it with the holder's password and a code, under a consent. */
+  explicit: boolean;
   credential: string;
   state: string;
   decision: string | null;
@@ -40,11 +44,14 @@ export function readHistory(list: Json | undefined): Past[] {
     const time = (name: string): number | null => (text(from, name) === "" ? null : Date.parse(text(from, name)) / 1000 || null);
     const created = time("created");
     if (created === null || text(from, "request") === "") return [];
-    const session = from.type === "session";
+    const consent = from.type === "consent";
+    const session = from.type === "session" || consent;
     return [
       {
         request: text(from, "request"),
         session,
+        consent,
+        explicit: text(from, "consent") !== "",
         credential: text(from, "credential"),
         state: text(from, "state"),
         decision: text(from, "decision") || null,
@@ -141,14 +148,15 @@ function showPast(app: App, one: Past): void {
         [t.history.asked, moment(one.created)],
         ...(one.decided === null ? [] : ([[t.history.answered, moment(one.decided)]] as [string, string][])),
         ...(one.decided === null ? [] : ([[t.history.where, where(one)]] as [string, Node | string][])),
+        ...(one.explicit ? ([[t.history.how, t.consents.history]] as [string, string][]) : []),
         ...(one.session ? sessionFacts(one) : []),
       ),
     ),
     ...(one.session ? [] : [files(one)]),
     said,
-    ...(one.decided === null ? [] : [h("p", { class: "hint" }, t.history.evidenceWhat), actions(button(t.history.evidence, "plain", () => busy(content, keep), "download"))]),
+    ...(one.decided === null && !one.explicit ? [] : [h("p", { class: "hint" }, t.history.evidenceWhat), actions(button(t.history.evidence, "plain", () => busy(content, keep), "download"))]),
   );
-  app.visit({ name: "past", title: one.session ? t.home.kinds.session : t.home.kinds.sign, back: () => showHistory(app), content: [content] });
+  app.visit({ name: "past", title: one.consent ? t.home.kinds.consent : one.session ? t.home.kinds.session : t.home.kinds.sign, back: () => showHistory(app), content: [content] });
 }
 
 function where(one: Past): Node | string {

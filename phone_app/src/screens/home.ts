@@ -10,9 +10,12 @@ import { icon, type IconName } from "../ui/icons";
 import { busy, button, chip, item, notice, row } from "../ui/parts";
 import { isUnpaired, problemText } from "../ui/problem";
 import type { PhoneType } from "../ceremony";
+import { heldCard, readHeld } from "./admission";
 import { blockedCard, readBlocked, showBlock } from "./block";
 import { readCredentials } from "./code";
+import { showCodes } from "./codes";
 import { readComputers, showComputers } from "./computers";
+import { readConsents, showConsents } from "./consents";
 import { showCredential, showTest } from "./credential";
 import { showDevice } from "./device";
 import { showHistory } from "./history";
@@ -21,7 +24,7 @@ import { showWarning } from "./warning";
 import { showByHand, showFound, showScan } from "./scan";
 import { readSessions, showSessions } from "./sessions";
 
-const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate", unblock: "lock" };
+const SYMBOLS: Record<PhoneType, IconName> = { sign: "document", session: "history", associate: "computer", identify: "system", test: "phone", pair: "certificate", unblock: "lock", generator: "lock", admit: "phone", consent: "system" };
 
 /** Requests already opened by themselves once: going back from one must not open it again. */
 const opened = new Set<string>();
@@ -31,6 +34,8 @@ export function showHome(app: App): void {
   const certificates = h("ul", { class: "rows" });
   const computers = h("span", {});
   const sessions = h("div", {});
+  const explicit = h("div", { class: "rows", hidden: true });
+  const held = h("section", { class: "warnings", "aria-label": t.admission.heldTitle, hidden: true });
   const blocked = h("section", { class: "warnings", "aria-label": t.block.standing, hidden: true });
   const live = h("span", { class: "live", role: "status" });
   const trouble = h("div", {});
@@ -86,6 +91,7 @@ export function showHome(app: App): void {
     content: [
       h("div", { class: "greeting" }, h("p", { class: "greeting-name" }, foreign(app.profile.nickname ?? t.device.title)), live),
       trouble,
+      held,
       blocked,
       warned,
       h(
@@ -103,6 +109,7 @@ export function showHome(app: App): void {
           { class: "column" },
           h("section", {}, h("h2", {}, t.home.certificates), certificates, notBound.length > 0 && button(t.home.addCertificate, "quiet", () => void addCertificate(app, notBound))),
           h("div", { class: "rows" }, row("computer", t.home.computers, computers, () => showComputers(app)), row("phone", t.phones.title, t.phones.rowWhat, () => showPhones(app)), row("phone", t.home.device, foreign(app.profile.nickname ?? ""), () => showDevice(app)), row("history", t.history.title, t.history.rowWhat, () => showHistory(app)), row("lock", t.block.button, t.block.buttonWhat, () => showBlock(app))),
+          explicit,
         ),
       ),
       historySection(app.history),
@@ -110,8 +117,9 @@ export function showHome(app: App): void {
   });
   app.live.start();
   app.refresh();
-  void refreshDevice(app, certificates, computers, blocked);
+  void refreshDevice(app, certificates, computers, blocked, held);
   void refreshSessions(app, sessions);
+  void refreshExplicit(app, explicit);
 }
 
 export function wasOpened(statement: Opened): boolean {
@@ -161,7 +169,7 @@ function troubles(app: App): Node[] {
   return made;
 }
 
-async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement, blocked: HTMLElement): Promise<void> {
+async function refreshDevice(app: App, certificates: HTMLElement, computers: HTMLElement, blocked: HTMLElement, held: HTMLElement): Promise<void> {
   try {
     const answer = await app.gateway.call("GET", "/phone/v1/device");
     const shut = readBlocked(answer.bindings);
@@ -170,6 +178,9 @@ async function refreshDevice(app: App, certificates: HTMLElement, computers: HTM
     app.learnTries(answer.bindings);
     blocked.replaceChildren(...shut.map((one) => blockedCard(app, one)));
     blocked.hidden = shut.length === 0;
+    const waits = readHeld(answer.bindings);
+    held.replaceChildren(...waits.map(heldCard));
+    held.hidden = waits.length === 0;
     computers.textContent = t.home.computersCount(readComputers(answer.computers).length);
   } catch {
     // What is known stays on the screen; that we are not connected is said by the live mark and the inbox.
@@ -183,6 +194,25 @@ async function refreshSessions(app: App, place: HTMLElement): Promise<void> {
     place.replaceChildren(...(open.length === 0 ? [] : [h("div", { class: "rows" }, row("history", t.sessions.title, t.sessions.count(open.length), () => showSessions(app)))]));
   } catch {
     // As with the rest of home: what is not known is not shown.
+  }
+}
+
+/** Only where this service takes factors from applications; codes also where there is no network to ask. */
+async function refreshExplicit(app: App, place: HTMLElement): Promise<void> {
+  const codes = row("lock", t.codes.title, t.codes.rowWhat, () => showCodes(app));
+  const draw = (...rows: HTMLElement[]): void => {
+    place.replaceChildren(...rows);
+    place.hidden = rows.length === 0;
+  };
+  const kept = await Promise.all(app.profile.bound.map((one) => app.keystore.generator(one.id)));
+  if (kept.some((key) => key !== undefined)) draw(codes);
+  try {
+    const answer = await app.gateway.call("GET", "/phone/v1/consents");
+    const given = readConsents(answer.consents);
+    if (answer.offered === true) draw(codes, ...(given.length === 0 ? [] : [row("system", t.consents.title, t.consents.rowWhat, () => showConsents(app))]));
+    else draw();
+  } catch {
+    // Without network the codes that this phone has go on.
   }
 }
 

@@ -13,6 +13,8 @@ export interface KnownPhone {
   nickname: string;
   here: boolean;
   active: boolean;
+  /** When it may decide, the latest of its certificates; null: it does not wait. */
+  waits: string | null;
   since: string;
   lastUsed: string | null;
 }
@@ -27,10 +29,17 @@ export function readPhones(list: Json | undefined): KnownPhone[] {
       nickname: text("nickname"),
       here: from.here === true,
       active: from.state === "active",
+      waits: lastWait(from.waits),
       since: text("since"),
       lastUsed: text("last_used") || null,
     };
   });
+}
+
+function lastWait(list: Json | undefined): string | null {
+  if (!Array.isArray(list)) return null;
+  const ends = list.slice(0, 200).map((one) => asObject(one).until).filter((until): until is string => typeof until === "string");
+  return ends.sort().at(-1) ?? null;
 }
 
 export function showPhones(app: App, message?: string): void {
@@ -64,7 +73,7 @@ function draw(app: App, phones: KnownPhone[]): Node[] {
 function below(one: KnownPhone): Node {
   const lines = [
     one.here ? t.phones.here : null,
-    one.active ? null : t.phones.trial,
+    one.waits !== null ? t.phones.waits(dateTime(one.waits)) : one.active ? null : t.phones.trial,
     t.phones.since(date(one.since)),
     one.here ? null : one.lastUsed === null ? t.phones.neverSeen : t.computers.lastUsed(dateTime(one.lastUsed)),
   ].filter((line): line is string => line !== null);

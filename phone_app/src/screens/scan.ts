@@ -11,6 +11,7 @@ import { actions, button, field, form, lead, notice, submitButton } from "../ui/
 import { problemText } from "../ui/problem";
 import { showApproval } from "./approval";
 import { showAssociation, showIdentification } from "./consent";
+import { showConsenting } from "./consenting";
 import { isOver, showOver } from "./outcome";
 import { showSession } from "./session";
 
@@ -94,7 +95,7 @@ export function isOurs(text: string, origin: string): boolean {
  * What the text leads to, whatever the gateway answers: a request's QR opens that request and no other; a frame to which a
  * computer added its key leads to that computer and no other. Throws Untrusted.
  */
-async function ask(app: App, text: string): Promise<Opened<"associate" | "identify" | "sign" | "session">> {
+async function ask(app: App, text: string): Promise<Opened<"associate" | "identify" | "sign" | "session" | "consent">> {
   const request = requestIn(text, location.origin);
   if (request === null) await app.save({ scan: { at: now(), key: keyIn(text, location.origin) } });
   const answer = await app.gateway.call("POST", "/phone/v1/scan", { text });
@@ -103,7 +104,7 @@ async function ask(app: App, text: string): Promise<Opened<"associate" | "identi
     if (!app.hasScanned(statement.document)) throw new Untrusted("another computer than the one scanned");
     return statement;
   }
-  const statement = await app.ceremony.open(answer.statement, ["sign", "session"]);
+  const statement = await app.ceremony.open(answer.statement, ["sign", "session", "consent"]);
   if (statement.document.id !== request) throw new Untrusted("another request than the one scanned");
   return statement;
 }
@@ -129,6 +130,7 @@ export function showFound(app: App, statement: Opened): void {
   const type = statement.document.type;
   if (type === "sign") showApproval(app, statement as Opened<"sign">);
   else if (type === "session") showSession(app, statement as Opened<"session">);
+  else if (type === "consent") showConsenting(app, statement as Opened<"consent">);
   else if (type === "associate") showAssociation(app, statement as Opened<"associate">);
   else if (type === "identify") showIdentification(app, statement as Opened<"identify">);
 }

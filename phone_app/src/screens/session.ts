@@ -7,7 +7,7 @@
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import { yesTo } from "../decision";
-import type { SessionDocument } from "../documents";
+import type { ConsentDocument, SessionDocument } from "../documents";
 import { moment, span, t } from "../strings";
 import { foreign, freshId, h } from "../ui/dom";
 import { icon } from "../ui/icons";
@@ -28,7 +28,8 @@ export function showSession(app: App, statement: Opened<"session">): void {
   });
 }
 
-function limits(document: SessionDocument): HTMLElement {
+/** How many, until when, what for. */
+export function limits(document: SessionDocument | ConsentDocument): HTMLElement {
   return card(
     h("h2", {}, t.session.allows),
     facts(
@@ -39,8 +40,12 @@ function limits(document: SessionDocument): HTMLElement {
   );
 }
 
-/** The box that must be ticked, each time anew, before such a session is approved. */
 function withoutKey(): { element: HTMLElement; given: () => boolean } {
+  return tick(t.session.withoutKey, t.session.withoutKeyTick, t.session.withoutKeyMissing);
+}
+
+/** The box that must be ticked, each time anew, before something dangerous is approved. */
+export function tick(danger: string, label: string, missing: string): { element: HTMLElement; given: () => boolean } {
   const id = freshId("without-key");
   const box = h("input", { type: "checkbox", id, "aria-describedby": `${id}-error` });
   const error = h("p", { class: "error", id: `${id}-error`, role: "alert" });
@@ -49,12 +54,12 @@ function withoutKey(): { element: HTMLElement; given: () => boolean } {
     box.removeAttribute("aria-invalid");
     error.replaceChildren();
   });
-  const element = h("div", { class: "without-key" }, notice("danger", t.session.withoutKey), h("label", { class: "tick", for: id }, box, h("span", {}, t.session.withoutKeyTick)), error);
+  const element = h("div", { class: "without-key" }, notice("danger", danger), h("label", { class: "tick", for: id }, box, h("span", {}, label)), error);
   return {
     element,
     given: () => {
       if (box.checked) return true;
-      error.replaceChildren(icon("warning"), t.session.withoutKeyMissing);
+      error.replaceChildren(icon("warning"), missing);
       box.setAttribute("aria-invalid", "true");
       box.focus();
       return false;

@@ -4,12 +4,15 @@ import type { App } from "../app";
 import { now } from "../ceremony";
 import { moment, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
+import { showNewPhone } from "./admission";
 import { icon } from "../ui/icons";
 import { actions, busy, button } from "../ui/parts";
 import type { Warning } from "../warnings";
 
 export function showWarning(app: App, warning: Warning): HTMLElement {
-  return warning.kind === "credential_locked" ? showLock(app, warning) : showTurn(app, warning);
+  if (warning.kind === "phone_waiting") return showNewPhone(app, warning);
+  if (warning.kind === "credential_locked") return showLock(app, warning);
+  return warning.kind === "consent_ended" ? showConsentEnded(app, warning) : showTurn(app, warning);
 }
 
 /** Another phone of the holder's blocked the certificate, or unblocked it. */
@@ -23,6 +26,22 @@ function showTurn(app: App, warning: Warning): HTMLElement {
     h("p", { class: "warning-who" }, holder(subject)),
     h("p", {}, words.what(moment(warning.since)), ...where(warning)),
     h("p", {}, h("strong", {}, t.warning.notYou), " ", words.notYou),
+    actions(button(t.warning.understood, "plain", () => void busy(element, () => app.warnings.dismiss(warning.id)), "check")),
+  );
+  return element;
+}
+
+/** An application sent wrong factors too often. */
+function showConsentEnded(app: App, warning: Warning): HTMLElement {
+  const words = t.warning.consentEnded;
+  const subject = app.profile.bound.find((one) => one.id === warning.credential)?.subject ?? "";
+  const element: HTMLElement = h(
+    "article",
+    { class: "warning" },
+    h("h2", {}, icon("warning"), words.title),
+    h("p", { class: "warning-who" }, holder(subject)),
+    h("p", {}, words.what(moment(warning.since))),
+    h("p", {}, words.notYou),
     actions(button(t.warning.understood, "plain", () => void busy(element, () => app.warnings.dismiss(warning.id)), "check")),
   );
   return element;

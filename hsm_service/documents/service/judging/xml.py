@@ -6,13 +6,17 @@ else is "partly signed". One Id for two elements, transforms that choose, refere
 """
 
 import base64
+import hashlib
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko.sign.validation.status import TimestampSignatureStatus
 from pyhanko_certvalidator import CertificateValidator
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidDigest, InvalidSignature
@@ -24,6 +28,8 @@ from hsm_service.documents.service.judging.trust import Trust, seconds, who
 from hsm_service.documents.service.xades import DS, parsed
 
 _XADES: Final = "{http://uri.etsi.org/01903/v1.3.2#}"
+_STAMP: Final = f"{_XADES}UnsignedProperties/{_XADES}UnsignedSignatureProperties/{_XADES}SignatureTimeStamp"
+_EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _PROPERTIES: Final = "http://uri.etsi.org/01903#SignedProperties"
 _WITHIN: Final = 512
 _MAX_REFERENCES: Final = 10
@@ -71,11 +77,38 @@ async def _judged(root: Any, signature: Any, original: bytes | None, trust: Trus
         reasons += _mathematics(etree.tostring(root), leaf, original)
     if not whole:
         reasons.append(Reason.PARTLY_SIGNED)
-    reasons += await _chain(leaf, certificates[1:], trust)
+    stamped, moment = await _stamped(signature, trust)
+    reasons += stamped
+    reasons += await _chain(leaf, certificates[1:], trust, moment)
     name, number, issuer = who(asn1_x509.Certificate.load(leaf.public_bytes(Encoding.DER)))
     advanced = signature.find(f".//{_XADES}SignedSignatureProperties") is not None
     kind = "XAdES" if advanced else "XML"
-    return Finding(name, number, issuer, kind, _claimed(signature), None, covers, worst_first(reasons))
+    claimed = _claimed(signature)
+    return Finding(name, number, issuer, kind, claimed, seconds(moment), covers, worst_first(reasons))
+
+
+async def _stamped(signature: Any, trust: Trust) -> tuple[list[Reason], datetime | None]:
+    """What a time stamp over the signature's value proves (XAdES B-T); nothing where there is none."""
+    stamp = signature.find(f"{DS}Object/{_XADES}QualifyingProperties/{_STAMP}")
+    if stamp is None:
+        return [], None
+    method = stamp.find(f"{DS}CanonicalizationMethod")
+    exclusive = method is not None and method.get("Algorithm") == _EXCLUSIVE
+    value = signature.find(f"{DS}SignatureValue")
+    canonical = etree.tostring(value, method="c14n", exclusive=exclusive, with_comments=False)
+    try:
+        token = cms.ContentInfo.load(_base64(stamp.findtext(f"{_XADES}EncapsulatedTimeStamp")), strict=True)
+        found: Any = await validate_tst_signed_data(
+            token["content"], trust.context(revocation="soft-fail"), lambda name: hashlib.new(name, canonical).digest()
+        )
+        status = TimestampSignatureStatus(**found)
+    except MemoryError:
+        raise
+    except Exception:  # a stranger's token raises what it likes
+        return [Reason.STAMP_BROKEN], None
+    if not (status.intact and status.valid):
+        return [Reason.STAMP_BROKEN], None
+    return ([], status.timestamp) if status.trusted else ([Reason.STAMP_UNTRUSTED], None)
 
 
 def _mathematics(document: bytes, leaf: x509.Certificate, original: bytes | None) -> list[Reason]:
@@ -130,14 +163,18 @@ def _inside(reference: Any) -> bool:
     return uri is not None and (uri == "" or uri.startswith("#"))
 
 
-async def _chain(leaf: x509.Certificate, others: list[x509.Certificate], trust: Trust) -> list[Reason]:
-    """By pyHanko's path validation: first with revocation data demanded."""
+async def _chain(
+    leaf: x509.Certificate, others: list[x509.Certificate], trust: Trust, moment: datetime | None
+) -> list[Reason]:
+    """By pyHanko's path validation: first with revocation data demanded. ``moment``: when it was stamped, if it was."""
+    at = moment or trust.now
     asn1 = [asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in (leaf, *others)]
-    if not leaf.not_valid_before_utc <= trust.now <= leaf.not_valid_after_utc:
-        return [Reason.EXPIRED if trust.now > leaf.not_valid_after_utc else Reason.NOT_YET_VALID]
+    if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
+        return [Reason.EXPIRED if at > leaf.not_valid_after_utc else Reason.NOT_YET_VALID]
     missing: list[Reason] = []
     for revocation in ("require", "soft-fail"):
-        validator = CertificateValidator(asn1[0], asn1[1:], validation_context=trust.context(revocation=revocation))
+        context = trust.context(revocation=revocation, moment=moment)
+        validator = CertificateValidator(asn1[0], asn1[1:], validation_context=context)
         try:
             await validator.async_validate_usage({"digital_signature"})  # type: ignore[no-untyped-call]
         except Exception as problem:
