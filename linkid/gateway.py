@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from foundation.audit import AuditChain
 from foundation.channel import PrivateClient
 from foundation.clock import Clock, SystemClock
+from foundation.collector import look_seldom
 from foundation.database import Database, open_pool
 from foundation.dpop import DatabaseReplayCache
 from foundation.errors import Unavailable
@@ -82,6 +83,7 @@ _log = get_logger(__name__)
 async def run_gateway(settings: Settings, clock: Clock | None = None) -> None:
     """Serve until cancelled. Raises OSError when a port is taken, Unavailable without a database."""
     async with serving_gateway(settings, clock):
+        look_seldom()
         await asyncio.Event().wait()
 
 
