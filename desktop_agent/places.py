@@ -8,6 +8,7 @@ from typing import Final
 from desktop_agent.profiles import HOME_VARIABLE
 
 P11: Final = "p11"
+COMMAND: Final = "linkid-desktop"
 CONTROL: Final = "control"
 MOST_PATH: Final = 100
 """Bytes: Linux cuts a socket's name at 107."""
@@ -23,6 +24,7 @@ def runtime_folder(home: Path) -> Path:
 
 def own_command() -> list[str]:
     """The words that start this program once more."""
-    if getattr(sys, "frozen", False):  # a one-folder build
-        return [sys.executable]
+    started = Path(sys.argv[0])
+    if started.name == COMMAND and os.access(started, os.X_OK):  # a command of pip's, or of a package of ours
+        return [str(started.absolute())]
     return [sys.executable, "-m", "desktop_agent"]

@@ -62,6 +62,8 @@ _PROOFS_SECONDS: Final = 60.0
 """Used proofs are worth remembering for two minutes, and every call of a phone leaves one."""
 _PROOFS_BITE: Final = 10_000
 _SWEEP_SECONDS: Final = 300.0
+_PAUSES_SECONDS: Final = 60.0
+"""Between two looks at whether codes by SMS are typed."""
 _FOLLOW_SECONDS: Final = 5.0
 """How late, at most, an application is told that nobody answered its request."""
 _CERTIFICATES_SECONDS: Final = 15.0
@@ -113,6 +115,7 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         in_background(stack, now_and_then(_FOLLOW_SECONDS, ground.clock, {"requests": follow}))
         endings = SessionEndings(ground.database, ground.clock, mounted.signing)
         in_background(stack, now_and_then(_PROOFS_SECONDS, ground.clock, {"sessions": endings.sweep}))
+        in_background(stack, now_and_then(_PAUSES_SECONDS, ground.clock, {"pauses": mounted.pauses.look}))
         in_background(stack, now_and_then(_SWEEP_SECONDS, ground.clock, _chores(ground, mounted.life)))
         tls = None if settings.tls is None else server_context(settings.tls.certificate, settings.tls.key)
         listener = settings.gateway

@@ -105,6 +105,7 @@ from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.numbers import PairingNumbers
+from pairing.service.pauses import PauseService
 from pairing.service.phones import PhoneService
 from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
@@ -185,6 +186,7 @@ class Pairing:
     life: LinkLife
     computers: ComputerService
     calls: CallService
+    pauses: PauseService
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,7 @@ class Mounted:
     signing: SigningService
     pki: PkiRoutes
     """They stand on the plain listener too."""
+    pauses: PauseService
 
 
 async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Mounted:
@@ -239,7 +242,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     mount_verification(app, ground, nursery)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
-    return Mounted(pairing.life, signing, pki)
+    return Mounted(pairing.life, signing, pki, pairing.pauses)
 
 
 def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Pushing:
@@ -377,6 +380,8 @@ def mount_pairing(
     holders = HoldersOfPairing(credentials)
     letters = LettersOfPairing(database, clock, credentials, push.outbox)
     code_key = CodeKey(ground.settings.gateway_key("pairing"))
+    numbers = PairingNumbers(ground.metrics.registry)
+    pauses = PauseService(database, audit, numbers)
     phones = PhoneService(
         database,
         clock,
@@ -388,8 +393,9 @@ def mount_pairing(
         letters=letters,
         doorbell=push.doorbell,
         app_host=ground.app.partition("://")[2],
-        messages_per_day=ground.settings.pairing.messages_per_day,
-        numbers=PairingNumbers(ground.metrics.registry),
+        settings=ground.settings.pairing,
+        pauses=pauses,
+        numbers=numbers,
     )
     life = LinkLife(database, clock, audit, code_key, sam)
     links = LinkService(database, clock, audit, life=life, holders=holders, letters=letters, app=ground.app)
@@ -426,7 +432,7 @@ def mount_pairing(
     if ground.settings.push.sms_for_requests:
         push.doorbell.also_by_sms(NumbersOfPush(phones))
     calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
-    return Pairing(links, life, computers, calls)
+    return Pairing(links, life, computers, calls, pauses)
 
 
 def mount_oauth(

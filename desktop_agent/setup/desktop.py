@@ -44,6 +44,15 @@ def entries(computer: Place) -> Iterator[File]:
         yield File(f"Arquivos (GNOME): {SIGN}, em Scripts", script, starter, mode=0o755)
 
 
+def packaged(command: Path, icon: Path) -> dict[str, str]:
+    """The entries that a package of the system brings, by their place below ``/usr/share``."""
+    name = f"{APPLICATION}.desktop"
+    return {
+        f"applications/{name}": _APPLICATION.format(command=_quoted(command), icon=icon),
+        f"kio/servicemenus/{name}": _DOLPHIN.format(command=_quoted(command), icon=icon),
+    }
+
+
 def _quoted(command: Path) -> str:
     """For ``Exec=`` (Desktop Entry Specification, "The Exec key"): quoted, and a per cent sign is doubled."""
     quoted = re.sub(r'(["`$\\])', r"\\\1", str(command))

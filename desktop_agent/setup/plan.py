@@ -48,7 +48,11 @@ class Computer:
     def ours(cls) -> "Computer":
         home = Path.home()
         config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-        beside = Path(sys.executable).with_name("linkid-desktop")
+        started = places.own_command()
+        if len(started) == 1:  # by its own name: that very file
+            beside = Path(started[0])
+        else:
+            beside = Path(sys.executable).with_name("linkid-desktop")
         data = os.environ.get("XDG_DATA_HOME")
         command = beside if beside.exists() else found("linkid-desktop") or beside
         return cls(home, config, command, Path(data) if data else None)
@@ -163,6 +167,13 @@ def undo_order(parts: Sequence[Part]) -> list[Part]:
     return [*reversed(parts)]
 
 
+def packaged_units(command: Path) -> dict[str, str]:
+    """The same units for a package of the system, by name: every user has their own sockets below ``%t``."""
+    texts = {SOCKET_UNIT: _SOCKET.format(runtime="%t/linkid"), SERVICE_UNIT: _SERVICE.format(command=command)}
+    return {name: text.removeprefix(_OURS) for name, text in texts.items()}
+
+
+_OURS: Final = "# Escrito por linkid-desktop setup.\n"
 _SOCKET: Final = """\
 # Escrito por linkid-desktop setup.
 [Unit]

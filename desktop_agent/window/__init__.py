@@ -1,8 +1,10 @@
-"""The window: a view of what the command line does too (`desk.py`, `sign.py`, `overview.py`, the daemon's socket).
+"""The window: a view of what the command line does too (the agent's `desk`, `sign`, `overview`, the daemon's socket).
 
-`frame.py` joins the pages; `views.py` fulfils `ui/port.py`; `worker.py` is the thread where everything waits, so that
-no network and no key store ever stops the window; `preview.py` has pages of PDFs drawn by a process of their own
-(`render.py`), because what is dropped here may be anybody's. Qt and pdfium are known here only.
+`frame` joins the pages: `associate_page`, `sign_page` (with `preview`), `waiting_page`, `sessions_page`,
+`computer_page`, and the lists of `tables`. `views` fulfils the agent's `ui.port`; `worker` is the thread where
+everything waits, so that no network and no key store ever stops the window. `render` draws pages of PDFs in a process
+of its own, because what is dropped here may be anybody's. `look` has the colours, `qr_picture` draws codes. Qt and
+pdfium are known here only.
 
 Open `frame.py` first.
 """

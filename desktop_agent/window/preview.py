@@ -25,6 +25,10 @@ _EDGE: Final = 3
 _STEP: Final = 0.01
 """Part of a page by which an arrow key moves the stamp; with Shift, ten times that."""
 _STAMP: Final = "Assinado digitalmente por\n(o seu nome)\nem (data e hora)"
+_LIES: Final = (
+    ValueError, TypeError, LookupError, OverflowError, TimeoutError, asyncio.IncompleteReadError
+)  # fmt: skip
+"""What comes of answers that are not as `render.py` gives them."""
 _NO_PICTURE: Final = "Não foi possível mostrar esta página."
 
 
@@ -56,16 +60,16 @@ async def picture_of(path: Path, page: int) -> Picture:
             if not (0 < width <= MOST_SIDE + 1 and 0 < height <= MOST_SIDE + 1 and 4 * width <= stride <= 8 * width):
                 raise ValueError("a picture of an impossible size")
             points = float(told["points"][0]), float(told["points"][1])
-            if min(points) <= 0:
+            if not min(points) > 0 or pages < 1:
                 raise ValueError("a page without a size")
             pixels = await process.stdout.readexactly(stride * height)
             return Picture(pages, width, height, stride, points, pixels)
-    except (ValueError, TypeError, KeyError, IndexError, TimeoutError, asyncio.IncompleteReadError) as cause:
+    except _LIES as cause:
         raise UnsuitablePdf(_NO_PICTURE, "") from cause
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        await process.communicate()  # what it had still said is read away: asyncio waits for the end of that, too
 
 
 class Preview(QWidget):

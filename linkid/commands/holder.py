@@ -65,7 +65,7 @@ async def _run(settings: Settings, given: argparse.Namespace) -> int:
     operator = P256Key.from_public(context(settings, given.key_file).key().public_key()).jkt
     database = Database(await open_pool(settings.dsn("gateway"), application_name="linkid-holder"))
     try:
-        view = OperatorView(database, clock, AuditChain(database, _CHAIN, clock), operator)
+        view = OperatorView(database, clock, AuditChain(database, _CHAIN, clock), operator, settings.pairing.countries)
         return await perform(view, given)
     finally:
         await database.close()

@@ -277,7 +277,7 @@ async def test_an_operator_may_copy_the_command(world: World) -> None:
     assert shlex.split(shown) == ["linkid", "application", "admit", client, "--name", name]
 
 
-NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{1234567*7}}"
 
 
 async def test_what_is_typed_is_never_markup(world: World) -> None:
@@ -302,7 +302,7 @@ async def test_what_is_typed_is_never_markup(world: World) -> None:
             assert "<script" not in text, field
             assert "<img" not in text, field
             assert "<b>EVE" not in text
-            assert "49" not in text.partition("<main")[2].replace(maria.form, ""), "no template in what is typed"
+            assert "8641969" not in text, "no template in what is typed"
     text = await raw(f"{HOME}/nova", **{**WISH, "name": NASTY[:60], "about": NASTY})
     assert "&lt;script&gt;" in text
     assert "<script" not in text

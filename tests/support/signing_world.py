@@ -417,11 +417,11 @@ class World:
         self.calls.calls.clear()
         self.vouching.away = None
         self.stamping.away, self.stamping.asked = False, 0
+        self.explicit._sam = None
+        self.warned.told.clear()
         self.told.events.clear()
         self.told.away = None
         self.pace.per_minute = 0
-        self.explicit._sam = None
-        self.warned.told.clear()
 
     async def credential(
         self,
@@ -766,10 +766,10 @@ async def signing_world(
             background=background,
             client=client,
             stamping=authority,
-            outbox=outbox,
-            told=told,
-            pace=pace,
             explicit=explicit,
             explicit_sam=explicit_sam,
             warned=warned,
+            outbox=outbox,
+            told=told,
+            pace=pace,
         )
