@@ -21,7 +21,7 @@ from desktop_agent import VERSION, commands_daemon, commands_window, desk, sight
 from desktop_agent.client.tls import tls_for
 from desktop_agent.domain.stamp import read_stamp
 from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, NotAssociated
-from desktop_agent.overview import Doctor, describe, has_window, status_of
+from desktop_agent.overview import ELSEWHERE, Doctor, describe, has_window, status_of
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profiles
 from desktop_agent.setup.plan import Computer
@@ -125,6 +125,20 @@ async def status(arguments: argparse.Namespace, screen: Screen) -> None:
         for label, member in (("serviço", "service"), ("perfil", "profile"), ("computador", "computer"),
                               ("desde", "associated_at"), ("chave", "key"), ("impressão", "trust")):  # fmt: skip
             screen.say(f"  {label:<11}{_moment(item[member]) if member == 'associated_at' else item[member]}")
+
+
+async def computers(arguments: argparse.Namespace, screen: Screen) -> None:
+    """This one; the others are on the phone."""
+    found = status_of(Profiles())
+    if arguments.json:
+        screen.say(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    for item in found:
+        screen.say(f"{screen.bold(item['name'])}  associado em {_moment(item['associated_at'])}, {item['service']}")
+        screen.say(f"  {item['computer']}  para encerrar: linkid-desktop remove --profile {item['profile']}")
+    if not found:
+        screen.say("Este computador não está associado.")
+    screen.say(ELSEWHERE)
 
 
 async def certs(arguments: argparse.Namespace, screen: Screen) -> None:
@@ -237,6 +251,9 @@ def build_parser() -> words.Parser:
         add("associate", associate, "associa este computador ao seu celular, por QR Code", _ASSOCIATE, keep_as)
     )
     add("status", status, "mostra as associações deste computador").options.add_argument(
+        "--json", action="store_true", help="para programas"
+    )
+    add("computers", computers, "mostra este computador, e onde estão os outros").options.add_argument(
         "--json", action="store_true", help="para programas"
     )
     add("certs", certs, "lista os certificados que podem assinar daqui").options.add_argument(

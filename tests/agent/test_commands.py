@@ -123,6 +123,16 @@ async def test_a_stamp_that_makes_no_sense(shell: Shell) -> None:
     assert (done.status, "--stamp última" in done.err) == (2, True)
 
 
+async def test_computers(shell: Shell, associated: ECKey, gateway: AgentGateway) -> None:
+    """This one, how it is ended, and where the others are; the service is not asked."""
+    done, listed = await shell.run("computers"), await shell.run("computers", "--json")
+
+    assert (done.status, "Notebook" in done.out, "remove --profile test" in done.out) == (0, True, True)
+    assert "está no celular" in done.out
+    assert [one["computer"] for one in json.loads(listed.out)] == [gateway.computer]
+    assert gateway.calls == []
+
+
 async def test_status_of_nothing_for_programs(shell: Shell) -> None:
     """A list, even an empty one."""
     done = await shell.run("status", "--json")
