@@ -6,10 +6,13 @@ a Link ID of its own with its load generator, ``people`` makes the holders and i
 ``live`` with 20,000 phones connected), ``report`` prints.
 
     the generator's process:  generator → flows, flows_api, flows_live → client_side (what clients compute), wire (HTTP)
-    beside it:                waiters (callers whose holders do not answer), idle_phones (→ live_line), second_gateway
+    beside it:                waiters (whose holders do not answer), idle_phones → live_line, second_gateway,
+                              p11_program
     references:               raw_pkcs11 → raw_worker (the bare token), echo (bare aiohttp)
     what it could cost:       least (the protocol's own parts, each alone)
     what it cost:             usage (/proc), machine (which one), profile (of gateway and SAM), page (the document)
+
+``outbox`` and ``desktop`` (→ p11_program, a program with a PKCS#11 token) need neither people nor generator.
 
 Absolute numbers belong to one machine and one minute; ratios travel better, so every row has one.
 """

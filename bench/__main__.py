@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import live, million, rounds, waiting
+from bench import desktop, live, million, outbox, rounds, waiting
 from bench.machine import facts
 from bench.measures import EVERY_NAME, PARTS, PEOPLE_MINUTES, QUICK, Pace
 from bench.page import PAGE, write_page
@@ -46,7 +46,7 @@ async def _measure(names: Sequence[str], folder: Path, pace: Pace, *, again: boo
     """What was measured is shown and kept before the next part begins, which takes minutes and may fail."""
     machine = facts()
     print("\n".join(f"{name:<12} {value}" for name, value in machine.items()), flush=True)
-    for part in (rounds, waiting, live, million):
+    for part in (rounds, waiting, live, outbox, desktop, million):
         _keep(await part.run(names, folder, pace, again=again, say=_say), machine, folder, pace)
 
 

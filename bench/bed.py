@@ -20,8 +20,13 @@ from demo.stack import Stack
 
 Say = Callable[[str], None]
 CORES: Final = len(os.sched_getaffinity(0))
-SETTINGS: Final[Mapping[str, str]] = {"LINKID__SAMS": str(CORES), "LINKID__PSC__SESSION_SIGNATURES": "100000"}
-"""Of the measured Link ID, beside the usual ones: a SAM for each core, and sessions that no run uses up."""
+SETTINGS: Final[Mapping[str, str]] = {
+    "LINKID__SAMS": str(CORES),
+    "LINKID__PSC__SESSION_SIGNATURES": "100000",
+    "LINKID__OAUTH__CALLS_PER_MINUTE": "10000000",
+}
+"""Of the measured Link ID, beside the usual ones: a SAM for each core, sessions that no run uses up, and a limit of
+calls that none reaches: counting them is measured too."""
 
 
 @dataclass(frozen=True)

@@ -67,10 +67,13 @@ class Flow:
 class HttpCaller(Flow):
     """An integrator with a bearer token, and a phone, each on a connection of its own to the gateway."""
 
+    port: int | None = None
+    """Of the gateway to call, where that is not the one whose address all of them bear."""
+
     async def prepare(self) -> None:
         """A token by client credentials and private_key_jwt."""
         parts = urlsplit(self.crowd.gateway)
-        self.host, port = parts.netloc, parts.port or 80
+        self.host, port = parts.netloc, self.port or parts.port or 80
         self.integrator = Integrator(self.lane, self.crowd.gateway)
         self.phone = Phone(self.lane, self.crowd.gateway)
         self.caller_line, self.phone_line = await Connection.open(port=port), await Connection.open(port=port)

@@ -32,7 +32,7 @@ from bench.wire import WireError
 from foundation.ids import new_id, new_token, secret_digest
 from linkid.platform import ROOT
 
-AT_ONCE: Final = 8
+AT_ONCE: Final = 24
 """Streams being opened at the same time, of one process."""
 PATIENCE: Final = 300.0
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -155,6 +155,19 @@ LIVE_ROWS: Final = {
 }
 """Row: floor and goal."""
 
+OUTBOX: Final = "outbox_vs_inserts"
+OUTBOX_FLOOR: Final = 0.15
+OUTBOX_GOAL: Final = 0.30
+
+DESKTOP: Final = "desktop"
+DESKTOP_ROWS: Final = {
+    "desktop_calls_vs_p11kit": (0.10, 0.25),
+    "desktop_50_programs_vs_p11kit": (0.10, 0.25),
+    "desktop_sign_added_ms": (10.0, 3.0),
+    "desktop_memory_mb": (60.0, 40.0),
+}
+"""Row: floor and goal."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -170,6 +183,8 @@ PARTS: Final = (
     Part(LATENCY, (LATENCY, f"{LATENCY}_p99"), 1),
     Part(WAITING, tuple(WAITING_FLOWS), 12),
     Part(LIVE, tuple(LIVE_ROWS), 18),
+    Part(OUTBOX, (OUTBOX,), 1),
+    Part(DESKTOP, tuple(DESKTOP_ROWS), 5),
     Part(MILLION, (*MILLION_FLOWS, f"{MILLION}_sam_memory"), 25),
 )
 PEOPLE_MINUTES: Final = 2

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -127,7 +128,7 @@ async def gather_people(
         owners = await _pair_all(stack, belongings, say)
         clients, more = await _integrators(stack, emitted, lanes, askers, say)
 
-        def lane(client: _Client, credential: str) -> Lane:
+        def lane(client: Client, credential: str) -> Lane:
             kept = owners[credential].storage.load()
             return Lane(
                 credential=credential,
@@ -218,7 +219,7 @@ async def _pair_all(stack: Stack, phones: Sequence[_Phone], say: Callable[[str],
 
 
 @dataclass(frozen=True)
-class _Client:
+class Client:
     """An integrator, what it may ask for, and its application of the Brazilian API."""
 
     id: str
@@ -230,14 +231,10 @@ class _Client:
 
 async def _integrators(
     stack: Stack, emitted: Mapping[str, _Emitted], lanes: int, askers: int, say: Callable[[str], None]
-) -> tuple[list[_Client], list[_Client]]:
+) -> tuple[list[Client], list[Client]]:
     """One for each lane, with one credential; and ``askers``, with all. They sign what they ask."""
     say("integrators are registered …")
-    clock = SystemClock()
-    database = Database(await open_pool(stack.settings.dsn("gateway"), application_name="linkid-bench"))
-    try:
-        audit = AuditChain(database, "gateway-operator", clock)
-        service = ClientService(database, clock, audit, VouchingByOrder(context(stack.settings)))
+    async with _registry(stack) as service:
         clients = []
         for algorithm in sorted({one.algorithm for one in emitted.values()}):
             own = [credential for credential, one in emitted.items() if one.algorithm == algorithm]
@@ -246,24 +243,40 @@ async def _integrators(
                 for at in range(lanes)
             ]
         return clients, [await _registered(service, f"Escritorio {at}", [*emitted]) for at in range(askers)]
+
+
+async def integrator(stack: Stack, name: str, credential: str) -> Client:
+    """One more, for this credential, on a running stack."""
+    async with _registry(stack) as service:
+        return await _registered(service, name, [credential])
+
+
+@asynccontextmanager
+async def _registry(stack: Stack) -> AsyncIterator[ClientService]:
+    """What an operator registers with."""
+    clock = SystemClock()
+    database = Database(await open_pool(stack.settings.dsn("gateway"), application_name="linkid-bench"))
+    try:
+        audit = AuditChain(database, "gateway-operator", clock)
+        yield ClientService(database, clock, audit, VouchingByOrder(context(stack.settings)))
     finally:
         await database.close()
 
 
-async def _registered(service: ClientService, name: str, credentials: Sequence[str], *, also: bool = False) -> _Client:
+async def _registered(service: ClientService, name: str, credentials: Sequence[str], *, also: bool = False) -> Client:
     """``also``: an application of the Brazilian API beside it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    registered = await service.register(
+    made = await service.register(
         name=name, method=ClientMethod.KEY, grants=[GrantType.CLIENT], keys=[jwk(key.public_key())], signs_asks=True
     )
     for credential in credentials:
-        await service.allow(registered.client.id, credential)
+        await service.allow(made.client.id, credential)
     if not also:
-        return _Client(registered.client.id, key, credentials)
+        return Client(made.client.id, key, credentials)
     application = await service.register(
         name=f"{name} PSC", method=ClientMethod.SECRET, grants=[GrantType.CODE], redirects=["https://app.example/back"]
     )
-    return _Client(registered.client.id, key, credentials, application.client.id, application.secret or "")
+    return Client(made.client.id, key, credentials, application.client.id, application.secret or "")
 
 
 def cpf_of(at: int) -> str:

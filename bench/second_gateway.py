@@ -48,10 +48,10 @@ def first_gateway(stack: Stack) -> Gateway:
 
 
 @asynccontextmanager
-async def second_gateway(stack: Stack) -> AsyncIterator[Gateway]:
-    """As another machine's would be started. Raises StackFailed."""
+async def second_gateway(stack: Stack, number: int = 1) -> AsyncIterator[Gateway]:
+    """As another machine's would be started. ``number``: its own. Raises StackFailed."""
     port, pki, health = free_ports(3)
-    own = {"GATEWAY__PORT": port, "GATEWAY__NUMBER": 1, "PKI__PORT": pki, "HEALTH__PORT": health}
+    own = {"GATEWAY__PORT": port, "GATEWAY__NUMBER": number, "PKI__PORT": pki, "HEALTH__PORT": health}
     environment = {
         **stack.environment,
         **{f"LINKID__{name}": str(value) for name, value in own.items()},

@@ -45,6 +45,15 @@ def cpu_seconds(pids: Mapping[str, int]) -> dict[str, float]:
     return {name: whole(pid) / _TICKS for name, pid in pids.items()}
 
 
+def memory_bytes(pid: int) -> tuple[int, int]:
+    """RSS, and PSS (what is shared with others counted in part)."""
+    found = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, _, rest = line.partition(":")
+        found[name] = int(rest.split()[0]) * 1024
+    return found["Rss"], found["Pss"]
+
+
 def resident_bytes(pid: int) -> int:
     """Memory in use (VmRSS)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -2,11 +2,12 @@
 
 | floor | where | holds |
 |---|---|---|
-| commands | `commands.py`, `commands_daemon.py`, `words.py`, `__main__.py` | the command line; knows every class |
-| stories | `associate.py`, `plan.py`, `sign.py`, `approval.py`, `overview.py`, `sight.py` | a command's steps |
+| commands | `commands`, `commands_daemon`, `commands_window`, `words`, `__main__` | the command line |
+| window | `window/` | the same for people with a mouse; it has no rule of its own |
+| stories | `desk`, `associate`, `plan`, `sign`, `approval`, `overview`, `sight` | a command's steps |
 | programs | `daemon/`, `pkcs11/`, `web_eid/`, `setup/` | the certificate in every program and page of this user |
 | screens | `ui/` | `port.py` says what a story shows; terminal, local page and silence fulfil it |
-| adapters | `client/`, `pdf.py`, `keychain.py`, `profiles.py`, `places.py` | service, PDF files, secrets and state |
+| adapters | `client/`, `pdf`, `drawing`, `keychain`, `profiles`, `places` | service, PDF files, secrets and state |
 | errors | `errors.py` | what can go wrong, in words for people |
 | rules | `domain/` | trust, what a request must say, states; no input or output |
 

@@ -14,6 +14,10 @@ def main() -> int:
             from desktop_agent.web_eid.host import main as web_eid_host
 
             return web_eid_host(rest)
+        case ["render-page", *rest]:
+            from desktop_agent.window.render import main as render_page
+
+            return render_page(rest)
         case _:
             from desktop_agent.commands import main as commands
 

@@ -25,7 +25,15 @@ from desktop_agent.client.loopback import connector
 from desktop_agent.domain.link import LINK_SECONDS, Link, LinkState
 from desktop_agent.domain.session import Event, Session, advance
 from desktop_agent.domain.trust import Trust, is_safe, read_trust
-from desktop_agent.errors import AgentError, NoConnection, NotAssociated, NotLinked, StateLost, UntrustedServer
+from desktop_agent.errors import (
+    AgentError,
+    LinkTimedOut,
+    NoConnection,
+    NotAssociated,
+    NotLinked,
+    StateLost,
+    UntrustedServer,
+)
 from desktop_agent.keychain import Keychain, named
 from desktop_agent.profiles import Profile, Profiles
 from desktop_agent.ui.port import AssociationView
@@ -152,7 +160,7 @@ class Ceremony:
                 approved = await self._until_approved(links)  # 4
                 computer = await self._check(links, approved)  # 5
         except TimeoutError as cause:
-            raise NotLinked("O tempo da associação acabou.") from cause
+            raise LinkTimedOut("O tempo da associação acabou.") from cause
         finally:
             if self._session is Session.LINKING:
                 await self._leave(links)
@@ -163,7 +171,7 @@ class Ceremony:
         started = time.monotonic()
         while True:
             if time.monotonic() - started > LINK_SECONDS:
-                raise NotLinked("O tempo da associação acabou.")
+                raise LinkTimedOut("O tempo da associação acabou.")
             try:
                 link = await links.look()
             except NoConnection:
@@ -255,4 +263,6 @@ def _demand_alive(link: Link) -> None:
     if link.state is LinkState.REFUSED:
         raise NotLinked("A associação foi recusada no celular.")
     if link.state is LinkState.DEAD:
-        raise NotLinked(_DEATHS.get(link.ended_by or "", "O tempo da associação acabou."))
+        if (why := _DEATHS.get(link.ended_by or "")) is not None:
+            raise NotLinked(why)
+        raise LinkTimedOut("O tempo da associação acabou.")

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import getpass
 import io
 import json
 import os
@@ -18,26 +17,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from desktop_agent import VERSION, commands_daemon, keychain, sight, words
-from desktop_agent.associate import Ceremony, Wanted, fetch_trust, make_room
-from desktop_agent.client.csc_client import CscClient
-from desktop_agent.client.http import Caller
-from desktop_agent.client.links import Links
+from desktop_agent import VERSION, commands_daemon, commands_window, desk, sight, words
 from desktop_agent.client.tls import tls_for
-from desktop_agent.domain.trust import Trust, read_trust
-from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, KeychainProblem, NoConnection, NotAssociated
-from desktop_agent.overview import Doctor, describe, has_window, own_system, status_of
+from desktop_agent.domain.stamp import read_stamp
+from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, NotAssociated
+from desktop_agent.overview import Doctor, describe, has_window, status_of
 from desktop_agent.plan import plan
-from desktop_agent.profiles import Profile, Profiles
+from desktop_agent.profiles import Profiles
 from desktop_agent.setup.plan import Computer
 from desktop_agent.ui.page import LocalPage
 from desktop_agent.ui.port import AssociationView, SigningView
 from desktop_agent.ui.silent import SilentSigning
 from desktop_agent.ui.terminal import Screen, TerminalAssociation, TerminalSigning, Typed
 from desktop_agent.ui.together import Together
-
-DEFAULT_SERVER: Final = "http://localhost:8440"
-"""A service on this very machine. Whoever runs Link ID for others says their address in --server or LINKID_SERVER."""
 
 Command: TypeAlias = Callable[[argparse.Namespace, Screen], Awaitable[None]]
 
@@ -99,71 +91,22 @@ async def _until_done_or_told_to_stop(command: Awaitable[None]) -> None:
 
 async def associate(arguments: argparse.Namespace, screen: Screen) -> None:
     """QR in the terminal and on a local page; ends with a profile."""
-    profiles = Profiles()
-    before = _before(profiles, arguments)
-    ca = str(arguments.ca.resolve()) if arguments.ca else before and before[0].ca
-    tls = tls_for(ca)
-    server = arguments.server or (before[1].app if before else DEFAULT_SERVER)
-    trust = _trust_from(arguments.trust) if arguments.trust else await fetch_trust(server, tls)
-    wanted = Wanted(
-        profile=arguments.profile or (before[0].name if before else trust.environment),
-        computer_name=arguments.name or (before[0].computer_name if before else _computer_name()),
-        system=own_system(),
-        ca=ca,
+    order = desk.Order(
+        arguments.server, arguments.trust, arguments.profile, arguments.name, arguments.ca, arguments.keychain
     )
-    if wanted.profile in profiles.names() and not await make_room(profiles, wanted.profile, tls_for):
-        raise _already(*profiles.choose(wanted.profile))
-    chain = await keychain.choose(profiles.home, arguments.keychain)
+    association = await desk.prepare(Profiles(), order)
     async with AsyncExitStack() as stack:
         views: list[AssociationView] = []
         page_url = None
         if not arguments.no_page:
-            page = await stack.enter_async_context(LocalPage(wanted.computer_name))
+            page = await stack.enter_async_context(LocalPage(association.wanted.computer_name))
             stack.push_async_callback(page.farewell)
             views.append(page)
             page_url = page.url
             if has_window() and not arguments.no_window:
                 await asyncio.to_thread(webbrowser.open, page_url)
         views.insert(0, TerminalAssociation(screen, Typed(), page_url))
-        made = await Ceremony(profiles, chain, Together(*views), tls=tls).run(trust, wanted)
-    if before is not None and before[0].name == made.name:
-        await keychain.replace(profiles.home, before[0], made)
-    await commands_daemon.tell_daemon()
-
-
-def _before(profiles: Profiles, arguments: argparse.Namespace) -> tuple[Profile, Trust] | None:
-    """The association that a new one, for which nothing else was said, is to renew: same service, name and place."""
-    with suppress(AgentError):
-        profile, trust = profiles.choose(arguments.profile)
-        if arguments.trust is None and arguments.server in (None, trust.app):
-            return profile, trust
-    return None
-
-
-def _already(profile: Profile, trust: Trust) -> BadCommand:
-    named = "" if profile.name == trust.environment else f" --profile {profile.name}"
-    return BadCommand(
-        f"Este computador já está associado em {trust.app} como “{profile.computer_name}”.",
-        f"Para assinar: linkid-desktop sign ARQUIVO.pdf. Para trocar: linkid-desktop remove{named}, e associe de novo. "
-        "Para ter mais uma associação: --profile OUTRO-NOME.",
-    )
-
-
-def _trust_from(path: Path) -> Trust:
-    try:
-        return read_trust(path.read_bytes())
-    except OSError as cause:
-        raise BadCommand(f"Não foi possível ler {path}: {words.of_system(cause)}.") from cause
-
-
-def _computer_name() -> str:
-    """What the phone will show: who, on which machine."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = ""
-    host = platform.node().partition(".")[0] or "computador"
-    return f"{host} ({user})"[:60] if user else host[:60]
+        await association.run(Together(*views))
 
 
 # --- what is known ----------------------------------------------------------------------------------------------------
@@ -186,9 +129,7 @@ async def status(arguments: argparse.Namespace, screen: Screen) -> None:
 
 async def certs(arguments: argparse.Namespace, screen: Screen) -> None:
     """Certificates this computer may ask signatures of."""
-    profile, _, caller = await _open(arguments)
-    async with caller:
-        found = [describe(item) for item in await CscClient(caller, profile.computer).credentials()]
+    found = [describe(item) for item in await desk.credentials(Profiles(), arguments.profile)]
     if arguments.json:
         screen.say(json.dumps(found, indent=1, ensure_ascii=False))
         return
@@ -238,7 +179,8 @@ async def sign(arguments: argparse.Namespace, screen: Screen) -> None:
     from desktop_agent.approval import QR_AFTER
     from desktop_agent.sign import Options, Signing
 
-    jobs = plan(arguments.files, arguments.output, overwrite=arguments.overwrite)
+    stamp = None if arguments.stamp is None else read_stamp(arguments.stamp)
+    jobs = plan(arguments.files, arguments.output, overwrite=arguments.overwrite, stamp=stamp)
     view: SigningView = SilentSigning()
     if not arguments.quiet:
         view = TerminalSigning(screen, Typed(), interactive=sys.stdin.isatty() and screen.live)
@@ -248,7 +190,7 @@ async def sign(arguments: argparse.Namespace, screen: Screen) -> None:
         overwrite=arguments.overwrite,
         qr_after=0.0 if arguments.qr else QR_AFTER,
     )
-    profile, trust, caller = await _open(arguments)
+    profile, trust, caller = await desk.opened(Profiles(), arguments.profile)
     async with caller:
         await Signing(caller, profile.computer, trust, view, options).run(jobs)
 
@@ -267,36 +209,10 @@ async def remove(arguments: argparse.Namespace, screen: Screen) -> None:
         if (await Typed().line()).casefold() not in ("s", "sim"):
             screen.say("Nada foi alterado.")
             return
-    ended = False
-    chain = keychain.named(profile.keychain, profiles.home)
-    if not arguments.offline:
-        try:
-            key = await chain.load(profile)
-            async with Caller(trust.gateway, key, tls=tls_for(profile.ca)) as caller:
-                ended = await Links(caller, trust.app).end_association(profile.computer)
-        except NoConnection as error:
-            advice = "Repita mais tarde. Para apagar só aqui: linkid-desktop remove --offline"
-            raise NoConnection(str(error), advice) from error
-        except KeychainProblem:  # without its key nothing can be said in this computer's name
-            pass
-    with suppress(AgentError):
-        await chain.forget(profile)
-    profiles.forget(profile.name)
-    await commands_daemon.tell_daemon()
+    ended = await desk.end(profiles, arguments.profile, offline=arguments.offline)
     screen.say("A associação foi encerrada e a chave deste computador, apagada.")
     if not ended:
         screen.say("O serviço não foi avisado: remova este computador também no aplicativo do celular.")
-
-
-# --- shared -----------------------------------------------------------------------------------------------------------
-
-
-async def _open(arguments: argparse.Namespace) -> tuple[Profile, Trust, Caller]:
-    """The chosen association, ready to call."""
-    profiles = Profiles()
-    profile, trust = profiles.choose(arguments.profile)
-    key = await keychain.named(profile.keychain, profiles.home).load(profile)
-    return profile, trust, Caller(trust.gateway, key, tls=tls_for(profile.ca))
 
 
 def build_parser() -> words.Parser:
@@ -332,6 +248,7 @@ def build_parser() -> words.Parser:
     removing.options.add_argument("--offline", action="store_true", help="só apaga aqui, sem avisar o serviço")
     add("doctor", doctor, "procura a causa quando algo não funciona, ou um programa não vê o certificado")
     commands_daemon.add_to(add)
+    commands_window.add_to(add)
     return parser
 
 
@@ -352,7 +269,7 @@ def _associate_options(command: words.Parser) -> None:
         "--server",
         metavar="ENDEREÇO",
         default=os.environ.get("LINKID_SERVER"),
-        help=f"endereço do aplicativo Link ID (padrão: o da associação anterior, ou {DEFAULT_SERVER})",
+        help=f"endereço do aplicativo Link ID (padrão: o da associação anterior, ou {desk.DEFAULT_SERVER})",
     )
     add(
         "--trust",
@@ -383,6 +300,13 @@ def _sign_options(command: words.Parser) -> None:
     )
     add("--certificate", metavar="ID", help="qual certificado: começo do número, ou parte do nome do titular")
     add("--reason", metavar="TEXTO", help="motivo, que fica escrito na assinatura")
+    add(
+        "--stamp",
+        metavar="ONDE",
+        nargs="?",
+        const="última",
+        help="carimbo visível: página (padrão: a última), ou 2:10,80 (página 2, 10%% da esquerda, 80%% do topo)",
+    )
     add("--qr", action="store_true", help="mostra logo o QR do pedido (senão, só se o celular demorar)")
     add("--overwrite", action="store_true", help="substitui um resultado anterior (nunca o original)")
     add("--quiet", action="store_true", help="não mostra nada; o código de saída diz tudo")

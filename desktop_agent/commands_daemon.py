@@ -3,11 +3,9 @@
 import argparse
 import asyncio
 import json
-import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -16,6 +14,7 @@ from desktop_agent import places, words
 from desktop_agent.daemon.control import call
 from desktop_agent.daemon.diary import Diary
 from desktop_agent.errors import AgentError, BadCommand, NoConnection, UnsuitablePdf
+from desktop_agent.overview import told
 from desktop_agent.profiles import Profiles
 from desktop_agent.setup.parts import State, remove_file
 from desktop_agent.setup.plan import Computer, make, undo_order
@@ -27,11 +26,6 @@ Add: TypeAlias = Callable[..., words.Parser]
 
 FAMILIES: Final = {"documento": ("RSA-PKCS1", "SHA-256"), "tls": ("RSA-PSS", "SHA-256"), "ec": ("ECDSA", "SHA-256"),
                    "ssh": ("RSA-PKCS1", "SHA-512")}  # fmt: skip
-OUTCOMES: Final = {
-    "signed": "assinado", "late": "aprovado tarde", "refused": "recusado", "expired": "sem resposta",
-    "withdrawn": "retirado", "no_connection": "sem conexão", "busy": "o celular estava ocupado",
-}  # fmt: skip
-BY: Final = {"phone": "no celular", "session": "por sessão", "late yes": "com a aprovação anterior"}
 
 
 def add_to(add: Add) -> None:
@@ -75,13 +69,6 @@ certificado é de confiança: para isso use o verificador da ICP-Brasil.
 
 def _control() -> Path:
     return places.runtime_folder(Profiles().home) / places.CONTROL
-
-
-async def tell_daemon() -> None:
-    """An association began or ended: the token shows it at once. Without a daemon there is nobody to tell."""
-    if os.name == "posix":
-        with suppress(AgentError, ValueError):
-            await call(_control(), "refresh")
 
 
 async def daemon(_arguments: argparse.Namespace, _screen: Screen) -> None:
@@ -189,10 +176,8 @@ async def history(arguments: argparse.Namespace, screen: Screen) -> None:
     if arguments.json:
         screen.say(json.dumps({"history": entries, "waiting": waiting}, indent=1, ensure_ascii=False))
         return
-    for one in entries:
-        outcome = OUTCOMES.get(one.get("outcome", ""), "não foi assinado")
-        by = f" {BY.get(one.get('by', ''), '')}" if one.get("outcome") == "signed" else ""
-        screen.say(f"{_moment(one.get('at', ''))}  {one.get('program')}: {one.get('what')}  {screen.bold(outcome)}{by}")
+    for entry in map(told, entries):
+        screen.say(f"{entry.at}  {entry.program}: {entry.what}  {screen.bold(entry.outcome)}{entry.by}")
     for one in waiting:
         screen.say(
             f"{screen.bold('agora')}  {one['program']}: {one['what']}  espera o celular, código {one['code'] or '…'}"
@@ -231,10 +216,3 @@ def _seconds(text: str) -> int:
 
 def _hour(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%d/%m %H:%M")
-
-
-def _moment(text: str) -> str:
-    try:
-        return datetime.fromisoformat(text).astimezone().strftime("%d/%m %H:%M:%S")
-    except ValueError:
-        return text

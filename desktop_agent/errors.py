@@ -57,6 +57,12 @@ class NobodyAnswered(AgentError):
     default_advice = "Nada foi assinado. Repita o comando com o celular à mão."
 
 
+class Stopped(NobodyAnswered):
+    """The person at the screen gave it up before anybody answered; what was asked of the phone is withdrawn."""
+
+    code = "stopped"
+
+
 class NoConnection(AgentError):
     """The service cannot be reached, or is out of order. Temporary."""
 
@@ -110,6 +116,12 @@ class NotLinked(AgentError):
     exit_status = 10
     meaning = "a associação não foi concluída"
     default_advice = "Recomece com: linkid-desktop associate"
+
+
+class LinkTimedOut(NotLinked):
+    """Nobody read the QR in time: another one may be shown."""
+
+    code = "link_timed_out"
 
 
 class ServiceRefused(AgentError):

@@ -4,7 +4,7 @@ import os
 import platform
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +26,12 @@ from desktop_agent.profiles import Profile, Profiles
 CLOCK_TOLERANCE: Final = 30
 """Seconds. Proofs of possession carry our clock; the service accepts about a minute of difference."""
 PROBE_SECONDS: Final = 10
+
+
+ELSEWHERE: Final = (
+    "A lista de todos os seus computadores está no celular: aplicativo Link ID, Computadores. "
+    "Lá você remove qualquer um, também um que foi perdido. O serviço não a mostra a computador nenhum."
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,35 @@ def describe(credential: Credential) -> dict[str, Any]:
         "usable": credential.usable,
         "per_approval": credential.batch,
     }
+
+
+OUTCOMES: Final = {
+    "signed": "assinado", "late": "aprovado tarde", "refused": "recusado", "expired": "sem resposta",
+    "withdrawn": "retirado", "no_connection": "sem conexão", "busy": "o celular estava ocupado",
+}  # fmt: skip
+BY: Final = {"phone": "no celular", "session": "por sessão", "late yes": "com a aprovação anterior"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line of the history, in words."""
+
+    at: str
+    program: str
+    what: str
+    outcome: str
+    by: str
+
+
+def told(entry: Mapping[str, Any]) -> Told:
+    """An entry of the diary for people. Whatever stands in the file, this answers."""
+    outcome = str(entry.get("outcome", ""))
+    by = f" {BY.get(str(entry.get('by', '')), '')}" if outcome == "signed" else ""
+    at = str(entry.get("at", ""))
+    with suppress(ValueError):
+        at = datetime.fromisoformat(at).astimezone().strftime("%d/%m %H:%M:%S")
+    words = OUTCOMES.get(outcome, "não foi assinado")
+    return Told(at, str(entry.get("program")), str(entry.get("what")), words, by)
 
 
 def status_of(profiles: Profiles) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -36,7 +37,9 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from desktop_agent import drawing
 from desktop_agent.domain.certificate import Certificate
+from desktop_agent.domain.stamp import Stamp
 from desktop_agent.errors import BadCommand, UnsuitablePdf
 from desktop_agent.words import of_system
 
@@ -104,14 +107,16 @@ def check(path: Path) -> list[EarlierSignature]:
         return [_judge(item) for item in signatures]
 
 
-def prepare(path: Path, beside: Path, certificate: Certificate, *, reason: str | None = None) -> PreparedPdf:
-    """The first half. ``beside``: the folder of the later output. Raises UnsuitablePdf, BadCommand (folder)."""
+def prepare(
+    path: Path, beside: Path, certificate: Certificate, *, reason: str | None = None, stamp: Stamp | None = None
+) -> PreparedPdf:
+    """The first half. ``beside``: the folder of the later output. Raises UnsuitablePdf, BadCommand (folder, page)."""
     earlier = check(path)
     copy = _copy(path, beside)
     try:
         with copy.open("r+b") as file, _as_unsuitable(path):
             size = os.fstat(file.fileno()).st_size
-            digest, attributes, hole = asyncio.run(_append_update(file, path, certificate, reason))
+            digest, attributes, hole = asyncio.run(_append_update(file, path, certificate, reason, stamp))
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
@@ -119,18 +124,23 @@ def prepare(path: Path, beside: Path, certificate: Certificate, *, reason: str |
 
 
 async def _append_update(
-    file: BinaryIO, path: Path, certificate: Certificate, reason: str | None
+    file: BinaryIO, path: Path, certificate: Certificate, reason: str | None, stamp: Stamp | None
 ) -> tuple[bytes, cms.CMSAttributes, PreparedByteRangeDigest]:
-    writer = IncrementalPdfFileWriter(file, prev=_reader(file, path), strict=False)
-    signer = _signer(certificate, None)
+    reader = _reader(file, path)
+    writer = IncrementalPdfFileWriter(file, prev=reader, strict=False)
+    signer, field = _signer(certificate, None), f"LinkID-{secrets.token_hex(4)}"
+    spec, style = drawing.place(reader, stamp, field) if stamp else (None, None)
     metadata = signers.PdfSignatureMetadata(
-        field_name=f"LinkID-{secrets.token_hex(4)}",
+        field_name=field,
         md_algorithm=DIGEST,
         subfilter=fields.SigSeedSubFilter.PADES,
         name=certificate.holder,
         reason=reason,
     )
-    hole, _, _ = await signers.PdfSigner(metadata, signer).async_digest_doc_for_signing(writer, in_place=True)
+    pdf_signer = signers.PdfSigner(metadata, signer, stamp_style=style, new_field_spec=spec)
+    hole, _, _ = await pdf_signer.async_digest_doc_for_signing(
+        writer, in_place=True, appearance_text_params=drawing.words(certificate.holder, datetime.now(UTC))
+    )
     attributes = await signer.signed_attrs(hole.document_digest, DIGEST, use_pades=True)
     return hashlib.sha256(attributes.dump()).digest(), attributes, hole
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from desktop_agent.domain.stamp import Stamp
 from desktop_agent.errors import BadCommand
 
 
@@ -13,9 +14,11 @@ class Job:
 
     source: Path
     output: Path
+    stamp: Stamp | None = None
+    """None: the signature is not drawn on a page."""
 
 
-def plan(files: Sequence[Path], output: Path | None, *, overwrite: bool) -> list[Job]:
+def plan(files: Sequence[Path], output: Path | None, *, overwrite: bool, stamp: Stamp | None = None) -> list[Job]:
     """Which file becomes which. Raises BadCommand before anything is read or asked."""
     into = output if output is not None and output.is_dir() else None
     if output is not None and into is None and len(files) > 1:
@@ -32,7 +35,7 @@ def plan(files: Sequence[Path], output: Path | None, *, overwrite: bool) -> list
             raise BadCommand(f"{target} já existe.", "Escolha outro nome com -o, ou use --overwrite.")
         if any(job.output == target or job.source == file for job in jobs):
             raise BadCommand(f"{file} aparece duas vezes.", "Nomeie cada arquivo uma vez só.")
-        jobs.append(Job(file, target))
+        jobs.append(Job(file, target, stamp))
     return jobs
 
 

@@ -10,13 +10,15 @@ import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from platformdirs import user_data_path
 
-from desktop_agent.domain.trust import Trust, read_trust
 from desktop_agent.errors import AgentError, BadCommand, KeychainProblem, NotAssociated, StateLost, UntrustedServer
 from desktop_agent.words import of_system
+
+if TYPE_CHECKING:  # what reads the roots takes longer to load than all else that the token needs to answer
+    from desktop_agent.domain.trust import Trust
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
 CERTIFICATES: Final = "certificates.json"
@@ -60,7 +62,7 @@ class Profiles:
         """The associated ones, in order."""
         return sorted(path.parent.name for path in self.home.glob("*/profile.json"))
 
-    def choose(self, name: str | None) -> tuple[Profile, Trust]:
+    def choose(self, name: str | None) -> "tuple[Profile, Trust]":
         """The named profile, or the only one.
 
         Raises NotAssociated, StateLost, BadCommand when there are several and none was named.
@@ -80,14 +82,16 @@ class Profiles:
             raise NotAssociated(f"Não há associação com o nome “{name}”.{known}")
         return self._load(name)
 
-    def pinned(self, name: str) -> Trust | None:
+    def pinned(self, name: str) -> "Trust | None":
         """The trust pinned under ``name``, association or not. None when there is none, or nobody can read it."""
+        from desktop_agent.domain.trust import read_trust
+
         path = self.folder(name) / "trust.json"
         with suppress(OSError, UntrustedServer):
             return read_trust(path.read_bytes())
         return None
 
-    def save(self, profile: Profile, trust: Trust) -> None:
+    def save(self, profile: Profile, trust: "Trust") -> None:
         """Pin ``trust`` and remember ``profile``. Raises KeychainProblem."""
         folder = self.folder(profile.name)
         try:
@@ -105,7 +109,9 @@ class Profiles:
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
 
-    def _load(self, name: str) -> tuple[Profile, Trust]:
+    def _load(self, name: str) -> "tuple[Profile, Trust]":
+        from desktop_agent.domain.trust import read_trust
+
         folder = self.folder(name)
         try:
             profile = Profile(**json.loads((folder / "profile.json").read_text("utf-8")))

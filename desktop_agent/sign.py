@@ -67,11 +67,7 @@ class Signing:
         try:
             for job in jobs:  # c
                 await self._view.preparing(job.source, job.source.stat().st_size)
-                prepared.append(
-                    await asyncio.to_thread(
-                        pdf.prepare, job.source, job.output.parent, credential.certificate, reason=self._options.reason
-                    )
-                )
+                prepared.append(await asyncio.to_thread(self._prepare, job, credential))
             documents = tuple(Document(clean_label(half.source.name), half.size, half.digest) for half in prepared)
             signatures = await self._approval.ask(credential, documents)
             for job, half, signature in zip(jobs, prepared, signatures, strict=True):  # d
@@ -81,6 +77,10 @@ class Signing:
         finally:
             for half in prepared:
                 half.discard()
+
+    def _prepare(self, job: Job, credential: Credential) -> pdf.PreparedPdf:
+        reason, beside = self._options.reason, job.output.parent
+        return pdf.prepare(job.source, beside, credential.certificate, reason=reason, stamp=job.stamp)
 
     async def _choose(self) -> Credential:
         """b. Raises ServiceRefused, BadCommand, NotAssociated."""

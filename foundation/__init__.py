@@ -10,5 +10,6 @@ Where to look first:
 * ``audit``: the chained, append-only record.
 * ``web`` (public HTTP), ``channel`` (frames between our processes), ``dpop`` (proof of possession), ``tls``.
 * ``settings``, ``logs``: what an operator writes, and what an operator reads; ``watched_file``: what is replaced while
-  we run; ``exits``: how a process ends, and what should come next.
+  we run; ``loop_watch``: how late the event loop is; ``collector``: that it is not late for garbage; ``exits``: how a
+  process ends, and what should come next.
 """

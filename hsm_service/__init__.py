@@ -5,7 +5,8 @@
   ``webhooks``: telling applications what became of theirs.
 * ``documents``: CMS, CAdES, PAdES and XAdES around a raw signature, and what such signatures are worth.
 * ``oauth``: who is calling; ``csc``: the Cloud Signature Consortium's dialect, which owns no table; ``psc``: the
-  Brazilian one, which keeps what its tokens were given for.
+  Brazilian one, which keeps what its tokens were given for; ``registration``: the page where owners register
+  applications.
 
 ``oauth``, ``signing``, ``credentials`` and ``documents`` do not know each other. A dialect may call all of them;
 ``linkid`` wires them.

@@ -43,6 +43,8 @@ COMMANDS: Final = {
     "block": Command("linkid.commands.block", "shut a certificate, as its holder's 'Bloquear tudo' does"),
     "unblock": Command("linkid.commands.block", "open a certificate again that was shut"),
     "admit": Command("linkid.commands.admit", "let a phone decide that would have to wait"),
+    "desk": Command("linkid.commands.desk", "the operator's page, in a browser on this machine"),
+    "messages": Command("linkid.commands.messages", "where codes by SMS are paused; let them go on"),
     "audit": Command("linkid.commands.audit", "verify, read and export the audit chains"),
     "accept-restore": Command("linkid.commands.accept_restore", "go on after the database was restored on purpose"),
 }

@@ -44,6 +44,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         "csc",
         "mtls",
         "documents",
+        "oauth",
         "psc",
         "explicit",
         "sam_addresses",

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from foundation.audit import AuditChain
 from foundation.channel import PrivateClient
 from foundation.clock import Clock, SystemClock
+from foundation.collector import look_seldom
 from foundation.database import Database, open_pool
 from foundation.dpop import DatabaseReplayCache
 from foundation.errors import Unavailable
@@ -37,14 +38,18 @@ from foundation.web import (
     serve,
 )
 from hsm_service.csc.problems import DIALECT as CSC_ERRORS
+from hsm_service.csc.problems import OAUTH_V1 as OAUTH_ERRORS_V1
 from hsm_service.csc.web.oauth1 import PREFIXES as OAUTH_PREFIXES_V1
 from hsm_service.oauth.problems import DIALECT as OAUTH_ERRORS
 from hsm_service.oauth.problems import PREFIXES as OAUTH_PREFIXES
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore
+from hsm_service.oauth.store import forget as forget_tokens
 from hsm_service.psc.problems import by_prefix as psc_errors
 from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.store import PscStore
+from hsm_service.registration.store import forget as forget_registrations
 from hsm_service.signing.store import PreparationStore, ResponseStore
+from hsm_service.webhooks.store import forget as forget_told
 from issuance.store import forget_visits
 from linkid.running import in_background
 from linkid.sams import Sams
@@ -58,6 +63,8 @@ _PROOFS_SECONDS: Final = 60.0
 """Used proofs are worth remembering for two minutes, and every call of a phone leaves one."""
 _PROOFS_BITE: Final = 10_000
 _SWEEP_SECONDS: Final = 300.0
+_PAUSES_SECONDS: Final = 60.0
+"""Between two looks at whether codes by SMS are typed."""
 _FOLLOW_SECONDS: Final = 5.0
 """How late, at most, an application is told that nobody answered its request."""
 _CERTIFICATES_SECONDS: Final = 15.0
@@ -76,6 +83,7 @@ _log = get_logger(__name__)
 async def run_gateway(settings: Settings, clock: Clock | None = None) -> None:
     """Serve until cancelled. Raises OSError when a port is taken, Unavailable without a database."""
     async with serving_gateway(settings, clock):
+        look_seldom()
         await asyncio.Event().wait()
 
 
@@ -95,7 +103,8 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
                 by_prefix={
                     "/csc": CSC_ERRORS,
                     **psc_errors(settings.psc.refusal),
-                    **dict.fromkeys((*OAUTH_PREFIXES, *OAUTH_PREFIXES_V1), OAUTH_ERRORS),
+                    **dict.fromkeys(OAUTH_PREFIXES, OAUTH_ERRORS),
+                    **dict.fromkeys(OAUTH_PREFIXES_V1, OAUTH_ERRORS_V1),
                 }
             ),
             security=SecurityHeaders(https=ground.origin.startswith("https://")),
@@ -108,6 +117,7 @@ async def serving_gateway(settings: Settings, clock: Clock | None = None) -> Asy
         in_background(stack, now_and_then(_FOLLOW_SECONDS, ground.clock, {"requests": follow}))
         endings = SessionEndings(ground.database, ground.clock, mounted.signing)
         in_background(stack, now_and_then(_PROOFS_SECONDS, ground.clock, {"sessions": endings.sweep}))
+        in_background(stack, now_and_then(_PAUSES_SECONDS, ground.clock, {"pauses": mounted.pauses.look}))
         in_background(stack, now_and_then(_SWEEP_SECONDS, ground.clock, _chores(ground, mounted.life)))
         tls = None if settings.tls is None else server_context(settings.tls.certificate, settings.tls.key)
         listener = settings.gateway
@@ -151,7 +161,7 @@ async def _listen_for_certificates(server: Server, ground: Ground, stack: AsyncE
         return
     context = asking_server_context(settings.tls.certificate, settings.tls.key)
     let_knock(context, [one.public_bytes(Encoding.DER) for one in settings.client_authorities()])
-    store = OAuthStore(ground.database)
+    store = ClientStore(ground.database)
 
     async def learn(_now: datetime) -> None:
         let_knock(context, await store.certificates())
@@ -176,8 +186,10 @@ def _chores(ground: Ground, life: LinkLife) -> Mapping[str, Chore]:
         "links": lambda _now: life.sweep(),
         "pairings": lambda now: forget_pairings(database, now - _REMEMBERED),
         "messages": lambda now: forget_messages(database, now - _REMEMBERED),
+        "told": lambda now: forget_told(database, now - _REMEMBERED),
+        "registrations": lambda now: forget_registrations(database, now),
         "visits": lambda now: forget_visits(database, now - _REMEMBERED),
-        "oauth": OAuthStore(database).forget,
+        "oauth": lambda now: forget_tokens(database, now),
         "psc": PscStore(database).forget,
         "responses": ResponseStore(database).forget,
         "preparations": PreparationStore(database).forget,

@@ -16,8 +16,9 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.errors import JsonObject, LinkIdError, Unavailable
 from foundation.logs import get_logger
+from hsm_service.credentials.domain.identification import identification_of, name_of
 from hsm_service.credentials.errors import NoSuchCredential
-from hsm_service.credentials.service import CredentialService
+from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.credentials.store import Held
 from hsm_service.csc import dialect as csc
 from hsm_service.csc.errors import invalid
@@ -28,13 +29,14 @@ from hsm_service.documents.domain.stamp import Stamp
 from hsm_service.documents.service import DocumentService
 from hsm_service.oauth import ports as oauth
 from hsm_service.psc import ports as psc
+from hsm_service.registration import ports as registration
 from hsm_service.signing import ports as signing
 from hsm_service.signing.domain.labels import labels_for
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Request, State
 from hsm_service.signing.domain.request import Kind as RequestKind
 from hsm_service.signing.errors import BadDigest, RequestLapsed, RequestRefused, RequestWithdrawn
 from hsm_service.signing.service import Approved, SigningService
-from hsm_service.webhooks.service import Event, EventType, Telling
+from hsm_service.webhooks.service import AddressService, Event, EventType, Telling
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
 from pairing.service.calls import CallService
@@ -297,6 +299,58 @@ _PSC_FORMS: Final = {
     "PAdES_AD_RB": policy_form(Format.PADES, "AD-RB"),
     "PAdES_AD_RT": policy_form(Format.PADES, "AD-RT"),
 }
+
+
+class HoldersOfRegistration:
+    """`registration.ports.Holders` by the credentials slice."""
+
+    def __init__(self, credentials: CredentialService, identifications: Identifications) -> None:
+        self._credentials = credentials
+        self._identifications = identifications
+
+    async def person(self, credentials: Sequence[str]) -> registration.Person | None:
+        """The one whose certificate is valid longest; None when none of them can sign and bears a number."""
+        for credential in await self._credentials.known(credentials, only_valid=True):
+            found = identification_of(credential.chain[0])
+            if found is not None:
+                name = name_of(credential.chain[0])[:200] or credential.id
+                return registration.Person(self._identifications.digest(found), name)
+        return None
+
+
+class WebhooksOfRegistration:
+    """`registration.ports.Webhooks` by the webhooks slice."""
+
+    def __init__(self, addresses: AddressService, telling: Telling) -> None:
+        self._addresses = addresses
+        self._telling = telling
+
+    async def set(self, client: str, url: str) -> None:
+        """From now on there."""
+        await self._addresses.set(client, url)
+
+    async def drop(self, client: str) -> bool:
+        """Nowhere any more."""
+        return await self._addresses.drop(client)
+
+    async def address(self, client: str) -> str | None:
+        """Where."""
+        return await self._addresses.address(client)
+
+    async def send_test(self, client: str) -> bool:
+        """Queued."""
+        return await self._telling.test(client)
+
+    async def deliveries(self, client: str) -> list[registration.Delivery]:
+        """The last ones."""
+        return [
+            registration.Delivery(one.event, one.type, one.queued, "lapsed", 0, None, None)
+            if became is None
+            else registration.Delivery(
+                one.event, one.type, one.queued, became.state, became.attempts, became.failure, became.due
+            )
+            for one, became in await self._telling.told(client)
+        ]
 
 
 class NumbersOfPush:

@@ -25,6 +25,7 @@ from hsm_service.credentials.service import CredentialService
 from hsm_service.credentials.store import Holder, Wanted
 from pairing.domain.numbers import masked, read_number
 from pairing.service.look import Fact, LookService
+from pairing.settings import PairingSettings
 from push.service.deliveries import DeliveryReport
 
 FOUND: Final = 20
@@ -82,19 +83,26 @@ class Deliveries:
 class OperatorView:
     """One operator's, for one command."""
 
-    def __init__(self, database: Database, clock: Clock, audit: AuditChain, operator: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        audit: AuditChain,
+        operator: str,
+        countries: Sequence[str] = PairingSettings().countries,
+    ) -> None:
         """The gateway's database and a chain of its own; ``operator``: the jkt of the key of who looks."""
         self._database = database
         self._clock = clock
         self._audit = audit
-        self._operator = operator
+        self._operator, self._countries = operator, countries
         self._credentials = CredentialService(database, clock)
         self._look = LookService(database)
         self._report = DeliveryReport(database)
 
     async def find(self, text: str) -> list[HolderLine]:
         """Holders by one thing that somebody says. Raises NotSearchable."""
-        by, wanted = _wanted(text.strip())
+        by, wanted = _wanted(text.strip(), self._countries)
         found = await self._credentials.find_holders(wanted, FOUND)
         lines = [_line(one, await self._credentials.holdings(one.id)) for one in found]
         await self._note("operator.searched", by=by, count=len(lines))
@@ -161,7 +169,7 @@ def _line(holder: Holder, credentials: Sequence[str]) -> HolderLine:
     return HolderLine(holder.id, without_cpf(data.name), masked(data.phone), masked_email(data.email), credentials)
 
 
-def _wanted(text: str) -> tuple[str, Wanted]:
+def _wanted(text: str, countries: Sequence[str]) -> tuple[str, Wanted]:
     """How it is searched, and what for. Raises NotSearchable."""
     if is_id(text, "hld"):
         return "holder", Wanted(holder=text)
@@ -171,7 +179,7 @@ def _wanted(text: str) -> tuple[str, Wanted]:
         return "email", Wanted(email=text)
     if re.fullmatch(r"[\d\s()+.-]+", text):
         try:
-            return "number", Wanted(number=read_number(text))
+            return "number", Wanted(number=read_number(text, countries))
         except BadInput as cause:
             raise NotSearchable("not a mobile number") from cause
     if sum(char.isalpha() for char in text) >= _LEAST_NAME:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from issuance.operator import OperatorContext, order_client, perform
+from issuance.operator import OperatorContext, OperatorMistake, order_client, perform
 from linkid.settings import Settings
+from protocol import pins
+from protocol.keys import P256Key
+from protocol.orders import CASE, CASE_DIGITS
+
+_CASE: Final = re.compile(CASE)
 
 
 def context(settings: Settings, key: Path | None = None) -> OperatorContext:
@@ -23,6 +30,20 @@ def context(settings: Settings, key: Path | None = None) -> OperatorContext:
         emission_page=f"{settings.url('app')}/emissao/",
         tls=settings.private_tls.files if settings.private_tls else None,
     )
+
+
+def pinned_operator(found: OperatorContext) -> str:
+    """The jkt of the key in use, if it is pinned as an operator's. Raises OperatorMistake."""
+    jkt = P256Key.from_public(found.key().public_key()).jkt
+    if jkt not in pins.operators(found.operators_file.read_bytes() if found.operators_file.exists() else None):
+        raise OperatorMistake("this key is not pinned as an operator's; run: linkid operator init")
+    return jkt
+
+
+def demand_case(case: str) -> None:
+    """The number of a case, as orders have it, and not of a person. Raises OperatorMistake."""
+    if not _CASE.fullmatch(case) or sum(char.isdigit() for char in case) > CASE_DIGITS:
+        raise OperatorMistake("case: letters, digits, . and -, with nine digits at most: the number of a case")
 
 
 class VouchingByOrder:

@@ -19,6 +19,7 @@ _ORDER: Final = (
     "pairing",
     "push",
     "hsm_service.webhooks",
+    "hsm_service.registration",
     "issuance",
 )
 

@@ -23,6 +23,7 @@ from foundation.tls import TlsFiles
 from hsm_service.csc.settings import CscSettings
 from hsm_service.documents.settings import DocumentSettings
 from hsm_service.hsm.settings import HsmSettings, KeyPoolSettings
+from hsm_service.oauth.settings import OAuthSettings
 from hsm_service.psc.settings import PscSettings
 from linkid.places import Places
 from linkid.platform import ROOT, program
@@ -187,6 +188,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     push: PushSettings = PushSettings()
     pairing: PairingSettings = PairingSettings()
+    oauth: OAuthSettings = OAuthSettings()
     psc: PscSettings = PscSettings()
     csc: CscSettings = CscSettings()
     explicit: ExplicitSettings = ExplicitSettings()

@@ -40,11 +40,12 @@ from hsm_service.documents.web.verify import VerifyPages
 from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.introspection import IntrospectionService
+from hsm_service.oauth.service.pace import CallPace
 from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore, TokenStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
@@ -53,6 +54,10 @@ from hsm_service.oauth.web.metadata import audiences
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
+from hsm_service.registration.service.applications import ApplicationService as RegisteredApplications
+from hsm_service.registration.service.sign_ins import SignInService
+from hsm_service.registration.web.pages import BACK as REGISTRATION_BACK
+from hsm_service.registration.web.pages import RegistrationPages
 from hsm_service.signing.adapters.explicit import ExplicitOverChannel
 from hsm_service.signing.adapters.sam import SamOverChannel as SigningSam
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
@@ -61,6 +66,7 @@ from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.preparations import PreparationService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
+from hsm_service.webhooks.service import AddressService as WebhookAddresses
 from hsm_service.webhooks.service import Telling
 from hsm_service.webhooks.web import WebhookKeys
 from issuance.adapters.altcha import AltchaCaptcha
@@ -69,6 +75,7 @@ from issuance.adapters.channels import SamOverChannel as EmissionSam
 from issuance.service import EmissionRelay
 from issuance.web import EmissionRoutes, PkiRoutes
 from linkid.apidocs.pages import ApiPages
+from linkid.dialects import dialects
 from linkid.joins import (
     CallersOfPairing,
     CallsOfPsc,
@@ -76,11 +83,13 @@ from linkid.joins import (
     DevicesOfPush,
     DocumentsOfPsc,
     HoldersOfPairing,
+    HoldersOfRegistration,
     LettersOfPairing,
     LinksOfOAuth,
     NoticesOfSigning,
     NumbersOfPush,
     SignaturesOfOAuth,
+    WebhooksOfRegistration,
 )
 from linkid.running import in_background
 from linkid.settings import Settings
@@ -96,6 +105,7 @@ from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.numbers import PairingNumbers
+from pairing.service.pauses import PauseService
 from pairing.service.phones import PhoneService
 from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
@@ -176,6 +186,7 @@ class Pairing:
     life: LinkLife
     computers: ComputerService
     calls: CallService
+    pauses: PauseService
 
 
 @dataclass(frozen=True)
@@ -189,6 +200,7 @@ class OAuth:
     tokens: TokenService
     reader: ClientReader
     page_service: PageService
+    pace: CallPace
 
 
 @dataclass(frozen=True)
@@ -207,6 +219,7 @@ class Mounted:
     signing: SigningService
     pki: PkiRoutes
     """They stand on the plain listener too."""
+    pauses: PauseService
 
 
 async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Mounted:
@@ -225,10 +238,11 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     documents = make_documents(ground, nursery)
     mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, explicit, documents)
     mount_csc(app, ground, pairing, oauth, credentials, signing, explicit, documents)
+    mount_registration(app, ground, oauth, credentials, identifications, telling)
     mount_verification(app, ground, nursery)
     pki = mount_issuance(app, ground, credentials)
     app.add_routes(ApiPages(ground.origin).routes())
-    return Mounted(pairing.life, signing, pki)
+    return Mounted(pairing.life, signing, pki, pairing.pauses)
 
 
 def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> Pushing:
@@ -366,6 +380,8 @@ def mount_pairing(
     holders = HoldersOfPairing(credentials)
     letters = LettersOfPairing(database, clock, credentials, push.outbox)
     code_key = CodeKey(ground.settings.gateway_key("pairing"))
+    numbers = PairingNumbers(ground.metrics.registry)
+    pauses = PauseService(database, audit, numbers)
     phones = PhoneService(
         database,
         clock,
@@ -377,8 +393,9 @@ def mount_pairing(
         letters=letters,
         doorbell=push.doorbell,
         app_host=ground.app.partition("://")[2],
-        messages_per_day=ground.settings.pairing.messages_per_day,
-        numbers=PairingNumbers(ground.metrics.registry),
+        settings=ground.settings.pairing,
+        pauses=pauses,
+        numbers=numbers,
     )
     life = LinkLife(database, clock, audit, code_key, sam)
     links = LinkService(database, clock, audit, life=life, holders=holders, letters=letters, app=ground.app)
@@ -415,7 +432,7 @@ def mount_pairing(
     if ground.settings.push.sms_for_requests:
         push.doorbell.also_by_sms(NumbersOfPush(phones))
     calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
-    return Pairing(links, life, computers, calls)
+    return Pairing(links, life, computers, calls, pauses)
 
 
 def mount_oauth(
@@ -423,18 +440,18 @@ def mount_oauth(
 ) -> OAuth:
     """Who is calling: tokens for programs, and the page where a holder identifies, or approves signatures."""
     database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
-    store = OAuthStore(database)
     signatures = SignaturesOfOAuth(credentials, signing, ground.app)
     requests = RequestService(database, clock, signatures)
     authentication = ClientAuthentication(
-        store,
+        ClientStore(database),
         pairing.computers,
         AssertionVerifier(clock, ground.replays),
         audiences(origin) | {origin + TOKEN_PATH_V1, origin + REVOKE_PATH_V1},
         authorities=ground.settings.client_authorities(),
         clock=clock,
     )
-    reader = ClientReader(clock, authentication, ground.proxies, ground.certificates)
+    pace = CallPace(database, clock, ground.settings.oauth.calls_per_minute)
+    reader = ClientReader(clock, authentication, pace, ground.proxies, ground.certificates)
     tokens = TokenService(database, clock, audit, computers=pairing.computers)
 
     def endpoints_with(manners: Manners) -> OAuthEndpoints:
@@ -443,7 +460,7 @@ def mount_oauth(
             clients=reader,
             tokens=tokens,
             requests=requests,
-            introspection=IntrospectionService(store, clock, origin),
+            introspection=IntrospectionService(TokenStore(database), clock, origin),
             dpop=ground.dpop,
             mtls=ground.settings.mtls_url,
             manners=manners,
@@ -461,7 +478,7 @@ def mount_oauth(
     pages = AuthorizePages(service, ground.proxies)
     app.add_routes(endpoints_with(RFC).routes())
     app.add_routes(pages.routes())
-    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens, reader, service)
+    return OAuth(endpoints_with(CSC_V1), pages, authentication, tokens, reader, service, pace)
 
 
 def mount_psc(
@@ -481,6 +498,7 @@ def mount_psc(
         audit=ground.audit,
         settings=ground.settings.psc,
         clients=oauth.reader,
+        pace=oauth.pace,
         pages=oauth.page_service,
         shown=oauth.pages,
         holders=holders,
@@ -492,6 +510,37 @@ def mount_psc(
         proxies=ground.proxies,
     )
     app.add_routes(psc_routes(parts))
+
+
+def mount_registration(
+    app: web.Application,
+    ground: Ground,
+    oauth: OAuth,
+    credentials: CredentialService,
+    identifications: Identifications,
+    telling: Telling,
+) -> None:
+    """The page where owners register applications."""
+    database, clock, audit, origin = ground.database, ground.clock, ground.audit, ground.origin
+    development = ground.settings.environment == "development"
+    sign_ins = SignInService(
+        database,
+        clock,
+        pages=oauth.page_service,
+        holders=HoldersOfRegistration(credentials, identifications),
+        back=origin + REGISTRATION_BACK,
+    )
+    pages = RegistrationPages(
+        sign_ins,
+        RegisteredApplications(database, clock, audit),
+        WebhooksOfRegistration(WebhookAddresses(database, clock, audit, development=development), telling),
+        oauth.pages,
+        origin=origin,
+        dialects=dialects(origin),
+        calls_per_minute=oauth.pace.per_minute,
+        proxies=ground.proxies,
+    )
+    app.add_routes(pages.routes())
 
 
 async def caught_up(identifications: Identifications) -> None:
@@ -514,7 +563,7 @@ def mount_csc(
 ) -> None:
     """The first dialect of the signing API, in both its versions."""
     database, clock = ground.database, ground.clock
-    callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers)
+    callers = CallerService(database, clock, dpop=ground.dpop, computers=pairing.computers, pace=oauth.pace)
     authenticator = Authenticator(callers, ground.origin, ground.certificates)
     responses = ResponseService(database, clock, signing)
     document_calls = DocumentCalls(

@@ -311,6 +311,35 @@ SELECT at FROM pairing.uses WHERE scope = $1 AND subject = $2 AND at > $3 ORDER 
 -- Somebody used something that is limited.
 INSERT INTO pairing.uses (scope, subject, at) VALUES ($1, $2, $3);
 
+-- name: sent_since
+-- Codes that really left since then, and whether they were typed.
+SELECT number, sends, state = 'verified' AS entered, sent_at FROM pairing.pairings WHERE known AND created_at > $1;
+
+-- name: begin_pause
+-- Nothing is sent there from now on; one pause of a block or country stands at a time.
+INSERT INTO pairing.pauses (scope, subject, since, messages, entered) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING RETURNING subject;
+
+-- name: paused
+-- Whether a pause stands for any of these.
+SELECT EXISTS (
+    SELECT FROM pairing.pauses AS pause JOIN unnest($1::text[], $2::text[]) AS asked (scope, subject)
+    ON pause.scope = asked.scope AND pause.subject = asked.subject WHERE pause.ended_at IS NULL
+);
+
+-- name: standing_pauses
+-- Where nothing is sent.
+SELECT scope, subject, since, messages, entered FROM pairing.pauses WHERE ended_at IS NULL
+ORDER BY since DESC, scope, subject;
+
+-- name: resumed
+-- When an operator last let each go on.
+SELECT scope, subject, max(ended_at) AS ended_at FROM pairing.pauses WHERE ended_at IS NOT NULL GROUP BY scope, subject;
+
+-- name: end_pause
+-- An operator lets a block or country go on.
+UPDATE pairing.pauses SET ended_at = $2 WHERE subject = $1 AND ended_at IS NULL RETURNING scope;
+
 -- ---- Warnings --------------------------------------------------------------------------------------------------------
 
 -- name: add_warning
@@ -369,8 +398,8 @@ SELECT id, state, sends, tries, created_at FROM pairing.pairings
 WHERE number = $1 ORDER BY created_at DESC LIMIT 10;
 
 -- name: conversions
--- Of the codes sent since then, how many were typed, by the first digits of the number: pumped ones never are.
-SELECT left(number, $2::int) AS prefix, sum(sends)::int AS messages,
+-- Of the codes sent since then, how many were typed, by the number without its last digits: pumped ones never are.
+SELECT left(number, -$2::int) AS prefix, sum(sends)::int AS messages,
        count(*) FILTER (WHERE state = 'verified')::int AS entered
 FROM pairing.pairings WHERE known AND created_at > $1
 GROUP BY 1 ORDER BY messages DESC, prefix LIMIT 20;

@@ -12,6 +12,7 @@ holder's signed answer · ``passwords`` stretching · ``proofs`` the password on
 around a key · ``activation`` an approval sealed to its caller · ``asks`` what a caller signs when it asks ·
 ``sessions`` their terms, and what a caller signs at each use · ``orders`` what an operator signs · ``house`` what two
 of them sign about the keys in a token, and what a token must have · ``pins`` whose keys count · ``heads`` what a SAM
-signs for auditors · ``evidence`` a holder's · ``rowmac`` rows that vouch for themselves · ``links`` the QR frames ·
-``algorithms`` what may be signed, and how · ``errors``.
+signs for auditors · ``evidence`` a holder's · ``rowmac`` rows that vouch for themselves · ``consents`` to factors
+that an application sends · ``explicit`` those factors, sealed for one call · ``codes`` without a network ·
+``links`` the QR frames · ``algorithms`` what may be signed, and how · ``errors``.
 """

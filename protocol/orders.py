@@ -17,6 +17,8 @@ from protocol.statements import assemble, open_jws
 TYP = "linkid+order"
 MAX_BYTES = 16_384
 MAX_CLIENT_KEYS = 5
+CASE = r"^[A-Za-z0-9][A-Za-z0-9.-]{0,39}$"
+CASE_DIGITS = 9
 
 RevocationReason: TypeAlias = Literal[
     "unspecified",
@@ -148,8 +150,9 @@ class HolderOrder(_Closed):
     binding: str | None
     """Of ``admit``: that of the phone that waits."""
     reason: Identified | ShutReason
-    case: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./-]{0,39}$")]
-    """Where the operator's own records say more. It stands in the audit: a number, no name."""
+    case: Annotated[str, Field(pattern=CASE)]
+    """Where the operator's own records say more. It stands in the audit: the number of a case, not of a person, so it
+    has nine digits at most."""
 
 
 def client_name(text: str) -> str:
@@ -208,6 +211,8 @@ def _check_holder(order: HolderOrder) -> None:
             raise OrderInvalid("a phone is admitted by its binding")
     elif order.number is None or order.binding is not None:
         raise OrderInvalid("a block is turned by its number")
+    if sum(char.isdigit() for char in order.case) > CASE_DIGITS:
+        raise OrderInvalid("case: it has as many digits as a person's number")
     if order.reason not in get_args(ShutReason if order.act == "block" else Identified):
         raise OrderInvalid(f"reason: not one of {order.act}")
 

@@ -34,6 +34,11 @@ FROM unnest($3::text[], $4::text[]) AS step (source, target)
 WHERE message.id = $1 AND message.attempts = $2 AND message.state = step.source
 RETURNING message.id;
 
+-- name: progress
+-- What became of some messages, for whoever queued them.
+SELECT id, state, attempts, failure, CASE WHEN state = 'queued' THEN due_at END AS due_at
+FROM push.outbox WHERE id = ANY ($1::bigint[]);
+
 -- name: backlog
 -- How many wait per kind, and for how long the eldest has been due: what an operator watches.
 SELECT kind, count(*) AS waiting, min(due_at) AS eldest

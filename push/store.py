@@ -32,6 +32,16 @@ class Backlog:
     eldest: datetime
 
 
+@dataclass(frozen=True)
+class Progress:
+    """What became of a message. ``due``: when it is tried (again), while it is on its way."""
+
+    state: str
+    attempts: int
+    failure: str | None
+    due: datetime | None
+
+
 class OutboxStore:
     """Queued messages."""
 
@@ -54,6 +64,13 @@ class OutboxStore:
             queries.enqueue, kind, MESSAGE.start, sealed, due_at or now, expires_at, now
         )
         return queued
+
+    async def progress(self, messages: Sequence[int]) -> dict[int, Progress]:
+        """Of those that are still known, by number."""
+        return {
+            row["id"]: Progress(row["state"], row["attempts"], row["failure"], row["due_at"])
+            for row in await self._database.fetch(queries.progress, list(messages))
+        }
 
     async def take(self, kinds: Iterable[Kind], now: datetime, count: int) -> list[Taken]:
         """Up to ``count`` that are due."""

@@ -23,6 +23,12 @@ SAMS: Final = 2
 COMPUTERS: Final = 2
 RECYCLE_UNWRAPS: Final = 1500
 """Minutes of this load, so that SAMs make room for new ones within the run: days in a Link ID as it comes."""
+SETTINGS: Final = {
+    "LINKID__SAMS": str(SAMS),
+    "LINKID__SOFTHSM_RECYCLE_UNWRAPS": str(RECYCLE_UNWRAPS),
+    "LINKID__OAUTH__CALLS_PER_MINUTE": "10000000",
+}
+"""Beside the usual ones; nobody here calls too often."""
 _TELL_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 60.0
 _SAMPLE_SECONDS: Final = 5.0
@@ -208,7 +214,7 @@ async def soak(folder: Path, options: Options, say: Callable[[str], None]) -> Ou
     """A Link ID of its own in ``folder``, and a run on it. Raises StackFailed when it does not even begin."""
     say("starting a Link ID of its own, and settling its holders …")
     async with (
-        Stack(folder, {"LINKID__SAMS": str(SAMS), "LINKID__SOFTHSM_RECYCLE_UNWRAPS": str(RECYCLE_UNWRAPS)}) as stack,
+        Stack(folder, SETTINGS) as stack,
         settled(stack, options.holders, COMPUTERS) as people,
     ):
         return await Soak(stack, people, options, say).run()

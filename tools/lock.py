@@ -4,6 +4,7 @@
     locks/all.txt       everything, for working on Link ID
     locks/server.txt    what the server runs on (container image)
     locks/desktop.txt   what `linkid-desktop` runs on
+    locks/window.txt    the same with its window
 
 No index address is written: whoever installs uses the index that the machine is set up for.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER, AGENT = "pyproject.toml", "desktop_agent/pyproject.toml"
+WINDOW = ("--extra", "window")
 
 
 def compile_lock(output: str, *words: str) -> None:
@@ -26,6 +28,7 @@ def compile_lock(output: str, *words: str) -> None:
 
 
 if __name__ == "__main__":
-    compile_lock("locks/all.txt", SERVER, AGENT, "--group", "dev", "--upgrade")
+    compile_lock("locks/all.txt", SERVER, AGENT, "--group", "dev", *WINDOW, "--upgrade")
     compile_lock("locks/server.txt", SERVER, "--constraint", "locks/all.txt")
     compile_lock("locks/desktop.txt", AGENT, "--constraint", "locks/all.txt")
+    compile_lock("locks/window.txt", AGENT, *WINDOW, "--constraint", "locks/all.txt")

@@ -68,6 +68,17 @@ FOR_TESTS = (
     Program("modutil", "libnss3-tools", ("usr/bin/modutil",), None),
     Program("pkcs11-tool", "opensc", ("usr/bin/pkcs11-tool",), None),
     Program("pkcs11-engine", "libengine-pkcs11-openssl", ("usr/lib*/*/engines-3/pkcs11.so",), None),
+    *(  # what Qt's libraries in PySide6-Essentials expect of the system (tests/support/qt.py loads them where unpacked)
+        Program(name, package, (f"usr/lib*/*/{name}", f"usr/lib*/{name}", f"lib*/*/{name}"), None)
+        for name, package in (
+            ("libEGL.so.1", "libegl1"),
+            ("libGL.so.1", "libgl1"),
+            ("libxkbcommon.so.0", "libxkbcommon0"),
+            ("libfontconfig.so.1", "libfontconfig1"),
+            ("libdbus-1.so.3", "libdbus-1-3"),
+            ("libglib-2.0.so.0", "libglib2.0-0"),
+        )
+    ),
     Program(
         "chromium",
         "chromium",
@@ -137,7 +148,7 @@ def _note_private(program: Program, noted: dict[str, str], tree: debian.PrivateT
     found = next((path for place in program.places for path in sorted(tree.root.glob(place))), None)
     if found is None:
         return False
-    if program.proof is None and found.suffix == ".so":
+    if program.proof is None and ".so" in found.suffixes:
         noted[program.name] = str(found)
         return True
     where = (

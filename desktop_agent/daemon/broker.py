@@ -74,8 +74,11 @@ class Pending:
     program: str
     what: str
     holder: str
+    since: int = 0
+    """Seconds since 1970, as ``expires``, which is 0 until the phone has it."""
     waiters: int = 0
     code: str = ""
+    expires: int = 0
     approved: bool = False
     task: "asyncio.Task[bytes]" = field(init=False)
 
@@ -131,7 +134,7 @@ class Broker:
         """The holder is asked for a session. Raises AgentError."""
         service = self._services(held.profile)
         self._make_room(held.profile)
-        view = _View(self._teller, f"sessão: {terms.purpose}", lambda code: None, lambda: None)
+        view = _View(self._teller, f"sessão: {terms.purpose}", lambda confirmed: None, lambda: None)
         async with service.line:
             approval = await service.approval(view, self._the_pace())
             approved = await approval.ask_session(credential_of(held), terms, algorithm)
@@ -200,7 +203,7 @@ class Broker:
             raise ServiceRefused(
                 "Há pedidos demais esperando o celular.", "Responda aos que esperam, ou feche o programa."
             )
-        pending = Pending(asked, program.name, content.text, held.certificate.holder)
+        pending = Pending(asked, program.name, content.text, held.certificate.holder, since=self._clock())
         pending.task = asyncio.ensure_future(self._ask(pending, held))
         self._pending[asked] = pending
         pending.task.add_done_callback(lambda task: self._ended(pending, task))
@@ -210,8 +213,8 @@ class Broker:
         service = self._services(held.profile)
         label = clean_label(f"{pending.program}: {pending.what}")
 
-        def shown(code: str) -> None:
-            pending.code = code
+        def shown(confirmed: Confirmed) -> None:
+            pending.code, pending.expires = confirmed.verification_code, confirmed.expires
 
         def approved() -> None:
             pending.approved = True
@@ -275,7 +278,9 @@ class Broker:
 class _View:
     """An ApprovalView for nobody in particular: notices, and the journal."""
 
-    def __init__(self, teller: Teller, label: str, shown: Callable[[str], None], approved: Callable[[], None]) -> None:
+    def __init__(
+        self, teller: Teller, label: str, shown: Callable[[Confirmed], None], approved: Callable[[], None]
+    ) -> None:
         self._teller = teller
         self._label = label
         self._shown = shown
@@ -285,7 +290,7 @@ class _View:
         self._teller.tell("Link ID", f"{self._label}: espera a vez; outro pedido está no celular.")
 
     async def asked(self, confirmed: Confirmed, labels: Sequence[str]) -> None:
-        self._shown(confirmed.verification_code)
+        self._shown(confirmed)
         self._teller.tell(f"Aprove no celular: código {confirmed.verification_code}", self._label)
 
     async def show_qr(self, text: str) -> None:

@@ -44,6 +44,8 @@ FIRST_SECONDS: Final = 3.0
 """How long a program waits for the first list of certificates when there is none on file."""
 FRESH_SECONDS: Final = 600.0
 """A list older than this is asked for again when a program comes."""
+SETTLE_SECONDS: Final = 1.0
+"""What is on file is shown first; asking the service loads much, and programs wait for their first answer."""
 FAREWELL_SECONDS: Final = 8.0
 LONGEST_SESSION: Final = 7 * 86400
 MOST_SIGNATURES: Final = 100_000
@@ -109,8 +111,13 @@ class Daemon:
             if now - self._refreshed < FRESH_SECONDS and self._shelf.token.present:
                 return None
             self._refreshed = now
-            self._refreshing = asyncio.create_task(self._refresh())
+            self._refreshing = asyncio.create_task(self._refresh_soon())
         return self._refreshing
+
+    async def _refresh_soon(self) -> None:
+        if self._shelf.token.present:
+            await asyncio.sleep(SETTLE_SECONDS)
+        await self._refresh()
 
     async def _refresh(self) -> None:
         """Ask every association for its certificates. What one cannot say now stays as it was."""
@@ -151,9 +158,12 @@ class Daemon:
     async def _status(self, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
         holders = [key.held.certificate.holder for key in self.token.keys.values()]
         waiting = [
-            {"program": one.program, "what": one.what, "code": one.code, "waited_for": one.waiters > 0}
+            {
+                "program": one.program, "what": one.what, "code": one.code, "waited_for": one.waiters > 0,
+                "since": one.since, "expires": one.expires,
+            }
             for one in self._broker.waiting
-        ]
+        ]  # fmt: skip
         return {
             "version": VERSION, "pid": os.getpid(), "certificates": holders, "waiting": waiting,
             "troubles": self._troubles,

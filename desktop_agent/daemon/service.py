@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from desktop_agent.daemon.grants import OpenSession
 from desktop_agent.domain.algorithm import Algorithm
-from desktop_agent.domain.ask import signed_use
-from desktop_agent.domain.trust import Trust
 from desktop_agent.pkcs11.token import Held
 from desktop_agent.profiles import Profile, Profiles
 
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from desktop_agent.approval import Approval, ApprovalView, Pace
     from desktop_agent.client.csc_client import Credential, CscClient
     from desktop_agent.client.http import Caller
+    from desktop_agent.domain.trust import Trust
 
 MOST_TOGETHER: Final = 1
 """The service takes one request of a computer at a time; the next one queues here rather than there."""
@@ -25,7 +24,7 @@ MOST_TOGETHER: Final = 1
 class Service:
     """``line``: who holds it may ask the phone."""
 
-    def __init__(self, profiles: Profiles, profile: Profile, trust: Trust, clock: Callable[[], int] | None) -> None:
+    def __init__(self, profiles: Profiles, profile: Profile, trust: "Trust", clock: Callable[[], int] | None) -> None:
         self._profiles = profiles
         self.profile = profile
         self.trust = trust
@@ -49,6 +48,8 @@ class Service:
 
     async def use(self, session: OpenSession, counter: int, held: Held, way: Algorithm, digest: bytes) -> bytes:
         """One use of a session. Raises ServiceRefused (over, used up), NoConnection, UntrustedServer."""
+        from desktop_agent.domain.ask import signed_use
+
         caller, csc = await self._opened()
         said = {"use": signed_use(caller.key, session.activation, counter, session.terms, [digest])}
         (made,) = await csc.sign(

@@ -2,5 +2,6 @@
 
 `encoding` and `trust`: whom we believe. `certificate`: what a certificate says and verifies. `algorithm`: ways to
 sign. `request`: what we asked, and whether the signed statement says the same. `link`: the association ceremony.
-`ask`: what this computer signs when it asks. `session`: the states of the program.
+`ask`: what this computer signs when it asks. `stamp`: where the visible stamp stands on a page.
+`session`: the states of the program.
 """

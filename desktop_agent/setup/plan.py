@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from desktop_agent import places
 from desktop_agent.profiles import Profiles
+from desktop_agent.setup import desktop
 from desktop_agent.setup.parts import File, NssDatabase, NssModule, Part, Units, found
 from desktop_agent.web_eid.manifest import NAME, chrome, firefox, script
 
@@ -36,13 +37,25 @@ class Computer:
     config: Path
     command: Path
     """Our own program, as units and manifests name it."""
+    own_data: Path | None = None
+
+    @property
+    def data(self) -> Path:
+        """Where desktops look for this user's programs."""
+        return self.own_data or self.home / ".local" / "share"
 
     @classmethod
     def ours(cls) -> "Computer":
         home = Path.home()
         config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
-        beside = Path(sys.executable).with_name("linkid-desktop")
-        return cls(home, config, beside if beside.exists() else found("linkid-desktop") or beside)
+        started = places.own_command()
+        if len(started) == 1:  # by its own name: that very file
+            beside = Path(started[0])
+        else:
+            beside = Path(sys.executable).with_name("linkid-desktop")
+        data = os.environ.get("XDG_DATA_HOME")
+        command = beside if beside.exists() else found("linkid-desktop") or beside
+        return cls(home, config, command, Path(data) if data else None)
 
 
 def module_file(computer: Computer, runtime: Path) -> File:
@@ -67,6 +80,10 @@ def make(profiles: Profiles, computer: Computer) -> Plan:
     plan.parts += _start(plan, computer, runtime)
     plan.parts += _nss(plan, computer)
     plan.parts += _web_eid(profiles, computer)
+    if desktop.has_window():
+        plan.parts += desktop.entries(computer)
+    else:
+        plan.lacking.append("a janela não está instalada: pip install 'linkid-desktop[window]'")
     return plan
 
 
@@ -80,8 +97,8 @@ def _start(plan: Plan, computer: Computer, runtime: Path) -> Iterator[Part]:
         yield Units(systemctl, SOCKET_UNIT)
         return
     plan.lacking.append("sem systemd de usuário: até a próxima sessão, execute linkid-desktop daemon")
-    desktop = computer.config / "autostart" / "linkid-desktop.desktop"
-    yield File("inicia o daemon com a sessão", desktop, _AUTOSTART.format(command=computer.command))
+    starter = computer.config / "autostart" / "linkid-desktop.desktop"
+    yield File("inicia o daemon com a sessão", starter, _AUTOSTART.format(command=computer.command))
 
 
 def _nss(plan: Plan, computer: Computer) -> Iterator[Part]:
@@ -150,6 +167,13 @@ def undo_order(parts: Sequence[Part]) -> list[Part]:
     return [*reversed(parts)]
 
 
+def packaged_units(command: Path) -> dict[str, str]:
+    """The same units for a package of the system, by name: every user has their own sockets below ``%t``."""
+    texts = {SOCKET_UNIT: _SOCKET.format(runtime="%t/linkid"), SERVICE_UNIT: _SERVICE.format(command=command)}
+    return {name: text.removeprefix(_OURS) for name, text in texts.items()}
+
+
+_OURS: Final = "# Escrito por linkid-desktop setup.\n"
 _SOCKET: Final = """\
 # Escrito por linkid-desktop setup.
 [Unit]

@@ -75,7 +75,8 @@ def main() -> None:
                 self.send_response(400)
             else:
                 if event is not None:
-                    print(f"{event['type']} {event['request']} {event.get('reason', '')}".rstrip(), flush=True)
+                    told = (event["type"], event.get("request"), event.get("reason"))
+                    print(" ".join(filter(None, told)), flush=True)
                 self.send_response(204)
             self.end_headers()
 

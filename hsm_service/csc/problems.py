@@ -1,6 +1,7 @@
 """Our errors in CSC's words: status, ``error``, and the standard's own sentence where it has one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -19,7 +20,18 @@ from hsm_service.csc.errors import (
     NotImplementedHere,
     TokenTypeUnknown,
 )
-from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
+from hsm_service.oauth.errors import (
+    GrantRefused,
+    GrantUnknown,
+    MalformedAuthorization,
+    RedirectMismatch,
+    RefreshRefused,
+    TokenInvalid,
+    TokenMissing,
+    UnknownClient,
+)
+from hsm_service.oauth.problems import DIALECT as OAUTH
+from hsm_service.oauth.problems import description
 from hsm_service.signing import errors as signing
 from protocol.errors import (
     AskInvalid,
@@ -99,6 +111,35 @@ TEXTS: Final[Mapping[type[LinkIdError], str]] = MappingProxyType(
         MalformedAuthorization: "Malformed authorization header",
     }
 )
+
+
+OAUTH_V1_TEXTS: Final[Mapping[type[LinkIdError], str]] = MappingProxyType(
+    {
+        GrantUnknown: "Invalid parameter grant_type",
+        # One sentence for a client that nobody knows and for a secret that is wrong: which, is nobody's business.
+        UnknownClient: "Client authorization required",
+        GrantRefused: "Authorization code is invalid or expired",
+        RefreshRefused: "Invalid parameter refresh_token",
+        RedirectMismatch: "redirect_uri parameter does not match redirect_uri parameter of authorization request",
+    }
+)
+"""What API 1 (8.3.3) says at its own token address."""
+
+
+def _oauth_v1_body(error: WireError) -> JsonObject:
+    missing = error.data.get("missing")
+    said = f"Missing parameter {missing}" if missing is not None else error.detail or error.summary
+    return {"error": error.code, "error_description": description(said)}
+
+
+OAUTH_V1: Final = replace(
+    OAUTH,
+    name="csc-oauth-v1",
+    render=_oauth_v1_body,
+    entries={**OAUTH.entries, GrantUnknown: (400, "invalid_request")},
+    texts=OAUTH_V1_TEXTS,
+)
+"""API 1's token endpoint: RFC 6749's codes, and 1.0.4's sentences."""
 
 
 def _body(error: WireError) -> JsonObject:

@@ -144,6 +144,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     webhook.add_argument("url", metavar="URL", nargs="?", help="https to a name on the internet; none: show")
     webhook.add_argument("--off", action="store_true", help="tell it nothing any more")
     webhook.set_defaults(act=_webhook)
+    limit = actions.add_parser("limit", help="how often an application may call, at all gateways together")
+    limit.add_argument("client", metavar="CLIENT", help="cli_…")
+    limit.add_argument("calls", metavar="CALLS", nargs="?", type=int, help="a minute; none: as the settings say")
+    limit.set_defaults(act=_limit)
     for name, act, about in (
         ("let-read", _let_read, "let a resource server ask what an application's tokens are (introspection)"),
         ("stop-reading", _stop_reading, "take that back"),
@@ -253,6 +257,12 @@ async def _webhook(given: argparse.Namespace, operator: Operator) -> int:
         raise BadClientData(f"{given.client}: no such integrator")
     await operator.webhooks.set(given.client, given.url)
     operator.say("set: it is told there from now on")
+    return 0
+
+
+async def _limit(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.limit_calls(given.client, given.calls)
+    operator.say("as the settings say" if given.calls is None else f"{given.calls} calls a minute from now on")
     return 0
 
 

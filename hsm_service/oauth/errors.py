@@ -21,6 +21,16 @@ class BadOAuthRequest(BadInput):
     summary = "The request is missing a parameter, or has one that is not valid."
 
 
+class ParameterMissing(BadOAuthRequest):
+    """One that has to be there is not. ``data`` has its name as ``missing``."""
+
+    code = "oauth_parameter_missing"
+
+    def __init__(self, name: str) -> None:
+        """``name``: as it stands on the wire."""
+        super().__init__(f"{name} is missing", data={"missing": name})
+
+
 class UnknownClient(NotAuthenticated):
     """No such client, or it did not prove that it is (``invalid_client``): the two look alike."""
 
@@ -33,6 +43,20 @@ class GrantRefused(BadInput):
 
     code = "oauth_grant_refused"
     summary = "The authorization code is invalid, expired or was already used."
+
+
+class RefreshRefused(GrantRefused):
+    """The same of a refresh token."""
+
+    code = "oauth_refresh_refused"
+    summary = "The refresh token is invalid, expired or was already used."
+
+
+class RedirectMismatch(GrantRefused):
+    """A code that is brought with another return address than it was asked for with."""
+
+    code = "oauth_redirect_mismatch"
+    summary = "redirect_uri is not the one of the authorization request."
 
 
 class ClientNotPermitted(NotPermitted):
@@ -163,6 +187,19 @@ class PushedRequestOver(UnsafeRedirect):
     code = "oauth_pushed_request_over"
     summary = "The pushed request is unknown, used, expired, or another client's."
     message = "Este pedido já foi aberto uma vez ou passou do prazo. Volte ao aplicativo e comece de novo."
+
+
+class TooManyCalls(TooMany):
+    """A client calls more often than its limit says."""
+
+    code = "too_many_calls"
+    summary = "This application calls too often. Wait as Retry-After says."
+    message = "Este aplicativo está chamando demais. Tente de novo em instantes."
+    may_disclose = True
+
+    def __init__(self, *, retry_after: int) -> None:
+        """``retry_after``: seconds."""
+        super().__init__(retry_after=retry_after, data={"why": "calls"})
 
 
 class TooManyPages(TooMany):

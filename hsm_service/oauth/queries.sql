@@ -2,8 +2,9 @@
 
 -- name: client
 -- A client that may ask for tokens.
-SELECT id, name, method, secret_digest, keys, redirects, grants, tls_subject, certificates FROM oauth.clients
-WHERE id = $1 AND disabled_at IS NULL;
+SELECT id, name, method, secret_digest, old_secret_digest, old_secret_until, keys, redirects, grants, tls_subject,
+       certificates, calls_per_minute
+FROM oauth.clients WHERE id = $1 AND disabled_at IS NULL;
 
 -- name: clients
 -- Every client, for an operator.
@@ -20,11 +21,50 @@ SELECT unnest(certificates) AS certificate FROM oauth.clients WHERE method = 'se
 
 -- name: new_secret
 -- Replace a client's secret; the old one is worth nothing from now on.
-UPDATE oauth.clients SET secret_digest = $2 WHERE id = $1 AND method = 'secret' AND disabled_at IS NULL RETURNING id;
+UPDATE oauth.clients SET secret_digest = $2, old_secret_digest = NULL, old_secret_until = NULL
+WHERE id = $1 AND method = 'secret' AND disabled_at IS NULL RETURNING id;
+
+-- name: renew_secret
+-- Another secret; the one that was good stays so for a while.
+UPDATE oauth.clients SET old_secret_digest = secret_digest, old_secret_until = $3, secret_digest = $2
+WHERE id = $1 AND method = 'secret' AND disabled_at IS NULL RETURNING id;
+
+-- name: end_old_secret
+-- The one before is worth nothing from now on.
+UPDATE oauth.clients SET old_secret_digest = NULL, old_secret_until = NULL
+WHERE id = $1 AND old_secret_digest IS NOT NULL RETURNING id;
 
 -- name: new_redirects
 -- An application's return addresses, by itself.
 UPDATE oauth.clients SET redirects = $2 WHERE id = $1 AND disabled_at IS NULL;
+
+-- name: replace_redirects
+-- The same, by whoever saw what they were: another change in between is not overwritten.
+UPDATE oauth.clients SET redirects = $3 WHERE id = $1 AND redirects = $2 AND disabled_at IS NULL RETURNING id;
+
+-- name: standing
+-- How clients stand, for their owner; what an operator allowed each to ask for by itself is part of it.
+SELECT c.id, c.redirects, c.disabled_at, c.old_secret_until, c.calls_per_minute,
+       ARRAY(SELECT a.credential FROM oauth.allowed a WHERE a.client = c.id ORDER BY a.since, a.credential) AS allowed
+FROM oauth.clients c WHERE c.id = ANY ($1::text[]);
+
+-- name: limit_calls
+-- How often a client may call, by an operator's word; null: as the settings say.
+UPDATE oauth.clients SET calls_per_minute = $2 WHERE id = $1 RETURNING id;
+
+-- name: take_calls
+-- A gateway takes $3 calls out of a client's bucket of $2 a minute, which fills steadily and holds a minute's worth. No
+-- row comes back while there are fewer.
+INSERT INTO oauth.calls AS bucket (client, left_in, at) VALUES ($1, $2::double precision - $3, $4)
+ON CONFLICT (client) DO UPDATE SET
+    left_in = least($2, bucket.left_in + $2 * greatest(0, extract(epoch FROM $4 - bucket.at)) / 60) - $3,
+    at = greatest(bucket.at, $4)
+WHERE least($2, bucket.left_in + $2 * greatest(0, extract(epoch FROM $4 - bucket.at)) / 60) >= $3
+RETURNING client;
+
+-- name: forget_calls
+-- Buckets that are full again.
+DELETE FROM oauth.calls WHERE client IN (SELECT client FROM oauth.calls WHERE at < $1 LIMIT $2);
 
 -- name: disable_client
 -- An integrator is shut out; nothing of it is deleted.
@@ -163,7 +203,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 -- name: bearer
 -- A token that is good now, and its integrator as it is now: known, not shut out, and what an operator allowed it.
 SELECT t.id, t.client_kind, t.client, t.scope, t.jkt, t.x5t, t.credentials, t.sealed, t.issued_at, t.expires_at,
-       c.name AS client_name,
+       c.name AS client_name, c.calls_per_minute,
        ARRAY(SELECT a.credential FROM oauth.allowed a WHERE a.client = c.id AND t.credentials IS NULL) AS allowed
 FROM oauth.tokens t LEFT JOIN oauth.clients c ON c.id = t.client AND c.disabled_at IS NULL
 WHERE t.id = $1 AND t.secret_digest = $2 AND t.revoked_at IS NULL AND t.expires_at > $3;

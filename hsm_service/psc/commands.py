@@ -1,4 +1,6 @@
-"""``linkid application``: those that registered themselves in the Brazilian API, and an operator's yes."""
+"""``linkid application``: those that registered themselves in the Brazilian API, and an operator's yes. What owners
+registered on the page stands beside them (``hsm_service.registration.commands``).
+"""
 
 import argparse
 import sys
@@ -26,8 +28,8 @@ class Operator:
     out: TextIO = sys.stdout
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What may be written after ``linkid application``."""
+def arguments(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    """What may be written after ``linkid application``; where others add to it."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="applications that wait to be let in")
     admit = actions.add_parser(
@@ -37,8 +39,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         epilog=_ADMIT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    admit.add_argument("client", metavar="CLIENT", help="cli_…")
+    admit.add_argument("client", metavar="ID", help="cli_…, or chg_… for return addresses, as `list` shows it")
     admit.add_argument("--name", required=True, help="its name, as phones shall show it")
+    return actions
 
 
 async def perform(given: argparse.Namespace, operator: Operator) -> int:

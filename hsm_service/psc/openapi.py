@@ -262,7 +262,7 @@ SECTION: Final = Section(
             summary=Words("The holder's certificates", "Os certificados do titular"),
             parameters=[Parameter("certificate_alias", "query", _ANY_TEXT)],
             answers={200: Answer(Words("In PEM.", "Em PEM."), ref("PscCertificates"))},
-            errors=(400, 401, 403, 503),
+            errors=(400, 401, 403, 429, 503),
             security=_TOKEN,
         ),
         Operation(

@@ -19,13 +19,15 @@ SECTION: Final = Section(
     schemas={
         "Event": {
             "type": "object",
-            "required": ["id", "type", "created", "application", "request", "credential"],
+            "required": ["id", "type", "created", "application"],
             "properties": {
                 "id": text(_TEXT, "The same in every repetition.", "O mesmo em cada repetição."),
                 "type": {"enum": [one.value for one in EventType]},
                 "created": {"type": "string", "format": "date-time"},
                 "application": text(_TEXT, "Yours; refuse any other.", "O seu; recuse qualquer outro."),
-                "request": text(_TEXT, "The request, `req_…`.", "O pedido, `req_…`."),
+                "request": text(
+                    _TEXT, "The request, `req_…`; of all but a `test`.", "O pedido, `req_…`; menos no `test`."
+                ),
                 "credential": _TEXT,
                 "session": text(_TEXT, "Of a session, `act_…`.", "De uma sessão, `act_…`."),
                 "reason": text(_TEXT, "Of a refusal, or why it ended.", "De uma recusa, ou por que acabou."),

@@ -31,3 +31,17 @@ DELETE FROM webhooks.sessions WHERE activation = $1 RETURNING activation, client
 DELETE FROM webhooks.sessions WHERE activation IN (
     SELECT activation FROM webhooks.sessions WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2
 ) RETURNING activation, client, request, credential;
+
+-- name: note_delivery
+-- An event was queued for an application.
+INSERT INTO webhooks.deliveries (message, client, event, type, queued_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: deliveries
+-- The last ones of an application.
+SELECT message, event, type, queued_at FROM webhooks.deliveries WHERE client = $1
+ORDER BY queued_at DESC, message DESC LIMIT $2;
+
+-- name: forget_deliveries
+-- Those whose message is forgotten too.
+DELETE FROM webhooks.deliveries WHERE message IN (
+    SELECT message FROM webhooks.deliveries WHERE queued_at < $1 LIMIT $2);

@@ -7,7 +7,7 @@ address costs nothing: ``listening`` is read now and then, and kept.
 import asyncio
 import secrets
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from foundation.audit import AuditChain
@@ -16,15 +16,19 @@ from foundation.database import Connection, Database
 from foundation.errors import Unavailable
 from foundation.ids import Random, is_id, new_id
 from foundation.logs import get_logger
+from foundation.web.window import SlidingWindow
 from hsm_service.webhooks.domain.address import checked
 from hsm_service.webhooks.domain.event import LIFE, Event, EventType
 from hsm_service.webhooks.errors import NoSuchApplication
-from hsm_service.webhooks.ports import Outbox
-from hsm_service.webhooks.store import WebhookStore
+from hsm_service.webhooks.ports import Outbox, Progress
+from hsm_service.webhooks.store import Told, WebhookStore
 
 LOOK_SECONDS: Final = 2.0
 """How long a new address may go unnoticed by a gateway."""
 _BITE: Final = 200
+SHOWN: Final = 10
+"""Events of one application that its owner sees."""
+TESTS_PER_MINUTE: Final = 5
 
 _log = get_logger(__name__)
 
@@ -76,6 +80,7 @@ class Telling:
         self._outbox = outbox
         self._random = random
         self._listening: frozenset[str] = frozenset()
+        self._tests = SlidingWindow(TESTS_PER_MINUTE, timedelta(minutes=1))
 
     def listening(self) -> Collection[str]:
         """Who wants to be told, as it was a moment ago."""
@@ -101,6 +106,23 @@ class Telling:
             if event is not None:
                 await self.tell(connection, event)
 
+    async def test(self, client: str) -> bool:
+        """An event that says nothing, for its owner to see it arrive; False without an address. Raises TooMany."""
+        now = self._clock.now()
+        self._tests.demand(client, now)
+        url = await self._store.address(client)
+        if url is None:
+            return False
+        async with self._database.transaction() as connection:
+            await self._queue(connection, url, Event(EventType.TEST, client))
+        return True
+
+    async def told(self, client: str) -> list[tuple[Told, Progress | None]]:
+        """The last events of a client and what became of them, newest first."""
+        found = await self._store.told(client, SHOWN)
+        progress = await self._outbox.progress([one.message for one in found])
+        return [(one, progress.get(one.message)) for one in found]
+
     async def look(self) -> None:
         """Who listens now, and which sessions' time is over."""
         self._listening = await self._store.listening()
@@ -120,8 +142,9 @@ class Telling:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _queue(self, connection: Connection, url: str, event: Event) -> None:
-        now = self._clock.now()
-        await self._outbox.queue(connection, url, event.body(new_id("evt", self._random), now), now + LIFE)
+        now, name = self._clock.now(), new_id("evt", self._random)
+        message = await self._outbox.queue(connection, url, event.body(name, now), now + LIFE)
+        await self._store.note(connection, event.client, Told(message, name, event.type.value, now))
 
 
 def _check_client(client: str) -> None:

@@ -1,5 +1,6 @@
 """Rows of the schema ``webhooks``."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from foundation.database import Connection, Database, Record
@@ -7,6 +8,16 @@ from foundation.queries import Queries
 from hsm_service.webhooks.domain.event import Event, EventType
 
 QUERIES = Queries.load("hsm_service.webhooks")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event that was queued. ``message``: the outbox's number of it."""
+
+    message: int
+    event: str
+    type: str
+    queued: datetime
 
 
 class WebhookStore:
@@ -52,6 +63,22 @@ class WebhookStore:
     async def sessions_over(self, connection: Connection, now: datetime, count: int) -> list[Event]:
         """What is to be told now."""
         return [_ended(row, "time") for row in await connection.fetch(QUERIES.sessions_over, now, count)]
+
+    async def note(self, connection: Connection, client: str, told: Told) -> None:
+        """An event was queued for a client."""
+        await connection.execute(QUERIES.note_delivery, told.message, client, told.event, told.type, told.queued)
+
+    async def told(self, client: str, count: int) -> list[Told]:
+        """The last ones, newest first."""
+        return [
+            Told(row["message"], row["event"], row["type"], row["queued_at"])
+            for row in await self._database.fetch(QUERIES.deliveries, client, count)
+        ]
+
+
+async def forget(database: Database, before: datetime, limit: int = 10_000) -> None:
+    """What was told before then."""
+    await database.execute(QUERIES.forget_deliveries, before, limit)
 
 
 def _ended(row: Record, reason: str) -> Event:

@@ -52,6 +52,7 @@ PRIVATE: Final = {
     "/emission/v1/": "between us and the emission page (9.1)",
     "/oauth2/authorize/": "the authorize page's own calls",
     "/oauth2/assets/": "its files",
+    "/integradores": "the page where applications are registered: for people (docs/integrators.md)",
     "/verificar/assets/": "the files of the page that verifies",
     "/v0/oauth/authorize/": "the pages' own calls",
     "/v0/oauth/assets/": "the script of one of them",

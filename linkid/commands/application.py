@@ -1,4 +1,4 @@
-"""`linkid application`: applications that registered themselves in the Brazilian API."""
+"""`linkid application`: applications that registered themselves in the Brazilian API, or on the page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from foundation.clock import SystemClock
 from foundation.database import Database, open_pool
 from foundation.errors import LinkIdError
 from hsm_service.oauth.service.clients import ClientService
-from hsm_service.psc.commands import Operator, arguments, perform
+from hsm_service.psc import commands as psc
 from hsm_service.psc.service.applications import ApplicationService
+from hsm_service.registration import commands as registration
+from hsm_service.registration.service.admission import AdmissionService
 from linkid.operators import VouchingByOrder, context
 from linkid.settings import Settings
 
 __all__ = ["arguments", "run"]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What both understand."""
+    registration.arguments(psc.arguments(parser))
 
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
@@ -34,7 +41,12 @@ async def _run(settings: Settings, given: argparse.Namespace) -> int:
     try:
         audit = AuditChain(database, "gateway-operator", clock)
         clients = ClientService(database, clock, audit, VouchingByOrder(context(settings)))
-        applications = ApplicationService(database, clock, audit, settings.psc)
-        return await perform(given, Operator(applications, clients))
+        admission = AdmissionService(database, clock, audit, clients)
+        of_page = registration.Operator(admission, settings.url("gateway"))
+        of_psc = psc.Operator(ApplicationService(database, clock, audit, settings.psc), clients)
+        if given.action == "page" or (given.action == "admit" and await admission.knows(given.client)):
+            return await registration.perform(given, of_page)
+        await psc.perform(given, of_psc)
+        return await registration.perform(given, of_page) if given.action == "list" else 0
     finally:
         await database.close()

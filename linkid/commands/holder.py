@@ -31,7 +31,7 @@ examples:
 
 Every look is written into the audit with the operator's key, before anything is shown; what was searched for is not.
 Numbers and addresses are masked: whoever calls says theirs, and you compare. Nothing shown opens anything.
-To shut a certificate, or open it again: `linkid block`, `linkid unblock`.
+To shut a certificate, or open it again: `linkid block`, `linkid unblock`. The same in a browser: `linkid desk`.
 """
 
 
@@ -65,7 +65,7 @@ async def _run(settings: Settings, given: argparse.Namespace) -> int:
     operator = P256Key.from_public(context(settings, given.key_file).key().public_key()).jkt
     database = Database(await open_pool(settings.dsn("gateway"), application_name="linkid-holder"))
     try:
-        view = OperatorView(database, clock, AuditChain(database, _CHAIN, clock), operator)
+        view = OperatorView(database, clock, AuditChain(database, _CHAIN, clock), operator, settings.pairing.countries)
         return await perform(view, given)
     finally:
         await database.close()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import subprocess
 import sys
+from contextlib import suppress
 
 import aiohttp
 
 from foundation.errors import LinkIdError
-from linkid.sandbox.children import PATIENCE, children
+from linkid.sandbox.children import PATIENCE, children, identify
 from linkid.sandbox.kit import Kit, card
 from linkid.sandbox.making import make
+from linkid.sandbox.operator import run_operator
 from linkid.sandbox.people import NoSms
 from linkid.settings import Settings
 from linkid.supervisor import AlreadyRunning, GaveUp, Supervisor, runs_in
@@ -19,8 +23,10 @@ from sandbox_phone.errors import PhoneError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """`--make`."""
+    """`--make`, `--operator`, `--identify`."""
     parser.add_argument("--make", action="store_true", help="only make test holders and application; a server must run")
+    parser.add_argument("--operator", action="store_true", help="only let in whatever is registered, until Ctrl-C")
+    parser.add_argument("--identify", metavar="CODE", help="be Ana for an authorize page: the code below its QR code")
 
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
@@ -31,7 +37,14 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
     settings.places.make_folders()
     if given.make:
         return _make(settings)
+    if given.operator:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(run_operator(settings))
+        return 0
     kit = Kit.load(settings)
+    if given.identify is not None:
+        command, environment = identify(settings, kit, given.identify)
+        return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
     words = ("--settings", str(given.settings)) if given.settings else ()
     table = children(settings, words, kit, attached=runs_in(settings.places.run))
     supervisor = Supervisor(table, kit.folder / "run", PATIENCE)

@@ -38,8 +38,23 @@ def children(settings: Settings, settings_arguments: Sequence[str], kit: Kit, *,
     return [
         *([] if attached else [server]),
         Child("people", (*linkid, "sandbox", "--make"), after=after, environment=ours, once=True),
+        Child("operator", (*linkid, "sandbox", "--operator"), after=("people",), environment=ours),
         *(_phone(settings, kit.folder, kit, holder) for holder in HOLDERS),
     ]
+
+
+def identify(settings: Settings, kit: Kit, code: str) -> tuple[Sequence[str], dict[str, str]]:
+    """The command, and its environment's own part, by which Ana says who she is to the page that shows a code."""
+    words = (
+        "--app",
+        settings.url("app"),
+        "--state",
+        str(phone_file(kit.folder, HOLDERS[0])),
+        "scan",
+        "--approve",
+        code,
+    )
+    return (sys.executable, "-m", "sandbox_phone", *words), {"LINKID_SANDBOX_PASSWORD": kit.passwords[HOLDERS[0].key]}
 
 
 def _phone(settings: Settings, folder: Path, kit: Kit, holder: TestHolder) -> Child:

@@ -14,6 +14,7 @@ from foundation.clock import SystemClock
 from foundation.database import Database, open_pool
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.service.clients import ClientService
+from hsm_service.registration.service.admission import AdmissionService
 from issuance.operator import OperatorContext
 from linkid.operators import VouchingByOrder, context
 from linkid.sandbox.kit import REDIRECT, Kit, by_number
@@ -79,6 +80,7 @@ async def _application(kit: Kit, settings: Settings, operator: OperatorContext) 
             )
             kit.client, kit.client_secret = made.client.id, made.secret
             kit.save()
+        await AdmissionService(database, clock, audit, clients).turn_on()
         for credential in kit.credentials.values():
             await clients.allow(str(kit.client), credential)
     finally:

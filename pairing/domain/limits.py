@@ -17,6 +17,7 @@ class Scope(StrEnum):
     NEIGHBOURHOOD = "neighbourhood"
     NETWORK = "network"
     BUDGET = "budget"
+    COUNTRY = "country"
     MISS = "miss"
     LINK = "link"
     CALL = "call"
@@ -58,6 +59,11 @@ CALLS_OF_ONE: Final = (Limit(Scope.CALLER, 5, timedelta(minutes=10)),)
 def budget(messages_per_day: int) -> Limit:
     """The breaker: what all messages together may be in a day, whoever asks. Beyond it we send nothing to anybody."""
     return Limit(Scope.BUDGET, messages_per_day, timedelta(days=1))
+
+
+def budget_abroad(messages_per_day: int) -> Limit:
+    """What each country but the first may cost in a day."""
+    return Limit(Scope.COUNTRY, messages_per_day, timedelta(days=1))
 
 
 def reopens_in(limit: Limit, blocking: datetime, now: datetime) -> int:

@@ -10,6 +10,8 @@
 * ``bells``: which phones to ring for a credential.
 * ``blocks``: certificates that a holder shuts, and opens again.
 * ``admissions``: phones that wait before they may decide.
+* ``consents``: applications that send a holder's factors, and the generators of codes on phones.
+* ``pauses``: where codes are sent and never typed, and sending stops.
 * ``warnings``: what holders are told on every phone.
 * ``meter``: limits. ``look``: what an operator is told. ``numbers``: metrics.
 

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from foundation.database import Database, Record
 from pairing.domain.numbers import NEIGHBOURS
 from pairing.store import LookStore
 
 Fact: TypeAlias = dict[str, Any]
-
-_E164_DIGITS: Final = 14
-"""Of a Brazilian mobile number, with the plus."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class LookService:
 
     async def conversions(self, since: datetime) -> Sequence[Fact]:
         """Codes sent and typed since then, by block of ten thousand numbers: pumped ones are never typed."""
-        return _facts(await self._store.conversions(since, _E164_DIGITS - NEIGHBOURS))
+        return _facts(await self._store.conversions(since, NEIGHBOURS))
 
 
 def _facts(rows: Sequence[Record]) -> list[Fact]:

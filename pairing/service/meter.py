@@ -22,14 +22,23 @@ class Meter:
         self._store = UseStore()
 
     async def spend(
-        self, connection: Connection, uses: Sequence[Metered], now: datetime, refusal: type[LinkIdError]
+        self,
+        connection: Connection,
+        uses: Sequence[Metered],
+        now: datetime,
+        refusal: type[LinkIdError],
+        *,
+        counted: bool = True,
     ) -> None:
         """Count one use for each subject, inside the caller's transaction; if that rolls back, nothing was used.
 
-        Raises ``refusal`` with ``retry_after`` when any of the limits is reached; nothing is counted then.
+        Raises ``refusal`` with ``retry_after`` when any of the limits is reached; nothing is counted then. Not
+        ``counted``: for whoever gets the same answer, and uses nothing.
         """
         await self._store.queue_for(connection, sorted({f"{limit.scope} {subject}" for limit, subject in uses}))
         await self._demand(connection, uses, now, refusal)
+        if not counted:
+            return
         for scope, subject in {(limit.scope, subject) for limit, subject in uses}:
             await self._store.add(connection, scope, subject, now)
 

@@ -19,9 +19,9 @@ from foundation.ids import BadToken, Random, new_id, new_token, parse_token, sam
 from pairing.domain.ceremony import CODE_LIFE, MAX_SENDS, MAX_TRIES, NUMBER_PROOF, NumberProof, resend_at
 from pairing.domain.codes import SMS_DIGITS, CodeKey, read_digits, sms_text
 from pairing.domain.letters import number_proved_elsewhere
-from pairing.domain.limits import SENDING, Scope, budget, network
+from pairing.domain.limits import SENDING, Scope, budget, budget_abroad, network
 from pairing.domain.names import read_nickname
-from pairing.domain.numbers import masked, neighbourhood, read_number
+from pairing.domain.numbers import country, is_of, masked, neighbourhood, read_number
 from pairing.errors import (
     CodeExpired,
     CodeSpent,
@@ -37,6 +37,8 @@ from pairing.errors import (
 from pairing.ports import Binding, Blocked, CredentialFacts, Doorbell, Holders, Letters, Sam, Sms
 from pairing.service.meter import Meter
 from pairing.service.numbers import PairingNumbers
+from pairing.service.pauses import PauseService
+from pairing.settings import PairingSettings
 from pairing.store import AssociatedRow, ComputerStore, DeviceRow, DeviceStore, PairingRow, PairingStore
 
 SEEN_AGAIN: Final = timedelta(hours=1)
@@ -91,11 +93,12 @@ class PhoneService:
         letters: Letters,
         doorbell: Doorbell,
         app_host: str,
-        messages_per_day: int,
+        settings: PairingSettings,
+        pauses: PauseService,
         numbers: PairingNumbers | None = None,
         random: Random = secrets.token_bytes,
     ) -> None:
-        """``app_host``: the phone app's host, for origin-bound codes. ``messages_per_day``: the breaker."""
+        """``app_host``: the phone app's host, for origin-bound codes."""
         self._database = database
         self._clock = clock
         self._audit = audit
@@ -106,7 +109,8 @@ class PhoneService:
         self._letters = letters
         self._doorbell = doorbell
         self._app_host = app_host.partition(":")[0]  # origin-bound codes know no ports
-        self._budget = budget(messages_per_day)
+        self._countries, self._pauses = settings.countries, pauses
+        self._budget, self._abroad = budget(settings.messages_per_day), budget_abroad(settings.messages_per_day_abroad)
         self._numbers = numbers or PairingNumbers()
         self._random = random
         self._meter = Meter(database)
@@ -120,7 +124,7 @@ class PhoneService:
         Raises NumberInvalid, NumberNotMobile, NumberForeign, TooManyMessages, MessagesPaused.
         """
         # 1. One spelling for each number.
-        number = read_number(number_text)
+        number = read_number(number_text, self._countries)
         # 2. Known or not, everything from here on is the same, down to a message to nobody.
         known = bool(await self._holders.for_number(number))
         now = self._clock.now()
@@ -280,15 +284,18 @@ class PhoneService:
         return list(found.values())
 
     async def _spend(self, connection: Connection, row: PairingRow, address: str, now: datetime) -> None:
-        """Every limit of sending, for known and unknown numbers alike; only real messages cost the budget."""
+        """Every limit of sending, for known and unknown numbers alike; only real messages cost the budgets."""
+        await self._pauses.demand_none(connection, row.number)
         subjects = {
             Scope.NUMBER: row.number,
             Scope.NEIGHBOURHOOD: neighbourhood(row.number),
             Scope.NETWORK: network(address),
         }
         await self._meter.spend(connection, [(limit, subjects[limit.scope]) for limit in SENDING], now, TooManyMessages)
-        if row.known:
-            await self._meter.spend(connection, [(self._budget, "all")], now, MessagesPaused)
+        budgets = [(self._budget, "all")]
+        if not is_of(row.number, self._countries[0]):
+            budgets.append((self._abroad, country(row.number)))
+        await self._meter.spend(connection, budgets, now, MessagesPaused, counted=row.known)
 
     async def _send(self, connection: Connection, row: PairingRow, *, send: int, expires_at: datetime) -> None:
         text = sms_text(self._code_key.sms_code(row.id, send), self._app_host)

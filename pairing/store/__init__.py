@@ -1,7 +1,7 @@
 """Every row of this slice, and rows as objects. The SQL is in ``pairing/queries.sql``.
 
-``phones``, ``links``, ``computers``, ``uses`` (what limits count), ``warnings``, ``look`` (an operator's), over
-``statements``.
+``phones``, ``links``, ``computers``, ``uses`` (what limits count), ``pauses``, ``warnings``, ``look`` (an
+operator's), over ``statements``.
 
 A store asks and tells, and decides nothing: what may follow what is in ``domain``, whose tables it hands to the
 statements. Methods that take a ``connection`` are part of the caller's transaction; the others are their own.
@@ -10,6 +10,7 @@ statements. Methods that take a ``connection`` are part of the caller's transact
 from pairing.store.computers import AssociatedRow, ComputerRow, ComputerStore
 from pairing.store.links import LinkRow, LinkStore
 from pairing.store.look import LookStore
+from pairing.store.pauses import PauseRow, PauseStore
 from pairing.store.phones import DeviceRow, DeviceStore, PairingRow, PairingStore, SeenRow
 from pairing.store.statements import forget
 from pairing.store.uses import UseStore
@@ -26,6 +27,8 @@ __all__ = [
     "LookStore",
     "PairingRow",
     "PairingStore",
+    "PauseRow",
+    "PauseStore",
     "SeenRow",
     "UseStore",
     "WarningRow",

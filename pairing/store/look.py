@@ -30,6 +30,6 @@ class LookStore:
         """(id, state, sends, tries, created_at), the newest first."""
         return await self._database.fetch(queries.proofs_of, number)
 
-    async def conversions(self, since: datetime, digits: int) -> Sequence[Record]:
-        """(prefix, messages, entered), the most messages first; ``digits``: how long a prefix is, the + included."""
-        return await self._database.fetch(queries.conversions, since, digits)
+    async def conversions(self, since: datetime, neighbours: int) -> Sequence[Record]:
+        """(prefix, messages, entered), the most messages first; ``neighbours``: last digits that a prefix lacks."""
+        return await self._database.fetch(queries.conversions, since, neighbours)

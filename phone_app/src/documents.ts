@@ -240,8 +240,7 @@ function readAsked(from: JsonObject): Omit<ConsentDocument, keyof Common | "type
 
 /** A consent whose limits this app can show: no computer's, and not over before it is decided. */
 function readConsent(from: JsonObject): object {
-  const [until, maximum] = [whole(from, "until"), whole(from, "maximum")];
-  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("a consent of impossibly many signatures");
+  const [until, maximum] = [whole(from, "until"), readMaximum(from)];
   if (until <= whole(from, "created") || until > whole(from, "created") + LONGEST_CONSENT) throw new BadEncoding("a consent that ends too early or too late");
   const asked = readAsked(from);
   if (asked.caller.kind !== "integrator") throw new BadEncoding("a consent for a computer");
@@ -257,10 +256,15 @@ function readRequest(from: JsonObject): Omit<SignDocument, keyof Common | "type"
   return { ...readAsked(from), hash_algorithm: hashAlgorithm, sign_algorithm: signAlgorithm[0] };
 }
 
+function readMaximum(from: JsonObject): number {
+  const maximum = whole(from, "maximum");
+  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("impossibly many signatures");
+  return maximum;
+}
+
 /** A session whose limits this app can show: within those of section 15, and not over before it is decided. */
 function readSession(from: JsonObject): object {
-  const [until, maximum] = [whole(from, "until"), whole(from, "maximum")];
-  if (maximum < 1 || maximum > MAX_SIGNATURES) throw new BadEncoding("a session of impossibly many signatures");
+  const [until, maximum] = [whole(from, "until"), readMaximum(from)];
   if (until < whole(from, "expires") || until > whole(from, "created") + LONGEST_SESSION) throw new BadEncoding("a session that ends too early or too late");
   const keys = list(from, "session_key", 5).map((key) => {
     if (typeof key !== "string" || !THUMBPRINT.test(key)) throw new BadEncoding("a key without a name");

@@ -12,7 +12,7 @@ What holds, and why:
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,7 +27,7 @@ from push.domain.sealing import NONCE_BYTES, Seal
 from push.errors import CarrierBusy, NotWanted
 from push.ports import Carrier, Parcel
 from push.service.numbers import PushNumbers
-from push.store import DoorbellStore, OutboxStore, Taken
+from push.store import DoorbellStore, OutboxStore, Progress, Taken
 
 POLL_SECONDS: Final = 2.0
 """How long a message waits at most whose own gateway died before it woke its worker."""
@@ -168,9 +168,9 @@ class OutboxService:
         """Queue an e-mail in plain text."""
         await self.enqueue(connection, Kind.EMAIL, {"to": to, "subject": subject, "text": text}, expires)
 
-    async def queue(self, connection: Connection, url: str, event: JsonObject, expires: datetime) -> None:
-        """Queue an event for an application's address. Meets ``webhooks.ports.Outbox``."""
-        await self.enqueue(connection, Kind.WEBHOOK, {"to": url, "event": event}, expires)
+    async def queue(self, connection: Connection, url: str, event: JsonObject, expires: datetime) -> int:
+        """Queue an event for an application's address; its number. Meets ``webhooks.ports.Outbox``."""
+        return await self.enqueue(connection, Kind.WEBHOOK, {"to": url, "event": event}, expires)
 
     async def enqueue(
         self,
@@ -180,14 +180,14 @@ class OutboxService:
         expires: datetime,
         *,
         after: timedelta = timedelta(0),
-    ) -> None:
-        """Queue anything, inside the caller's transaction, to leave after a while.
+    ) -> int:
+        """Queue anything, inside the caller's transaction, to leave after a while; its number.
 
         ``unless_heard`` in the content names a doorbell: it leaves only if that one still rings, unheard.
         """
         now = self._clock.now()
         sealed = self._seal.close(content, kind, expires, self._random(NONCE_BYTES))
-        await self._store.add(connection, kind, sealed, now=now, expires_at=expires, due_at=now + after)
+        queued = await self._store.add(connection, kind, sealed, now=now, expires_at=expires, due_at=now + after)
 
         async def wake() -> None:
             if after:
@@ -196,3 +196,8 @@ class OutboxService:
                 self._worker.wake()
 
         connection.after_commit(wake)
+        return queued
+
+    async def progress(self, messages: Sequence[int]) -> Mapping[int, Progress]:
+        """What became of these, as far as it is still known."""
+        return await self._store.progress(messages)

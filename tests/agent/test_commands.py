@@ -109,6 +109,20 @@ async def test_before_the_association(shell: Shell, words: list[str]) -> None:
     assert "linkid-desktop associate" in done.err
 
 
+async def test_no_place_for_a_window(shell: Shell) -> None:
+    """Without a screen: said in one line, with the way that works."""
+    done = await shell.run("window", "a.pdf")
+
+    assert (done.status, "onde mostrar uma janela" in done.err, "sign" in done.err) == (2, True, True)
+
+
+async def test_a_stamp_that_makes_no_sense(shell: Shell) -> None:
+    """Told before anything is read or asked."""
+    done = await shell.run("sign", "a.pdf", "--stamp", "nowhere")
+
+    assert (done.status, "--stamp última" in done.err) == (2, True)
+
+
 async def test_status_of_nothing_for_programs(shell: Shell) -> None:
     """A list, even an empty one."""
     done = await shell.run("status", "--json")

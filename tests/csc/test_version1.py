@@ -443,7 +443,7 @@ async def test_a_token_by_the_addresses_of_version_1(world: World) -> None:
 
 
 async def test_a_key_may_name_the_address_it_is_sent_to(world: World) -> None:
-    """A client assertion for API 1's token address is good there; errors are in RFC 6749's words."""
+    """A client assertion for API 1's token address is good there; errors have RFC 6749's codes."""
     program = Computer(world.client, world.clock, ORIGIN)
     program.id = (await world.register(method=ClientMethod.KEY, keys=[program.key.jwk])).client.id
     form = program.token_form(client_assertion=program.assertion(aud=f"{ORIGIN}/csc/v1/oauth2/token"))
@@ -457,6 +457,64 @@ async def test_a_key_may_name_the_address_it_is_sent_to(world: World) -> None:
     async with world.client.get("/csc/v1" + authorize_path(new_id("cli"))) as response:
         assert response.status == 400
         assert "Location" not in response.headers
+
+
+async def test_the_token_address_speaks_in_version_1s_sentences(world: World) -> None:
+    """8.3.3, word for word, also where RFC 6749 has another code; and nothing tells who exists. At the RFCs' own
+    address the same mistakes are told in ours."""
+    app = await application(world, grants=[GrantType.CODE, GrantType.REFRESH])
+    credential = await world.credential()
+    code, refresh = new_token("ac").text, new_token("rt").text
+
+    async def good_code() -> str:
+        page = await app.opened(authorize_path(app.id))
+        world.links.last.state, world.links.last.credentials = "approved", [credential]
+        async with world.client.post("/oauth2/authorize/check", json={"page": page, "code": "042"}) as response:
+            return answer_in((await response.json())["redirect"])["code"]
+
+    async def said(form: dict[str, str], version: str = "/csc/v1") -> tuple[int, str, str]:
+        async with world.client.post(f"{version}/oauth2/token", data=form) as response:
+            body = await response.json()
+            assert set(body) == {"error", "error_description"}
+            return response.status, body["error"], body["error_description"]
+
+    me = {"client_id": app.id, "client_secret": app.secret}
+    by_code = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER, **me}
+    by_refresh = {"grant_type": "refresh_token", **me}
+    other = {**by_code, "code": await good_code(), "redirect_uri": "https://other.test/"}
+    mismatch = "redirect_uri parameter does not match redirect_uri parameter of authorization request"
+    cases: list[tuple[dict[str, str], int, str, str]] = [
+        ({"grant_type": "client_credentials"}, 400, "invalid_request", "Missing parameter client_id"),
+        (me, 400, "invalid_request", "Missing parameter grant_type"),
+        ({**me, "grant_type": "password"}, 400, "invalid_request", "Invalid parameter grant_type"),
+        (by_code, 400, "invalid_request", "Missing parameter code"),
+        (by_refresh, 400, "invalid_request", "Missing parameter refresh_token"),
+        ({**by_code, "code": "x"}, 400, "invalid_grant", "Authorization code is invalid or expired"),
+        ({**by_code, "code": code}, 400, "invalid_grant", "Authorization code is invalid or expired"),
+        ({**by_refresh, "refresh_token": refresh}, 400, "invalid_grant", "Invalid parameter refresh_token"),
+        ({**by_refresh, "refreshToken": refresh}, 400, "invalid_grant", "Invalid parameter refresh_token"),
+        (other, 400, "invalid_grant", mismatch),
+        ({**by_code, "client_secret": "cls_x"}, 401, "invalid_client", "Client authorization required"),
+        ({**by_code, "client_id": new_id("cli")}, 401, "invalid_client", "Client authorization required"),
+        (
+            {"grant_type": "client_credentials", "client_id": app.id},
+            401,
+            "invalid_client",
+            "Client authorization required",
+        ),
+    ]
+    for form, status, error, sentence in cases:
+        assert await said(form) == (status, error, sentence), form
+    assert (await said({**me, "grant_type": "password"}, ""))[1] == "unsupported_grant_type"
+    assert (await said({**by_refresh, "refreshToken": refresh}, ""))[2] == "refresh_token is missing"
+    both = {**by_refresh, "refreshToken": refresh, "refresh_token": refresh}
+    assert (await said(both))[:2] == (400, "invalid_request")
+    async with world.client.post("/csc/v1/oauth2/token", data={**by_code, "code": await good_code()}) as response:
+        issued = await response.json()
+    form = {**by_refresh, "refreshToken": issued["refresh_token"]}
+    async with world.client.post("/csc/v1/oauth2/token", data=form) as response:
+        assert response.status == 200, "the name of the standard's own sample"
+    assert (await said(form))[2] == "Invalid parameter refresh_token", "once"
 
 
 async def test_a_credential_token_of_version_1_is_a_sad(world: World) -> None:

@@ -165,7 +165,19 @@ async def _missed(owner: Connection, right: str, role: str, asking: list[Query])
 async def test_a_role_reads_and_writes_its_own_schemas_and_no_other(owner: Connection, role: str) -> None:
     """The gateway writes nothing of SAM or AC and reads one view; SAM and AC do not see holders, phones or tokens."""
     own = {
-        GATEWAY: {"audit", "credentials", "issuance", "oauth", "pairing", "psc", "push", "signing", "web", "webhooks"},
+        GATEWAY: {
+            "audit",
+            "credentials",
+            "issuance",
+            "oauth",
+            "pairing",
+            "psc",
+            "push",
+            "registration",
+            "signing",
+            "web",
+            "webhooks",
+        },
         SAM: {"audit", "sam"},
         AC: {"audit", "ac"},
         AUDITOR: {"audit"},

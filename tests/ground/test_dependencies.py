@@ -30,7 +30,9 @@ def listed(heading: str) -> set[str]:
 def required(file: str, *, group: str | None = None) -> set[str]:
     """Names in a pyproject.toml."""
     told = tomllib.loads((ROOT / file).read_text("utf-8"))
-    words = told["dependency-groups"][group] if group else told["project"]["dependencies"]
+    project = told["project"]
+    extras = [word for words in project.get("optional-dependencies", {}).values() for word in words]
+    words = told["dependency-groups"][group] if group else project["dependencies"] + extras
     return {_REQUIREMENT.findall(word)[0].lower() for word in words}
 
 

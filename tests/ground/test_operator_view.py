@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -107,8 +108,9 @@ class Town:
         return [json.loads(row["body"]) for row in rows]
 
 
-@pytest.fixture
-async def town(shared_database: TestDatabase) -> AsyncIterator[Town]:
+@asynccontextmanager
+async def settled_town(shared_database: TestDatabase) -> AsyncIterator[Town]:
+    """A town in an empty database."""
     for schema in ("pairing", "push", "credentials"):
         await empty_tables(shared_database, schema)
     clock = FixedClock(datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
@@ -119,6 +121,12 @@ async def town(shared_database: TestDatabase) -> AsyncIterator[Town]:
     yield town
     await database.close()
     await owner.close()
+
+
+@pytest.fixture
+async def town(shared_database: TestDatabase) -> AsyncIterator[Town]:
+    async with settled_town(shared_database) as town:
+        yield town
 
 
 async def test_a_holder_is_found_by_any_one_thing(town: Town) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from hsm_service.oauth import errors
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import forget
 from tests.oauth.test_authorize_page import client_of, code_for
 from tests.support.oauth_requests import CALLBACK, VERIFIER
 from tests.support.signing_world import IN_MODULES_LOOP, World
@@ -80,16 +80,15 @@ async def test_what_is_over_since_long_is_forgotten(world: World) -> None:
     }
     async with world.client.post("/oauth2/token", data=form) as response:
         assert response.status == 200
-    store = OAuthStore(world.database)
 
     async def counted() -> list[int]:
         return [
             int(await world.owner.fetchval(f"SELECT count(*) FROM oauth.{t}")) for t in ("tokens", "codes", "pages")
         ]
 
-    await store.forget(world.clock.now())
+    await forget(world.database, world.clock.now())
     assert await counted() == [1, 1, 1]
-    await store.forget(world.clock.now() + timedelta(days=1, minutes=10))
+    await forget(world.database, world.clock.now() + timedelta(days=1, minutes=10))
     assert await counted() == [1, 1, 1]  # the token's own end is an hour later, and it holds the others
-    await store.forget(world.clock.now() + timedelta(days=1, hours=1, seconds=1))
+    await forget(world.database, world.clock.now() + timedelta(days=1, hours=1, seconds=1))
     assert await counted() == [0, 0, 0]

@@ -10,7 +10,7 @@ import pytest
 from foundation.errors import Unavailable
 from hsm_service.oauth.commands import Operator, arguments, perform
 from hsm_service.oauth.errors import BadClientData
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore
 from tests.support.callers import Caller
 from tests.support.client_certificates import Identity
 from tests.support.oauth_requests import CALLBACK
@@ -77,7 +77,7 @@ async def test_a_row_that_could_not_be_written(world: World, monkeypatch: pytest
     async def broken(*_: object) -> None:
         raise Unavailable("the database is away")
 
-    monkeypatch.setattr(OAuthStore, "add_client", broken)
+    monkeypatch.setattr(ClientStore, "add_client", broken)
     code, _, complaint = await typed(world, "new", "--name", "Folha", "--by-itself")
     assert code == 1
     (client,) = world.sam.integrators
@@ -202,7 +202,7 @@ async def test_certificates_refresh_tokens_and_readers(world: World, tmp_path: P
         assert code == 0, complaint
         found.append(json.loads(out))
     assert found[2]["grants"] == ["authorization_code", "refresh_token"]
-    assert await OAuthStore(world.database).certificates() == [own.der]
+    assert await ClientStore(world.database).certificates() == [own.der]
     reader, client = found[0]["client_id"], found[2]["client_id"]
     tried: list[tuple[tuple[str, ...], int]] = [
         (("let-read", reader, client), 0),

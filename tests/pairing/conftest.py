@@ -20,14 +20,17 @@ from pairing.service.bells import BellService
 from pairing.service.blocks import BlockService
 from pairing.service.calls import CallService
 from pairing.service.computers import ComputerService
+from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.numbers import PairingNumbers
+from pairing.service.pauses import PauseService
 from pairing.service.phones import PhoneService
 from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
+from pairing.settings import PairingSettings
 from pairing.web import Doorkeeper, pairing_routes
 from tests.pairing.people import APP, CREDENTIALS, ORIGIN, Computer, Phone, TownOfHolders
 from tests.pairing.recorders import RecordingCallers, RecordingDoorbell, RecordingLetters, RecordingSms
@@ -55,6 +58,7 @@ class Gateway:
     computers: ComputerService
     bells: BellService
     calls: CallService
+    pauses: PauseService
     registry: CollectorRegistry
 
     def phone(self) -> Phone:
@@ -94,13 +98,15 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
     """Gateways with settings of their own; they share database and clock."""
     clients: list[TestClient[Any, Any]] = []
 
-    async def make(*, messages_per_day: int = 1000, sam: SamDouble | None = None) -> Gateway:
+    async def make(*, sam: SamDouble | None = None, offered: bool = True, **settings: Any) -> Gateway:
         audit = AuditChain(gateway_database, "gateway-0", clock)
         key = CodeKey(bytes(range(32)))
         sam = sam or SamDouble(clock, {one.id: one.subject for one in CREDENTIALS})
         holders, letters = TownOfHolders(), RecordingLetters()
         registry = CollectorRegistry()
         sms, doorbell, callers = RecordingSms(), RecordingDoorbell(), RecordingCallers()
+        numbers = PairingNumbers(registry)
+        pauses = PauseService(gateway_database, audit, numbers)
         phones = PhoneService(
             gateway_database,
             clock,
@@ -112,8 +118,9 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             letters=letters,
             doorbell=doorbell,
             app_host="app.test",
-            messages_per_day=messages_per_day,
-            numbers=PairingNumbers(registry),
+            settings=PairingSettings(**settings),
+            pauses=pauses,
+            numbers=numbers,
         )
         life = LinkLife(gateway_database, clock, audit, key, sam)
         links = LinkService(gateway_database, clock, audit, life=life, holders=holders, letters=letters, app=APP)
@@ -135,12 +142,23 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
         blocks = BlockService(gateway_database, audit, sam, warnings)
+        consents = ConsentService(gateway_database, audit, sam, offered=offered)
         possessions = PossessionService(gateway_database, clock, audit, sam=sam, letters=letters, phones=phones)
         doorkeeper = Doorkeeper(DpopVerifier(clock, MemoryReplayCache(clock)), phones, ORIGIN)
         app = new_app()
         app.add_routes(
             pairing_routes(
-                doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions, admissions
+                doorkeeper,
+                phones,
+                decisions,
+                links,
+                scans,
+                computers,
+                warnings,
+                blocks,
+                possessions,
+                consents,
+                admissions,
             )
         )
         client = TestClient(TestServer(app))
@@ -163,6 +181,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             computers,
             bells,
             CallService(gateway_database, clock, links=links, scans=scans, doorbell=doorbell),
+            pauses,
             registry,
         )
 

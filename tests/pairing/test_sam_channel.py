@@ -23,9 +23,9 @@ from pairing.errors import (
     NothingToDecide,
     SessionNotFound,
 )
-from pairing.ports import AskingComputer, AskingIntegrator, Blocked, FixedDocument, OpenSession, Sam
+from pairing.ports import AskingComputer, AskingIntegrator, Blocked, FixedDocument, GivenConsent, OpenSession, Sam
 from protocol.decisions import message
-from protocol.errors import CredentialLocked, DocumentDecided, PasswordWrong
+from protocol.errors import ConsentUnknown, CredentialLocked, DocumentDecided, PasswordWrong
 from protocol.keys import sign_raw
 from tests.pairing.people import MARIAS, read_statement
 from tests.support.callers import Caller
@@ -106,6 +106,20 @@ def calls(sam: SamDouble) -> dict[str, Call]:
         await sam.end_association(body["computer"], body.get("device"))
         return {}
 
+    async def generator(body: Any) -> JsonObject:
+        return fixed_body(await sam.fix_generator(**body))
+
+    async def consents(body: Any) -> JsonObject:
+        told = []
+        for one in await sam.consents(**body):
+            times = {name: seconds(getattr(one, name)) for name in ("until", "created", "last_used")}
+            told.append({**asdict(one), **times, "caller": {"id": new_id("cli"), "name": one.caller_name}})
+        return {"consents": told}
+
+    async def end_consent(body: Any) -> JsonObject:
+        await sam.end_consent(**body)
+        return {}
+
     async def sessions(body: Any) -> JsonObject:
         told = []
         for one in await sam.sessions(**body):
@@ -142,6 +156,9 @@ def calls(sam: SamDouble) -> dict[str, Call]:
         "credentials/block": block,
         "credentials/blocks": blocks,
         "documents/unblock": unblock,
+        "documents/generator": generator,
+        "consents/list": consents,
+        "consents/end": end_consent,
         "sessions/list": sessions,
         "sessions/end": end_session,
         "documents/pair": pair,
@@ -388,3 +405,24 @@ async def test_sessions_come_over_the_channel(sam: Sam, double: SamDouble, clock
         assert await sam.sessions(DEVICE) == [session]
     await sam.end_session(session.activation, DEVICE)
     assert double.open_sessions == {}
+
+
+async def test_consents_and_generators_come_over_the_channel(sam: Sam, double: SamDouble, clock: FixedClock) -> None:
+    """Each member as it was; an end is carried; a generator's secret stays sealed."""
+    with pytest.raises(ConsentUnknown):
+        await sam.end_consent(new_id("req"), DEVICE)
+    caller = Caller(None, clock, "")  # type: ignore[arg-type]
+    with pytest.raises(BindingNotActive):
+        await sam.fix_generator(DEVICE, MARIAS, caller.key.jwk)
+    await sam.fix_pair(DEVICE, caller.key.jwk, "Celular", MARIAS)
+    next(iter(double._bound.values())).state = "active"
+    for last_used in (None, clock.now()):
+        consent = GivenConsent(
+            consent=new_id("req"), credential=MARIAS, caller_name="Hospital", purpose="Plantão", until=clock.now(),
+            maximum=9, used=3, created=clock.now(), last_used=last_used,
+        )  # fmt: skip
+        double.given = {consent.consent: consent}
+        assert await sam.consents(DEVICE) == [consent]
+    await sam.end_consent(consent.consent, DEVICE)
+    assert double.given == {}
+    assert (await sam.fix_generator(DEVICE, MARIAS, caller.key.jwk)).document.startswith("doc_")

@@ -108,6 +108,8 @@ class GatewayDouble:
         self.rogue: dict[str, Any] | None = None
         self.retire_once = False
         self.leeway = 30
+        self.refuses_clocks = False
+        """As the gateway does; otherwise a proof of another time is the app's fault."""
 
     # --- plumbing -----------------------------------------------------------------------------------------------------
 
@@ -179,6 +181,8 @@ class GatewayDouble:
         claims = json.loads(jws.deserialize_compact(request.headers["DPoP"], key, algorithms=["ES256"]).payload)
         assert claims["htm"] == request.method
         assert claims["htu"] == f"{self.roots.gateway}{request.path}"
+        if self.refuses_clocks and abs(claims["iat"] - time.time()) >= self.leeway:
+            raise Refusal(401, "invalid_dpop_proof")
         assert abs(claims["iat"] - time.time()) < self.leeway
         assert claims["jti"] not in self.seen_jti
         self.seen_jti.add(claims["jti"])

@@ -52,7 +52,7 @@ def test_the_word_without_a_key_is_for_nothing_else() -> None:
     """A request of listed hashes is approved by ``approve`` only."""
     document = Document.parse(raw(json.loads((FOLDER / "decision.json").read_text("utf-8"))["document"]))
     assert decisions.yes_to(document) == "approve"
-    assert frozenset({"sign", "session"}) == REQUESTS
+    assert frozenset({"sign", "session", "consent"}) == REQUESTS
 
 
 @ASKS

@@ -13,8 +13,11 @@ from hsm_service.psc.web.mounting import psc_routes
 from tests.psc.test_journeys import JOURNEYS
 from tools.psc_vendors_page import PAGE, VENDORS, WAYS, members, page, published, told
 
-OURS: Final = {"GET /v0/oauth/authorize/continue", "POST /v0/oauth/authorize/wait", "POST /v0/oauth/authorize/leave"}
-"""Where our own pages go."""
+OURS: Final = {
+    "GET /v0/oauth/authorize/continue", "POST /v0/oauth/authorize/wait", "POST /v0/oauth/authorize/leave",
+    "GET /v0/oauth/authorize-ca",
+}  # fmt: skip
+"""Where our own pages go, and where the outcome of ``authorize-ca`` is asked for instead of being sent."""
 
 
 def test_every_published_member_is_in_the_table() -> None:

@@ -146,3 +146,17 @@ async def test_in_a_session(world: World, tmp_path: Path) -> None:
     await PscStore(world.database).forget(world.clock.now() + timedelta(minutes=11))
     assert await world.owner.fetchval("SELECT count(*) FROM psc.session_calls") == 0
     assert len(world.doorbell.rings) == 1
+
+
+async def test_a_session_has_one_algorithm(world: World) -> None:
+    """The one that its approval names, also when a call says so itself; another hash or padding is refused."""
+    app = await application(world)
+    await session(world, app, await world.credential(number=MARIA))
+    entry = {"hash": b64(digest("nota"))}
+    plain = await signature(world, app, entry)
+    assert plain[0] == 200
+    assert await signature(world, app, {**entry, "padding_method": "PKCS1V1_5"}) == plain
+    longer = {"hash": b64(digest("nota", "sha512")), "hash_algorithm": SHA256[:-1] + "3"}
+    for wrong in ({**entry, "padding_method": "PSS"}, {**entry, **longer}):
+        status, answer = await signature(world, app, wrong)
+        assert (status, answer["error"]) == (400, "invalid_request")

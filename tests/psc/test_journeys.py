@@ -12,6 +12,7 @@ import json
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,11 +22,13 @@ import pytest
 import pytest_asyncio
 from asn1crypto import cms, core
 from cryptography import x509
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from demo.stack import Stack
 from demo.world import World, settled
 from linkid.platform import program
 from sandbox_phone.loopback import connector
+from tests.agent.pdfs import blank
 from tests.documents import strangers
 from tests.documents.policy_files import policy_file
 from tests.psc.integrators.birdid import BirdIdApplication
@@ -129,7 +132,9 @@ async def journey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Jou
     policy = folder / "policy.der"
     policy.write_bytes(policy_file(POLICY))
     given = json.dumps({"file": str(policy), "uri": "http://politicas.example/PA.der"})
-    stack = Stack(folder / "linkid", {"LINKID__DOCUMENTS__POLICIES__CADES_AD_RT": given})
+    stack = Stack(
+        folder / "linkid", {f"LINKID__DOCUMENTS__POLICIES__{form}_AD_RT": given for form in ("CADES", "PADES")}
+    )
     async with stack, settled(stack) as world:
         words = ["integrator", "new", "--name", "Contratos SA", "--redirect", CALLBACK, "--json"]
         registered = json.loads(await stack.linkid(*words))
@@ -238,11 +243,14 @@ async def test_signs_in_a_session(journey: Journey, vendor: str) -> None:
     (again,) = await app.sign([("nota.xml", b"tres")], form=form)
     assert signer_info(again)["signature"].native == signer_info(around)["signature"].native, "the same signature"
     assert "successful" in strangers.openssl_cms(around, journey.root, b"tres").lower()
-    if form == "CAdES_AD_RT":
+    if isinstance(app, VidaasApplication):
         stamped(journey, around)
+        pdf = await app.sign_pdf("contrato.pdf", blank(journey.folder / "contrato.pdf").read_bytes(), "PAdES_AD_RT")
+        assert "Signature is Valid." in strangers.pdfsig(pdf)
+        stamped(journey, PdfFileReader(BytesIO(pdf)).embedded_regular_signatures[0].pkcs7_content.rstrip(b"\0"))
     assert await phone.waiting() == []
     (open_one,) = await phone.sessions()
-    assert open_one["used"] == 3
+    assert open_one["used"] == (4 if isinstance(app, VidaasApplication) else 3)
     if vendor == "BirdID":
         await phone.end_session(open_one["activation"])
     else:

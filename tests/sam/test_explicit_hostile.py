@@ -1,6 +1,7 @@
 """Whoever would sign with factors without a consent, with somebody else's, with a code twice, or by writing rows."""
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,13 +9,14 @@ import pytest
 
 from foundation.encoding import b64u
 from hsm_service.hsm.facade import Hsm
-from hsm_service.sam.consents.domain import Consent
+from hsm_service.sam.bindings.domain import State as BindingState
+from hsm_service.sam.consents.domain import Consent, State
 from hsm_service.sam.explicit.stretching import StretchingFull, StretchingRoom
 from protocol.consents import ExplicitSettings
 from protocol.errors import SignatureInvalid
 from protocol.evidence import open_evidence
 from protocol.passwords import Argon2
-from tests.sam.explicit import ON, Application, consent, ready
+from tests.sam.explicit import ON, Application, consent, generator, ready
 from tests.sam.world import START, Authority, World, digest, open_world
 
 
@@ -94,6 +96,33 @@ async def test_whoever_writes_rows(explicit_world: World) -> None:
     assert await application.refused(made.next()) == "consent_unknown"
     events = await world.events()
     assert {"consent.turned_back", "row.turned_back", "row.forged"} <= set(events)
+
+
+async def test_each_condition_is_looked_at_by_itself(explicit_world: World) -> None:
+    """A phone unbound without its consents, a row sealed that no holder signed: nothing is even tried."""
+    world = explicit_world
+    credential, phone, _, id_, application = await ready(world)
+    other = await generator(world, credential, await world.phone(credential))
+    opening = world.sam.rooms.explicit._opening
+    consents, bindings, database = opening._consents, opening._bindings, world.sam.database
+    before = await consents.find(database, id_)
+    assert before is not None
+
+    async def write(row: Consent) -> None:
+        await world.sql(
+            "UPDATE sam.consents SET maximum = $2, mac = $3 WHERE id = $1", row.id, row.maximum, row.mac
+        )  # fmt: skip
+
+    await write(await consents.sealed(replace(before, maximum=1000)))
+    assert await application.refused(other.next()) == "consent_unknown"
+    await write(before)
+    (binding,) = [one for one in await bindings.of_credentials(database, [credential]) if one.device == phone.id]
+    async with database.transaction() as connection:
+        assert await bindings.change(connection, binding, BindingState.ENDED)
+    assert await application.refused(other.next()) == "consent_unknown"
+    after = await consents.find(database, id_)
+    assert after is not None
+    assert (after.state, after.total) == (State.ACTIVE, 0)
 
 
 async def test_a_new_process_reads_the_audit_back(explicit_world: World, hsm: Hsm, authority: Authority) -> None:

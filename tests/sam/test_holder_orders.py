@@ -72,6 +72,7 @@ async def test_orders_of_nobody_we_know(world: World, authority: Authority) -> N
         order(number=True), order(binding=new_id("bnd")), order(act="admit"), order(act="delete"),
         order(act="admit", number=None, binding=new_id("dev")), order(reason="holder-asked"), order(reason="tired"),
         order("block", reason="by-video"), order(case=""), order(case="Maria da Silva"), order(case="x" * 41),
+        order(case="529.982.247-25"), order(case="5531987654321"), order(case="a/b"),
         order(credential=new_id("dev")), order(more=1), order(id=new_id("doc")),
     ]  # fmt: skip
     for one in bad:

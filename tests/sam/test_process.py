@@ -121,7 +121,7 @@ async def test_operators_commands(
         assert await first.end(signal.SIGTERM) == 0
         settings = SamSettings.model_validate(first.settings)
         assert await commands.run_accept_restore(settings, operator=phone.public.jkt) == {
-            "documents": 1, "activations": 0,
+            "documents": 1, "activations": 0, "consents": 0,
         }  # fmt: skip
         assert (await commands.run_rotate_transport(settings)).startswith("transport.")
     finally:

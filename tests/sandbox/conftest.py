@@ -163,6 +163,7 @@ def environment(folder: Path) -> dict[str, str]:
         **given,
         **{f"LINKID__{name}__PORT": str(port) for name, port in ports},
         "LINKID__VAR": str(folder / "var"),
+        "LINKID__OAUTH__CALLS_PER_MINUTE": "10000000",  # schemathesis calls more often than an application should
         "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONUNBUFFERED": "1",
     }

@@ -74,7 +74,9 @@ def main() -> int:
     given = parser.parse_args()
     file = ROOT / "var" / "sandbox" / "env"
     if not file.exists():
-        raise SystemExit("start a sandbox first, in another terminal: make sandbox")
+        raise SystemExit(
+            "start a sandbox first, in another terminal: LINKID__OAUTH__CALLS_PER_MINUTE=10000000 make sandbox"
+        )
     variables = dict(re.findall(r"^export (\w+)=(\S+)$", file.read_text(encoding="utf-8"), re.MULTILINE))
     made, seed = 0, given.seed
     while made < given.requests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -15,7 +16,7 @@ from cryptography import x509
 
 from demo.stack import free_ports
 from linkid.platform import ROOT
-from tests.sandbox.conftest import Sandbox
+from tests.sandbox.conftest import CALL_SECONDS, Sandbox
 from tests.sandbox.fuzz import command, environment, generated
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -182,3 +183,56 @@ async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
     assert code == 0, said[-6000:]
     assert generated(said) > 300
     assert re.search(r"API Links:\s+[2-9] covered", said), said
+
+
+async def test_an_application_of_ones_own_in_a_minute(sandbox: Sandbox) -> None:
+    """On the page: in as Ana, registered, let in by the test operator, and it may ask for a test holder's signature."""
+    origin = sandbox.url.replace("127.0.0.1", "localhost")
+    headers = {"Host": origin.partition("://")[2], "Origin": origin}
+    async with aiohttp.ClientSession(sandbox.url, headers=headers, cookie_jar=aiohttp.DummyCookieJar()) as browser:
+
+        async def see(verb: str, path: str, /, **form: str) -> str:
+            async with browser.request(verb, path, data=form or None, allow_redirects=False) as answer:
+                if given := answer.cookies.get("linkid-integradores"):
+                    browser.headers["Cookie"] = f"linkid-integradores={given.value}"
+                return answer.headers.get("Location") or await answer.text()
+
+        def found(pattern: str, text: str) -> str:
+            match = re.search(pattern, text)
+            assert match is not None, text
+            return match[1]
+
+        page = await see("GET", "/integradores/entrar")
+        code, said = await sandbox.run("linkid", "sandbox", "--identify", found(r'<code id="code">([^<]+)<', page))
+        assert code == 0, said
+        check = found(r"Type this on the computer: (\d{3})", said)
+        token = found(r'data-token="([^"]+)"', page)
+        async with browser.post("/oauth2/authorize/check", json={"page": token, "code": check}) as answer:
+            back = str((await answer.json())["redirect"])
+        assert await see("GET", back.removeprefix(origin)) == "/integradores"
+        form = found(r'name="form" value="([^"]+)"', await see("GET", "/integradores/nova"))
+        wish = {"form": form, "name": "Meu aplicativo", "itself": "1", "method": "secret"}
+        page = await see("POST", "/integradores/nova", **wish)
+        secret, client = found(r'id="secret">([^<]+)<', page), found(r"(cli_[0-9a-z]{26})", page)
+        async with asyncio.timeout(CALL_SECONDS):
+            while not all(word in page for word in ("Liberada", sandbox.variables["HOLDER_APPROVES"])):
+                await asyncio.sleep(0.2)
+                page = await see("GET", f"/integradores/{client}")
+        (port,) = free_ports(1)
+        mine = {"form": form, "webhook": f"http://127.0.0.1:{port}/"}
+        own_id = {**sandbox.variables, "CLIENT_ID": client}
+        python = (".venv/bin/python", "examples/python/receive_webhook.py")
+        for program in (python, ("node", "examples/node/receive_webhook.mjs")):
+            async with Sandbox(sandbox.folder, sandbox.environment, own_id).started(*program, str(port)) as receiver:
+                assert await receiver.line() == f"listening: http://127.0.0.1:{port}/"
+                version = found(r'name="version" value="(\d+)"', page)
+                page = await see("POST", f"/integradores/{client}/avisos", version=version, **mine)
+                await see("POST", f"/integradores/{client}/avisos/teste", version=version, **mine)
+                assert await receiver.line() == "test"
+    own = Sandbox(sandbox.folder, sandbox.environment, {**sandbox.variables})
+    own.variables |= {"CLIENT_ID": client, "CLIENT_SECRET": secret}
+    basic = aiohttp.encode_basic_auth(client, secret)
+    async with aiohttp.ClientSession(headers={"Authorization": basic}) as session:
+        async with session.post(f"{own.url}/oauth2/token", data={"grant_type": "client_credentials"}) as answer:
+            own.token = (await answer.json())["access_token"]
+    assert (await own.ask("HOLDER_APPROVES")).startswith("req_")

@@ -11,6 +11,7 @@ import pytest
 from foundation.encoding import b64u, unb64u
 from foundation.ids import BadToken, new_token
 from hsm_service.signing import errors
+from hsm_service.signing.adapters import wakeups
 from hsm_service.signing.domain import policy, secret
 from hsm_service.signing.domain.algorithms import possible
 from hsm_service.signing.domain.labels import labels_for
@@ -27,6 +28,7 @@ from hsm_service.signing.domain.request import (
     advance,
     sources,
 )
+from hsm_service.signing.service import requests
 from tests.support.signing_world import NOW
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -251,3 +253,8 @@ def test_a_secret_has_one_spelling(text: object) -> None:
     assert secret.read_token(GOOD, "hdl")
     with pytest.raises(BadToken):
         secret.read_token(text, "hdl")
+
+
+def test_nobody_waits_three_seconds_longer_than_usual() -> None:
+    """Whatever dies, a poll looks again within three seconds, and the listener is back sooner."""
+    assert max(requests.LOOK_AGAIN, wakeups._AGAIN_SECONDS) <= 3

@@ -1,7 +1,6 @@
 """A request's life on a real database, with the SAM behind its channel: rivals, crashes, lateness, patience."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,15 +9,22 @@ import pytest
 
 from foundation.errors import Unavailable
 from hsm_service.signing import errors
+from hsm_service.signing.adapters import wakeups
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Label
 from hsm_service.signing.ports import FixedDocument
-from hsm_service.signing.service import Approved, Asked, StillWaiting
+from hsm_service.signing.service import Approved, Asked, StillWaiting, requests
 from protocol.errors import CallerUnknown
 from tests.support.signing_world import IN_MODULES_LOOP, World, digest
 
 pytestmark = IN_MODULES_LOOP
 
 MINE = Caller(CallerKind.INTEGRATOR, "cli_0000000000000000000000000m", "Contratos SA")
+PATIENCE = 20.0
+"""Seconds: less than the longest wait, at whose end a poll looks in any case."""
+KILL_LISTENERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE application_name = 'linkid-wakeups' AND datname = current_database()"
+)
 OTHER = Caller(CallerKind.INTEGRATOR, "cli_0000000000000000000000000n", "Outro")
 """Integrators: what computers sign beside their ask passes through here unread (tests/csc has it)."""
 
@@ -424,21 +430,57 @@ async def test_withdrawals_are_forgotten_after_a_day(world: World) -> None:
     await rung_and_withdrawn(world, MINE, credential, 5)
 
 
+@pytest.fixture
+def nothing_else_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No look without a bell before the end of the longest wait."""
+    monkeypatch.setattr(requests, "LOOK_AGAIN", 60.0)
+
+
+async def held(world: World, asked: Asked) -> asyncio.Task[Approved | StillWaiting]:
+    """A poll that looked once, and waits."""
+    waiting = asyncio.create_task(world.signing.check(MINE, asked.handle, wait=requests.MAX_WAIT))
+    async with asyncio.timeout(PATIENCE):
+        while world.sam.bodies[-1][0] != "documents/state":
+            await asyncio.sleep(0.01)
+    return waiting
+
+
+@pytest.mark.usefixtures("nothing_else_wakes")
 async def test_a_poll_that_waits_is_woken(world: World) -> None:
-    """A waiting poll answers as soon as a phone decided at whichever gateway, long before it would look again."""
-    credential = await world.credential()
-    asked = await world.signing.ask(MINE, ask_for(credential))
-    started = time.monotonic()
-    waiting = asyncio.create_task(world.signing.check(MINE, asked.handle, wait=20))
-    for _ in range(200):
-        if world.sam.bodies[-1][0] == "documents/state":
-            break
-        await asyncio.sleep(0.01)
+    """A waiting poll answers when a phone decided at whichever gateway, long before it would look again."""
+    asked = await world.signing.ask(MINE, ask_for(await world.credential()))
+    waiting = await held(world, asked)
     world.sam.approve(asked.document)
     # As another gateway would: by the database alone.
     await world.owner.execute("SELECT pg_notify('signing_settled', $1)", asked.document)
-    assert isinstance(await waiting, Approved)
-    assert time.monotonic() - started < 4
+    async with asyncio.timeout(PATIENCE):
+        assert isinstance(await waiting, Approved)
+
+
+@pytest.mark.usefixtures("nothing_else_wakes")
+async def test_a_poll_is_woken_when_the_listener_is_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was told while nobody listened is not lost: when the gateway listens again, whoever waits looks."""
+    monkeypatch.setattr(wakeups, "_AGAIN_SECONDS", 0.05)
+    asked = await world.signing.ask(MINE, ask_for(await world.credential()))
+    waiting = await held(world, asked)
+    async with asyncio.timeout(PATIENCE):
+        while not await world.owner.fetch(KILL_LISTENERS):
+            await asyncio.sleep(0.01)
+    world.sam.approve(asked.document)
+    async with asyncio.timeout(PATIENCE):
+        assert isinstance(await waiting, Approved)
+
+
+async def test_a_poll_looks_for_itself_when_whoever_was_to_ring_died(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway carried the decision and was killed: no bell, no broken listener, and the approval is found."""
+    monkeypatch.setattr(requests, "LOOK_AGAIN", 0.05)
+    asked = await world.signing.ask(MINE, ask_for(await world.credential()))
+    waiting = await held(world, asked)
+    world.sam.approve(asked.document)
+    async with asyncio.timeout(PATIENCE):
+        assert isinstance(await waiting, Approved)
 
 
 async def test_a_poll_without_a_bell_ends_by_itself(world: World) -> None:

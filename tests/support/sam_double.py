@@ -26,6 +26,7 @@ from pairing.ports import (
     BoundPhone,
     DocumentState,
     FixedDocument,
+    GivenConsent,
     KnownComputer,
     OpenSession,
     PastRequest,
@@ -35,7 +36,7 @@ from pairing.ports import (
 )
 from protocol.decisions import Decision
 from protocol.documents import REQUESTS, Document, DocumentType
-from protocol.errors import DocumentDecided, DocumentExpired, PasswordWrong
+from protocol.errors import ConsentUnknown, DocumentDecided, DocumentExpired, PasswordWrong
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
 from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
@@ -92,6 +93,7 @@ class SamDouble:
         self.away = False
         self.wrong: LinkIdError | None = None
         """What a wrong password leads to, if not to two tries left."""
+        self.given: dict[str, GivenConsent] = {}
         self.refuses: set[str] = set()
         self.calls: list[str] = []
 
@@ -147,6 +149,13 @@ class SamDouble:
         [one] = waits
         shown: JsonObject = {"device": phone, "nickname": one.nickname, "key": one.key.jkt, "since": 1}
         return self._fix("admit", {**self._of(device), **self._named(credential), "phone": shown}, device)
+
+    async def fix_generator(self, device: str, credential: str, delivery_key: JsonObject) -> FixedDocument:
+        self._called("documents/generator")
+        if credential not in {one.credential for one in self._active(device)}:
+            raise BindingNotActive()
+        members = {**self._of(device), **self._named(credential), "delivery_key": P256Key.from_jwk(delivery_key).jkt}
+        return self._fix("generator", members, device)
 
     async def block(self, device: str) -> list[Blocked]:
         self._called("credentials/block")
@@ -243,7 +252,7 @@ class SamDouble:
             raise DocumentExpired()
         if held.state != "waiting":
             raise DocumentDecided()
-        wants = held.document.is_request or held.document.type in ("pair", "unblock")
+        wants = held.document.is_request or held.document.type in ("pair", "unblock", "generator")
         if decided.approves and wants and proof != RIGHT_PROOF:
             raise self.wrong or PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
@@ -255,7 +264,10 @@ class SamDouble:
             unblocked = ended.credential, ended.since
         state: Literal["approved", "refused"] = "approved" if decided.approves else "refused"
         admits = self._admitted(held.document, yes=decided.approves) if held.document.type == "admit" else None
-        verdict = Verdict(state, held.document.type, binding, activation, unblocked, admits)
+        born: JsonObject | None = None
+        if decided.approves and held.document.type == "generator":
+            born = {"id": new_id("gen"), "sealed": "to the phone"}
+        verdict = Verdict(state, held.document.type, binding, activation, unblocked, born, admits)
         held.decided = (decided.word, proof, verdict)
         return verdict
 
@@ -371,6 +383,19 @@ class SamDouble:
         if all(one.activation != activation for one in await self.sessions(device)):
             raise SessionNotFound()
         del self.open_sessions[activation]
+
+    # ---- consents ----
+
+    async def consents(self, device: str) -> list[GivenConsent]:
+        self._called("consents/list")
+        mine = {one.credential for one in self._active(device)}
+        return [one for one in self.given.values() if one.credential in mine]
+
+    async def end_consent(self, consent: str, device: str) -> None:
+        self._called("consents/end")
+        if all(one.consent != consent for one in await self.consents(device)):
+            raise ConsentUnknown()
+        del self.given[consent]
 
     # ---- inside ----
 

@@ -42,6 +42,7 @@ from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.problems import DIALECT as CSC
+from hsm_service.csc.problems import OAUTH_V1
 from hsm_service.csc.web import CscV1, CscV2, OAuthV1
 from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.csc.web.oauth1 import PREFIXES as PREFIXES_V1
@@ -57,11 +58,12 @@ from hsm_service.oauth.service.authentication import ClientAuthentication
 from hsm_service.oauth.service.callers import CallerService
 from hsm_service.oauth.service.clients import ClientService, Registered
 from hsm_service.oauth.service.introspection import IntrospectionService
+from hsm_service.oauth.service.pace import CallPace
 from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.signing_pages import SigningPages
 from hsm_service.oauth.service.tokens import TokenService
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore, TokenStore
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.bearer import Authenticator
 from hsm_service.oauth.web.clients import ClientReader
@@ -72,6 +74,9 @@ from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.pushes import Background
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
+from hsm_service.registration.service.applications import ApplicationService
+from hsm_service.registration.service.sign_ins import SignInService
+from hsm_service.registration.web.pages import BACK, RegistrationPages
 from hsm_service.signing.adapters.explicit import ExplicitOverChannel
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
@@ -81,11 +86,17 @@ from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.preparations import PreparationService
 from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
-from linkid.joins import DocumentsOfPsc, SignaturesOfOAuth
+from hsm_service.webhooks.service import AddressService, Telling
+from linkid.dialects import dialects
+from linkid.joins import DocumentsOfPsc, HoldersOfRegistration, SignaturesOfOAuth, WebhooksOfRegistration
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
 from protocol.sessions import Terms, Use
+from push.domain.outbox import Kind
+from push.domain.sealing import Seal
+from push.ports import Parcel
+from push.service.outbox import OutboxService, OutboxWorker
 from tests.support.callers import Caller
 from tests.support.parsing import NURSERY
 from tests.support.postgres import TestDatabase
@@ -140,6 +151,19 @@ class Doorbell:
             self.rings.append((document, credential))
 
         connection.after_commit(rung)
+
+
+class Told:
+    """Where applications' events arrive; ``away``: what the carrier says instead."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Any]] = []
+        self.away: LinkIdError | None = None
+
+    async def carry(self, parcel: Parcel) -> None:
+        if self.away is not None:
+            raise self.away
+        self.events.append((str(parcel.content["to"]), parcel.content["event"]))
 
 
 class Vouching:
@@ -368,6 +392,11 @@ class World:
     explicit: ExplicitSigning
     explicit_sam: ExplicitOverChannel
     warned: Warned
+    outbox: OutboxWorker
+    """Carries an application's events when it is told to work."""
+    told: Told
+    pace: CallPace
+    """Of every call; no limit unless a test sets one."""
 
     def allow_factors(self) -> None:
         """As if the operator had turned `[explicit]` on."""
@@ -390,6 +419,9 @@ class World:
         self.stamping.away, self.stamping.asked = False, 0
         self.explicit._sam = None
         self.warned.told.clear()
+        self.told.events.clear()
+        self.told.away = None
+        self.pace.per_minute = 0
 
     async def credential(
         self,
@@ -444,8 +476,9 @@ EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
          signing.preparations,
          oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
-         oauth.refresh_tokens, psc.authorizations, psc.session_calls, psc.tokens, psc.applications,
-         credentials.identifications, web.seen_proofs
+         oauth.refresh_tokens, oauth.calls, psc.authorizations, psc.session_calls, psc.tokens, psc.applications,
+         credentials.identifications, web.seen_proofs, registration.page, registration.sign_ins,
+         registration.applications, registration.changes, webhooks.addresses, webhooks.deliveries, push.outbox
 """
 
 FACTS = """
@@ -595,7 +628,7 @@ async def signing_world(
         explicit.also_tell(warned)
         tokens = TokenService(ours, clock, audit, computers=computers)
         authentication = ClientAuthentication(
-            OAuthStore(ours),
+            ClientStore(ours),
             computers,
             AssertionVerifier(clock, replays),
             audiences(origin) | {origin + TOKEN_PATH_V1},
@@ -604,20 +637,21 @@ async def signing_world(
         )
         signatures = SignaturesOfOAuth(credentials, signing, APP)
         requests = RequestService(ours, clock, signatures)
-        reader = ClientReader(clock, authentication, certificates=certificates)
+        pace = CallPace(ours, clock)
+        reader = ClientReader(clock, authentication, pace, certificates=certificates)
         endpoints, endpoints1 = (
             OAuthEndpoints(
                 issuer=origin,
                 clients=reader,
                 tokens=tokens,
                 requests=requests,
-                introspection=IntrospectionService(OAuthStore(ours), clock, origin),
+                introspection=IntrospectionService(TokenStore(ours), clock, origin),
                 dpop=dpop,
                 manners=manners,
             )
             for manners in (RFC, CSC_V1)
         )
-        callers = CallerService(ours, clock, dpop=dpop, computers=computers)
+        callers = CallerService(ours, clock, dpop=dpop, computers=computers, pace=pace)
         authority = StampingAuthority(clock, _RSA)
         stamps = TimeStampClient([authority])
         parsing = Workshop(NURSERY)
@@ -668,6 +702,7 @@ async def signing_world(
                 audit=audit,
                 settings=PSC_SETTINGS,
                 clients=reader,
+                pace=pace,
                 pages=service,
                 shown=pages,
                 holders=PscHolders(credentials, identifications),
@@ -681,11 +716,37 @@ async def signing_world(
                 background=background,
             )
         )
+        told, seal = Told(), Seal(bytes(32))
+        outbox = OutboxWorker(ours, clock, seal, {Kind.WEBHOOK: told})
+        registration = RegistrationPages(
+            SignInService(
+                ours,
+                clock,
+                pages=service,
+                holders=HoldersOfRegistration(credentials, identifications),
+                back=origin + BACK,
+            ),
+            ApplicationService(ours, clock, audit),
+            WebhooksOfRegistration(
+                AddressService(ours, clock, audit, development=True),
+                Telling(ours, clock, OutboxService(ours, clock, seal, outbox)),
+            ),
+            pages,
+            origin=origin,
+            dialects=dialects(origin),
+        )
         app = new_app(
-            errors=ErrorTable(by_prefix={"/csc": CSC, **by_prefix(), **dict.fromkeys((*PREFIXES, *PREFIXES_V1), OAUTH)})
+            errors=ErrorTable(
+                by_prefix={
+                    "/csc": CSC,
+                    **by_prefix(),
+                    **dict.fromkeys(PREFIXES, OAUTH),
+                    **dict.fromkeys(PREFIXES_V1, OAUTH_V1),
+                }
+            )
         )
         app.add_routes([*endpoints.routes(), *pages.routes(), *OAuthV1(endpoints1, pages).routes()])
-        app.add_routes([*csc.routes(), *csc1.routes(), *psc])
+        app.add_routes([*csc.routes(), *csc1.routes(), *psc, *registration.routes()])
         client = await stack.enter_async_context(TestClient(TestServer(app)))
         yield World(
             clock=clock,
@@ -708,4 +769,7 @@ async def signing_world(
             explicit=explicit,
             explicit_sam=explicit_sam,
             warned=warned,
+            outbox=outbox,
+            told=told,
+            pace=pace,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +16,7 @@ from foundation.errors import BadInput
 from hsm_service.webhooks.domain.address import MAX_CHARACTERS, checked
 from hsm_service.webhooks.domain.event import LIFE, Event, EventType
 from hsm_service.webhooks.errors import BadAddress, NoSuchApplication
+from hsm_service.webhooks.ports import Progress
 from hsm_service.webhooks.service import AddressService, Telling
 from tests.support.emptied import empty_tables
 from tests.support.postgres import TestDatabase
@@ -31,13 +32,19 @@ class Outbox:
     def __init__(self) -> None:
         self.queued: list[tuple[str, JsonObject]] = []
         self.expires: list[datetime] = []
+        self.numbers = 0
 
-    async def queue(self, connection: Connection, url: str, event: JsonObject, expires: datetime) -> None:
+    async def queue(self, connection: Connection, url: str, event: JsonObject, expires: datetime) -> int:
         async def committed() -> None:
             self.queued.append((url, event))
             self.expires.append(expires)
 
         connection.after_commit(committed)
+        self.numbers += 1
+        return self.numbers
+
+    async def progress(self, messages: Sequence[int]) -> Mapping[int, Progress]:
+        return {}
 
     @property
     def types(self) -> list[object]:

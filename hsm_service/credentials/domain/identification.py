@@ -76,6 +76,20 @@ def identification_of(der: bytes) -> Identification | None:
     return None
 
 
+def name_of(der: bytes) -> str:
+    """The name that a certificate bears, without the number that ICP-Brasil writes behind it; "" when it bears none.
+
+    Raises UnreadableCertificate.
+    """
+    try:
+        names = x509.load_der_x509_certificate(der).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except ValueError as cause:
+        raise UnreadableCertificate("not an X.509 certificate") from cause
+    text = str(names[0].value) if names else ""
+    head, separator, number = text.rpartition(":")
+    return head if separator and number.isalnum() else text
+
+
 def _other_names(certificate: x509.Certificate) -> dict[x509.ObjectIdentifier, str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -17,7 +17,7 @@ AUTHORIZE_PATH: Final = f"{CSC_PREFIX}/oauth2/authorize"
 TOKEN_PATH: Final = f"{CSC_PREFIX}/oauth2/token"
 REVOKE_PATH: Final = f"{CSC_PREFIX}/oauth2/revoke"
 PREFIXES: Final = (TOKEN_PATH, REVOKE_PATH)
-"""Where errors are told in RFC 6749's words, as API 1 does too."""
+"""Where errors have RFC 6749's codes, and API 1's sentences (``csc.problems.OAUTH_V1``)."""
 
 
 class OAuthV1:

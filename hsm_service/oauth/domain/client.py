@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -39,6 +40,9 @@ SERVICE: Final = "service"
 SIGNING: Final = "credential"
 """CSC 8.3.2: one approved signature request; the access token is then a SAD, and good for nothing else."""
 
+IDENTIFYING: Final = "authentication_session"
+"""As the Brazilian API calls it: only who the holder is; the phone says so in these words."""
+
 MAX_REDIRECT: Final = 2000
 """Characters; browsers and CSC (2,083) agree on about this much for a whole address."""
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -56,10 +60,20 @@ class Client:
     redirects: Sequence[str] = ()
     keys: Sequence[Mapping[str, str]] = ()
     secret_digest: bytes | None = field(default=None, repr=False)
+    old_secret_digest: bytes | None = field(default=None, repr=False)
+    """The one before, good until ``old_secret_until``."""
+    old_secret_until: datetime | None = None
     tls_subject: str | None = None
     """Of a certificate (``domain/certificates.py`` has the form)."""
     certificates: Sequence[bytes] = ()
     """DER, those it signed itself."""
+    calls_per_minute: int | None = None
+    """By an operator's word; None: as the settings say."""
+
+    def secret_digests(self, now: datetime) -> Sequence[bytes]:
+        """Of the secrets that are good now: one, or two while the one before is still taken."""
+        old = self.old_secret_digest if self.old_secret_until is not None and now < self.old_secret_until else None
+        return [one for one in (self.secret_digest, old) if one is not None]
 
     @property
     def must_prove_possession(self) -> bool:

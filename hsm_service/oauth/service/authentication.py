@@ -15,9 +15,9 @@ from hsm_service.oauth.domain.certificates import bears, in_its_time, issued_by_
 from hsm_service.oauth.domain.certificates import thumbprint as certificate_thumbprint
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
 from hsm_service.oauth.domain.grant import Binding
-from hsm_service.oauth.errors import BadOAuthRequest, ProofMissing, UnknownClient
+from hsm_service.oauth.errors import ParameterMissing, ProofMissing, UnknownClient
 from hsm_service.oauth.ports import Computers
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _NOBODY: Final = secret_digest("nobody has this secret")
@@ -40,18 +40,17 @@ class ClientAuthentication:
 
     def __init__(
         self,
-        store: OAuthStore,
+        store: ClientStore,
         computers: Computers,
         assertions: AssertionVerifier,
         audiences: frozenset[str],
         *,
+        clock: Clock,
         authorities: Sequence[x509.Certificate] = (),
-        clock: Clock | None = None,
     ) -> None:
         """``audiences``: the names under which client assertions may address us; ``authorities``: those that issue
-        clients' certificates, with a clock to say whether these are in their time.
+        clients' certificates.
         """
-        assert clock is not None or not authorities, "certificates have a time"
         self._store = store
         self._computers = computers
         self._assertions = assertions
@@ -63,14 +62,15 @@ class ClientAuthentication:
         """Raises UnknownClient for every reason not to believe it, BadOAuthRequest when nothing names a client."""
         client_id = claimed.client_id or _subject(claimed.assertion)
         if client_id is None:
-            raise BadOAuthRequest("client_id is missing")
+            raise ParameterMissing("client_id")
         client = await self.find(client_id)
         if claimed.assertion is not None:
             return await self._by_assertion(client_id, client, claimed.assertion)
         if claimed.secret is not None:
-            expected = client.secret_digest if client is not None else None
-            good = secret_matches(claimed.secret, expected or _NOBODY)
-            if client is None or expected is None or not good:
+            digests = () if client is None else client.secret_digests(self._clock.now())
+            # Two comparisons, whatever there is to compare with.
+            good = [secret_matches(claimed.secret, one) for one in (*digests, _NOBODY, _NOBODY)[:2]]
+            if client is None or not any(good[: len(digests)]):
                 raise UnknownClient("unknown client or wrong secret")
             return client
         if client is not None and client.method in (ClientMethod.TLS, ClientMethod.SELF_SIGNED):
@@ -81,7 +81,7 @@ class ClientAuthentication:
 
     def _by_certificate(self, client: Client, der: bytes | None) -> Client:
         """RFC 8705 section 2. TLS, or a proxy of ours, saw the private key at work; here is asked whose it is."""
-        if der is None or self._clock is None:
+        if der is None:
             raise UnknownClient("no certificate of the client")
         now = self._clock.now()
         try:

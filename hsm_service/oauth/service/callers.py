@@ -12,8 +12,9 @@ from hsm_service.oauth.domain.client import SIGNING, ClientKind
 from hsm_service.oauth.domain.grant import Approved
 from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, TokenMissing
 from hsm_service.oauth.ports import Computers
+from hsm_service.oauth.service.pace import CallPace
 from hsm_service.oauth.service.sealed import open_approved
-from hsm_service.oauth.store import Bearer, OAuthStore
+from hsm_service.oauth.store import Bearer, TokenStore
 
 BEARER = "bearer"
 DPOP = "dpop"
@@ -23,12 +24,15 @@ TOKEN = "at"
 class CallerService:
     """Tokens and proofs in, callers out."""
 
-    def __init__(self, database: Database, clock: Clock, *, dpop: DpopVerifier, computers: Computers) -> None:
-        """The gateway's database."""
-        self._store = OAuthStore(database)
+    def __init__(
+        self, database: Database, clock: Clock, *, dpop: DpopVerifier, computers: Computers, pace: CallPace
+    ) -> None:
+        """The gateway's database; ``pace``: of every call."""
+        self._store = TokenStore(database)
         self._clock = clock
         self._dpop = dpop
         self._computers = computers
+        self._pace = pace
 
     async def identify(
         self,
@@ -42,7 +46,7 @@ class CallerService:
         """Step 2: who calls. ``authorization``, ``proofs``: all values of the headers; ``url``: as the outside has it;
         ``certificate``: DER, of a caller that proved its key in TLS.
 
-        Raises TokenMissing, MalformedAuthorization, TokenInvalid, BadProof.
+        Raises TokenMissing, MalformedAuthorization, TokenInvalid, BadProof, TooManyCalls.
         """
         scheme, text = read_authorization(authorization)
         # 2a. A token of ours, still good.
@@ -61,7 +65,10 @@ class CallerService:
         if bound.x5t is not None and (certificate is None or thumbprint(certificate) != bound.x5t):
             raise TokenInvalid("the token is bound to a certificate and came without it")
         # 2c. The client as it is now, not as it was when the token was given.
-        return await self._caller(bearer, approved)
+        caller = await self._caller(bearer, approved)
+        # 2d. Not more often than it may: counted for who proved to be it.
+        await self._pace.demand(caller.id, bearer.calls_per_minute)
+        return caller
 
     async def sad(self, caller: Caller, text: str) -> str:
         """What opens the activation behind ``text``, a credential token that a caller shows beside its own.

@@ -6,7 +6,6 @@ is who may have a token; the name and the keys that a holder's phone goes by are
 
 import secrets
 import shlex
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,13 +18,13 @@ from foundation.errors import LinkIdError
 from foundation.ids import Random, is_id, new_id, new_token, secret_digest
 from hsm_service.oauth.domain.certificates import checked_subject
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType, checked_redirect
+from hsm_service.oauth.domain.registering import check_agreement, check_asks, check_certificates, checked_name
 from hsm_service.oauth.errors import BadClientData, RowNotWritten
 from hsm_service.oauth.ports import Vouching
-from hsm_service.oauth.store import ClientSummary, OAuthStore
-from protocol.documents import NAME_CHARACTERS
+from hsm_service.oauth.store import ClientStore, ClientSummary
 from protocol.orders import client_name
 
-MAX_KEYS: Final = 5
+MOST_CALLS: Final = 10_000_000
 SECRET_PREFIX: Final = "cls"
 """So that a client secret in a log or a repository is recognised as one."""
 
@@ -60,7 +59,7 @@ class ClientService:
     ) -> None:
         """The gateway's database."""
         self._database = database
-        self._store = OAuthStore(database)
+        self._store = ClientStore(database)
         self._clock = clock
         self._audit = audit
         self._vouching = vouching
@@ -85,10 +84,10 @@ class ClientService:
 
         Raises BadClientData saying what is wrong, and what the operator's word raises; then there is no row.
         """
-        name = _checked_name(name)
-        _check_agreement(method, grants, redirects, keys)
-        _check_certificates(method, tls_subject, certificates)
-        _check_asks(signs_asks, method)
+        name = checked_name(name)
+        check_agreement(method, grants, redirects, keys)
+        check_certificates(method, tls_subject, certificates)
+        check_asks(signs_asks, method)
         secret = self._new_secret() if method is ClientMethod.SECRET else None
         client = Client(
             kind=ClientKind.INTEGRATOR,
@@ -114,12 +113,12 @@ class ClientService:
             ) from cause
         return Registered(client, secret, signs_asks)
 
-    async def admit(self, client: Client) -> None:
+    async def admit(self, client: Client, *, signs_asks: bool = False) -> None:
         """One that registered itself, with the id and secret that it has; the SAM first here too. Again: no change.
 
         Raises what the operator's word raises; then there is no row.
         """
-        await self._vouching.registered(client.id, client.name, ())
+        await self._vouching.registered(client.id, client.name, client.keys if signs_asks else ())
         if await self._store.client(client.id) is not None:
             return
         async with self._database.transaction() as connection:
@@ -186,6 +185,13 @@ class ClientService:
         if not await self._store.disallow(client_id, credential):
             raise BadClientData("this integrator could not ask for this credential before either")
 
+    async def limit_calls(self, client_id: str, per_minute: int | None) -> None:
+        """How often it may call; None: as the settings say. Raises BadClientData."""
+        if per_minute is not None and not 1 <= per_minute <= MOST_CALLS:
+            raise BadClientData(f"calls a minute: 1 to {MOST_CALLS}")
+        if not await self._store.limit_calls(client_id, per_minute):
+            raise BadClientData(f"{client_id}: no such integrator")
+
     async def let_read(self, reader: str, client: str) -> None:
         """A resource server may ask what this client's tokens are (introspection). Raises BadClientData."""
         for one in (reader, client):
@@ -203,48 +209,9 @@ class ClientService:
         return await self._store.clients()
 
     def _new_secret(self) -> str:
-        return f"{SECRET_PREFIX}_{new_token(SECRET_PREFIX, self._random).secret}"
+        return new_client_secret(self._random)
 
 
-def _checked_name(name: str) -> str:
-    """What the phone will show: one line, visible, not longer than a line."""
-    tidy = unicodedata.normalize("NFC", " ".join(name.split()))
-    if not tidy or len(tidy) > NAME_CHARACTERS or not tidy.isprintable():
-        raise BadClientData(f"a name has 1 to {NAME_CHARACTERS} printable characters")
-    if client_name(tidy) != tidy:
-        raise BadClientData("a name has letters or digits, and no invisible characters")
-    return tidy
-
-
-def _check_asks(signs_asks: bool, method: ClientMethod) -> None:
-    if signs_asks and method is not ClientMethod.KEY:
-        raise BadClientData("--signs-asks goes with --auth key --key FILE: these keys then sign what it asks")
-
-
-def _check_certificates(method: ClientMethod, tls_subject: str | None, certificates: Sequence[bytes]) -> None:
-    if (method is ClientMethod.TLS) != (tls_subject is not None):
-        raise BadClientData("a certificate's subject goes with the method tls, and it needs one")
-    if (method is ClientMethod.SELF_SIGNED) != bool(certificates):
-        raise BadClientData("certificates go with the method self_signed, and it needs at least one")
-    if len(certificates) > MAX_KEYS:
-        raise BadClientData(f"at most {MAX_KEYS} certificates")
-
-
-def _check_agreement(
-    method: ClientMethod,
-    grants: Sequence[GrantType],
-    redirects: Sequence[str],
-    keys: Sequence[Mapping[str, object]],
-) -> None:
-    if not grants:
-        raise BadClientData("at least one grant: authorization_code or client_credentials")
-    if (GrantType.CODE in grants) != bool(redirects):
-        raise BadClientData("return addresses go with authorization_code, and it needs at least one")
-    if (method is ClientMethod.KEY) != bool(keys):
-        raise BadClientData("keys go with the method key, and it needs at least one")
-    if len(keys) > MAX_KEYS:
-        raise BadClientData(f"at most {MAX_KEYS} keys")
-    if GrantType.REFRESH in grants and GrantType.CODE not in grants:
-        raise BadClientData("refresh tokens begin with a holder's identification: they need a return address")
-    if method is ClientMethod.NONE and GrantType.CLIENT in grants:
-        raise BadClientData("a client that cannot authenticate has no credentials of its own")
+def new_client_secret(random: Random) -> str:
+    """A secret of an integrator: shown once, kept as a digest."""
+    return f"{SECRET_PREFIX}_{new_token(SECRET_PREFIX, random).secret}"

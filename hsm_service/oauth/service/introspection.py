@@ -8,7 +8,7 @@ from foundation.errors import JsonObject, JsonValue
 from foundation.ids import BadToken, parse_token
 from hsm_service.oauth.domain.client import Client, ClientKind
 from hsm_service.oauth.service.sealed import open_approved
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import TokenStore
 
 INACTIVE: Final[JsonObject] = {"active": False}
 """The one answer for a token that is over, was never, or is nothing to whoever asks (section 2.2)."""
@@ -18,7 +18,7 @@ INACTIVE: Final[JsonObject] = {"active": False}
 class IntrospectionService:
     """Reads only."""
 
-    store: OAuthStore
+    store: TokenStore
     clock: Clock
     issuer: str
 

@@ -35,7 +35,7 @@ from hsm_service.oauth.ports import Links
 from hsm_service.oauth.service.requests import RequestService
 from hsm_service.oauth.service.sealed import seal_approved
 from hsm_service.oauth.service.signing_pages import PageView, SigningPages
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore, CodeStore, PageStore
 
 PREFIX: Final = "pag"
 PAGES_PER_MINUTE: Final = 20
@@ -71,7 +71,9 @@ class PageService:
     ) -> None:
         """``issuer`` goes back with every answer (RFC 9207)."""
         self._database = database
-        self._store = OAuthStore(database)
+        self._store = PageStore(database)
+        self._clients = ClientStore(database)
+        self._codes = CodeStore(database)
         self._clock = clock
         self._audit = audit
         self._links = links
@@ -137,7 +139,7 @@ class PageService:
             code_id, secret = parse_token(code, "ac")
         except BadToken as cause:
             raise GrantRefused("not a code of ours") from cause
-        found = await self._store.consume_page_code(page_id, code_id, secret, client_id, self._clock.now())
+        found = await self._codes.consume_page_code(page_id, code_id, secret, client_id, self._clock.now())
         if found is None:
             raise GrantRefused("unknown, expired, used, or another page's code")
         return found
@@ -203,7 +205,7 @@ class PageService:
 
     async def _known(self, request: AuthorizeRequest) -> str | None:
         wanted = None if request.wish is None else request.wish.credential
-        if wanted is None or not await self._store.may_name(request.client, wanted, self._clock.now()):
+        if wanted is None or not await self._clients.may_name(request.client, wanted, self._clock.now()):
             return None
         return wanted
 
@@ -223,7 +225,7 @@ class PageService:
         async with self._database.transaction() as connection:
             if not await self._store.close_page(connection, page.id, PageState.DONE, now, kept):
                 raise PageOver()
-            await self._store.add_code(connection, code, page, credentials, until, sealed)
+            await self._codes.add_code(connection, code, page, credentials, until, sealed)
             self._audit.note(
                 connection,
                 "oauth.identified" if sealed is None else "oauth.approved",

@@ -26,7 +26,7 @@ from hsm_service.oauth.errors import (
 )
 from hsm_service.oauth.ports import Signatures
 from hsm_service.oauth.service.tokens import checked_scope
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore, PageStore
 
 MAX_STATE: Final = 512
 """Bytes of ``state``: CSC says 255, some clients put a signed object there."""
@@ -62,7 +62,8 @@ class RequestService:
         self, database: Database, clock: Clock, signatures: Signatures, random: Random = secrets.token_bytes
     ) -> None:
         """The gateway's database."""
-        self._store = OAuthStore(database)
+        self._store = PageStore(database)
+        self._clients = ClientStore(database)
         self._clock = clock
         self._signatures = signatures
         self._random = random
@@ -107,7 +108,7 @@ class RequestService:
 
     async def client(self, parameters: Mapping[str, str]) -> CheckedClient:
         """3. May this address be sent to at all? Raises UnsafeRedirect."""
-        return checked_client(await self._store.client(parameters.get("client_id", "")), parameters)
+        return checked_client(await self._clients.client(parameters.get("client_id", "")), parameters)
 
     def read(self, checked: CheckedClient, parameters: Mapping[str, str]) -> AuthorizeRequest:
         """4. The rest, about which the client hears. Raises BadOAuthRequest, ScopeUnknown, BadDetails, …"""

@@ -16,7 +16,7 @@ from hsm_service.oauth.domain.grant import Approved, Page
 from hsm_service.oauth.domain.sealing import seal, unseal
 from hsm_service.oauth.domain.wish import Wish, wish_of
 from hsm_service.oauth.ports import LinkView, Signatures, SignatureView
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import PageStore
 
 _IMPOSSIBLE: Final = (BadInput, Conflict, Locked, NotFound, NotPermitted)
 """Asking again would not help."""
@@ -52,7 +52,7 @@ class SigningPages:
         self, database: Database, clock: Clock, signatures: Signatures, random: Random = secrets.token_bytes
     ) -> None:
         """The gateway's database."""
-        self._store = OAuthStore(database)
+        self._store = PageStore(database)
         self._clock = clock
         self._signatures = signatures
         self._random = random

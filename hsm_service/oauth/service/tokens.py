@@ -24,10 +24,18 @@ from hsm_service.oauth.domain.grant import (
 )
 from hsm_service.oauth.domain.pkce import check_verifier
 from hsm_service.oauth.domain.wish import read_details, same_details
-from hsm_service.oauth.errors import BadDetails, ClientNotPermitted, GrantRefused, ProofMissing, ScopeUnknown
+from hsm_service.oauth.errors import (
+    BadDetails,
+    ClientNotPermitted,
+    GrantRefused,
+    ProofMissing,
+    RedirectMismatch,
+    RefreshRefused,
+    ScopeUnknown,
+)
 from hsm_service.oauth.ports import Computers
 from hsm_service.oauth.service.sealed import open_approved, seal_approved
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import CodeStore, TokenStore
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ class TokenService:
         """The gateway's database."""
         self._computers = computers
         self._database = database
-        self._store = OAuthStore(database)
+        self._store = TokenStore(database)
+        self._codes = CodeStore(database)
         self._clock = clock
         self._audit = audit
         self._random = random
@@ -115,7 +124,7 @@ class TokenService:
         refusal: LinkIdError
         async with self._database.transaction() as connection:
             # 8a. One statement decides who of all rivals has the code; the others wait here for the row, and find none.
-            found = await self._store.consume_code(connection, code_id, secret, client.id, self._clock.now())
+            found = await self._codes.consume_code(connection, code_id, secret, client.id, self._clock.now())
             if found is not None:
                 try:
                     # 8b. The same client (above), the same address, the same party that asked, no more than approved.
@@ -133,7 +142,7 @@ class TokenService:
                     return await self._issue_with_refresh(connection, client, grant, binding)
             else:
                 # A second use: whatever the first gave is taken back (RFC 6749 section 4.1.2).
-                revoked = await self._store.revoke_by_code(connection, code_id, secret, self._clock.now())
+                revoked = await self._codes.revoke_by_code(connection, code_id, secret, self._clock.now())
                 if revoked:
                     self._audit.note(connection, "oauth.code_reused", code=code_id, client=client.id)
                 refusal = GrantRefused("unknown, expired, used, or another client's code")
@@ -151,7 +160,7 @@ class TokenService:
         try:
             token_id, secret = parse_token(token, "rt")
         except BadToken as cause:
-            raise GrantRefused("not a refresh token of ours") from cause
+            raise RefreshRefused("not a refresh token of ours") from cause
         async with self._database.transaction() as connection:
             now = self._clock.now()
             found = await self._store.consume_refresh_token(connection, token_id, secret, client.id, now)
@@ -163,7 +172,7 @@ class TokenService:
             family = await self._store.refresh_family(connection, token_id, secret)
             if family is not None and await self._store.end_family(connection, family, now):
                 self._audit.note(connection, "oauth.refresh_token_reused", code=family, client=client.id)
-        raise GrantRefused("the refresh token is unknown, expired or was already used")
+        raise RefreshRefused("the refresh token is unknown, expired or was already used")
 
     async def revoke(self, client: Client, token: str) -> None:
         """RFC 7009: a token of another client, or none at all, is answered like a success and stays as it is.
@@ -255,7 +264,7 @@ def _check_redirect(code: Code, redirect: str | None) -> None:
     if redirect is None and not code.redirect_given:
         return
     if redirect != code.redirect:
-        raise GrantRefused("redirect_uri is not the one of the authorization request")
+        raise RedirectMismatch()
 
 
 def _check_key(code: Code, binding: Binding) -> None:

@@ -18,6 +18,7 @@ from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.oauth.domain.client import Client, ClientMethod
 from hsm_service.oauth.errors import BadOAuthRequest, UnknownClient
 from hsm_service.oauth.service.authentication import ASSERTION_TYPE, Claimed, ClientAuthentication
+from hsm_service.oauth.service.pace import CallPace
 
 WRONG_PER_MINUTE: Final = 20
 """Failed client authentications of one address; secrets have 256 bits, this only keeps the log readable."""
@@ -40,12 +41,14 @@ class ClientReader:
         self,
         clock: Clock,
         authentication: ClientAuthentication,
+        pace: CallPace,
         trusted_proxies: tuple[Network, ...] = (),
         certificates: CertificateReader = NO_CERTIFICATES,
     ) -> None:
-        """``certificates``: where those of connections are found."""
+        """``pace``: of every call; ``certificates``: where those of connections are found."""
         self._clock = clock
         self._authentication = authentication
+        self._pace = pace
         self._proxies = trusted_proxies
         self._certificates = certificates
         self._wrong = SlidingWindow(WRONG_PER_MINUTE, timedelta(minutes=1))
@@ -64,6 +67,9 @@ class ClientReader:
             if wait:
                 raise TooMany(retry_after=wait) from None
             raise
+        # Not of those that anybody can claim to be: a stranger would spend their calls.
+        if client.method is not ClientMethod.NONE:
+            await self._pace.demand(client.id, client.calls_per_minute)
         return Authenticated(client, certificate)
 
     def check_pace(self, request: web.Request, client: Client) -> None:

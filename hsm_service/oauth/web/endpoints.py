@@ -12,7 +12,7 @@ from foundation.web import answer
 from foundation.web.proofs import check_proof, proofs_of
 from hsm_service.oauth.domain.client import SIGNING, ClientMethod, GrantType
 from hsm_service.oauth.domain.grant import Binding
-from hsm_service.oauth.errors import BadDetails, BadOAuthRequest, GrantUnknown, UnknownClient
+from hsm_service.oauth.errors import BadDetails, BadOAuthRequest, GrantUnknown, ParameterMissing, UnknownClient
 from hsm_service.oauth.service.authentication import binding_of
 from hsm_service.oauth.service.introspection import IntrospectionService
 from hsm_service.oauth.service.requests import RequestService
@@ -35,16 +35,18 @@ __all__ = ["TOKEN_PATH", "Manners", "OAuthEndpoints"]
 class Manners:
     """Where RFC and the first CSC differ: one base address has one way.
 
-    CSC 1.0.4 calls the type of a credential token ``SAD`` and answers a revocation with 204; clients that follow the
-    RFCs take only Bearer and 200 (docs/csc-divergences.md).
+    CSC 1.0.4 calls the type of a credential token ``SAD``, answers a revocation with 204, and writes ``refreshToken``
+    in one of its samples; clients that follow the RFCs take only Bearer and 200 (docs/csc-divergences.md).
     """
 
     signing_token_type: str = "Bearer"
     revoked_status: int = 200
+    old_refresh_name: str | None = None
+    """Another name under which a refresh token is taken."""
 
 
 RFC: Final = Manners()
-CSC_V1: Final = Manners(signing_token_type="SAD", revoked_status=204)
+CSC_V1: Final = Manners(signing_token_type="SAD", revoked_status=204, old_refresh_name="refreshToken")
 
 
 class OAuthEndpoints:
@@ -93,7 +95,7 @@ class OAuthEndpoints:
             raise BadDetails("only a code carries what a holder approved")
         match form.get("grant_type"):
             case None:
-                raise BadOAuthRequest("grant_type is missing")
+                raise ParameterMissing("grant_type")
             case GrantType.CLIENT.value:
                 issued = await self._tokens.for_client(who.client, scope=form.get("scope"), binding=binding)
             case GrantType.CODE.value:
@@ -106,7 +108,7 @@ class OAuthEndpoints:
                     binding=binding,
                 )
             case GrantType.REFRESH.value:
-                token = _required(form, "refresh_token")
+                token = self._refresh_token(form)
                 issued = await self._tokens.for_refresh(
                     who.client, token=token, scope=form.get("scope"), binding=binding
                 )
@@ -147,6 +149,14 @@ class OAuthEndpoints:
         document = metadata_document(self._issuer, self._mtls)
         return web.json_response(document, headers={"Cache-Control": "public, max-age=3600"})
 
+    def _refresh_token(self, form: Mapping[str, str]) -> str:
+        old = None if self._manners.old_refresh_name is None else form.get(self._manners.old_refresh_name)
+        if old is None:
+            return _required(form, "refresh_token")
+        if "refresh_token" in form:
+            raise BadOAuthRequest("a parameter stands there twice")
+        return old
+
     async def _binding(self, request: web.Request, who: Authenticated) -> Binding:
         return binding_of(who.client, await self._proof(request), who.certificate)
 
@@ -178,5 +188,5 @@ class OAuthEndpoints:
 def _required(form: Mapping[str, str], name: str) -> str:
     value = form.get(name)
     if value is None:
-        raise BadOAuthRequest(f"{name} is missing")
+        raise ParameterMissing(name)
     return value

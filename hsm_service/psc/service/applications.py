@@ -9,11 +9,11 @@ from typing import Final
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
-from foundation.ids import Random, new_id, new_token, secret_digest
+from foundation.ids import Random, new_id, secret_digest
 from foundation.web import SlidingWindow
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
-from hsm_service.oauth.service.clients import SECRET_PREFIX, ClientService
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.service.clients import ClientService, new_client_secret
+from hsm_service.oauth.store import ClientStore
 from hsm_service.psc.domain.application import Application, demand_same_hosts
 from hsm_service.psc.errors import BadPscRequest, NameIsTheOperators, RegistrationOff, TooManyWaiting
 from hsm_service.psc.settings import PscSettings
@@ -57,7 +57,7 @@ class ApplicationService:
         """``settings``: whether applications may register themselves at all."""
         self._database = database
         self._store = ApplicationStore(database)
-        self._clients = OAuthStore(database)
+        self._clients = ClientStore(database)
         self._clock = clock
         self._audit = audit
         self._settings = settings
@@ -73,7 +73,7 @@ class ApplicationService:
             raise RegistrationOff()
         now = self._clock.now()
         self._asked.demand(address, now)
-        secret = f"{SECRET_PREFIX}_{new_token(SECRET_PREFIX, self._random).secret}"
+        secret = new_client_secret(self._random)
         one = Application(
             new_id("cli", self._random), name, comments, email, tuple(redirects), secret_digest(secret), now
         )
@@ -88,9 +88,9 @@ class ApplicationService:
         if change.name != client.name:
             raise NameIsTheOperators()
         demand_same_hosts(client.redirects, change.redirects)
-        await self._clients.new_redirects(client.id, change.redirects)
         await self._store.change(client.id, change.comments, change.email, change.redirects)
         async with self._database.transaction() as connection:
+            await self._clients.new_redirects(connection, client.id, change.redirects)
             self._audit.note(connection, "psc.application_changed", client=client.id, count=len(change.redirects))
 
     async def waiting(self) -> list[Application]:

@@ -10,7 +10,7 @@ from hsm_service.credentials.domain.identification import read_identification
 from hsm_service.oauth.domain.client import Client, ClientMethod, GrantType, redirect_matches
 from hsm_service.oauth.domain.pkce import checked_challenge
 from hsm_service.oauth.errors import ClientNotPermitted, ResponseTypeUnknown, UnknownClient, UnsafeRedirect
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.store import ClientStore
 from hsm_service.psc.domain.authorization import Wanted
 from hsm_service.psc.domain.reading import MAX_STATE, read_lifetime
 from hsm_service.psc.domain.scopes import read_scope
@@ -26,7 +26,7 @@ class AuthorizeRequests:
 
     def __init__(self, database: Database, holders: Holders) -> None:
         """The gateway's database."""
-        self._clients = OAuthStore(database)
+        self._clients = ClientStore(database)
         self._holders = holders
 
     async def client(self, client_id: str) -> Client | None:

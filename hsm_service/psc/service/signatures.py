@@ -138,7 +138,7 @@ class SignatureService:
             raise AlgorithmNotPossible("padding_method does not fit the certificate's key")
         caller = signing_caller(bearer.client.id, bearer.client.name)
         if granted.scope is Scope.SESSION or granted.opened is not None:
-            if wanted.hash_name != SESSION_HASH or wanted.family is not None:
+            if algorithm != sign_algorithm(credential.key_algorithm, SESSION_HASH, None):
                 raise BadPscRequest(f"this token signs {SESSION_HASH} hashes with the usual padding")
             return await self._in_session(caller, bearer, credential, wanted, algorithm)
         sealed = await self._asked(caller, bearer, credential, wanted, algorithm)

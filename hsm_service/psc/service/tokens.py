@@ -10,7 +10,8 @@ from foundation.ids import BadToken, Random, new_token, parse_token
 from hsm_service.oauth.domain.client import Client, GrantType
 from hsm_service.oauth.errors import ClientNotPermitted
 from hsm_service.oauth.service.callers import read_authorization
-from hsm_service.oauth.store import OAuthStore
+from hsm_service.oauth.service.pace import CallPace
+from hsm_service.oauth.store import ClientStore
 from hsm_service.psc.domain.authorization import Granted
 from hsm_service.psc.domain.scopes import APPLICATION_LIFE, Scope
 from hsm_service.psc.errors import PscTokenInvalid
@@ -32,13 +33,19 @@ class TokenService:
     """One per gateway."""
 
     def __init__(
-        self, database: Database, clock: Clock, endings: SessionEndings, random: Random = secrets.token_bytes
+        self,
+        database: Database,
+        clock: Clock,
+        endings: SessionEndings,
+        pace: CallPace,
+        random: Random = secrets.token_bytes,
     ) -> None:
-        """``endings``: of what a token opened that is given back."""
+        """``endings``: of what a token opened that is given back; ``pace``: of every call."""
         self._endings = endings
+        self._pace = pace
         self._database = database
         self._store = PscStore(database)
-        self._clients = OAuthStore(database)
+        self._clients = ClientStore(database)
         self._clock = clock
         self._random = random
 
@@ -62,7 +69,10 @@ class TokenService:
         return Issued(token.text, int(APPLICATION_LIFE.total_seconds()), Scope.APPLICATION, None)
 
     async def identify(self, authorization: Sequence[str]) -> Bearer:
-        """``authorization``: all values of the header. Raises TokenMissing, MalformedAuthorization, PscTokenInvalid."""
+        """``authorization``: all values of the header.
+
+        Raises TokenMissing, MalformedAuthorization, PscTokenInvalid, TooManyCalls.
+        """
         _, text = read_authorization(authorization)
         try:
             name, secret = parse_token(text, TOKEN_PREFIX)
@@ -72,6 +82,7 @@ class TokenService:
         client = None if granted is None else await self._clients.client(granted.client)
         if granted is None or client is None:
             raise PscTokenInvalid("unknown, expired, revoked, or of an application that was shut out")
+        await self._pace.demand(client.id, client.calls_per_minute)
         return Bearer(granted, client, secret)
 
     async def revoke(self, client: Client, text: str) -> None:

@@ -9,6 +9,7 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.web.caller import Network
+from hsm_service.oauth.service.pace import CallPace
 from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.clients import ClientReader
@@ -45,6 +46,7 @@ class Parts:
     audit: AuditChain
     settings: PscSettings
     clients: ClientReader
+    pace: CallPace
     pages: PageService
     shown: AuthorizePages
     holders: Holders
@@ -85,7 +87,7 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
     later = AsyncSignatureService(database, clock, holders=holders, signing=signing, background=background)
     applications = Applications(parts.clients)
     endings = SessionEndings(database, clock, signing)
-    tokens = TokenService(database, clock, endings)
+    tokens = TokenService(database, clock, endings, parts.pace)
     registered = ApplicationService(database, clock, parts.audit, settings)
     codes = CodeService(database, clock, parts.audit, holders=holders, settings=settings, endings=endings)
     discovery = DiscoveryService(clock, holders, settings)

@@ -182,7 +182,7 @@ class Explicit:
             turn.waiting -= 1
 
     async def _count(self, consent: Consent) -> Consent:
-        """The try, committed before anything is tried. Raises ConsentUnknown."""
+        """E5. The try, committed before anything is tried. Raises ConsentUnknown."""
         for _ in range(_RIVALS):
             if not consent.open(self._clock.now()):
                 raise ConsentUnknown("over, used up, or too often wrong")

@@ -1,4 +1,4 @@
-"""Argon2id in the SAM: elsewhere the phone stretches the password, here an application sent it as it is.
+"""Argon2id in the SAM (E6): elsewhere the phone stretches the password, here an application sent it as it is.
 
 Each costs its credential's memory (19 MiB and more) and some 20 ms of a core. So they run in a few threads of their
 own, few wait for a place, and whoever finds no place is told to come back: a flood of them takes neither the memory nor

@@ -1,1 +1,3 @@
-"""The outside of signing: the SAM over its private channel, and PostgreSQL's notifications."""
+"""The outside of signing: ``sam`` over its private channel, ``explicit`` (the factors, sealed before they go there),
+and PostgreSQL's notifications (``wakeups``).
+"""

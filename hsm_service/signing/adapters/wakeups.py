@@ -1,8 +1,8 @@
 """Being woken by PostgreSQL's NOTIFY, whichever gateway the phone spoke to.
 
 One connection listens for the whole process, apart from the pool (a pooled connection forgets its listeners when it is
-given back). When it breaks it is made again; rings that fall in between are lost, which is why waiters also look for
-themselves from time to time.
+given back). When it breaks it is made again, and everybody who waits here looks for themselves, since rings that fell
+in between are lost. A gateway that dies before it rings is why waiters also look from time to time without a ring.
 """
 
 import asyncio
@@ -86,6 +86,11 @@ class PostgresWakeups:
         for bell in self._bells.get(document, ()):
             bell.event.set()
 
+    def _ring_all(self) -> None:
+        """Whatever was told while nobody listened."""
+        for document in self._bells:
+            self._ring(document)
+
     async def _run(self) -> None:
         while True:
             try:
@@ -100,6 +105,7 @@ class PostgresWakeups:
         try:
             connection.add_termination_listener(lambda _connection: broken.set())
             await connection.add_listener(CHANNEL, self._heard)
+            self._ring_all()
             await broken.wait()
         finally:
             await connection.close(timeout=2.0)

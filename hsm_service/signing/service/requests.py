@@ -59,8 +59,9 @@ MAX_WAIT: Final = 25.0
 NOTHING_SAID: Final = SaidUse()
 FOLLOWED: Final = 200
 """Requests looked at in one go by ``follow_up``."""
-LOOK_AGAIN: Final = 5.0
-"""Seconds after which a waiting poll asks the SAM although no bell rang: bells may be lost."""
+LOOK_AGAIN: Final = 3.0
+"""Seconds after which a waiting poll asks the SAM although no bell rang: the gateway that was to ring it may have died.
+Nobody waits longer than that for what was decided."""
 
 
 @dataclass(frozen=True)

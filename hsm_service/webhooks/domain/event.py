@@ -19,16 +19,19 @@ class EventType(StrEnum):
     EXPIRED = "request.expired"
     WITHDRAWN = "request.withdrawn"
     SESSION_ENDED = "session.ended"
+    TEST = "test"
+    """Nothing happened: an owner wants to see one arrive."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """``session``: the activation, of a session; ``reason``: of a refusal, or why a session ended."""
+    """``request``, ``credential``: of all but a test; ``session``: the activation, of a session; ``reason``: of a
+    refusal, or why a session ended."""
 
     type: EventType
     client: str
-    request: str
-    credential: str
+    request: str | None = None
+    credential: str | None = None
     session: str | None = None
     reason: str | None = None
 
@@ -39,11 +42,11 @@ class Event:
             "type": self.type.value,
             "created": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "application": self.client,
+        }
+        rest = {
             "request": self.request,
             "credential": self.credential,
+            "session": self.session,
+            "reason": self.reason,
         }
-        if self.session is not None:
-            told["session"] = self.session
-        if self.reason is not None:
-            told["reason"] = self.reason
-        return told
+        return {**told, **{name: value for name, value in rest.items() if value is not None}}

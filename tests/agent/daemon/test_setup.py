@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from collections.abc import Sequence
+from configparser import ConfigParser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from desktop_agent import places
 from desktop_agent.errors import AgentError
 from desktop_agent.profiles import Profiles
-from desktop_agent.setup import plan
+from desktop_agent.setup import desktop, plan
 from desktop_agent.setup.parts import MODULE_NAME, File, NssModule, Part, State
 from desktop_agent.setup.plan import Computer, make
 from desktop_agent.setup.record import Record
@@ -62,6 +65,34 @@ def test_it_is_done_once_and_undone_whole(profiles: Profiles, computer: Computer
             assert "apagado" in part.undo(Record(profiles.home))
     assert sorted(path for path in computer.home.rglob("*") if path.is_file()) == before
     assert Record(profiles.home).files == []
+
+
+def test_the_window_among_the_programs(
+    profiles: Profiles, computer: Computer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Desktop, Dolphin and GNOME start it with the files, whatever stands in its path; if it is missing, it is said."""
+    monkeypatch.setattr(desktop, "found", lambda name: Path("/usr/bin") / name)
+    strange = tmp_path / "a 100% $HOME `x` \"y\" 'z' \\" / "linkid-desktop"
+    strange.parent.mkdir()
+    strange.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$OUT"\n')
+    strange.chmod(0o755)
+    parts = [*desktop.entries(replace(computer, command=strange))]
+    assert [part.state(Record(profiles.home))[0] for part in parts] == [State.TO_DO] * 3
+    done(parts, Record(profiles.home))
+    application, menu, script = (part.path for part in parts)
+    entry = ConfigParser(interpolation=None, strict=True)
+    entry.read(application, "utf-8")
+    assert entry["Desktop Entry"]["MimeType"] == "application/pdf;"
+    assert Path(entry["Desktop Entry"]["Icon"]).read_bytes().startswith(b"<svg")
+    # the specification: once as a string, then as a quoted argument, then the field codes
+    text = entry["Desktop Entry"]["Exec"].replace("\\\\", "\\")
+    read = ["sh", "-c", f"printf '%s\\n' {text.replace('%%', '%')}"]  # quotes as a shell does
+    assert subprocess.run(read, capture_output=True, text=True).stdout.splitlines() == [str(strange), "window", "%F"]
+    assert stat.S_IMODE(menu.stat().st_mode) == stat.S_IMODE(script.stat().st_mode) == 0o755
+    subprocess.run([script, "x y.pdf"], check=True, env={"OUT": str(tmp_path / "out")})
+    assert (tmp_path / "out").read_text() == "window\nx y.pdf\n"
+    monkeypatch.setattr(desktop, "has_window", lambda: False)
+    assert any("linkid-desktop[window]" in line for line in make(profiles, computer).lacking)
 
 
 def test_somebody_elses_file_stays(profiles: Profiles, computer: Computer) -> None:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.psc.integrators.norm import Application, Refused
+from tests.psc.integrators.norm import SHA256, Application, Refused
 
 
 class VidaasApplication(Application):
     """As valid-sa.atlassian.net shows."""
 
     pending: int = 304
+
+    async def sign_pdf(self, name: str, pdf: bytes, form: str) -> bytes:
+        """POST /signature with the document itself, and its signature to be seen: the signed PDF."""
+        entry = {
+            "id": "1",
+            "alias": name,
+            "hash": self.encoded(hashlib.sha256(pdf).digest()),
+            "hash_algorithm": SHA256,
+            "signature_format": form,
+            "padding_method": "PKCS1V1_5",
+            "pdf_signature_page": "true",
+            "base64_content": base64.b64encode(pdf).decode(),
+        }
+        answer = await self._call("POST", "/v0/oauth/signature", headers=self._bearer(), json={"hashes": [entry]})
+        return base64.b64decode(answer["signatures"][0]["file_base64_signed"])
 
     async def ring(self, number: str, scope: str = "single_signature", **more: str) -> tuple[str, str]:
         """GET /authorize with push://: the code to poll with, and the verifier."""

@@ -1,0 +1,1 @@
+"""``sign_ins``: who sits at the page; ``applications``: an owner's acts; ``admission``: an operator's."""

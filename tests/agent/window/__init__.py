@@ -1,0 +1,1 @@
+"""The window, without a screen, beside a gateway that answers as told."""
