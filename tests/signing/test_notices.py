@@ -41,6 +41,7 @@ def recorder(world: World, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     one = Recorder()
     world.sam.integrators |= dict.fromkeys([MINE.id, OTHER.id], "Contratos SA")
     monkeypatch.setattr(world.signing, "_notices", one)
+    monkeypatch.setattr(world.signing._lives, "_notices", one)
     return one
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Final
 
 from foundation.audit import AuditChain
@@ -18,7 +17,7 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.errors import LinkIdError
 from foundation.group_commit import GroupCommit
-from foundation.ids import BadToken, Random
+from foundation.ids import Random
 from hsm_service.signing.domain import policy, secret
 from hsm_service.signing.domain.request import (
     PENDING,
@@ -28,20 +27,15 @@ from hsm_service.signing.domain.request import (
     ConsentAsk,
     Event,
     Kind,
-    Request,
     SessionAsk,
     State,
 )
 from hsm_service.signing.domain.uses import SaidUse
 from hsm_service.signing.errors import (
-    BadSad,
     FixedList,
     NotTheApprovedHashes,
     RequestLapsed,
     RequestPending,
-    RequestRefused,
-    RequestWithdrawn,
-    SadExpired,
     UnknownCredential,
     UnknownHandle,
 )
@@ -52,16 +46,14 @@ from hsm_service.signing.ports import (
     FixedDocument,
     NobodyListens,
     Notices,
-    Outcome,
     Sam,
     Wakeups,
 )
+from hsm_service.signing.service.lives import Approved, Consented, Lives, StillWaiting
 from hsm_service.signing.store import RequestStore
 
 FIXING: Final = timedelta(seconds=30)
 """How long a request may stay ``asked``: longer than the SAM's answer takes, short enough not to bar its caller."""
-ACTIVATION: Final = timedelta(seconds=300)
-"""docs/protocol.md section 15; used only where the SAM does not say itself until when."""
 MAX_WAIT: Final = 25.0
 """Seconds a poll may be kept waiting: below the 30 s after which common proxies give up."""
 NOTHING_SAID: Final = SaidUse()
@@ -81,33 +73,6 @@ class Asked:
     verification_code: str
     statement: str
     expires_in: int
-
-
-@dataclass(frozen=True)
-class StillWaiting:
-    """The holder has not decided."""
-
-    handle: str = field(repr=False)
-    expires_in: int
-
-
-@dataclass(frozen=True)
-class Approved:
-    """The holder approved; the SAD may be used for so many seconds more. Asking again gives the same SAD."""
-
-    sad: str = field(repr=False)
-    expires_in: int
-    session: str | None = None
-    """The activation of a session: what its caller signs at each use names it."""
-
-
-@dataclass(frozen=True)
-class Consented:
-    """The holder consented: this application may send their factors. ``consent``: the SAM's document."""
-
-    consent: str
-    maximum: int
-    until: datetime
 
 
 class SigningService:
@@ -138,6 +103,15 @@ class SigningService:
         self._wakeups = wakeups
         self._notices = notices or NobodyListens()
         self._random = random
+        self._lives = Lives(
+            self._store,
+            clock,
+            audit,
+            sam=sam,
+            doorbell=doorbell,
+            notices=self._notices,
+            commits=self._commits,
+        )
 
     async def ask(
         self,
@@ -191,7 +165,7 @@ class SigningService:
             else:
                 fixed = await self._sam.fix_sign_document(caller, ask, activation_secret.public_key)
         except LinkIdError:
-            await self._give_up(name)
+            await self._lives.give_up(name)
             raise
         # 5. The doorbell, in the transaction that makes the request wait.
         await self._now_waiting(name, caller, ask, fixed)
@@ -200,7 +174,7 @@ class SigningService:
             document=fixed.document,
             verification_code=fixed.verification_code,
             statement=fixed.statement,
-            expires_in=self._seconds_until(fixed.expires),
+            expires_in=self._lives.seconds_until(fixed.expires),
         )
 
     async def check(self, caller: Caller, handle: object, wait: float = 0.0) -> StillWaiting | Approved:
@@ -215,18 +189,18 @@ class SigningService:
 
         Raises UnknownHandle, RequestRefused, RequestLapsed, RequestWithdrawn.
         """
-        request, activation_secret = await self._own(caller, handle)
+        request, activation_secret = await self._lives.own(caller, handle)
         if request.document is None:
-            return self._answer(request, activation_secret)
+            return self._lives.answer(request, activation_secret)
         # Not the clock that decides about expiry, only how long this answer is held back.
         loop = asyncio.get_running_loop()
         over = loop.time() + min(max(wait, 0.0), MAX_WAIT)
         with self._wakeups.listen(request.document) as bell:
             while True:
-                request = await self._refresh(request)
+                request = await self._lives.refresh(request)
                 left = over - loop.time()
                 if request.state not in PENDING or left <= 0:
-                    return self._answer(request, activation_secret)
+                    return self._lives.answer(request, activation_secret)
                 await bell.wait(min(left, LOOK_AGAIN))
 
     async def sign(
@@ -245,7 +219,7 @@ class SigningService:
         Repeating a call gives the same signatures. ``said``: the caller's words about its use of a session. Raises
         BadSad, SadExpired, NotTheApprovedHashes, Unavailable; SessionExhausted, CounterUsed, UseNotSigned.
         """
-        request, activation_secret = await self._redeemable(caller, sad, credential)
+        request, activation_secret = await self._lives.redeemable(caller, sad, credential)
         # Cheap refusals; that these are the approved hashes is the SAM's to check, which alone knows them.
         if len(hashes) > request.count:
             raise NotTheApprovedHashes("more hashes than were approved")
@@ -291,7 +265,7 @@ class SigningService:
 
         Raises BadSad, SadExpired.
         """
-        request, _ = await self._redeemable(caller, sad, credential)
+        request, _ = await self._lives.redeemable(caller, sad, credential)
         return request.asked if request.kind is Kind.LISTED else None
 
     async def of_call(self, caller: Caller, credential: str, call_key: bytes) -> str | None:
@@ -309,19 +283,19 @@ class SigningService:
 
         Raises BadSad, SadExpired, FixedList, NotTheApprovedHashes.
         """
-        request, activation_secret = await self._redeemable(caller, sad, credential)
+        request, activation_secret = await self._lives.redeemable(caller, sad, credential)
         if request.kind is Kind.LISTED:
             raise FixedList(data={"why": "fixed_list"})
         if count > request.count or hash_algorithm != request.hash_algorithm:
             raise NotTheApprovedHashes("more than the session has, or another hash algorithm")
-        answer = self._answer(request, activation_secret)
+        answer = self._lives.answer(request, activation_secret)
         assert isinstance(answer, Approved), "what may be redeemed was approved"
         return answer
 
     async def withdraw(self, caller: Caller, handle: object) -> None:
         """Whoever asked gives up; the phone then stops showing it. A decided request stays as it is."""
-        request, _ = await self._own(caller, handle)
-        await self._withdrawn(request)
+        request, _ = await self._lives.own(caller, handle)
+        await self._lives.withdrawn(request)
 
     async def give_back(self, caller: Caller, document: str) -> None:
         """The caller has no more use for what it asked under this document: nobody need decide it any more, and a
@@ -330,7 +304,7 @@ class SigningService:
         request = await self._store.by_document(document)
         if request is None or (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
             raise UnknownHandle("no such request of this caller")
-        request = await self._withdrawn(await self._refresh(request))
+        request = await self._lives.withdrawn(await self._lives.refresh(request))
         if request.kind is Kind.SESSION and request.state in USABLE:
             assert request.activation is not None, "the table's CHECK: an approved request has its activation"
             await self._sam.give_back(caller, request.activation)
@@ -346,7 +320,7 @@ class SigningService:
             with suppress(LinkIdError):
                 request = await self._store.by_document(document)
                 if request is not None and request.caller.id in self._notices.listening():
-                    await self._refresh(request)
+                    await self._lives.refresh(request)
 
     async def follow_up(self) -> int:
         """Settle what is over and nobody asks about, for those who want to be told; how many were looked at."""
@@ -354,7 +328,7 @@ class SigningService:
         overdue = await self._store.overdue(listening, self._clock.now(), FOLLOWED) if listening else []
         for request in overdue:
             with suppress(LinkIdError):  # one that cannot be learnt now does not keep the others from their turn
-                await self._refresh(request)
+                await self._lives.refresh(request)
         return len(overdue)
 
     async def _situation(self, caller: Caller, name: str, credential: CredentialView) -> policy.Situation:
@@ -373,9 +347,9 @@ class SigningService:
         pending = await self._store.pending_of(caller, credential)
         if pending is None:
             return
-        pending = await self._refresh(pending)
+        pending = await self._lives.refresh(pending)
         if pending.state in PENDING:
-            retry = min(self._seconds_until(pending.expires), policy.PENDING_RETRY_SECONDS)
+            retry = min(self._lives.seconds_until(pending.expires), policy.PENDING_RETRY_SECONDS)
             raise RequestPending(retry_after=max(1, retry), data={"why": "pending"})
 
     async def _now_waiting(
@@ -402,132 +376,3 @@ class SigningService:
             )
 
         await self._commits.run(ring)
-
-    async def _withdrawn(self, request: Request) -> Request:
-        """Pending no more; one that was decided stays as it is."""
-        if request.state in PENDING and request.document is not None:
-            await self._sam.withdraw(request.document)
-            request = await self._refresh(request)
-        if request.state in PENDING:
-            request = await self._settle(request, Event.WITHDRAWN)
-        return request
-
-    async def _give_up(self, name: str) -> None:
-        """The SAM did not fix it: the caller may ask again at once."""
-        request = await self._store.by_name(name)
-        if request is not None and request.state is State.ASKED:
-            await self._settle(request, Event.WITHDRAWN)
-
-    async def _own(self, caller: Caller, handle: object) -> tuple[Request, secret.ActivationSecret]:
-        """The request of a handle, if it is this caller's. One answer for every reason why not."""
-        try:
-            name, activation_secret = secret.read_token(handle, secret.HANDLE)
-        except BadToken as cause:
-            raise UnknownHandle("not a handle") from cause
-        request = await self._store.by_name(name)
-        if request is None or not activation_secret.is_the_one_of(request.secret_digest):
-            raise UnknownHandle("no such handle")
-        if (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
-            raise UnknownHandle("another caller's handle")
-        return request, activation_secret
-
-    async def _redeemable(
-        self, caller: Caller, sad: object, credential: str
-    ) -> tuple[Request, secret.ActivationSecret]:
-        """The approved request of a SAD. Raises BadSad or SadExpired."""
-        try:
-            name, activation_secret = secret.read_token(sad, secret.SAD)
-            request, _ = await self._own(caller, secret.handle_text(name, activation_secret))
-        except (BadToken, UnknownHandle) as cause:
-            raise BadSad("no such SAD of this caller") from cause
-        if request.credential != credential:
-            raise BadSad("another credential's SAD")
-        request = await self._refresh(request)
-        if request.state is State.LAPSED:
-            raise SadExpired()
-        if request.state not in USABLE or request.kind is Kind.CONSENT:
-            raise BadSad(f"the request is {request.state}")
-        return request, activation_secret
-
-    async def _refresh(self, request: Request) -> Request:
-        """The request as it is now: what the SAM says while pending, what the clock says once approved."""
-        now = self._clock.now()
-        if request.state is State.ASKED:
-            return request if now < request.expires else await self._settle(request, Event.EXPIRED)
-        if request.state is State.WAITING:
-            assert request.document is not None, "the table's CHECK: a waiting request has its document"
-            return await self._learn(request, request.document)
-        if request.state in (State.APPROVED, State.REDEEMED) and now >= request.expires:
-            moved = await self._commits.run(lambda connection: self._store.moved(connection, request, Event.EXPIRED))
-            return moved or await self._reread(request)
-        return request
-
-    async def _learn(self, request: Request, document: str) -> Request:
-        """Write down what the SAM says has become of a document."""
-        verdict = await self._sam.verdict(document)
-        match verdict.outcome:
-            case Outcome.WAITING:
-                return request
-            case Outcome.APPROVED:
-                until = verdict.until or self._clock.now() + ACTIVATION
-                return await self._settle(request, Event.APPROVED, activation=verdict.activation, until=until)
-            case Outcome.REFUSED:
-                return await self._settle(request, Event.REFUSED, reason=verdict.reason or "refuse")
-            case Outcome.EXPIRED:
-                return await self._settle(request, Event.EXPIRED)
-            case Outcome.WITHDRAWN:
-                return await self._settle(request, Event.WITHDRAWN)
-
-    async def _settle(
-        self,
-        request: Request,
-        event: Event,
-        *,
-        reason: str | None = None,
-        activation: str | None = None,
-        until: datetime | None = None,
-    ) -> Request:
-        """Pending no more. When another gateway was faster, its word stands."""
-
-        async def settle(connection: Connection) -> Request | None:
-            settled = await self._store.settled(
-                connection, request, event, now=self._clock.now(), reason=reason, activation=activation, until=until
-            )
-            if settled is not None:
-                if event is Event.WITHDRAWN and request.document is not None:
-                    await self._doorbell.settle(connection, document=request.document)
-                self._audit.note(
-                    connection, f"signing.{settled.state}", request=request.document, caller=request.caller.id
-                )
-                await self._notices.settled(connection, settled)
-            return settled
-
-        return await self._commits.run(settle) or await self._reread(request)
-
-    async def _reread(self, request: Request) -> Request:
-        again = await self._store.by_name(request.name)
-        assert again is not None, "requests are never deleted"
-        return again
-
-    def _answer(
-        self, request: Request, activation_secret: secret.ActivationSecret
-    ) -> StillWaiting | Approved | Consented:
-        match request.state:
-            case State.APPROVED if request.kind is Kind.CONSENT:
-                return Consented(request.document or "", request.count, request.expires)
-            case State.ASKED | State.WAITING:
-                handle = secret.handle_text(request.name, activation_secret)
-                return StillWaiting(handle, self._seconds_until(request.expires))
-            case State.APPROVED | State.REDEEMED | State.SIGNED:
-                sad = secret.sad_text(request.name, activation_secret)
-                session = request.activation if request.kind is Kind.SESSION else None
-                return Approved(sad, self._seconds_until(request.expires), session)
-            case State.REFUSED:
-                raise RequestRefused(data={"reason": request.reason})
-            case State.LAPSED:
-                raise RequestLapsed()
-            case State.WITHDRAWN:
-                raise RequestWithdrawn()
-
-    def _seconds_until(self, instant: datetime) -> int:
-        return max(0, ceil((instant - self._clock.now()).total_seconds()))

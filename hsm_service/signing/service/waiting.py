@@ -11,7 +11,8 @@ from typing import Final
 
 from hsm_service.signing.domain.request import Ask, Caller, SessionAsk
 from hsm_service.signing.errors import RequestPending
-from hsm_service.signing.service.requests import Approved, SigningService, StillWaiting
+from hsm_service.signing.service.lives import Approved, StillWaiting
+from hsm_service.signing.service.requests import SigningService
 
 _NOT_FIXED_YET: Final = 0.2
 """Seconds between looks at a request that the SAM has not fixed: nothing rings for that."""

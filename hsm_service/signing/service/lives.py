@@ -1,0 +1,210 @@
+"""What became of a request: whose it is, learnt from the SAM and the clock, written down once, told to who wants it.
+
+The SAM is right; what stands here is what a gateway last learnt. When two learn the same, the first one's word stands.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
+
+from foundation.audit import AuditChain
+from foundation.clock import Clock
+from foundation.database import Connection
+from foundation.group_commit import GroupCommit
+from foundation.ids import BadToken
+from hsm_service.signing.domain import secret
+from hsm_service.signing.domain.request import PENDING, USABLE, Caller, Event, Kind, Request, State
+from hsm_service.signing.errors import (
+    BadSad,
+    RequestLapsed,
+    RequestRefused,
+    RequestWithdrawn,
+    SadExpired,
+    UnknownHandle,
+)
+from hsm_service.signing.ports import Doorbell, Notices, Outcome, Sam
+from hsm_service.signing.store import RequestStore
+
+ACTIVATION: Final = timedelta(seconds=300)
+"""docs/protocol.md section 15; used only where the SAM does not say itself until when."""
+
+
+@dataclass(frozen=True)
+class StillWaiting:
+    """The holder has not decided."""
+
+    handle: str = field(repr=False)
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class Approved:
+    """The holder approved; the SAD may be used for so many seconds more. Asking again gives the same SAD."""
+
+    sad: str = field(repr=False)
+    expires_in: int
+    session: str | None = None
+    """The activation of a session: what its caller signs at each use names it."""
+
+
+@dataclass(frozen=True)
+class Consented:
+    """The holder consented: this application may send their factors. ``consent``: the SAM's document."""
+
+    consent: str
+    maximum: int
+    until: datetime
+
+
+class Lives:
+    """Of the requests of all callers. Keeps nothing in memory."""
+
+    def __init__(
+        self,
+        store: RequestStore,
+        clock: Clock,
+        audit: AuditChain,
+        *,
+        sam: Sam,
+        doorbell: Doorbell,
+        notices: Notices,
+        commits: GroupCommit,
+    ) -> None:
+        """Made by `SigningService`, of its own partners."""
+        self._store = store
+        self._clock = clock
+        self._audit = audit
+        self._sam = sam
+        self._doorbell = doorbell
+        self._notices = notices
+        self._commits = commits
+
+    async def own(self, caller: Caller, handle: object) -> tuple[Request, secret.ActivationSecret]:
+        """The request of a handle, if it is this caller's. One answer for every reason why not."""
+        try:
+            name, activation_secret = secret.read_token(handle, secret.HANDLE)
+        except BadToken as cause:
+            raise UnknownHandle("not a handle") from cause
+        request = await self._store.by_name(name)
+        if request is None or not activation_secret.is_the_one_of(request.secret_digest):
+            raise UnknownHandle("no such handle")
+        if (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
+            raise UnknownHandle("another caller's handle")
+        return request, activation_secret
+
+    async def redeemable(self, caller: Caller, sad: object, credential: str) -> tuple[Request, secret.ActivationSecret]:
+        """The approved request of a SAD. Raises BadSad or SadExpired."""
+        try:
+            name, activation_secret = secret.read_token(sad, secret.SAD)
+            request, _ = await self.own(caller, secret.handle_text(name, activation_secret))
+        except (BadToken, UnknownHandle) as cause:
+            raise BadSad("no such SAD of this caller") from cause
+        if request.credential != credential:
+            raise BadSad("another credential's SAD")
+        request = await self.refresh(request)
+        if request.state is State.LAPSED:
+            raise SadExpired()
+        if request.state not in USABLE or request.kind is Kind.CONSENT:
+            raise BadSad(f"the request is {request.state}")
+        return request, activation_secret
+
+    async def refresh(self, request: Request) -> Request:
+        """The request as it is now: what the SAM says while pending, what the clock says once approved."""
+        now = self._clock.now()
+        if request.state is State.ASKED:
+            return request if now < request.expires else await self._settle(request, Event.EXPIRED)
+        if request.state is State.WAITING:
+            assert request.document is not None, "the table's CHECK: a waiting request has its document"
+            return await self._learn(request, request.document)
+        if request.state in (State.APPROVED, State.REDEEMED) and now >= request.expires:
+            moved = await self._commits.run(lambda connection: self._store.moved(connection, request, Event.EXPIRED))
+            return moved or await self._reread(request)
+        return request
+
+    async def withdrawn(self, request: Request) -> Request:
+        """Pending no more; one that was decided stays as it is."""
+        if request.state in PENDING and request.document is not None:
+            await self._sam.withdraw(request.document)
+            request = await self.refresh(request)
+        if request.state in PENDING:
+            request = await self._settle(request, Event.WITHDRAWN)
+        return request
+
+    async def give_up(self, name: str) -> None:
+        """The SAM did not fix it: the caller may ask again at once."""
+        request = await self._store.by_name(name)
+        if request is not None and request.state is State.ASKED:
+            await self._settle(request, Event.WITHDRAWN)
+
+    def seconds_until(self, instant: datetime) -> int:
+        """Whole seconds, never negative."""
+        return max(0, ceil((instant - self._clock.now()).total_seconds()))
+
+    async def _learn(self, request: Request, document: str) -> Request:
+        """Write down what the SAM says has become of a document."""
+        verdict = await self._sam.verdict(document)
+        match verdict.outcome:
+            case Outcome.WAITING:
+                return request
+            case Outcome.APPROVED:
+                until = verdict.until or self._clock.now() + ACTIVATION
+                return await self._settle(request, Event.APPROVED, activation=verdict.activation, until=until)
+            case Outcome.REFUSED:
+                return await self._settle(request, Event.REFUSED, reason=verdict.reason or "refuse")
+            case Outcome.EXPIRED:
+                return await self._settle(request, Event.EXPIRED)
+            case Outcome.WITHDRAWN:
+                return await self._settle(request, Event.WITHDRAWN)
+
+    async def _settle(
+        self,
+        request: Request,
+        event: Event,
+        *,
+        reason: str | None = None,
+        activation: str | None = None,
+        until: datetime | None = None,
+    ) -> Request:
+        """Pending no more. When another gateway was faster, its word stands."""
+
+        async def settle(connection: Connection) -> Request | None:
+            settled = await self._store.settled(
+                connection, request, event, now=self._clock.now(), reason=reason, activation=activation, until=until
+            )
+            if settled is not None:
+                if event is Event.WITHDRAWN and request.document is not None:
+                    await self._doorbell.settle(connection, document=request.document)
+                self._audit.note(
+                    connection, f"signing.{settled.state}", request=request.document, caller=request.caller.id
+                )
+                await self._notices.settled(connection, settled)
+            return settled
+
+        return await self._commits.run(settle) or await self._reread(request)
+
+    async def _reread(self, request: Request) -> Request:
+        again = await self._store.by_name(request.name)
+        assert again is not None, "requests are never deleted"
+        return again
+
+    def answer(
+        self, request: Request, activation_secret: secret.ActivationSecret
+    ) -> StillWaiting | Approved | Consented:
+        """What its caller hears. Raises RequestRefused, RequestLapsed, RequestWithdrawn."""
+        match request.state:
+            case State.APPROVED if request.kind is Kind.CONSENT:
+                return Consented(request.document or "", request.count, request.expires)
+            case State.ASKED | State.WAITING:
+                handle = secret.handle_text(request.name, activation_secret)
+                return StillWaiting(handle, self.seconds_until(request.expires))
+            case State.APPROVED | State.REDEEMED | State.SIGNED:
+                sad = secret.sad_text(request.name, activation_secret)
+                session = request.activation if request.kind is Kind.SESSION else None
+                return Approved(sad, self.seconds_until(request.expires), session)
+            case State.REFUSED:
+                raise RequestRefused(data={"reason": request.reason})
+            case State.LAPSED:
+                raise RequestLapsed()
+            case State.WITHDRAWN:
+                raise RequestWithdrawn()
