@@ -54,6 +54,7 @@ class Waiter(HttpCaller):
 
     async def ask(self) -> None:
         """Ask; from then on a call of it waits, again and again."""
+        await self.caller_line.renew()  # the gateway may be about to close what was idle
         handle, self.document = await self.authorize([secrets.token_bytes(32)])
         self.polling = asyncio.create_task(self._poll(handle))
 
@@ -126,6 +127,7 @@ class _Office:
 
 async def _approve(waiters: list[Waiter]) -> None:
     """In the order in which they were asked. One that lapsed meanwhile is left, and counted by its caller's call."""
+    await waiters[0].phone_line.renew()  # all of one credential's: the gateway may be about to close what was idle
     for waiter in waiters:
         try:
             if waiter.waits:
