@@ -98,6 +98,19 @@ async def test_whoever_writes_rows(explicit_world: World) -> None:
     assert {"consent.turned_back", "row.turned_back", "row.forged"} <= set(events)
 
 
+async def test_sessions_get_no_more_than_was_consented_to(explicit_world: World) -> None:
+    """What sessions counted under a consent, put back while they are open: the next signature is refused."""
+    world = explicit_world
+    _, _, made, id_, application = await ready(world)
+    _, session = await application.open(made.code())
+    await world.call("signatures/use", **session.body(1, [digest("a"), digest("b")]))
+    await world.sql("UPDATE sam.consents SET used = 0 WHERE id = $1", id_)
+    assert await world.refused("signatures/use", **session.body(2, [digest("c")])) == "session_exhausted"
+    assert "consent.turned_back" in await world.events()
+    await world.sql("UPDATE sam.consents SET used = 2 WHERE id = $1", id_)
+    await world.call("signatures/use", **session.body(2, [digest("c")]))
+
+
 async def test_each_condition_is_looked_at_by_itself(explicit_world: World) -> None:
     """A phone unbound without its consents, a row sealed that no holder signed: nothing is even tried."""
     world = explicit_world

@@ -53,6 +53,27 @@ async def test_a_kept_order_undoes_no_later_block(world: World) -> None:
     assert await world.refused("credentials/order", order=early) == "order_outdated"
 
 
+async def test_a_phone_that_pressed_first_undoes_no_order(world: World) -> None:
+    """An operator's block takes the place of a phone's: that phone, its hour and the password open nothing then."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    await world.call("credentials/block", device=phone.id)
+    world.clock.advance(3600)
+    waiting = await world.call("documents/unblock", device=phone.id, credential=credential)
+    order = world.authority.holder_order("block", credential, world.clock.now(), number=1)
+    told = {"credential": credential, "act": "block"}
+    assert await world.call("credentials/order", order=order) == {**told, "changed": True}
+    assert await world.call("credentials/order", order=order) == {**told, "changed": False}
+    stands = await world.call("credentials/standing", credential=credential)
+    assert (stands["number"], stands["block"]["by"]) == (3, "operator")
+    await world.call("credentials/block", device=phone.id)  # changes nothing: it is shut
+    with pytest.raises(LinkIdError, match=r"document_decided|blocked_elsewhere"):
+        await world.decide(phone, waiting)
+    assert await world.refused("documents/unblock", device=phone.id, credential=credential) == "blocked_elsewhere"
+    assert await world.turn("unblock", credential)
+    assert await world.refused("credentials/order", order=order) == "order_outdated"
+
+
 async def test_orders_of_nobody_we_know(world: World, authority: Authority) -> None:
     """Another's key, another order, other bytes, of long ago or of the future, and reasons that do not fit: nothing."""
     credential = await world.credential("P-256")

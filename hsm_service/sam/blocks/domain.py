@@ -36,6 +36,7 @@ def demand_as_ordered(block: Block | None, permit: HolderPermit) -> None:
     order, number = permit.order, 0 if block is None else block.number
     if number == order.number:
         return
-    done = block is not None and number == (order.number or 0) + 1 and block.by == OPERATOR
-    if not done or (block is not None and block.shut) is not (order.act == "block"):
+    seen = order.number or 0
+    left = seen + (2 if (seen % 2 == 1) is (order.act == "block") else 1)  # 2: taken over from a phone
+    if block is None or number != left or block.by != OPERATOR:
         raise OrderOutdated(order.id)

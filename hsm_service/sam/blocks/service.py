@@ -105,9 +105,13 @@ class Blocks:
                 return None
             if permit is not None:
                 demand_as_ordered(found.block, permit)
-            if (found.shut is not None) is shut:
+            if (found.shut is not None) is not shut:
+                turned = await self._turned(found, by)
+            elif found.shut is not None and by == OPERATOR and found.shut.by != OPERATOR:
+                # Otherwise whoever took phone and password would press first, and undo what an operator shut after.
+                turned = await self._credentials.sealed(found.taken_over(self._clock.now()))
+            else:
                 return Turned(found, changed=False)
-            turned = await self._turned(found, by)
             async with self._database.transaction() as connection:
                 if await self._write(connection, found, turned, permit):
                     return Turned(turned, changed=True)

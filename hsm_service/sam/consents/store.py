@@ -95,19 +95,28 @@ class ConsentStore:
         self, connection: Connection, before: Consent, after: Consent, count: int, now: datetime
     ) -> int | None:
         """Right factors, and so many signatures: how many were counted by now, or None when it is over or changed."""
+        known = self._memory.of(before.id).used  # before the statement: what was counted by now, it must see
         used: int | None = await connection.fetchval(
             queries.open, before.id, before.mac, after.forgiven, after.good, after.mac, count, now
         )
-        if used is not None:
-            self._remember(connection, before.id, used=used)
-        return used
+        return await self._counted(connection, before.id, used, known + count)
 
     async def count(self, connection: Connection, id_: str, count: int, now: datetime) -> int | None:
         """So many signatures more: how many were counted by now; None when so many are not left, or it is over.
 
         The transaction must then be undone.
         """
+        known = self._memory.of(id_)  # before the statement, as above
+        if known.over:
+            return None
         used: int | None = await connection.fetchval(queries.count, id_, count, now)
+        return await self._counted(connection, id_, used, known.used + count)
+
+    async def _counted(self, connection: Connection, id_: str, used: int | None, least: int) -> int | None:
+        """None also of a row whose count went back: sessions that are open would get more than was consented to."""
+        if used is not None and used < least:
+            await self._alarm.raise_("consent.turned_back", TABLE, id_)
+            return None
         if used is not None:
             self._remember(connection, id_, used=used)
         return used

@@ -72,6 +72,7 @@ class AttackerRules(Base):
             copied["id"], copied["blocks"], copied["blocked_at"], copied["blocked_by"],
         )  # fmt: skip
         self.holder.blocks.row = copied["blocks"]
+        self.holder.blocks.by_operator = copied["blocked_by"] == "operator"
 
     @rule(pick=PICK, restarted=booleans())
     def make_it_look_undecided(self, pick: int, restarted: bool) -> None:

@@ -36,7 +36,9 @@ class BlockRules(HolderRules, AttackerRules):
     def turn_the_block(self, shut: int) -> None:
         """An operator, at the holder's word: mostly opens it again."""
         inactive = self.holder.usable() == "credential_not_active"
-        wanted = "credential_not_active" if inactive else self.holder.turn(self.bench.now, shut=shut == 0)
+        wanted = (
+            "credential_not_active" if inactive else self.holder.turn(self.bench.now, shut=shut == 0, by_operator=True)
+        )
         act = "block" if shut == 0 else "unblock"
         code, changed = self.bench.run(self.bench.attempt(self.bench.world.turn(act, self.holder.credential)))
         assert code == (wanted if isinstance(wanted, str) else None)

@@ -114,9 +114,11 @@ class Blocks:
     row: int = 0
     known: int = 0
     told: tuple[int, datetime] | None = None
+    by_operator: bool = False
+    """What the row says."""
 
-    def turn(self, now: datetime) -> None:
-        self.row += 1
+    def turn(self, now: datetime, *, by_operator: bool) -> None:
+        self.row, self.by_operator = self.row + 1, by_operator
         self.known, self.told = self.row, (self.row, now)
 
     def read(self) -> bool:
@@ -356,14 +358,18 @@ class Holder:
             if one.believed is State.WAITING:
                 one.become(State.WITHDRAWN)
 
-    def turn(self, now: datetime, *, shut: bool) -> str | bool:
-        """Shut, or open again: whether anything changed, or the error's code."""
+    def turn(self, now: datetime, *, shut: bool, by_operator: bool = False) -> str | bool:
+        """Shut, or open again: whether anything changed, or the error's code. An operator takes over a phone's."""
         code = self.usable()
         if code == "credential_unknown":
             return code
-        if code == "credential_not_active" or (code == "credential_blocked") is shut:
+        if code == "credential_not_active":
             return False
-        self.blocks.turn(now)
+        if (code == "credential_blocked") is shut:
+            if not (shut and by_operator) or self.blocks.by_operator:
+                return False
+            self.blocks.turn(now, by_operator=True)
+        self.blocks.turn(now, by_operator=by_operator)
         if shut:
             for one in self.asked:
                 if one.believed is State.WAITING:
