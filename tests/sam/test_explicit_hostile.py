@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.encoding import b64u
 from hsm_service.hsm.facade import Hsm
@@ -13,8 +14,9 @@ from hsm_service.sam.bindings.domain import State as BindingState
 from hsm_service.sam.consents.domain import Consent, State
 from hsm_service.sam.explicit.stretching import StretchingFull, StretchingRoom
 from protocol.consents import ExplicitSettings
-from protocol.errors import SignatureInvalid
+from protocol.errors import DocumentDecided, SignatureInvalid
 from protocol.evidence import open_evidence
+from protocol.keys import P256Key
 from protocol.passwords import Argon2
 from tests.sam.explicit import ON, Application, consent, generator, ready
 from tests.sam.world import START, Authority, World, digest, open_world
@@ -109,6 +111,26 @@ async def test_sessions_get_no_more_than_was_consented_to(explicit_world: World)
     assert "consent.turned_back" in await world.events()
     await world.sql("UPDATE sam.consents SET used = 2 WHERE id = $1", id_)
     await world.call("signatures/use", **session.body(2, [digest("c")]))
+
+
+async def test_two_generators_of_one_phone_at_once(explicit_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes second hears that it was decided; the right password is forgiven, the first one's codes go on."""
+    world = explicit_world
+    credential, phone, made, _, application = await ready(world)
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = P256Key.from_public(key.public_key()).jwk
+    second = await world.call("documents/generator", device=phone.id, credential=credential, delivery_key=jwk)
+
+    async def nothing_there_yet(*_: object) -> None:
+        """As a rival finds it whose look came before the first one's commit."""
+
+    effects: Any = world.sam.rooms.decisions._effects
+    monkeypatch.setattr(effects._endings, "generator", nothing_there_yet)
+    with pytest.raises(DocumentDecided):
+        await world.decide(phone, second)
+    (ladder,) = await world.sql("SELECT total, forgiven FROM sam.attempts WHERE purpose = 'sign'")
+    assert ladder["total"] == ladder["forgiven"]
+    await application.open(made.code(), [digest("a")])
 
 
 async def test_each_condition_is_looked_at_by_itself(explicit_world: World) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from foundation.clock import Clock
-from foundation.database import Connection, Database
+from foundation.database import Connection, Database, on_violation
 from foundation.encoding import JsonValue, b64u, unb64u
 from foundation.ids import new_id
 from hsm_service.sam.activations.domain import LIFE, Activation
@@ -234,7 +234,8 @@ class Effects:
             id_, credential, binding.id, fixed.id, kept, pepper, codes.step_of(now) - codes.WINDOW - 1, now
         )
         await self._endings.generator(connection, binding.id, "replaced")
-        await self._generators.add(connection, made)
+        with on_violation({"one_generator": _rival}):  # approved twice at once: the other one came first
+            await self._generators.add(connection, made)
         return await self._delivered(fixed, made)
 
     async def _delivered(self, fixed: Fixed, generator: Generator) -> Answer:
@@ -296,6 +297,10 @@ class Effects:
             maximum=maximum,
             binding=binding,
         )
+
+
+def _rival() -> DocumentDecided:
+    return DocumentDecided("two generators of one phone at once")
 
 
 def admitted(fixed: Fixed) -> Answer:
