@@ -236,6 +236,37 @@ def test_guesses_in_all() -> None:
     assert not consent_.open(START + timedelta(1))
 
 
+def test_what_the_hsm_refused_forgives_no_wrong_one() -> None:
+    """A try that never reached the factors counts as none, and the wrong ones before it still count."""
+    consent_ = Consent("req_1", "cred_1", "integrator:cli_1", "bnd_1", START + timedelta(1), 1000, START)
+    for _ in range(4):
+        consent_ = consent_.tried()
+    for _ in range(60):
+        consent_ = consent_.tried().untried()
+    assert consent_.open(START)
+    assert not consent_.tried().open(START)
+
+
+async def test_another_sam_tries_meanwhile(explicit_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right factors stay right when another SAM counted a try between ours and its end; that one stays counted."""
+    world = explicit_world
+    _, _, made, id_, application = await ready(world)
+    room: Any = world.sam.rooms.explicit
+    judge = room._opening.judge
+
+    async def meanwhile(*given: Any) -> Any:
+        right = await judge(*given)
+        before = await room._consents.find(world.sam.database, id_)
+        async with world.sam.database.transaction() as connection:
+            assert await room._consents.take_try(connection, before, await room._consents.sealed(before.tried()))
+        return right
+
+    monkeypatch.setattr(room._opening, "judge", meanwhile)
+    await application.open(made.code(), [digest("a")])
+    (row,) = await world.sql("SELECT total, forgiven, good, used FROM sam.consents WHERE id = $1", id_)
+    assert (row["total"], row["forgiven"], row["good"], row["used"]) == (2, 1, 1, 1)
+
+
 async def test_evidence_of_another_consent(explicit_world: World) -> None:
     """What an application opened cannot be passed off as decided under another consent, or as decided by the phone."""
     world = explicit_world

@@ -85,8 +85,12 @@ class Consent:
         return replace(self, total=self.total + 1)
 
     def right(self, ordinal: int) -> "Consent":
-        """The try of that number had the right factors (or never reached them: the HSM failed before)."""
+        """The try of that number had the right factors."""
         return replace(self, forgiven=max(self.forgiven, min(ordinal, self.total)), good=self.good + 1)
+
+    def untried(self) -> "Consent":
+        """A try never reached the factors, since the HSM failed: one fewer in a row, and those before it stay."""
+        return replace(self, forgiven=min(self.forgiven + 1, self.total), good=self.good + 1)
 
 
 def instant(seconds: int) -> datetime:

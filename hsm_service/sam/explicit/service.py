@@ -31,6 +31,7 @@ from hsm_service.sam.activations.endings import Endings
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.consents.domain import Consent
+from hsm_service.sam.consents.domain import State as ConsentState
 from hsm_service.sam.consents.store import ConsentStore
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.decisions.effects import Effects
@@ -203,7 +204,7 @@ class Explicit:
 
     async def _give_back(self, consent: Consent) -> None:
         """The HSM failed before anything was tried. When even this fails, the try stands as a wrong one."""
-        after = await self._consents.sealed(consent.right(consent.total))
+        after = await self._consents.sealed(consent.untried())
         async with self._database.transaction() as connection:
             await self._consents.give_back(connection, consent, after)
 
@@ -226,7 +227,8 @@ class Explicit:
     async def _write(self, call: ExplicitCall, prepared: Prepared, allowed: Allowed, right: Right) -> JsonObject:
         fixed = self._fixed(call, prepared, allowed, right)
         activation = self._activation(call, fixed, allowed, right)
-        after = await self._consents.sealed(allowed.consent.right(allowed.consent.total))
+        consent, ordinal = allowed.consent, allowed.consent.total
+        after = consent
         renewal = await self._renewals.of(allowed.credential, right.wrapped, right.stretched)
 
         async def work(connection: Connection) -> None:
@@ -237,7 +239,7 @@ class Explicit:
             if not await self._bindings.hold(connection, allowed.binding):
                 raise _Changed
             now = self._clock.now()
-            used = await self._consents.open(connection, allowed.consent, after, call.count, now)
+            used = await self._consents.open(connection, consent, after, call.count, now)
             if used is None:
                 raise _Changed
             if not await self._generators.use(connection, right.before, right.after):
@@ -250,18 +252,31 @@ class Explicit:
                 await self._activations.add_session(connection, activation, caller=call.caller)
             self._note(connection, fixed, activation, right, used)
 
-        try:
-            await self._commits.run(work)
-        except _Changed:
-            raise ConsentUnknown("it ended meanwhile, or was used up") from None
-        except _CodeTaken:
-            raise await self._wrong(allowed.consent) from None
+        for _ in range(_RIVALS):
+            after = await self._consents.sealed(consent.right(ordinal))
+            try:
+                await self._commits.run(work)
+            except _Changed:
+                consent = await self._counted_meanwhile(consent)
+            except _CodeTaken:
+                raise await self._wrong(allowed.consent) from None
+            else:
+                break
+        else:
+            raise Unavailable("others try under this consent again and again", retry_after=1)
         return {
             "document": fixed.id,
             "activation": activation.id,
             "until": int(activation.until.timestamp()),
             "maximum": activation.maximum or len(activation.digests),
         }
+
+    async def _counted_meanwhile(self, before: Consent) -> Consent:
+        """The row as another SAM's try left it: ours stays right. Raises ConsentUnknown when it is no other row."""
+        found = await self._consents.find(self._database, before.id)
+        if found is None or found.state is not ConsentState.ACTIVE or found.mac == before.mac:
+            raise ConsentUnknown("it ended meanwhile, or was used up")
+        return found
 
     def _fixed(self, call: ExplicitCall, prepared: Prepared, allowed: Allowed, right: Right) -> Fixed:
         """The document, as a phone would have been asked; which consent answered for it stands in its context."""
