@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from hsm_service.psc.service import signatures
 from hsm_service.psc.store import PscStore
 from linkid.platform import program
 from tests.agent.pdfs import blank
@@ -146,6 +147,22 @@ async def test_in_a_session(world: World, tmp_path: Path) -> None:
     await PscStore(world.database).forget(world.clock.now() + timedelta(minutes=11))
     assert await world.owner.fetchval("SELECT count(*) FROM psc.session_calls") == 0
     assert len(world.doorbell.rings) == 1
+
+
+async def test_a_session_keeps_no_more_than_it_may(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody fills our database with calls that differ: 429 until the first ones are forgotten; those go on."""
+    app = await application(world)
+    await session(world, app, await world.credential(number=MARIA))
+    entry = {"hash": b64(digest("nota")), "signature_format": "CMS"}
+    first = await signature(world, app, entry)
+    kept = await world.owner.fetchval("SELECT sum(octet_length(sealed)) FROM psc.session_calls")
+    monkeypatch.setattr(signatures, "MOST_OF_SESSION", kept - 1)
+    status, answer = await signature(world, app, {**entry, "alias": "outra"})
+    assert (status, answer["error"]) == (429, "temporarily_unavailable")
+    assert await signature(world, app, entry) == first
+    assert (await signature(world, app, {"hash": b64(digest("nota"))}))[0] == 200  # raw: nothing is kept of it
+    await PscStore(world.database).forget(world.clock.now() + timedelta(minutes=11))
+    assert (await signature(world, app, {**entry, "alias": "outra"}))[0] == 200
 
 
 async def test_a_session_has_one_algorithm(world: World) -> None:

@@ -51,11 +51,15 @@ from hsm_service.signing.errors import (
     RequestRefused,
     RequestWithdrawn,
     SadExpired,
+    TooMuchKept,
 )
 from hsm_service.signing.service import Approved, SigningService
 
 FORSAKEN: Final = timedelta(seconds=45)
 """After which somebody who set out to ask the phone does not come back: longer than the SAM's deadline."""
+MOST_OF_SESSION: Final = 256 * 1024 * 1024
+"""Bytes kept of one session's calls, for as long as a call is known again: some twenty of the largest PDFs."""
+_RETRY_SECONDS: Final = 60
 LOOK_AGAIN: Final = 0.25
 """Seconds between looks at a request that another call of the same application is just asking for."""
 
@@ -205,6 +209,9 @@ class SignatureService:
         row = f"{token}|{use.hex()}"
         sealed = await self._store.session_call(token, use, now - REPEATED)
         if sealed is None:
+            # Before anything is prepared: what the SAM refuses afterwards would be kept all the same.
+            if await self._store.bytes_of_session(token) > MOST_OF_SESSION:
+                raise TooMuchKept(retry_after=_RETRY_SECONDS, data={"why": "documents"})
             digests, kept = await self._prepared(credential, wanted, algorithm)
             mine = seal(bearer.secret, row, Asked(handle, digests, kept).text(), self._random)
             sealed = await self._store.keep_session_call(token, use, mine, now=now, since=now - REPEATED)
