@@ -11,6 +11,7 @@
 * ``health``, ``metrics``: what operators ask, on a listener of their own.
 * ``serving``: listening, and stopping without cutting anybody off.
 * ``unparsed``: what is no HTTP, refused in our words.
+* ``turns``: so many at once of one caller, in memory.
 * ``window``: a sliding window for rate limits, in memory.
 """
 

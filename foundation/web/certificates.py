@@ -1,7 +1,6 @@
 """The client certificate of a request's connection: ours to see where TLS ends with us, else a trusted proxy's word."""
 
 import base64
-import binascii
 from collections.abc import Collection
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -56,7 +55,7 @@ def _parsed(text: str) -> bytes:
             certificate = x509.load_der_x509_certificate(base64.b64decode(text[1:-1], validate=True))
         else:
             certificate = x509.load_pem_x509_certificate(unquote_to_bytes(text))
-    except (ValueError, binascii.Error) as cause:
+    except (ValueError, x509.InvalidVersion) as cause:
         raise BadCertificate from cause
     return certificate.public_bytes(Encoding.DER)
 

@@ -122,6 +122,10 @@ INSERT INTO psc.session_calls (token, use_digest, sealed, made_at) VALUES ($1, $
 ON CONFLICT (token, use_digest) DO UPDATE SET sealed = excluded.sealed, made_at = excluded.made_at
 WHERE psc.session_calls.made_at <= $5 RETURNING sealed;
 
+-- name: session_bytes
+-- How much is kept of a session's calls.
+SELECT coalesce(sum(octet_length(sealed)), 0)::bigint FROM psc.session_calls WHERE token = $1;
+
 -- name: forget_session_calls
 -- Calls that nobody repeats any more.
 DELETE FROM psc.session_calls WHERE (token, use_digest) IN (

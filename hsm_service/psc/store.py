@@ -247,6 +247,10 @@ class PscStore:
         kept: bytes | None = await self._database.fetchval(QUERIES.keep_session_call, token, use, sealed, now, since)
         return await self.session_call(token, use, since) if kept is None else kept
 
+    async def bytes_of_session(self, token: str) -> int:
+        """Kept of its calls."""
+        return int(await self._database.fetchval(QUERIES.session_bytes, token))
+
     async def forget(self, now: datetime, limit: int = 10_000) -> None:
         """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
         await self._database.execute(QUERIES.forget_session_calls, now - REPEATED, limit)

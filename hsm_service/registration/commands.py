@@ -1,10 +1,12 @@
 """``linkid application``: letting in what owners registered on the page, and turning the page on."""
 
 import argparse
+import hashlib
 import sys
 from dataclasses import dataclass
 from typing import TextIO
 
+from foundation.dpop import thumbprint
 from hsm_service.registration.domain.application import Application
 from hsm_service.registration.service.admission import AdmissionService
 
@@ -51,8 +53,10 @@ async def perform(given: argparse.Namespace, operator: Operator) -> int:
         client = await operator.admission.admit_change(given.client, given.name)
         operator.say(f"{client} has these return addresses now.")
     elif given.action == "admit":
-        await operator.admission.admit(given.client, given.name)
+        admitted = await operator.admission.admit(given.client, given.name)
         operator.say(f"{given.client} may ask as {given.name!r}.")
+        for line in _facts(admitted):
+            operator.say(f"    {line}")
     else:
         await _list(operator)
     return 0
@@ -74,4 +78,7 @@ def _facts(one: Application) -> list[str]:
     draft = one.draft
     told = [f"registered by {one.owner_name}", draft.about, f"{draft.method}: {', '.join(sorted(draft.grants))}"]
     told += ["its keys sign what it asks"] if draft.signs_asks else []
+    # What an operator signs, or lets in, is what they compare with its owner's: a row can be another one by then.
+    told += [f"key {thumbprint(key)}" for key in draft.keys]
+    told += [f"certificate {hashlib.sha256(der).hexdigest()}" for der in draft.certificates]
     return [line for line in (*told, draft.tls_subject or "", *draft.redirects) if line]

@@ -263,6 +263,26 @@ def test_what_is_wrong_with_list(body: dict[str, Any], sentence: str) -> None:
     assert caught.value.detail == sentence
 
 
+@pytest.mark.parametrize("created", [-(10**30), 10**30, 2**53 - 100])
+@pytest.mark.parametrize("kind", ["session", "consent"])
+def test_ends_that_are_no_time(kind: str, created: int) -> None:
+    """An ask signed in another age has no end that anybody could be asked for."""
+    said = {kind: {"seconds": 100}, "ask": {"created": created}}
+    body = {**SIGN, "hashes": None, "numSignatures": 3, "clientData": json.dumps(said)}
+    wanted = dialect.read_session(body) or dialect.read_consent(body)
+    assert wanted is not None
+    with pytest.raises(InvalidRequest):
+        wanted.until_from(1_800_000_000)
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "a\udcff", "a\x7f"])
+def test_keys_that_name_no_call(key: str) -> None:
+    """A header of bytes that are no text is an invalid request: nothing can be computed of it."""
+    with pytest.raises(InvalidRequest):
+        dialect.read_sign_hash(dict(SIGN), key)
+    assert dialect.read_sign_hash(dict(SIGN), "é").use.idempotency_key == "é"
+
+
 @pytest.mark.parametrize(
     "body",
     [b"[]", b'"x"', b"1", b"null", b"{", b'{"a":1,"a":2}', b"\xff", b"[" * 5000, b'{"a":NaN}', b'{"a":"\\ud800"}'],

@@ -17,7 +17,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
 
 from foundation.encoding import b64u, unb64u
-from hsm_service.csc.dialect import MAX_SIGN_DOC
+from hsm_service.csc.dialect import MAX_BODY, MAX_SIGN_DOC
+from hsm_service.csc.web import calls
 from hsm_service.documents.errors import UnsuitableDocument
 from hsm_service.documents.service import DocumentService
 from hsm_service.signing.service import preparations
@@ -339,6 +340,33 @@ async def test_one_caller_keeps_the_others_from_no_turn(
     assert (status, said["linkid"]) == (429, {"why": "documents"})
     free.set()
     assert [status for status, _ in await asyncio.gather(*first)] == [400] * 3
+
+
+async def test_long_bodies_of_one_caller_come_a_few_at_a_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four may arrive at once, each whole in memory; a short one is not counted, nor is somebody else's."""
+    credential = await world.credential()
+    caller, neighbour = await world.integrator(credential), await world.integrator(credential)
+    free, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def waits(*_args: Any, **_kwargs: Any) -> bytes:
+        begun.release()
+        await free.wait()
+        return b"[]"
+
+    monkeypatch.setattr(calls, "read_body", waits)
+    long = {"documents": "x" * MAX_BODY}
+    under_way = [asyncio.create_task(caller.call("POST", SIGN_DOC, long)) for _ in range(4)]
+    for _ in under_way:
+        await begun.acquire()
+    status, said = await caller.call("POST", AUTHORIZE, long)
+    assert (status, said["linkid"]) == (429, {"why": "documents"})
+    under_way += [asyncio.create_task(caller.call("POST", AUTHORIZE, {}))]
+    under_way += [asyncio.create_task(neighbour.call("POST", AUTHORIZE, long))]
+    for _ in range(2):
+        await begun.acquire()
+    free.set()
+    assert [status for status, _ in await asyncio.gather(*under_way)] == [400] * 6
+    assert (await caller.call("POST", SIGN_DOC, long))[0] == 400
 
 
 BAD_ASKS: list[tuple[dict[str, Any], str]] = [

@@ -73,6 +73,8 @@ def test_addresses_that_may_be_registered(uri: str) -> None:
         "file:///etc/passwd",
         "http://localhost.evil.test/",
         "https://[::1/",
+        "https://contratos.test:99999/",
+        "http://127.0.0.1:port/cb",
         "https://contratos.test/" + "x" * 2000,
     ],
 )

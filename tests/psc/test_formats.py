@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from hsm_service.documents.errors import UnsuitableDocument
+from hsm_service.documents.service import DocumentService
+from hsm_service.psc.domain.reading import MAX_BODY
+from hsm_service.psc.service import signatures
 from hsm_service.psc.store import PscStore
+from hsm_service.psc.web import clients
 from linkid.platform import program
 from tests.agent.pdfs import blank
 from tests.documents import strangers
@@ -146,6 +151,53 @@ async def test_in_a_session(world: World, tmp_path: Path) -> None:
     await PscStore(world.database).forget(world.clock.now() + timedelta(minutes=11))
     assert await world.owner.fetchval("SELECT count(*) FROM psc.session_calls") == 0
     assert len(world.doorbell.rings) == 1
+
+
+async def test_a_session_keeps_no_more_than_it_may(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody fills our database with calls that differ: 429 until the first ones are forgotten; those go on."""
+    app = await application(world)
+    await session(world, app, await world.credential(number=MARIA))
+    entry = {"hash": b64(digest("nota")), "signature_format": "CMS"}
+    first = await signature(world, app, entry)
+    kept = await world.owner.fetchval("SELECT sum(octet_length(sealed)) FROM psc.session_calls")
+    monkeypatch.setattr(signatures, "MOST_OF_SESSION", kept - 1)
+    status, answer = await signature(world, app, {**entry, "alias": "outra"})
+    assert (status, answer["error"]) == (429, "temporarily_unavailable")
+    assert await signature(world, app, entry) == first
+    assert (await signature(world, app, {"hash": b64(digest("nota"))}))[0] == 200  # raw: nothing is kept of it
+    await PscStore(world.database).forget(world.clock.now() + timedelta(minutes=11))
+    assert (await signature(world, app, {**entry, "alias": "outra"}))[0] == 200
+
+
+async def test_one_application_leaves_the_others_their_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls with PDFs are prepared at a time, and four long bodies arrive: the next of that application hears 429,
+    and somebody else is served."""
+    apps = [await application(world) for _ in range(2)]
+    for app in apps:
+        await session(world, app, await world.credential(number=MARIA))
+    free, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def waits(*_args: Any, **_kwargs: Any) -> Any:
+        begun.release()
+        await free.wait()
+        raise UnsuitableDocument
+
+    async def said(app: Application, count: int, entry: dict[str, Any]) -> None:
+        free.clear()
+        calls = [asyncio.create_task(signature(world, app, {**entry, "alias": str(one)})) for one in range(count)]
+        calls += [asyncio.create_task(signature(world, apps[1], entry))]
+        for _ in calls:
+            await begun.acquire()
+        assert (await signature(world, app, {**entry, "alias": "too many"}))[0] == 429
+        free.set()
+        assert [status for status, _ in await asyncio.gather(*calls)] == [400] * (count + 1)
+
+    entry = {"base64_content": b64(b"%PDF-1.7"), "signature_format": "PAdES_AD_RB"}
+    with monkeypatch.context() as changed:
+        changed.setattr(DocumentService, "prepare", waits)
+        await said(apps[0], 2, entry)
+    monkeypatch.setattr(clients, "read_body", waits)
+    await said(apps[0], 4, {**entry, "base64_content": "A" * MAX_BODY})
 
 
 async def test_a_session_has_one_algorithm(world: World) -> None:

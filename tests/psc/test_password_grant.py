@@ -197,6 +197,27 @@ async def test_a_consent_is_asked_for(world: World) -> None:
     assert credential
 
 
+async def test_a_consent_of_nobody_ends_like_one_that_nobody_answers(world: World) -> None:
+    """The same answers at the same times: the application does not learn who is a customer."""
+    world.allow_factors()
+    await world.credential(number=MARIA)
+    app = await application(world)
+    wish = {"client_id": app.client_id, "client_secret": app.client_secret, "redirect_uri": CALLBACK}
+    begun = [await call(world, "POST", "/authorize-ca", {**wish, "login_hint": one}) for one in (MARIA, "11144477735")]
+    await world.background.done()
+    assert len(world.doorbell.rings) == 1
+
+    async def told() -> list[tuple[int, Any]]:
+        found = [await call(world, "GET", "/authorize-ca", token=each["identifierCA"]) for _, each in begun]
+        return [(status, body.get("error")) for status, body in found]
+
+    for minutes in (0, 4):  # what the phone was asked lives three
+        world.clock.advance(timedelta(minutes=minutes))
+        assert [await told(), await told()] == [[(202, None)] * 2] * 2
+    world.clock.advance(timedelta(minutes=1, seconds=1))
+    assert [await told(), await told()] == [[(400, "authorization_timeout")] * 2] * 2
+
+
 async def test_many_at_once(world: World) -> None:
     """Of rivals with the right factors each opens what the consent has left, and not one signature more."""
     app, credential = await sender(world, left=3)

@@ -21,7 +21,7 @@ from hsm_service.credentials.domain.identification import (
 from hsm_service.credentials.errors import BadIdentification, UnreadableCertificate
 from hsm_service.psc.domain.authorization import AUTHORIZATION, Event, Step
 from hsm_service.psc.domain.hashes import HASH_OIDS, read_digest
-from hsm_service.psc.domain.reading import body_limit, read_signature
+from hsm_service.psc.domain.reading import MAX_BODY, body_limit, read_object, read_signature
 from hsm_service.psc.domain.scopes import Scope, ceilings, life
 from hsm_service.psc.domain.sealing import SealBroken, code_secret, seal, unseal
 from hsm_service.psc.domain.vendors import VENDORS, as_configured
@@ -135,6 +135,16 @@ def test_pdfs_of_one_call_have_a_limit_together(sizes: tuple[int, ...]) -> None:
     else:
         with pytest.raises(BadPscRequest):
             read_signature(body, 100, 1024)
+
+
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b"1,", b'"",'])
+def test_a_long_body_has_few_members(piece: bytes) -> None:
+    """A body of the size of PDFs may not be made of a million little things: whoever reads it reads nothing else."""
+    body = b'{"hashes":[' + piece * (MAX_BODY // len(piece)) + b"0]}"
+    with pytest.raises(BadPscRequest, match="too many members"):
+        read_object(body, 2 * MAX_BODY)
+    long = json.dumps({"base64_content": "A" * MAX_BODY, "hashes": [{}] * 100}).encode()
+    assert len(list(read_object(long, 2 * MAX_BODY))) == 2
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import shlex
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from aiohttp import FormData
 
 from foundation.ids import new_id
 from hsm_service.registration.domain.application import MOST_OF_ONE, MOST_WAITING, MOST_WAITING_OF_ONE
+from hsm_service.registration.errors import BadField
+from hsm_service.registration.service.applications import read_certificates
 from hsm_service.registration.service.sign_ins import LIFE
 from tests.registration.owners import (
     HOME,
@@ -24,6 +27,7 @@ from tests.registration.owners import (
     token_status,
     turned_on,
 )
+from tests.support.client_certificates import Identity
 from tests.support.oauth_requests import answer_in, authorize_path
 from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
 
@@ -353,6 +357,16 @@ async def test_what_is_wrong_is_said_where_it_is(world: World, fields: dict[str,
     assert f'id="{field}-error"' in maria.text
     assert WISH["about"] in maria.text or field == "about"
     assert await world.owner.fetchval("SELECT count(*) FROM registration.applications") == 0
+
+
+async def test_certificates_of_no_version() -> None:
+    """A certificate whose version X.509 does not have is a wrong field, not a crash."""
+    der = Identity("CN=erp", now=datetime.now(UTC)).der
+    odd = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020106"), 1)
+    assert odd != der
+    text = base64.encodebytes(odd).decode()
+    with pytest.raises(BadField):
+        read_certificates(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n")
 
 
 async def test_bodies_that_are_no_form(world: World) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from foundation.dpop import thumbprint
 from foundation.ids import new_id
 from hsm_service.registration.errors import NothingWaits
 from hsm_service.registration.store import forget
@@ -15,6 +17,7 @@ from push.errors import CarrierBusy
 from tests.registration.owners import (
     HOME,
     JOAO,
+    WISH,
     Browser,
     admission,
     in_use,
@@ -85,6 +88,21 @@ async def test_every_way_of_proving_oneself(world: World) -> None:
             [own.der] if method == "self_signed" else [],
         )
         assert json.loads(row["keys"]) == ([PUBLIC_KEY] if method == "key" else [])
+
+
+async def test_an_operator_sees_the_keys_they_let_in(world: World) -> None:
+    """Thumbprints of keys and certificates, in the list and after the act: what an operator signs can be compared."""
+    await turned_on(world)
+    maria = await owner(world)
+    own = Identity("CN=erp", now=world.clock.now())
+    wishes = {
+        thumbprint(PUBLIC_KEY): {"method": "key", "keys": json.dumps(PUBLIC_KEY), "signs_asks": "1"},
+        hashlib.sha256(own.der).hexdigest(): {"method": "self_signed", "certificates": own.pem.decode()},
+    }
+    for print_, wish in wishes.items():
+        client, _ = await registered(world, maria, **wish)
+        assert print_ in await operator(world, "list")
+        assert print_ in await operator(world, "admit", client, "--name", WISH["name"])
 
 
 async def test_a_secret_is_renewed_without_a_gap(world: World) -> None:

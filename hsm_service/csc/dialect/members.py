@@ -32,7 +32,8 @@ LONGEST_VALIDITY: Final = 24 * 60 * 60 * 1000
 """Milliseconds for which the answer of an asynchronous call is kept: when the caller says nothing, and at most."""
 _MAX_DESCRIPTION: Final = 500
 _MAX_CLIENT_DATA: Final = 64 * 1024
-_MAX_SIZE: Final = 2**53
+MAX_NUMBER: Final = 2**53
+"""Below this a number is the same in every JSON parser, and to the SAM."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def algorithms(body: JsonObject, names: Names) -> tuple[HashName, SignAlgorithm 
 def seconds(terms: JsonObject, name: str) -> int | None:
     """A time of a session's terms."""
     value = terms.get(name)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _MAX_SIZE):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value < MAX_NUMBER):
         raise invalid("clientData")
     return value
 
@@ -320,7 +321,7 @@ def _label(document: JsonValue) -> Label:
     label, size = document.get("label"), document.get("size")
     if not isinstance(label, str):
         raise invalid("clientData")
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _MAX_SIZE):
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < MAX_NUMBER):
         raise invalid("clientData")
     return Label(label, size)
 

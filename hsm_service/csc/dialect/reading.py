@@ -131,11 +131,14 @@ class ExtendRequest:
 
 
 def _until(until: int | None, seconds: int | None, signed: JsonObject | None, now: int) -> int:
-    """Seconds count from when the caller signed its ask, or from now."""
+    """Seconds count from when the caller signed its ask, or from now. Raises InvalidRequest."""
     if until is not None:
         return until
     began = None if signed is None else signed.get("created")
-    return (began if isinstance(began, int) and not isinstance(began, bool) else now) + (seconds or 0)
+    end = (began if isinstance(began, int) and not isinstance(began, bool) else now) + (seconds or 0)
+    if not 0 < end < members.MAX_NUMBER:
+        raise invalid("clientData")
+    return end
 
 
 def read_object(body: bytes, max_bytes: int = members.MAX_BODY) -> JsonObject:
@@ -297,7 +300,9 @@ def read_polling(body: JsonObject) -> str:
 
 def _use(said: JsonObject, idempotency_key: str | None) -> SaidUse:
     """``clientData`` {"use": {"counter", "signature"}}; the counter may be left out by whoever does not sign it."""
-    if idempotency_key is not None and not 1 <= len(idempotency_key) <= MAX_KEY_CHARACTERS:
+    key = idempotency_key
+    # Bytes that are no UTF-8 come as surrogates, which nothing can be computed of; they are not printable.
+    if key is not None and not (1 <= len(key) <= MAX_KEY_CHARACTERS and key.isprintable()):
         raise InvalidRequest("Invalid header Idempotency-Key")
     use = said.get("use")
     if use is None:

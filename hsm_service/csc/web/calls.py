@@ -5,7 +5,7 @@ Every call is a POST with JSON, ``info`` included (CSC 8.1).
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -15,11 +15,12 @@ from foundation.clock import Clock
 from foundation.errors import JsonObject
 from foundation.web import UnsupportedMedia
 from foundation.web.bodies import read_body
+from foundation.web.turns import Turns
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
-from hsm_service.csc.errors import InvalidRequest
+from hsm_service.csc.errors import DocumentsUnderWay, InvalidRequest
 from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.web.bearer import SERVICE_ONLY, Authenticator
 from hsm_service.signing.domain import request as signing_request
@@ -31,7 +32,15 @@ from protocol.explicit import Factors
 NAME: Final = "Link ID"
 _SECONDS_FOR_DOCUMENTS: Final = 120
 """Sixteen MiB over a line of a megabit and a half."""
+_UPLOADS: Final = 4
+"""Long bodies of one caller that arrive at the same time on one gateway: each lies in memory whole."""
+_RETRY_SECONDS: Final = 5
 _WAIT = re.compile(r"(?:^|,)\s*wait=(\d{1,4})\s*(?:,|;|$)", re.IGNORECASE)
+
+
+def under_way() -> DocumentsUnderWay:
+    """What a caller hears that sends more documents at once than it may."""
+    return DocumentsUnderWay(retry_after=_RETRY_SECONDS, data={"why": "documents"})
 
 
 @dataclass(frozen=True)
@@ -43,13 +52,18 @@ class Calls:
     credentials: CredentialService
     signing: SigningService
     explicit: ExplicitSigning
+    uploads: Turns = field(default_factory=lambda: Turns(_UPLOADS, under_way))
 
     async def read(
         self, request: web.Request, scopes: frozenset[str] = SERVICE_ONLY, *, max_bytes: int = dialect.MAX_BODY
     ) -> tuple[Caller, JsonObject]:
-        """Who first: a stranger learns nothing about what is wrong with a body."""
+        """Who first: a stranger learns nothing about what is wrong with a body. Raises DocumentsUnderWay too."""
         caller = await self.authenticator.caller(request, scopes)
-        return caller, await body_of(request, max_bytes)
+        said = request.content_length
+        if max_bytes <= dialect.MAX_BODY or (said is not None and said <= dialect.MAX_BODY):
+            return caller, await body_of(request, max_bytes)
+        with self.uploads.of(caller.id):
+            return caller, await body_of(request, max_bytes)
 
     async def with_sad(self, caller: Caller, body: JsonObject) -> JsonObject:
         """The SAD that opens the activation, whichever of its three names the caller used (CSC 11.10)."""

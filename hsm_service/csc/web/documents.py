@@ -9,7 +9,6 @@ has another digest, for which there is no approval.
 
 import asyncio
 import base64
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,11 +18,12 @@ from typing import Final
 from foundation.clock import Clock
 from foundation.errors import JsonObject, TooMany, Unavailable
 from foundation.web import SlidingWindow
+from foundation.web.turns import Turns
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.csc import dialect
 from hsm_service.csc.dialect.version1 import TimestampRequest
-from hsm_service.csc.errors import DocumentsUnderWay, InvalidRequest, NotImplementedHere
-from hsm_service.csc.web.calls import signing_caller
+from hsm_service.csc.errors import InvalidRequest, NotImplementedHere
+from hsm_service.csc.web.calls import signing_caller, under_way
 from hsm_service.documents.domain.evidence import Evidence
 from hsm_service.documents.domain.form import Form, Format
 from hsm_service.documents.domain.parcel import Parcel
@@ -45,7 +45,6 @@ STAMPS_PER_MINUTE: Final = 120
 """Of one caller: an accredited authority wants money for each."""
 AT_ONCE: Final = 2
 """Calls with documents of one caller on one gateway."""
-_RETRY_SECONDS: Final = 5
 _NOT_AUTHORIZED: Final = "documentDigests or documents are not authorized by the SAD"
 _DRAWN_ANEW: Final = (Format.PADES, Format.XADES)
 """What has identifiers drawn by chance in it: prepared a second time it is another."""
@@ -75,26 +74,6 @@ class Work:
         return Parcel({}, (self.digest, finished.to_bytes())).to_bytes()
 
 
-class Turns:
-    """Documents of one caller are read so many at a time, however many it sends: the others have their turn too."""
-
-    def __init__(self) -> None:
-        self._busy: Counter[str] = Counter()
-
-    @contextmanager
-    def of(self, caller: str) -> Iterator[None]:
-        """Raises DocumentsUnderWay."""
-        if self._busy[caller] >= AT_ONCE:
-            raise DocumentsUnderWay(retry_after=_RETRY_SECONDS, data={"why": "documents"})
-        self._busy[caller] += 1
-        try:
-            yield
-        finally:
-            self._busy[caller] -= 1
-            if not self._busy[caller]:
-                del self._busy[caller]
-
-
 class DocumentCalls:
     """Made once for both versions."""
 
@@ -118,7 +97,7 @@ class DocumentCalls:
         self._responses = responses
         self._verification = verification
         self._stamped = SlidingWindow(STAMPS_PER_MINUTE, timedelta(minutes=1))
-        self._turns = Turns()
+        self._turns = Turns(AT_ONCE, under_way)
 
     @property
     def stamps(self) -> bool:

@@ -89,7 +89,7 @@ def checked_redirect(uri: str) -> str:
     """
     try:
         parts = urlsplit(uri)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port  # a port that is none is found when it is looked at
     except ValueError as cause:
         raise BadClientData(f"{uri!r} is not an address") from cause
     if not uri.isascii() or not uri.isprintable() or " " in uri or len(uri) > MAX_REDIRECT:
@@ -118,10 +118,10 @@ def redirect_matches(registered: Sequence[str], asked: str) -> bool:
 def _same_but_port(registered: str, asked: str) -> bool:
     try:
         one, other = urlsplit(registered), urlsplit(asked)
-        port = other.port
+        own, port = one.port, other.port
     except ValueError:
         return False
-    if one.hostname not in ("127.0.0.1", "::1") or one.scheme != "http" or one.port is not None or port is None:
+    if one.hostname not in ("127.0.0.1", "::1") or one.scheme != "http" or own is not None or port is None:
         return False
     host = f"[{one.hostname}]" if one.hostname == "::1" else one.hostname
     return asked == f"http://{host}:{port}{one.path}" + (f"?{one.query}" if one.query else "")

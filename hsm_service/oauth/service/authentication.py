@@ -91,7 +91,7 @@ class ClientAuthentication:
             else:
                 named = client.tls_subject is not None and bears(certificate, client.tls_subject)
                 good = named and issued_by_one_of(certificate, self._authorities, now)
-        except ValueError as cause:
+        except (ValueError, x509.InvalidVersion) as cause:
             raise UnknownClient("the certificate cannot be read") from cause
         if not good:
             raise UnknownClient("not the client's certificate")

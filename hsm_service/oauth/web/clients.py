@@ -1,7 +1,6 @@
 """Who a request to an endpoint says it comes from: Basic, form, assertion, or the certificate of the connection."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -107,7 +106,7 @@ def _basic(request: web.Request) -> tuple[str, str] | None:
         raise BadOAuthRequest("the Authorization header is not Basic")
     try:
         user, separator, password = base64.b64decode(text.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError) as cause:
+    except ValueError as cause:  # of letters beyond ASCII too, which are no Base64 at all
         raise BadOAuthRequest("the Authorization header is malformed") from cause
     if not separator or not user:
         raise BadOAuthRequest("the Authorization header is malformed")

@@ -20,6 +20,8 @@ MAX_DOCUMENTS: Final = 9 * 1024 * 1024
 """Bytes of a call of ``/signature`` at most: PDFs come in it, together up to six and a half megabytes."""
 MAX_STATE: Final = 512
 MAX_LIFETIME: Final = 10**9
+_MAX_PIECES: Final = 20_000
+"""Of a body longer than MAX_BODY: reading a million little ones would keep everybody waiting."""
 _MAX_ID: Final = 255
 _MAX_ALIAS: Final = 255
 _MAX_PASSWORD: Final = 100
@@ -69,6 +71,8 @@ class WantedSignatures:
 
 def read_object(body: bytes, most: int = MAX_BODY) -> JsonObject:
     """A JSON object. Raises BadPscRequest."""
+    if len(body) > MAX_BODY and sum(map(body.count, (b",", b"[", b"{"))) > _MAX_PIECES:
+        raise BadPscRequest("the body has too many members")  # PDFs are long, not many
     try:
         value = strict_json(body, max_bytes=most)
     except LinkIdError as cause:

@@ -123,6 +123,9 @@ class AsyncSignatureService:
         except RequestRefused as cause:
             raise UserDenied() from cause
         except (RequestLapsed, RequestWithdrawn) as cause:
+            # What the phone was asked is over sooner; said then, it would tell that there is such a holder.
+            if self._clock.now() < granted.expires - LIFE:
+                return None
             raise DecisionTimeOver() from cause
         except (BadSad, SadExpired) as cause:
             raise PscTokenInvalid("the approval is over") from cause

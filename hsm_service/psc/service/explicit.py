@@ -228,8 +228,9 @@ class ExplicitService:
         granted = bearer.granted
         if granted.scope is not Scope.CONSENT:
             raise ScopeTooSmall("not a token of /authorize-ca")
+        over = self._clock.now() >= granted.expires - _KEPT + ONE_USE_LIFE
         if granted.sealed is None:
-            if self._clock.now() >= granted.expires - _KEPT + ONE_USE_LIFE:
+            if over:
                 raise DecisionTimeOver()
             return None
         try:
@@ -241,6 +242,9 @@ class ExplicitService:
         except RequestRefused as cause:
             raise UserDenied() from cause
         except (RequestLapsed, RequestWithdrawn) as cause:
+            # What the phone was asked is over sooner; said then, it would tell that there is such a holder.
+            if not over:
+                return None
             raise DecisionTimeOver() from cause
         if not isinstance(state, Consented):
             return None

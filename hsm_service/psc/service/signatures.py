@@ -12,6 +12,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -21,6 +22,7 @@ from foundation.database import Database
 from foundation.encoding import b64u, unb64u
 from foundation.errors import LinkIdError
 from foundation.ids import Random
+from foundation.web.turns import Turns
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.psc.domain.authorization import Granted
 from hsm_service.psc.domain.reading import MAX_DOCUMENTS, RAW, WantedSignatures
@@ -51,11 +53,17 @@ from hsm_service.signing.errors import (
     RequestRefused,
     RequestWithdrawn,
     SadExpired,
+    TooMuchKept,
 )
 from hsm_service.signing.service import Approved, SigningService
 
 FORSAKEN: Final = timedelta(seconds=45)
 """After which somebody who set out to ask the phone does not come back: longer than the SAM's deadline."""
+MOST_OF_SESSION: Final = 256 * 1024 * 1024
+"""Bytes kept of one session's calls, for as long as a call is known again: some twenty of the largest PDFs."""
+_RETRY_SECONDS: Final = 60
+AT_ONCE: Final = 2
+"""Calls of one application on one gateway whose PDFs are prepared at the same time: others have their turn too."""
 LOOK_AGAIN: Final = 0.25
 """Seconds between looks at a request that another call of the same application is just asking for."""
 
@@ -116,6 +124,7 @@ class SignatureService:
         self._settings = settings
         self._documents = documents
         self._random = random
+        self._turns = Turns(AT_ONCE)
 
     async def sign(self, bearer: Bearer, wanted: WantedSignatures) -> Signed:
         """P1 to P6. The same request with the same token again is the same signature, and no second ring.
@@ -180,17 +189,19 @@ class SignatureService:
         return found[0]
 
     async def _prepared(
-        self, credential: Credential, wanted: WantedSignatures, algorithm: str
+        self, client: str, credential: Credential, wanted: WantedSignatures, algorithm: str
     ) -> tuple[list[bytes], list[bytes]]:
-        """The digests to be signed, and the documents around them that wait; none around raw signatures."""
+        """The digests to be signed, and the documents around them that wait; none around raw signatures. Raises
+        TooMany: as many of this application's PDFs are read already as its share is."""
         if wanted.format == RAW or self._documents is None:
             return [one.digest for one in wanted.hashes], []
-        found = [
-            await self._documents.prepare(
-                Content(wanted.format, one.digest, one.pdf, one.stamped), credential.chain, algorithm
-            )
-            for one in wanted.hashes
-        ]
+        with self._turns.of(client) if any(one.pdf is not None for one in wanted.hashes) else nullcontext():
+            found = [
+                await self._documents.prepare(
+                    Content(wanted.format, one.digest, one.pdf, one.stamped), credential.chain, algorithm
+                )
+                for one in wanted.hashes
+            ]
         return [one.digest for one in found], [one.kept for one in found]
 
     async def _fixed(
@@ -205,7 +216,10 @@ class SignatureService:
         row = f"{token}|{use.hex()}"
         sealed = await self._store.session_call(token, use, now - REPEATED)
         if sealed is None:
-            digests, kept = await self._prepared(credential, wanted, algorithm)
+            # Before anything is prepared: what the SAM refuses afterwards would be kept all the same.
+            if await self._store.bytes_of_session(token) > MOST_OF_SESSION:
+                raise TooMuchKept(retry_after=_RETRY_SECONDS, data={"why": "documents"})
+            digests, kept = await self._prepared(bearer.client.id, credential, wanted, algorithm)
             mine = seal(bearer.secret, row, Asked(handle, digests, kept).text(), self._random)
             sealed = await self._store.keep_session_call(token, use, mine, now=now, since=now - REPEATED)
         return Asked.read(self._opened(bearer, sealed, row))
@@ -247,7 +261,7 @@ class SignatureService:
         """P4. The phone shows exactly these hashes with their names. A request that cannot be made uses nothing up."""
         granted, use = bearer.granted, wanted.use
         try:
-            digests, kept = await self._prepared(credential, wanted, algorithm)
+            digests, kept = await self._prepared(bearer.client.id, credential, wanted, algorithm)
             ask = Ask(
                 credential=credential.id,
                 hashes=digests,

@@ -1,5 +1,6 @@
 """Which application is calling, and its JSON."""
 
+import asyncio
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -34,4 +35,7 @@ async def read_json_object(request: web.Request, most: int = reading.MAX_BODY) -
     """The body. Raises UnsupportedMedia, BodyTooLarge, BadPscRequest."""
     if request.content_type != "application/json":
         raise UnsupportedMedia("expected application/json")
-    return reading.read_object(await read_body(request, max_bytes=most), most)
+    body = await read_body(request, max_bytes=most)
+    if len(body) <= reading.MAX_BODY:
+        return reading.read_object(body, most)
+    return await asyncio.to_thread(reading.read_object, body, most)

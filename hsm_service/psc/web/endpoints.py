@@ -7,6 +7,7 @@ from aiohttp import web
 
 from foundation.errors import JsonObject
 from foundation.web import answer
+from foundation.web.turns import Turns
 from hsm_service.credentials.domain.identification import read_identification
 from hsm_service.oauth.web.form import once, read_form
 from hsm_service.psc.domain import reading
@@ -22,6 +23,8 @@ from hsm_service.psc.web import answers
 from hsm_service.psc.web.clients import Applications, read_json_object
 
 ROOT: Final = "/v0/oauth"
+_UPLOADS: Final = 4
+"""Long bodies of one application that arrive at the same time on one gateway: each lies in memory whole."""
 
 
 class PscEndpoints:
@@ -48,6 +51,7 @@ class PscEndpoints:
         self._signatures = signatures
         self._explicit = explicit
         self._settings = settings
+        self._uploads = Turns(_UPLOADS)
 
     def routes(self) -> list[web.RouteDef]:
         """For the gateway's application."""
@@ -110,7 +114,7 @@ class PscEndpoints:
         """P1 to P6. Who first: a stranger learns nothing about what is wrong with a body."""
         bearer = await self._bearer(request)
         content = self._settings.max_content_bytes
-        body = await read_json_object(request, reading.body_limit(content))
+        body = await self._long_object(request, bearer.client.id, reading.body_limit(content))
         wanted = reading.read_signature(body, self._settings.max_hashes, content)
         return answer(answers.signed(await self._signatures.sign(bearer, wanted), wanted))
 
@@ -156,6 +160,14 @@ class PscEndpoints:
 
     async def _bearer(self, request: web.Request) -> Bearer:
         return await self._tokens.identify(request.headers.getall("Authorization", []))
+
+    async def _long_object(self, request: web.Request, client: str, most: int) -> JsonObject:
+        """A body in which PDFs may be: so many of one application arrive at once. Raises TooMany too."""
+        said = request.content_length
+        if said is not None and said <= reading.MAX_BODY:
+            return await read_json_object(request, most)
+        with self._uploads.of(client):
+            return await read_json_object(request, most)
 
     async def _members(self, request: web.Request) -> Mapping[str, str]:
         """Of a form, or of JSON: clients of this endpoint send either."""

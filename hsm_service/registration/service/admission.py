@@ -47,9 +47,10 @@ class AdmissionService:
         """Whether what waits under this id waits here."""
         return is_id(name, "chg") or (is_id(name, "cli") and await self._store.one_waiting(name) is not None)
 
-    async def admit(self, client: str, name: str) -> None:
+    async def admit(self, client: str, name: str) -> Application:
         """An operator lets one in, and says its name as phones shall show it: not read from the row, since whoever can
-        write rows would have it signed. Raises NothingWaits, and what the operator's word raises.
+        write rows would have it signed. What was let in comes back, for the operator to look at: it is the row of now,
+        and they read the one of before. Raises NothingWaits, and what the operator's word raises.
         """
         found = await self._store.one_waiting(client)
         if found is None:
@@ -64,6 +65,7 @@ class AdmissionService:
             if admitted is not None and renewed and admitted.secret_digest is not None:
                 await self._rows.renew_secret(connection, client, admitted.secret_digest, self._clock.now())
             self._audit.note(connection, "application.admitted", client=client)
+        return found
 
     async def admit_change(self, change: str, name: str) -> str:
         """Return addresses at new hosts, exactly as they were listed; whose they are. Raises NothingWaits."""

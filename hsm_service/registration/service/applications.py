@@ -226,7 +226,7 @@ def read_certificates(text: str) -> tuple[bytes, ...]:
         raise BadField("certificates", "Há uma chave PRIVADA aí. Ela já não é segredo: faça outra.")
     try:
         found = x509.load_pem_x509_certificates(text.encode("utf-8"))
-    except ValueError as cause:
+    except (ValueError, x509.InvalidVersion) as cause:
         raise BadField("certificates", "Não é um certificado em PEM.") from cause
     if not 1 <= len(found) <= MAX_KEYS:
         raise BadField("certificates", f"De 1 a {MAX_KEYS} certificados.")
