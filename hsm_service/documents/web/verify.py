@@ -17,7 +17,7 @@ from foundation.clock import Clock
 from foundation.errors import LinkIdError, TooMany, Unavailable
 from foundation.web import SlidingWindow, answer, client_address
 from foundation.web.caller import Network
-from foundation.web.errors import BodyTooLarge
+from foundation.web.errors import BadRequest, BodyTooLarge
 from foundation.web.pages import FILES, Pages
 from hsm_service.documents.domain.findings import PROBLEMS, SENTENCES, Finding, Report, Verdict
 from hsm_service.documents.service.verification import VerificationService
@@ -88,8 +88,10 @@ class VerifyPages:
         try:
             self._asking.demand(client_address(request, self._proxies), self._clock.now())
             upload = await read_upload(request)
-            if people and not upload.document:
-                return self._html(told="Escolha um arquivo.", status=400)
+            if not upload.document:
+                if people:
+                    return self._html(told="Escolha um arquivo.", status=400)
+                raise BadRequest("no document")
             report = await self._verification.verify(upload.document, upload.original)
         except LinkIdError as error:
             if not people:
