@@ -15,9 +15,8 @@ from tools.psc_vendors_page import PAGE, VENDORS, WAYS, members, page, published
 
 OURS: Final = {
     "GET /v0/oauth/authorize/continue", "POST /v0/oauth/authorize/wait", "POST /v0/oauth/authorize/leave",
-    "GET /v0/oauth/authorize-ca",
 }  # fmt: skip
-"""Where our own pages go, and where the outcome of ``authorize-ca`` is asked for instead of being sent."""
+"""Where our own pages go."""
 
 
 def test_every_published_member_is_in_the_table() -> None:
