@@ -7,7 +7,7 @@ only here. A translation that needs more than a line is a sign that a port says 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from aiohttp import web
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.errors import JsonObject, LinkIdError, Unavailable
+from foundation.ids import new_id
 from foundation.logs import get_logger
 from hsm_service.credentials.domain.identification import identification_of, name_of
 from hsm_service.credentials.errors import NoSuchCredential
@@ -29,6 +30,7 @@ from hsm_service.documents.domain.stamp import Stamp
 from hsm_service.documents.service import DocumentService
 from hsm_service.oauth import ports as oauth
 from hsm_service.psc import ports as psc
+from hsm_service.psc.service.outcomes import Outcomes
 from hsm_service.registration import ports as registration
 from hsm_service.signing import ports as signing
 from hsm_service.signing.domain.labels import labels_for
@@ -36,6 +38,7 @@ from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Request,
 from hsm_service.signing.domain.request import Kind as RequestKind
 from hsm_service.signing.errors import BadDigest, RequestLapsed, RequestRefused, RequestWithdrawn
 from hsm_service.signing.service import Approved, SigningService
+from hsm_service.webhooks.domain.address import checked
 from hsm_service.webhooks.service import AddressService, Event, EventType, Telling
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
@@ -156,15 +159,33 @@ class CallsOfPsc:
         return psc.CallAnswer(answer.state, answer.credentials)
 
 
-class NoticesOfSigning:
-    """`signing.ports.Notices` by the webhooks slice: a request that came to its answer is an event."""
+class PostsOfPsc:
+    """`psc.ports.Posts` by the webhooks slice's rule for addresses and the push slice's outbox."""
 
-    def __init__(self, telling: Telling) -> None:
+    def __init__(self, outbox: OutboxService, *, development: bool) -> None:
+        self._outbox = outbox
+        self._development = development
+
+    def check(self, url: str) -> None:
+        """As an address for events."""
+        checked(url, development=self._development)
+
+    async def queue(self, connection: Connection, url: str, body: JsonObject, expires: datetime) -> None:
+        """As an event, under an id that only the headers have."""
+        await self._outbox.queue(connection, url, body, expires, id=new_id("evt"))
+
+
+class NoticesOfSigning:
+    """`signing.ports.Notices` by the webhooks slice, where a request that came to its answer is an event, and by the
+    Brazilian dialect, which posts what became of a consent."""
+
+    def __init__(self, telling: Telling, outcomes: Outcomes) -> None:
         self._telling = telling
+        self._outcomes = outcomes
 
     def listening(self) -> Collection[str]:
-        """Applications with an address."""
-        return self._telling.listening()
+        """Applications with an address, or that wait for a consent."""
+        return {*self._telling.listening(), *self._outcomes.listening()}
 
     async def settled(self, connection: Connection, request: Request) -> None:
         """Told, if its caller is an application and a holder could see it."""
@@ -174,6 +195,8 @@ class NoticesOfSigning:
         session = request.activation if request.kind is RequestKind.SESSION else None
         event = Event(kind, request.caller.id, request.document, request.credential, session, request.reason)
         await self._telling.tell(connection, event, None if session is None else request.expires)
+        if request.kind is RequestKind.CONSENT and request.state in (State.APPROVED, State.REFUSED):
+            await self._outcomes.settled(connection, request.document)
 
     async def given_back(self, activation: str) -> None:
         """Its application ended a session. It is over whether or not that can be told."""

@@ -52,6 +52,7 @@ from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.oauth.web.endpoints import CSC_V1, RFC, Manners, OAuthEndpoints
 from hsm_service.oauth.web.metadata import audiences
 from hsm_service.psc.service.holders import Holders as PscHolders
+from hsm_service.psc.service.outcomes import Outcomes
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.registration.service.applications import ApplicationService as RegisteredApplications
@@ -88,6 +89,7 @@ from linkid.joins import (
     LinksOfOAuth,
     NoticesOfSigning,
     NumbersOfPush,
+    PostsOfPsc,
     SignaturesOfOAuth,
     WebhooksOfRegistration,
 )
@@ -179,6 +181,14 @@ class Pushing:
 
 
 @dataclass(frozen=True)
+class Webhooks:
+    """The slice `webhooks`: telling applications, and what that is sent with."""
+
+    telling: Telling
+    outbox: OutboxService
+
+
+@dataclass(frozen=True)
 class Pairing:
     """The slice `pairing`: what others ask of it."""
 
@@ -228,15 +238,25 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     in_background(stack, caught_up(identifications))
     credentials = CredentialService(ground.database, ground.clock, identifications=identifications)
     push = mount_push(app, ground, stack)
-    telling = mount_webhooks(app, ground, stack, push)
-    signing = await make_signing(ground, stack, push, credentials, telling)
+    webhooks = mount_webhooks(app, ground, stack, push)
+    telling = webhooks.telling
+    development = ground.settings.environment == "development"
+    outcomes = Outcomes(
+        ground.database,
+        ground.clock,
+        PostsOfPsc(webhooks.outbox, development=development),
+        ground.settings.gateway_key("psc-outcomes"),
+    )
+    signing = await make_signing(ground, stack, push, credentials, NoticesOfSigning(telling, outcomes))
+    in_background(stack, outcomes.run(signing))
     explicit = make_explicit(ground, credentials)
     pairing = mount_pairing(app, ground, push, credentials, CallersOfPairing(signing, telling), explicit)
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
     nursery = Nursery()
     stack.callback(nursery.close)
     documents = make_documents(ground, nursery)
-    mount_psc(app, ground, pairing, oauth, PscHolders(credentials, identifications), signing, explicit, documents)
+    psc_holders = PscHolders(credentials, identifications)
+    mount_psc(app, ground, pairing, oauth, psc_holders, signing, explicit, documents, outcomes)
     mount_csc(app, ground, pairing, oauth, credentials, signing, explicit, documents)
     mount_registration(app, ground, oauth, credentials, identifications, telling)
     mount_verification(app, ground, nursery)
@@ -314,22 +334,23 @@ def _vapid(settings: Settings) -> EllipticCurvePrivateKey:
     return vapid_key(settings.gateway_key("vapid"))
 
 
-def mount_webhooks(app: web.Application, ground: Ground, stack: AsyncExitStack, push: Pushing) -> Telling:
+def mount_webhooks(app: web.Application, ground: Ground, stack: AsyncExitStack, push: Pushing) -> Webhooks:
     """Telling applications. A worker of its own: a slow receiver keeps nobody's doorbell waiting."""
     settings, clock, database = ground.settings, ground.clock, ground.database
     signer = WebhookSigner(settings.gateway_key("webhooks"))
     carrier = WebhookCarrier(signer, clock, development=settings.environment == "development")
     stack.push_async_callback(carrier.close)
     worker = OutboxWorker(database, clock, push.seal, {Kind.WEBHOOK: carrier}, numbers=push.numbers)
-    telling = Telling(database, clock, OutboxService(database, clock, push.seal, worker))
+    outbox = OutboxService(database, clock, push.seal, worker)
+    telling = Telling(database, clock, outbox)
     for work in (worker.run(), telling.run()):
         in_background(stack, work)
     app.add_routes(WebhookKeys(signer.keys()).routes())
-    return telling
+    return Webhooks(telling, outbox)
 
 
 async def make_signing(
-    ground: Ground, stack: AsyncExitStack, push: Pushing, credentials: CredentialService, telling: Telling
+    ground: Ground, stack: AsyncExitStack, push: Pushing, credentials: CredentialService, notices: NoticesOfSigning
 ) -> SigningService:
     """A signature request's life. It has no routes: a dialect speaks for it."""
     database, clock = ground.database, ground.clock
@@ -342,7 +363,7 @@ async def make_signing(
         doorbell=BellService(database, clock, push.doorbell),
         credentials=CredentialsOfSigning(credentials),
         wakeups=wakeups,
-        notices=NoticesOfSigning(telling),
+        notices=notices,
         commits=ground.commits,
     )
 
@@ -490,6 +511,7 @@ def mount_psc(
     signing: SigningService,
     explicit: ExplicitSigning,
     documents: Documents,
+    outcomes: Outcomes,
 ) -> None:
     """The Brazilian dialect, once for each vendor's variant."""
     parts = PscParts(
@@ -504,6 +526,7 @@ def mount_psc(
         holders=holders,
         signing=signing,
         explicit=explicit,
+        outcomes=outcomes,
         calls=CallsOfPsc(pairing.calls),
         documents=DocumentsOfPsc(documents.service, ground.origin + VERIFY_PATH),
         origin=ground.origin,

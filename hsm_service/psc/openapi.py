@@ -318,7 +318,15 @@ SECTION: Final = Section(
                 "Ask the holder's phone for a consent to send their factors",
                 "Pedir no celular o consentimento para enviar os fatores do titular",
             ),
-            answers={202: Answer(Words("The same whoever is named.", "O mesmo para qualquer um."), ref("PscTrusted"))},
+            answers={
+                202: Answer(
+                    Words(
+                        "The same whoever is named. The outcome is posted to redirect_uri.",
+                        "O mesmo para qualquer um. O resultado vai por POST para redirect_uri.",
+                    ),
+                    ref("PscTrusted"),
+                )
+            },
             errors=(400, 401, 403, 413, 415, 429, 503),
             body=Body(ref("PscTrustedRequest"), example={"client_id": "cli_…", "login_hint": "52998224725"}),
         ),

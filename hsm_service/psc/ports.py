@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+
+from foundation.database import Connection
+from foundation.encoding import JsonObject
 
 
 @dataclass(frozen=True)
@@ -58,4 +62,16 @@ class Documents(Protocol):
 
     async def finish(self, kept: bytes, signature: bytes) -> bytes:
         """The CMS object, or the signed PDF. It may be called again with the same. Raises Unavailable."""
+        ...
+
+
+class Posts(Protocol):
+    """The outbox of webhooks: one POST to an address of the internet, signed, and tried again where it fails."""
+
+    def check(self, url: str) -> None:
+        """Raises BadInput, saying what is wrong, for an address that nothing is ever sent to."""
+        ...
+
+    async def queue(self, connection: Connection, url: str, body: JsonObject, expires: datetime) -> None:
+        """It leaves if this transaction commits."""
         ...

@@ -126,6 +126,35 @@ WHERE psc.session_calls.made_at <= $5 RETURNING sealed;
 -- How much is kept of a session's calls.
 SELECT coalesce(sum(octet_length(sealed)), 0)::bigint FROM psc.session_calls WHERE token = $1;
 
+-- name: expect_outcome
+-- Somebody will be posted what the holder said.
+INSERT INTO psc.outcomes (token, client, sealed, due_at) VALUES ($1, $2, $3, $4);
+
+-- name: outcome_asked
+-- The phone was asked under this document.
+UPDATE psc.outcomes SET document = $2, sealed = $3 WHERE token = $1;
+
+-- name: outcome_due
+-- The holder answered.
+UPDATE psc.outcomes SET due_at = $2 WHERE document = $1 AND due_at > $2;
+
+-- name: outcome_put_off
+-- It cannot be learnt now.
+UPDATE psc.outcomes SET due_at = $2 WHERE token = $1;
+
+-- name: expecting
+-- Applications that will be posted something.
+SELECT DISTINCT client FROM psc.outcomes;
+
+-- name: due_outcomes
+-- What is to be posted now, and whether its application wants it still.
+SELECT o.*, t.revoked_at IS NOT NULL AS given_back FROM psc.outcomes o JOIN psc.tokens t ON t.id = o.token
+WHERE o.due_at <= $1 ORDER BY o.due_at LIMIT $2;
+
+-- name: take_outcome
+-- Of several gateways one posts it: the one that takes the row away.
+DELETE FROM psc.outcomes WHERE token = $1 RETURNING token;
+
 -- name: forget_session_calls
 -- Calls that nobody repeats any more.
 DELETE FROM psc.session_calls WHERE (token, use_digest) IN (

@@ -92,7 +92,8 @@ class WebhookCarrier:
         event, url = parcel.content["event"], str(parcel.content["to"])
         assert isinstance(event, dict), "webhooks queues objects"
         body = canonical_json(event)
-        headers = self._signer.headers(str(event["id"]), int(self._clock.now().timestamp()), body)
+        name = str(parcel.content.get("id") or event["id"])  # queued before ids stood beside events
+        headers = self._signer.headers(name, int(self._clock.now().timestamp()), body)
         self._demand_safe(url)
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:

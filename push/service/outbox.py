@@ -168,9 +168,15 @@ class OutboxService:
         """Queue an e-mail in plain text."""
         await self.enqueue(connection, Kind.EMAIL, {"to": to, "subject": subject, "text": text}, expires)
 
-    async def queue(self, connection: Connection, url: str, event: JsonObject, expires: datetime) -> int:
-        """Queue an event for an application's address; its number. Meets ``webhooks.ports.Outbox``."""
-        return await self.enqueue(connection, Kind.WEBHOOK, {"to": url, "event": event}, expires)
+    async def queue(
+        self, connection: Connection, url: str, event: JsonObject, expires: datetime, *, id: str | None = None
+    ) -> int:
+        """Queue an event for an application's address; its number. Meets ``webhooks.ports.Outbox``.
+
+        ``id``: of a body whose form others fixed, which has none in it.
+        """
+        content = {"to": url, "event": event, "id": event["id"] if id is None else id}
+        return await self.enqueue(connection, Kind.WEBHOOK, content, expires)
 
     async def enqueue(
         self,

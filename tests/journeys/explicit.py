@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -10,6 +11,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from demo.world import World
 from sandbox_phone.loopback import connector
@@ -25,14 +28,29 @@ class Application:
         self.world, self.session, self.client = world, session, client
         self._step = 0
         self._token = ""
+        self.callback = ""
+        self.posted: asyncio.Queue[Any] = asyncio.Queue()
+        """What was POSTed to it."""
 
     @classmethod
     @asynccontextmanager
     async def registered(cls, world: World) -> AsyncIterator[Application]:
-        words = ["integrator", "new", "--name", "Contratos SA", "--redirect", "https://contratos.example/callback"]
-        said = json.loads(await world.stack.linkid(*words, "--by-itself", "--json"))
-        async with aiohttp.ClientSession(connector=connector()) as session:
-            yield cls(world, session, said)
+        posted: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def take(request: web.Request) -> web.Response:
+            posted.put_nowait(await request.json())
+            return web.Response(status=204)
+
+        receiver = web.Application()
+        receiver.router.add_post("/callback", take)
+        async with TestServer(receiver, host="127.0.0.1") as server:
+            callback = f"http://127.0.0.1:{server.port}/callback"
+            words = ["integrator", "new", "--name", "Contratos SA", "--redirect", callback]
+            said = json.loads(await world.stack.linkid(*words, "--by-itself", "--json"))
+            async with aiohttp.ClientSession(connector=connector()) as session:
+                made = cls(world, session, said)
+                made.callback, made.posted = callback, posted
+                yield made
 
     async def post(self, path: str, body: Any, token: str | None = None, **more: Any) -> tuple[int, dict[str, Any]]:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -47,13 +65,19 @@ class Application:
     # --- PSC
 
     async def consented(self, phone: SandboxPhone, password: str) -> str:
-        """authorize-ca, and the phone's yes; the consent."""
-        wish = {**self._proof, "login_hint": self.world.holder.cpf, "max_signatures": 10, "state": "abc"}
+        """authorize-ca, and the phone's yes, which is posted as well; the consent."""
+        wish = {**self._proof, "login_hint": self.world.holder.cpf, "max_signatures": 10, "state": "abc",
+                "redirect_uri": self.callback}  # fmt: skip
         status, begun = await self.post("/v0/oauth/authorize-ca", wish)
         assert (status, begun["state"]) == (202, "abc"), begun
         statement = await phone.wait_for("consent")
         assert (statement.content["maximum"], statement.content["caller"]["name"]) == (10, "Contratos SA")
         await phone.approve(statement, password)
+        async with asyncio.timeout(60):  # nobody asks before it came
+            posted = await self.posted.get()
+        assert (set(posted), posted["identifierCA"], posted["state"]) == (
+            {"identifierCA", "state", "expirationDate", "serialNumber"}, begun["identifierCA"], "abc",
+        )  # fmt: skip
         headers = {"Authorization": f"Bearer {begun['identifierCA']}"}
         address = self.world.stack.gateway + "/v0/oauth/authorize-ca"
         async with self.session.get(address, headers=headers) as answer:

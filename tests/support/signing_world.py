@@ -71,6 +71,7 @@ from hsm_service.oauth.web.endpoints import CSC_V1, RFC, OAuthEndpoints
 from hsm_service.oauth.web.metadata import TOKEN_PATH, audiences
 from hsm_service.psc.problems import by_prefix
 from hsm_service.psc.service.holders import Holders as PscHolders
+from hsm_service.psc.service.outcomes import Outcomes
 from hsm_service.psc.service.pushes import Background
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
@@ -88,7 +89,14 @@ from hsm_service.signing.service.responses import ResponseService
 from hsm_service.signing.service.waiting import WaitingCalls
 from hsm_service.webhooks.service import AddressService, Telling
 from linkid.dialects import dialects
-from linkid.joins import DocumentsOfPsc, HoldersOfRegistration, SignaturesOfOAuth, WebhooksOfRegistration
+from linkid.joins import (
+    DocumentsOfPsc,
+    HoldersOfRegistration,
+    NoticesOfSigning,
+    PostsOfPsc,
+    SignaturesOfOAuth,
+    WebhooksOfRegistration,
+)
 from protocol.algorithms import KEY_KINDS
 from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
 from protocol.keys import P256Key, sign_raw
@@ -395,6 +403,8 @@ class World:
     outbox: OutboxWorker
     """Carries an application's events when it is told to work."""
     told: Told
+    outcomes: Outcomes
+    """Of authorize-ca; posts when it is told to look."""
     pace: CallPace
     """Of every call; no limit unless a test sets one."""
 
@@ -476,7 +486,8 @@ EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
          signing.preparations,
          oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
-         oauth.refresh_tokens, oauth.calls, psc.authorizations, psc.session_calls, psc.tokens, psc.applications,
+         oauth.refresh_tokens, oauth.calls, psc.authorizations, psc.session_calls, psc.outcomes, psc.tokens,
+         psc.applications,
          credentials.identifications, web.seen_proofs, registration.page, registration.sign_ins,
          registration.applications, registration.changes, webhooks.addresses, webhooks.deliveries, push.outbox
 """
@@ -613,6 +624,11 @@ async def signing_world(
         dpop = DpopVerifier(clock, replays)
         identifications = Identifications(ours, bytes(32))
         credentials = CredentialService(ours, clock, identifications=identifications)
+        told, seal = Told(), Seal(bytes(32))
+        outbox = OutboxWorker(ours, clock, seal, {Kind.WEBHOOK: told})
+        queue = OutboxService(ours, clock, seal, outbox)
+        telling = Telling(ours, clock, queue)
+        outcomes = Outcomes(ours, clock, PostsOfPsc(queue, development=True), bytes(32))
         signing = SigningService(
             ours,
             clock,
@@ -621,6 +637,7 @@ async def signing_world(
             doorbell=doorbell,
             credentials=CredentialsPort(credentials),
             wakeups=wakeups,
+            notices=NoticesOfSigning(telling, outcomes),
         )
         explicit_sam = ExplicitOverChannel(channel, clock, {sam.root.jkt: sam.root})
         explicit = ExplicitSigning(ours, clock, audit, sam=None, credentials=CredentialsPort(credentials))
@@ -708,6 +725,7 @@ async def signing_world(
                 holders=PscHolders(credentials, identifications),
                 signing=signing,
                 explicit=explicit,
+                outcomes=outcomes,
                 calls=calls,
                 documents=DocumentsOfPsc(
                     DocumentService(clock, policies=policies_in(Path(folder))), f"{ORIGIN}/verificar"
@@ -716,8 +734,6 @@ async def signing_world(
                 background=background,
             )
         )
-        told, seal = Told(), Seal(bytes(32))
-        outbox = OutboxWorker(ours, clock, seal, {Kind.WEBHOOK: told})
         registration = RegistrationPages(
             SignInService(
                 ours,
@@ -729,7 +745,7 @@ async def signing_world(
             ApplicationService(ours, clock, audit),
             WebhooksOfRegistration(
                 AddressService(ours, clock, audit, development=True),
-                Telling(ours, clock, OutboxService(ours, clock, seal, outbox)),
+                telling,
             ),
             pages,
             origin=origin,
@@ -771,5 +787,6 @@ async def signing_world(
             warned=warned,
             outbox=outbox,
             told=told,
+            outcomes=outcomes,
             pace=pace,
         )

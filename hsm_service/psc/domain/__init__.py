@@ -1,4 +1,4 @@
 """Pure: ``vendors`` (how each vendor's variant differs), ``scopes`` (what for, how long), ``authorization`` (its life),
 ``application`` (what one says of itself), ``reading`` (requests into values), ``hashes`` (digests as they come),
-``sealing`` (what only a code or a token opens).
+``outcome`` (what is posted of a consent), ``sealing`` (what only a code or a token opens).
 """

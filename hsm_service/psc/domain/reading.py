@@ -156,6 +156,7 @@ class ConsentWishBody:
     lifetime: int | None
     signatures: int | None
     state: str | None
+    redirect: str | None
 
 
 def read_password_grant(body: JsonObject) -> PasswordGrantBody:
@@ -172,13 +173,13 @@ def read_password_grant(body: JsonObject) -> PasswordGrantBody:
 
 
 def read_consent_wish(body: JsonObject) -> ConsentWishBody:
-    """Raises BadPscRequest. ``redirect_uri`` is looked at and not called: the outcome is asked for."""
-    optional_text(body, "redirect_uri")
+    """Raises BadPscRequest. Without ``redirect_uri`` the outcome is only asked for."""
     return ConsentWishBody(
         text(body, "login_hint", _MAX_ID),
         _seconds(body, "lifetime"),
         _seconds(body, "max_signatures"),
         optional_text(body, "state", MAX_STATE),
+        optional_text(body, "redirect_uri"),
     )
 
 

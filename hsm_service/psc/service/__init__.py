@@ -4,7 +4,7 @@
   by ringing the phone. ``codes`` (A6): a code becomes a token.
 * ``tokens``: whose is it. ``signatures`` (P1 to P6): its one use, or one of a session's. ``async_signatures``: without.
 * ``explicit``: consents to factors that an application sends, and tokens for them (docs/walkthroughs/
-  one-explicit-signature.md).
+  one-explicit-signature.md). ``outcomes`` (O1 to O5): what became of a consent, posted.
 * ``endings``: what an application opened and cannot use any more.
 * ``applications``: those that register themselves.
 * ``discovery``: who has a certificate here, and which. ``holders``: the one holder that a grant is about.

@@ -9,7 +9,7 @@ Whoever has no consent hears the same as whoever sent wrong factors, and as for 
 
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +22,7 @@ from hsm_service.credentials.domain.identification import Identification
 from hsm_service.oauth.domain.client import Client, GrantType
 from hsm_service.oauth.errors import ClientNotPermitted
 from hsm_service.psc.domain.authorization import Granted
+from hsm_service.psc.domain.outcome import Expected
 from hsm_service.psc.domain.scopes import ONE_USE_LIFE, Scope, ceilings, life
 from hsm_service.psc.domain.sealing import SealBroken, seal, unseal
 from hsm_service.psc.errors import (
@@ -36,6 +37,7 @@ from hsm_service.psc.errors import (
 from hsm_service.psc.service.authorizations import SESSION_HASH
 from hsm_service.psc.service.codes import TOKEN_PREFIX, Issued
 from hsm_service.psc.service.holders import GrantedHolder, Holders, sign_algorithm, signing_caller
+from hsm_service.psc.service.outcomes import KEPT, Outcomes
 from hsm_service.psc.service.pushes import PER_APPLICATION, PER_HOLDER, Background
 from hsm_service.psc.service.tokens import Bearer
 from hsm_service.psc.settings import PscSettings
@@ -53,8 +55,6 @@ from protocol.sessions import SHORTEST
 CONSENT_LIFE: Final = timedelta(days=30)
 """Of a consent, when the application names no lifetime; the operator's own limit is the SAM's to keep."""
 CONSENT_SIGNATURES: Final = 100
-_KEPT: Final = timedelta(days=1)
-"""How long the outcome of ``authorize-ca`` can be asked for."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,11 @@ class ConsentWish:
     lifetime: int | None
     signatures: int | None
     state: str | None
+    redirect: str | None
+    """Where the outcome is posted; None: it is asked for."""
+    refused: str
+    over: str
+    """The variant's words for a no, and for silence."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ class ExplicitService:
         explicit: ExplicitSigning,
         settings: PscSettings,
         background: Background,
+        outcomes: Outcomes,
         random: Random = secrets.token_bytes,
     ) -> None:
         """The gateway's database."""
@@ -108,6 +114,7 @@ class ExplicitService:
         self._store = PscStore(database)
         self._holders, self._signing, self._explicit = holders, signing, explicit
         self._settings, self._background = settings, background
+        self._outcomes = outcomes
         self._ceilings = ceilings(settings.person_days, settings.company_days)
         self._of_holder = SlidingWindow(PER_HOLDER, timedelta(minutes=10))
         self._consents_of_holder = SlidingWindow(PER_HOLDER, timedelta(minutes=10))
@@ -201,8 +208,10 @@ class ExplicitService:
     # --- authorize-ca ------------------------------------------------------------------------------------------------
 
     async def ask(self, client: Client, wanted: ConsentWish) -> str:
-        """A token to come back with, whoever is named. Raises ClientNotPermitted, TooMany."""
+        """A token to come back with, whoever is named. Raises ClientNotPermitted, BadPscRequest, TooMany."""
         self._demand_permitted(client)
+        if wanted.redirect is not None:
+            self._outcomes.demand_registered(client, wanted.redirect)
         now = self._clock.now()
         digest = self._holders.digest(wanted.identification)
         self._of_application.demand(client.id, now)
@@ -216,10 +225,12 @@ class ExplicitService:
             sealed=None,
             use=None,
             used=None,
-            expires=now + _KEPT,
+            expires=now + KEPT,
         )
         async with self._database.transaction() as connection:
             await self._store.add_token(connection, token, granted, granted_by=None, now=now)
+            if wanted.redirect is not None:
+                await self._outcomes.expect(connection, token, client.id, _expected(token, wanted, wanted.redirect))
         self._background.start(self._ask(token, client, wanted, digest))
         return token.text
 
@@ -228,7 +239,7 @@ class ExplicitService:
         granted = bearer.granted
         if granted.scope is not Scope.CONSENT:
             raise ScopeTooSmall("not a token of /authorize-ca")
-        over = self._clock.now() >= granted.expires - _KEPT + ONE_USE_LIFE
+        over = self._clock.now() >= granted.expires - KEPT + ONE_USE_LIFE
         if granted.sealed is None:
             if over:
                 raise DecisionTimeOver()
@@ -269,6 +280,9 @@ class ExplicitService:
         asked = await self._signing.ask(signing_caller(client.id, client.name), ask)
         kept = json.dumps({"handle": asked.handle, "state": wanted.state, "serial": credential.certificate.serial})
         await self._store.keep_asked(token.public_id, seal(token.secret, token.public_id, kept, self._random))
+        if wanted.redirect is not None:
+            expected = replace(_expected(token, wanted, wanted.redirect), serial=credential.certificate.serial)
+            await self._outcomes.asked(token, client, asked.document, expected, self._signing)
 
     def demand_offered(self) -> None:
         """Raises PasswordGrantOff: the operator lets no application send factors."""
@@ -279,3 +293,7 @@ class ExplicitService:
     def _demand_permitted(client: Client) -> None:
         if GrantType.CODE not in client.grants:
             raise ClientNotPermitted()
+
+
+def _expected(token: Token, wanted: ConsentWish, redirect: str) -> Expected:
+    return Expected(redirect, token.text, wanted.state, wanted.refused, wanted.over)

@@ -2,13 +2,13 @@
 
 import base64
 from collections.abc import Sequence
-from datetime import UTC
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from foundation.errors import JsonObject, JsonValue
 from hsm_service.credentials.domain.credential import Credential
+from hsm_service.psc.domain.outcome import written
 from hsm_service.psc.domain.reading import WantedSignatures
 from hsm_service.psc.domain.scopes import Scope
 from hsm_service.psc.domain.vendors import Vendor
@@ -39,7 +39,7 @@ def consent(given: GivenConsent) -> JsonObject:
         **state,
         "status": "approved",
         "consent": given.consent,
-        "expirationDate": given.until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expirationDate": written(given.until),
         "serialNumber": given.serial,
     }
 

@@ -12,7 +12,8 @@ from hsm_service.credentials.domain.identification import read_identification
 from hsm_service.oauth.web.form import once, read_form
 from hsm_service.psc.domain import reading
 from hsm_service.psc.domain.vendors import Vendor
-from hsm_service.psc.errors import BadPscRequest, GrantTypeUnavailable
+from hsm_service.psc.errors import BadPscRequest, DecisionTimeOver, GrantTypeUnavailable, UserDenied
+from hsm_service.psc.problems import dialect
 from hsm_service.psc.service.codes import CodeService, Issued
 from hsm_service.psc.service.discovery import DiscoveryService
 from hsm_service.psc.service.explicit import ConsentWish, ExplicitService, PasswordGrant
@@ -138,7 +139,16 @@ class PscEndpoints:
         wanted = reading.read_consent_wish(body)
         self._explicit.demand_offered()
         client = await self._applications.in_body(request, body)
-        wish = ConsentWish(read_identification(wanted.hint), wanted.lifetime, wanted.signatures, wanted.state)
+        words = dialect(self._vendor)
+        wish = ConsentWish(
+            read_identification(wanted.hint),
+            wanted.lifetime,
+            wanted.signatures,
+            wanted.state,
+            wanted.redirect,
+            refused=words.lookup(UserDenied)[1],
+            over=words.lookup(DecisionTimeOver)[1],
+        )
         identifier = await self._explicit.ask(client, wish)
         state: JsonObject = {} if wanted.state is None else {"state": wanted.state}
         return answer({"identifierCA": identifier, "status": "pending", **state}, status=202)

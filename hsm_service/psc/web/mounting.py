@@ -23,6 +23,7 @@ from hsm_service.psc.service.discovery import DiscoveryService
 from hsm_service.psc.service.endings import SessionEndings
 from hsm_service.psc.service.explicit import ExplicitService
 from hsm_service.psc.service.holders import Holders
+from hsm_service.psc.service.outcomes import Outcomes
 from hsm_service.psc.service.pushes import Background, PushService
 from hsm_service.psc.service.requests import AuthorizeRequests
 from hsm_service.psc.service.signatures import SignatureService
@@ -52,6 +53,7 @@ class Parts:
     holders: Holders
     signing: SigningService
     explicit: ExplicitSigning
+    outcomes: Outcomes
     calls: Calls
     documents: Documents | None
     origin: str
@@ -102,6 +104,7 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
         explicit=parts.explicit,
         settings=settings,
         background=background,
+        outcomes=parts.outcomes,
     )
     for vendor in [as_configured(each, settings.refusal) for each in VENDORS.values()]:
         yield from PscEndpoints(

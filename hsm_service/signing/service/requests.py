@@ -310,6 +310,13 @@ class SigningService:
             await self._sam.give_back(caller, request.activation)
             await self._notices.given_back(request.activation)
 
+    async def became(self, caller: Caller, document: str) -> Request | None:
+        """What became of what this caller asked under this document; None of another's. Raises Unavailable."""
+        request = await self._store.by_document(document)
+        if request is None or (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
+            return None
+        return await self._refresh(request)
+
     async def decided(self, document: str) -> None:
         """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint.
 
