@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,14 @@ def _work_in_memory() -> None:
     tempfile.tempdir = None
 
 
+def _hear_ctrl_c() -> None:
+    """A shell without job control starts what runs in its background deaf to SIGINT, and programs inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 _work_in_memory()
+_hear_ctrl_c()
 
 __all__ = [
     "database",

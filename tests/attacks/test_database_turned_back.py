@@ -152,7 +152,7 @@ async def test_the_whole_database_of_an_hour_ago(scene: Scene, hsm: Hsm, authori
         )
         assert (await fresh.call("status"))["ready"] is False
         voided = await accept_restore(fresh.sam.database, fresh.sam.audit, fresh.clock, operator=phone.public.jkt)
-        assert voided == {"documents": 1, "activations": 1}
+        assert voided == {"documents": 1, "activations": 1, "consents": 0}
         await fresh.sam.watch.look()
         assert await restarted.attempt(opened, activation) == "activation_expired"
         code = await fresh.refused("documents/decide", document=waiting.id, device=phone.id, **yes)

@@ -180,7 +180,7 @@ async def test_a_device_of_his_own(scene: Scene) -> None:
     attacks = (
         ("UPDATE sam.bindings SET device_key = $1 WHERE credential = $2", thief.public.point, scene.credential),
         (f"UPDATE sam.bindings SET {his_own} WHERE credential = $2", thief.id, scene.credential, mine),
-        ("UPDATE sam.bindings SET credential = $1 WHERE credential = $2", scene.credential, mine),
+        ("UPDATE sam.bindings SET credential = $1, first = false WHERE credential = $2", scene.credential, mine),
     )
     await world.sql("DROP INDEX sam.one_binding_per_device")
     for statement, *args in attacks:

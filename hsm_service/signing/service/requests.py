@@ -27,6 +27,7 @@ from hsm_service.signing.domain.request import (
     ConsentAsk,
     Event,
     Kind,
+    Request,
     SessionAsk,
     State,
 )
@@ -315,7 +316,7 @@ class SigningService:
         request = await self._store.by_document(document)
         if request is None or (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
             return None
-        return await self._refresh(request)
+        return await self._lives.refresh(request)
 
     async def decided(self, document: str) -> None:
         """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint.
