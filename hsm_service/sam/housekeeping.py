@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -77,16 +77,20 @@ async def watch_hsm(
 async def keep_house(
     database: Database, clock: Clock, heads: HeadSigner, generators: Generators, phones: Bindings
 ) -> None:
-    """For as long as the process runs. What fails is logged and tried again."""
+    """For as long as the process runs. What fails is logged and tried again, and keeps no other chore from its turn."""
+    chores: Sequence[Callable[[], Awaitable[object]]] = (
+        lambda: forget_sealed(database, clock.now()),
+        lambda: forget_tries(database, clock.now()),
+        lambda: forget_asks(database, clock.now()),
+        generators.renew,
+        phones.admit_who_waited,
+    )
     while True:
-        try:
-            await forget_sealed(database, clock.now())
-            await forget_tries(database, clock.now())
-            await forget_asks(database, clock.now())
-            await generators.renew()
-            await phones.admit_who_waited()
-        except LinkIdError as error:
-            _log.warning("housekeeping_failed", error_code=error.code)
+        for chore in chores:
+            try:
+                await chore()
+            except LinkIdError as error:
+                _log.warning("housekeeping_failed", error_code=error.code)
         try:
             await heads.sign_if_moved()
         except LinkIdError as error:  # signatures go on: what they leave is in the chain, which stands for itself
