@@ -151,7 +151,16 @@ SECTION: Final = Section(
             method="POST",
             path=TOKEN_PATH,
             summary=Words("A token", "Um token"),
-            answers={200: Answer(Words("Good for an hour.", "Vale uma hora."), ref("Token"))},
+            answers={
+                200: Answer(
+                    Words("Good for an hour.", "Vale uma hora."),
+                    ref("Token"),
+                    links={
+                        "look": ("oauthIntrospect", {"token": "$response.body#/access_token"}),
+                        "give_back": ("oauthRevoke", {"token": "$response.body#/access_token"}),
+                    },
+                )
+            },
             errors=(400, 401, 413, 415, 429, 503),
             body=Body(ref("TokenRequest"), FORM, example={"grant_type": "client_credentials"}),
             security=("basic",),

@@ -15,6 +15,7 @@ _NUMBER: Final[Schema] = text(_TEXT, "CPF or CNPJ.", "CPF ou CNPJ.")
 _CLIENT: Final[dict[str, JsonValue]] = {"client_id": _TEXT, "client_secret": _TEXT}
 _SCOPES: Final[Schema] = {"type": "string", "enum": [scope.value for scope in OF_HOLDERS]}
 _TOKEN: Final = ("pscBearer",)
+_GIVE_BACK: Final = {"give_back": ("pscRevoke", {"token": "$response.body#/access_token"})}
 _HTML: Final = "text/html"
 _PROGRAM: Final = (400, 401, 403, 413, 415, 429, 503)
 
@@ -214,7 +215,11 @@ SECTION: Final = Section(
             path=f"{ROOT}/token",
             summary=Words("A code becomes a token", "Um código vira um token"),
             answers={
-                200: Answer(Words("With scope and identification.", "Com escopo e identificação."), ref("PscToken"))
+                200: Answer(
+                    Words("With scope and identification.", "Com escopo e identificação."),
+                    ref("PscToken"),
+                    links=_GIVE_BACK,
+                )
             },
             errors=(400, 401, 413, 415, 429, 503),
             body=Body(
@@ -228,7 +233,7 @@ SECTION: Final = Section(
             method="POST",
             path=f"{ROOT}/client_token",
             summary=Words("A token of the application", "Um token do aplicativo"),
-            answers={200: Answer(Words("For two hours.", "Por duas horas."), ref("PscToken"))},
+            answers={200: Answer(Words("For two hours.", "Por duas horas."), ref("PscToken"), links=_GIVE_BACK)},
             errors=(400, 401, 413, 415, 429, 503),
             body=Body(
                 ref("PscClientTokenRequest"), FORM, example={"grant_type": "client_credentials", "client_id": "cli_…"}

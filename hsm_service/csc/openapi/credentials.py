@@ -245,10 +245,9 @@ OPERATIONS: Final = [
                 Words("Approved: the SAD, good for five minutes.", "Aprovado: o SAD, que vale cinco minutos."),
                 {"oneOf": [ref("Approved"), ref("Consented")]},
                 links={
-                    "sign": (
-                        "cscV2SignHash",
-                        {"SAD": "$response.body#/SAD"},
-                    )
+                    "sign": ("cscV2SignHash", {"SAD": "$response.body#/SAD"}),
+                    "sign_documents": ("cscV2SignDoc", {"SAD": "$response.body#/SAD"}),
+                    "go_on": ("cscV2Extend", {"SAD": "$response.body#/SAD"}),
                 },
             ),
             202: _WAITS,

@@ -85,11 +85,14 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
 }  # fmt: skip
 
+_LATER: Final = {"collect": ("cscV2Polling", {"requestID": "$response.body#/responseID"})}
+"""In mode A."""
+
 OPERATIONS: Final = [
     V2.call(
         "SignHash", "signatures/signHash", Words("Collect the signatures", "Recolher as assinaturas"),
         "SignHashRequest",
-        {200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures"))},
+        {200: Answer(Words("The signatures.", "As assinaturas."), ref("Signatures"), links=_LATER)},
         {
             "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…", "hashes": [EXAMPLE_HASH],
             "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1", "signAlgo": "1.2.840.113549.1.1.11",
@@ -113,7 +116,7 @@ OPERATIONS: Final = [
         "SignDoc", "signatures/signDoc", Words("Signatures around documents", "Assinaturas em documentos"),
         "SignDocRequest",
         {200: Answer(Words("Documents, or signatures alone.", "Documentos, ou só assinaturas."),
-                     ref("SignedDocuments"))},
+                     ref("SignedDocuments"), links=_LATER)},
         {
             "credentialID": "cred_0000000000000000000000000a", "SAD": "sad_…",
             "documents": [
