@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import struct
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
@@ -155,6 +156,22 @@ async def test_a_nursery_that_is_gone_is_followed_by_another(nursery: Nursery) -
     os.kill(first, signal.SIGKILL)
     assert (await shop.do("judge", QUESTION)).head["problem"] == "unknown_kind"
     assert nursery._process.pid != first
+
+
+async def test_a_nursery_that_is_silent_is_followed_by_another(nursery: Nursery) -> None:
+    """One that is stopped does not keep every later document waiting."""
+    shop = Workshop(nursery)
+    await shop.do("judge", QUESTION)
+    silent = nursery._process
+    assert silent is not None
+    assert nursery._control is not None
+    nursery._control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, 200_000))
+    os.kill(silent.pid, signal.SIGSTOP)
+
+    assert (await shop.do("judge", QUESTION)).head["problem"] == "unknown_kind"
+
+    assert nursery._process is not silent
+    assert silent.returncode == -signal.SIGKILL
 
 
 async def test_only_so_many_wait_and_rooms_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -34,6 +35,8 @@ MAX_ANSWER: Final = 64 * 1024 * 1024
 _WAITING: Final = 8
 _RETRY_SECONDS: Final = 10
 _NUMBER_BYTES: Final = 4
+_SILENT_SECONDS: Final = 30
+"""A nursery that is alive and says nothing for so long is replaced as one that is gone."""
 _NOTHING: Final = subprocess.DEVNULL
 _PROCESS: Final = "hsm_service.documents.process"
 _ERRORS: Final[Mapping[str, type[LinkIdError]]] = {
@@ -88,6 +91,7 @@ class Nursery:
 
     def _started(self) -> socket.socket:
         ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", _SILENT_SECONDS, 0))
         words = (sys.executable, "-I", "-m", _PROCESS)
         try:
             with theirs:  # an empty environment: no secret of ours is in it
