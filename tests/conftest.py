@@ -48,7 +48,10 @@ __all__ = [
     "shared_database",
 ]
 
-_FIRST: Final = ("ground/test_serve.py", "journeys", "attacks", "phone", "issuance", "agent", "ground", "oauth")
+_FIRST: Final = (
+    "ground/test_serve.py", "sam/test_machine.py", "journeys", "attacks", "sandbox/", "phone", "issuance", "agent",
+    "registration", "ground", "oauth",
+)  # fmt: skip
 """Where the slow files are. Workers take whole files (`--dist loadfile`), so the long ones must not be left for last;
 and a package's files one after the other, because a fixture of the package ends when a worker leaves it."""
 
