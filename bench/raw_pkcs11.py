@@ -37,14 +37,9 @@ class RawToken:
         given = {**os.environ, **environment, "BENCH_PIN": pin}
         words = [sys.executable, "-m", "bench.raw_worker", str(module), label]
         self._layouts = {
-            "processes": [_Worker([*words, "1"], given) for _ in range(cores)],
-            "threads": [_Worker([*words, str(cores)], given)],
+            "processes": [_ready(_Worker([*words, "1"], given)) for _ in range(cores)],
+            "threads": [_ready(_Worker([*words, str(cores)], given))],
         }
-        for workers in self._layouts.values():
-            for worker in workers:
-                worker.tell({"ready": True})
-            for worker in workers:
-                worker.hear()
 
     def rate(self, use: str, key: str) -> Raw:
         """Signatures a second, all cores together. ``use``: ``token`` or ``wrapped``; ``key``: its algorithm."""
@@ -68,6 +63,13 @@ class RawToken:
             worker.tell({"layout": use, "key": key, "seconds": WINDOW})
         answers = [worker.hear() for worker in workers]
         return sum(answer["count"] / answer["seconds"] for answer in answers)
+
+
+def _ready(worker: _Worker) -> _Worker:
+    """One after the other: SoftHSM writes its token's file at a login; whoever reads it then gets CKR_GENERAL_ERROR."""
+    worker.tell({"ready": True})
+    worker.hear()
+    return worker
 
 
 class _Worker:
