@@ -33,11 +33,12 @@ from foundation.web.health import Health, health_routes
 from foundation.web.metrics import HttpMetrics, metrics_route
 from foundation.web.serving import Server, serve
 from foundation.web.unparsed import SERVER_NAME
-from foundation.web.window import SlidingWindow
+from foundation.web.window import AddressWindow, SlidingWindow
 
 __all__ = [
     "REQUEST_ID",
     "SERVER_NAME",
+    "AddressWindow",
     "BodyTooLarge",
     "Cors",
     "Dialect",

@@ -16,10 +16,11 @@ from foundation.database import Connection, Database
 from foundation.encoding import JsonObject
 from foundation.errors import LinkIdError
 from foundation.ids import BadToken, Random, new_id, new_token, parse_token, same, secret_digest, secret_matches
+from foundation.network import network
 from pairing.domain.ceremony import CODE_LIFE, MAX_SENDS, MAX_TRIES, NUMBER_PROOF, NumberProof, resend_at
 from pairing.domain.codes import SMS_DIGITS, CodeKey, read_digits, sms_text
 from pairing.domain.letters import number_proved_elsewhere
-from pairing.domain.limits import SENDING, Scope, budget, budget_abroad, network
+from pairing.domain.limits import SENDING, Scope, budget, budget_abroad
 from pairing.domain.names import read_nickname
 from pairing.domain.numbers import country, is_of, masked, neighbourhood, read_number
 from pairing.errors import (

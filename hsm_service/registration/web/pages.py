@@ -17,9 +17,9 @@ from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.errors import BadOAuthRequest
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.form import once
-from hsm_service.registration.domain.application import Stand, View
+from hsm_service.registration.domain.application import IN_USE, Stand, View
 from hsm_service.registration.domain.reading import FIELDS, read_form, read_redirects, read_version
-from hsm_service.registration.errors import BadField, ChangedMeanwhile, NotSignedIn
+from hsm_service.registration.errors import BadField, ChangedMeanwhile, NotNow, NotSignedIn
 from hsm_service.registration.ports import Webhooks
 from hsm_service.registration.service.applications import ApplicationService
 from hsm_service.registration.service.sign_ins import SignIn, SignInService
@@ -270,7 +270,8 @@ class RegistrationPages:
         """An event that says nothing."""
 
         async def act(who: SignIn, client: str, _seen: int, _said: Mapping[str, str]) -> web.Response:
-            await self._applications.one_of(who.person, client)
+            if (await self._applications.one_of(who.person, client)).stand not in IN_USE:
+                raise NotNow()
             sent = await self._webhooks.send_test(client)
             told = "Teste na fila: recarregue esta página para ver se chegou." if sent else "Grave um endereço antes."
             return await self._again(who, client, told)
