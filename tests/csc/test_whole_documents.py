@@ -430,7 +430,7 @@ async def test_what_is_wrong_with_an_ask_for_documents(world: World, contract: b
     # a policy that the operator did not give: said before anybody is asked
     status, said = await caller.call("POST", AUTHORIZE, asking(credential, whole(b"x", linkid={"policy": "AD-RT"})))
     assert (status, said["error"]) == (400, "invalid_request")
-    assert "policy" in said["error_description"], said
+    assert said["error_description"] == "no file of AD-RT for cades is set up"
     assert (await raw(world, AUTHORIZE, b"not json"))[0] == 401
     assert world.sam.bodies == []
     assert await world.owner.fetchval("SELECT count(*) FROM signing.preparations") == 0
