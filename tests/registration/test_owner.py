@@ -245,6 +245,7 @@ async def test_what_is_let_in_is_what_was_read(world: World) -> None:
     client, _ = await registered(world, maria, method="key", keys=json.dumps(PUBLIC_KEY), signs_asks="1")
     seen = seen_in(await operator(world, "list"), client)
     mine = await world.owner.fetchrow("SELECT name, redirects, keys::text FROM registration.applications")
+    assert mine is not None
     other = json.dumps([{**PUBLIC_KEY, "x": PUBLIC_KEY["y"], "y": PUBLIC_KEY["x"]}])
     for change in ("redirects = '{https://evil.test/}'", f"keys = '{other}'", "signs_asks = false"):
         await world.owner.execute(f"UPDATE registration.applications SET {change}")
