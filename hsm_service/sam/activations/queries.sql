@@ -69,7 +69,7 @@ RETURNING o.ordinal, o.hash, o.signature;
 
 -- name: void_all
 -- After a restore no approval counts any more.
-UPDATE sam.activations SET voided = true WHERE NOT voided AND until > $1 RETURNING id;
+UPDATE sam.activations SET voided = true WHERE NOT voided AND until > $1 RETURNING id, credential, maximum;
 
 -- name: sessions_of
 -- The sessions of some credentials that are open still, the newest first.
