@@ -8,6 +8,7 @@
 * ``proofs``: DPoP on a request; not exported here, since it needs the database and the app host has none.
 * ``pages``: pages for people, in one frame and look; not exported here, since the app host has no templates.
 * ``openapi``: how a slice describes its calls to others.
+* ``handover``: connections that outlive the handler of their request: streams.
 * ``health``, ``metrics``: what operators ask, on a listener of their own.
 * ``serving``: listening, and stopping without cutting anybody off.
 * ``unparsed``: what is no HTTP, refused in our words.
