@@ -1,8 +1,11 @@
 """A connection outlives its handler: what was written arrives first, aiohttp forgets it, and it may end in any way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -10,6 +13,7 @@ import pytest
 import uvloop
 from aiohttp import web
 
+from foundation.tls import DevelopmentAuthority, server_context
 from foundation.web import HttpMetrics, Server, new_app, serve
 from foundation.web.handover import Framing, demand_no_body, framing_of, hand_over
 
@@ -47,9 +51,10 @@ class Line(asyncio.Protocol):
 class Place:
     """A server of ours with one stream, or none."""
 
-    def __init__(self, server: Server, metrics: HttpMetrics) -> None:
+    def __init__(self, server: Server, metrics: HttpMetrics, trusting: ssl.SSLContext | None = None) -> None:
         self.server = server
         self.metrics = metrics
+        self.trusting = trusting
         self.lines: list[Line] = []
         self.gone = False
 
@@ -68,7 +73,7 @@ class Place:
         return response
 
     async def ask(self, version: int = 1, headers: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(self.server.url).port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(self.server.url).port, ssl=self.trusting)
         writer.write(_REQUEST % (version, headers))
         return reader, writer
 
@@ -153,35 +158,42 @@ async def test_a_body_is_refused_before_anything_begins(place: Place) -> None:
     assert place.lines == []
 
 
-def on_uvloop(work: Callable[[], Awaitable[None]]) -> None:
-    """As our processes run."""
+async def handed_over(tls: ssl.SSLContext | None, trusting: ssl.SSLContext | None) -> None:
+    """Said, read, and ended by us; then ended by the other side."""
+    app = new_app()
+    places: list[Place] = []
 
-    async def run() -> None:
-        await work()
+    async def stream(request: web.Request) -> web.StreamResponse:
+        return await places[0].stream(request)
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run())
+    app.router.add_get("/stream", stream)
+    async with await serve(app, "127.0.0.1", 0, tls=tls) as server:
+        places.append(Place(server, HttpMetrics(), trusting))
+        reader, writer, line = await places[0].opened()
+        line.say(b"more;")
+        assert await reader.readuntil(b"more;")
+        assert line.transport is not None
+        assert line.transport.get_write_buffer_size() == 0
+        line.end()
+        assert (await reader.read()).endswith(b"0\r\n\r\n")
+        writer.close()
+        await line.lost.wait()
+
+        _, writer, line = await places[0].opened()
+        writer.close()
+        await line.lost.wait()
 
 
-def test_it_is_the_same_on_the_loop_that_serves() -> None:
-    """uvloop's transports hand over as asyncio's do, and count what was not read yet."""
-
-    async def work() -> None:
-        app = new_app()
-        places: list[Place] = []
-
-        async def stream(request: web.Request) -> web.StreamResponse:
-            return await places[0].stream(request)
-
-        app.router.add_get("/stream", stream)
-        async with await serve(app, "127.0.0.1", 0) as server:
-            places.append(Place(server, HttpMetrics()))
-            reader, writer, line = await places[0].opened()
-            line.say(b"more;")
-            assert await reader.readuntil(b"more;")
-            assert line.transport is not None
-            assert line.transport.get_write_buffer_size() == 0
-            writer.close()
-            await line.lost.wait()
-
-    on_uvloop(work)
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_it_is_the_same_on_each_loop_and_under_tls(
+    loop: Callable[[], asyncio.AbstractEventLoop], encrypted: bool, tmp_path: Path
+) -> None:
+    """uvloop serves, asyncio tests; phones come by TLS where no proxy ends it."""
+    tls = trusting = None
+    if encrypted:
+        files = DevelopmentAuthority(tmp_path / "tls", datetime.now(UTC)).server(["127.0.0.1"])
+        tls = server_context(files.certificate, files.key)
+        trusting = ssl.create_default_context(cafile=str(files.authorities))
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(handed_over(tls, trusting))
