@@ -6,7 +6,8 @@ Where to look first:
 * ``clock``, ``ids``, ``encoding``: pure; with ``errors`` and ``machine`` all that a ``domain`` may import.
 * ``machine``: a table of states, used by domains, by guarded UPDATEs and for the diagrams.
 * ``database``, ``queries``, ``migrations``: PostgreSQL by asyncpg, SQL in ``.sql`` files, schemas by slice.
-* ``group_commit``: what several callers write at one moment, as one transaction.
+* ``group_commit``: what several callers write at one moment, as one transaction; ``threads``: blocking calls beside the
+  event loop.
 * ``audit``: the chained, append-only record.
 * ``web`` (public HTTP), ``channel`` (frames between our processes), ``dpop`` (proof of possession), ``tls``.
 * ``settings``, ``logs``: what an operator writes, and what an operator reads; ``watched_file``: what is replaced while
