@@ -26,6 +26,7 @@ def write_page(measured: Sequence[Kept], page: Path = PAGE) -> None:
         waiting=_missing({each.row.name for each in whole}),
         clients=CLIENTS,
         least="[the least that one signature costs](benchmarks-least.md)",
+        why="[decision 0053](decisions/0053-what-a-signature-need-not-pay.md)",
     )
     page.write_text(text, encoding="utf-8")
 

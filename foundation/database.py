@@ -8,6 +8,8 @@ that ``on_violation`` names. A constraint nobody mapped stays an asyncpg error: 
 import asyncio
 import contextlib
 import logging
+import time
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
@@ -41,6 +43,11 @@ network has fallen silent."""
 CONNECT_SECONDS = 5.0
 ACQUIRE_SECONDS = 5.0
 """How long a caller waits for a free connection before it is told Unavailable; longer only queues the dead."""
+
+USES = 1_000
+"""How often a connection is passed on before the pool has a look at it."""
+IDLE_SECONDS = 60.0
+"""How long a connection is kept at hand that nobody needs; then the pool may close it."""
 
 
 class OutcomeUnknown(Unavailable):
@@ -208,12 +215,22 @@ class Database:
     """What stores and services hold: transactions, and single statements that are their own transaction."""
 
     def __init__(self, pool: Pool) -> None:
-        """Wrap a pool made by ``open_pool``."""
+        """Wrap a pool made by ``open_pool``.
+
+        What was borrowed from it and is well stays here for the next: the pool's own lending costs as much as a
+        statement.
+        """
         self.pool = pool
+        self._idle: deque[_Borrowed] = deque()
+        self._waiting = 0
+        self._closing = False
 
     async def close(self) -> None:
         """Wait for running transactions (briefly), then close every connection."""
+        self._closing = True
         try:
+            while self._idle:
+                await self._return(self._idle.pop())
             await _within(self.pool.close(), seconds=10.0)
         except TimeoutError:
             self.pool.terminate()
@@ -230,9 +247,10 @@ class Database:
 
         Raises Unavailable when there is no connection, OutcomeUnknown when it broke during COMMIT.
         """
-        async with self._acquired() as raw:
-            connection = Connection(raw)
-            scope = raw.transaction(isolation=isolation, readonly=readonly)
+        borrowed = await self._borrow()
+        connection, well = Connection(borrowed.raw), False
+        try:
+            scope = borrowed.raw.transaction(isolation=isolation, readonly=readonly)
             with _translated():
                 await scope.start()
             try:
@@ -244,6 +262,10 @@ class Database:
                     await scope.rollback()
                 raise
             await _commit(scope)
+            well = True
+        finally:
+            connection.raw = _RETURNED
+            await self._give_back(borrowed, well)
         await connection._run_after_commit()
 
     async def retrying(
@@ -268,33 +290,86 @@ class Database:
 
     async def execute(self, query: str, *args: object) -> str:
         """One statement, its own transaction; the command tag."""
-        async with self._acquired() as raw:
-            return await Connection(raw).execute(query, *args)
+        return str(await self._alone("execute", query, args))
 
     async def fetch(self, query: str, *args: object) -> Sequence[Record]:
         """One statement, its own transaction; all rows."""
-        async with self._acquired() as raw:
-            return await Connection(raw).fetch(query, *args)
+        rows: Sequence[Record] = await self._alone("fetch", query, args)
+        return rows
 
     async def fetchrow(self, query: str, *args: object) -> Record | None:
         """One statement, its own transaction; the first row or None."""
-        async with self._acquired() as raw:
-            return await Connection(raw).fetchrow(query, *args)
+        row: Record | None = await self._alone("fetchrow", query, args)
+        return row
 
     async def fetchval(self, query: str, *args: object) -> Any:
         """One statement, its own transaction; the first column of the first row or None."""
-        async with self._acquired() as raw:
-            return await Connection(raw).fetchval(query, *args)
+        return await self._alone("fetchval", query, args)
 
-    @contextlib.asynccontextmanager
-    async def _acquired(self) -> "AsyncIterator[asyncpg.pool.PoolConnectionProxy[asyncpg.Record]]":
-        with _translated():
-            raw = await self.pool.acquire(timeout=ACQUIRE_SECONDS)
+    async def _alone(self, verb: str, query: str, args: Sequence[object]) -> Any:
+        borrowed, well = await self._borrow(), False
         try:
-            yield raw
+            with _translated():
+                answer = await getattr(borrowed.raw, verb)(query, *args)
+            well = True
         finally:
-            with contextlib.suppress(Exception):
-                await self.pool.release(raw, timeout=ACQUIRE_SECONDS)
+            await self._give_back(borrowed, well)
+        return answer
+
+    async def _borrow(self) -> "_Borrowed":
+        """The connection that was used last, or one of the pool's. Raises Unavailable."""
+        while self._idle:
+            borrowed = self._idle.pop()
+            if borrowed.well():  # else its session ended meanwhile, and the pool knows
+                return borrowed
+        self._waiting += 1
+        try:
+            with _translated():
+                return _Borrowed(await self.pool.acquire(timeout=ACQUIRE_SECONDS))
+        finally:
+            self._waiting -= 1
+
+    async def _give_back(self, borrowed: "_Borrowed", well: bool) -> None:
+        """Keep it for the next. To the pool goes what something went wrong with, what others wait for there, what was
+        used often (the pool renews its connections), and what nobody needed for a minute."""
+        borrowed.uses += 1
+        if self._waiting or self._closing or not well or borrowed.uses >= USES or not borrowed.well():
+            await self._return(borrowed)
+            return
+        borrowed.since = time.monotonic()
+        self._idle.append(borrowed)
+        if borrowed.since - self._idle[0].since > IDLE_SECONDS:
+            await self._return(self._idle.popleft())
+
+    async def _return(self, borrowed: "_Borrowed") -> None:
+        with contextlib.suppress(Exception):
+            await self.pool.release(borrowed.raw, timeout=ACQUIRE_SECONDS)
+
+
+class _Borrowed:
+    """A connection of the pool's that is ours for now."""
+
+    __slots__ = ("raw", "since", "uses")
+
+    def __init__(self, raw: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self.raw, self.uses, self.since = raw, 0, 0.0
+
+    def well(self) -> bool:
+        """Whether the next may have it: open, and in no transaction."""
+        try:
+            return not self.raw.is_closed() and not self.raw.is_in_transaction()
+        except asyncpg.InterfaceError:  # the pool has it back already
+            return False
+
+
+class _Returned:
+    """In the place of a connection whose transaction is over: nobody may use it any more."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise asyncpg.InterfaceError(f"cannot call {name}: the connection was released back to the pool")
+
+
+_RETURNED: Any = _Returned()
 
 
 async def open_pool(

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -278,10 +279,18 @@ def public_jwk(value: object, error: type[LinkIdError] = BadProof) -> dict[str, 
     try:
         if {len(unb64u(jwk[name], max_len=32)) for name in ("x", "y")} != {32}:
             raise error("jwk has a short coordinate")
-        ECKey.import_key(dict(jwk)).public_key  # noqa: B018 - raises for a point off the curve
+        _known(jwk["x"], jwk["y"])
     except (ValueError, JoseError, LinkIdError) as cause:
         raise error("jwk is not a point of P-256") from cause
     return jwk
+
+
+@lru_cache(maxsize=4096)
+def _known(x: str, y: str) -> ECKey:
+    """The same keys come with every call; once looked at, a point is on the curve. Raises ValueError, JoseError."""
+    key = ECKey.import_key({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+    key.public_key  # noqa: B018 - raises for a point off the curve
+    return key
 
 
 def thumbprint(jwk: Mapping[str, str]) -> str:
@@ -333,7 +342,7 @@ def _parse(text: str, error: type[LinkIdError]) -> tuple[Mapping[str, Any], Mapp
 
 def _check_signature(text: str, jwk: Mapping[str, str], error: type[LinkIdError]) -> None:
     try:
-        jws.deserialize_compact(text, ECKey.import_key(dict(jwk)), algorithms=["ES256"])
+        jws.deserialize_compact(text, _known(jwk["x"], jwk["y"]), algorithms=["ES256"])
     except (JoseError, ValueError) as cause:
         raise error("the signature does not verify") from cause
 

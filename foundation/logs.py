@@ -97,12 +97,12 @@ def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     return {key: value if key in ("level", "timestamp") else _field(key, value) for key, value in event.items()}
 
 
-def _through_standard_logging(processors: Sequence[Processor]) -> None:
+def _through_standard_logging(processors: Sequence[Processor], *, for_good: bool = False) -> None:
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *processors],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=for_good,
     )
 
 
@@ -119,11 +119,17 @@ _through_standard_logging(
 
 
 def configure(
-    style: Literal["json", "console"], *, level: str = "INFO", process: str = "", stream: TextIO | None = None
+    style: Literal["json", "console"],
+    *,
+    level: str = "INFO",
+    process: str = "",
+    stream: TextIO | None = None,
+    for_good: bool = False,
 ) -> None:
     """Send every log of this process to ``stream`` (standard error), in one style. Call once, at the start.
 
-    ``process`` ("gateway", "sam-0") stands in every line.
+    ``process`` ("gateway", "sam-0") stands in every line. ``for_good``: it is not called again, so loggers need not
+    look up what was configured for every line, nor who calls, which no line of ours says.
     """
 
     def name_process(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -158,8 +164,11 @@ def configure(
             *shared,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ]
+        ],
+        for_good=for_good,
     )
+    if for_good:
+        logging._srcfile = None  # as the standard library's HOWTO says
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()

@@ -28,7 +28,7 @@ def run_process(settings: Settings, name: str, work: Callable[[], Coroutine[Any,
     On uvloop: sockets cost a serving process half of what they do on asyncio's own loop (docs/benchmarks.md).
     """
     keep_memory_private()
-    configure("json" if settings.environment == "production" else "console", process=name)
+    configure("json" if settings.environment == "production" else "console", process=name, for_good=True)
     try:
         return profiled(settings, name, lambda: _on_uvloop(work))
     except (LinkIdError, SettingsError, ProgramMissing, FileNotFoundError) as error:

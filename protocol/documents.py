@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, Literal, TypeAlias
 
 from foundation.encoding import BadEncoding, JsonObject, JsonValue, b64u, canonical_json, strict_json, unb64u
@@ -55,6 +55,9 @@ LIFE: Final[Mapping[DocumentType, timedelta]] = {
 
 MAX_BYTES: Final = 131_072
 """100 hashes with labels of 120 characters, every one of four UTF-8 bytes, stay below 70 kB."""
+
+_SHORT: Final = 4_096
+"""Of a thousand documents so long what was read in them takes some 20 MB at most; longer ones are read each time."""
 
 LABEL_CHARACTERS: Final = 120
 NAME_CHARACTERS: Final = 60
@@ -106,6 +109,10 @@ class Document:
     @classmethod
     def parse(cls, data: bytes) -> "Document":
         """Read bytes whose origin was verified before. Raises BadDocument."""
+        return _read_before(data) if len(data) <= _SHORT else cls._parse(data)
+
+    @classmethod
+    def _parse(cls, data: bytes) -> "Document":
         try:
             members = strict_json(data, max_bytes=MAX_BYTES)
         except BadEncoding as cause:
@@ -127,7 +134,7 @@ class Document:
         """SHA-256 of the bytes: what a decision signs."""
         return hashlib.sha256(self.data).digest()
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """The digest as a proof names it."""
         return b64u(self.digest)
@@ -206,6 +213,12 @@ class Document:
                 raise BadDocument("a hash is text")
             found.append(unb64u(value, max_len=64))
         return found
+
+
+@lru_cache(maxsize=1024)
+def _read_before(data: bytes) -> Document:
+    """The same document is read at every step of its life."""
+    return Document._parse(data)
 
 
 def clean(text: str, *, limit: int = LABEL_CHARACTERS) -> str:

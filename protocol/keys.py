@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -44,7 +44,7 @@ class P256Key:
         if value["kty"] != "EC" or value["crv"] != "P-256" or not isinstance(x, str) or not isinstance(y, str):
             raise BadKey("only EC keys of the curve P-256")
         try:
-            return cls(unb64u(x, max_len=32), unb64u(y, max_len=32))
+            return _known(unb64u(x, max_len=32), unb64u(y, max_len=32))
         except BadEncoding as cause:
             raise BadKey("coordinates are base64url") from cause
 
@@ -53,7 +53,7 @@ class P256Key:
         """From SEC 1 uncompressed form, 65 bytes beginning with 4. Raises BadKey."""
         if len(point) != 65 or point[0] != 4:
             raise BadKey("not an uncompressed point of P-256")
-        return cls(point[1:33], point[33:])
+        return _known(point[1:33], point[33:])
 
     @classmethod
     def from_public(cls, key: ec.EllipticCurvePublicKey) -> "P256Key":
@@ -91,6 +91,12 @@ class P256Key:
             self.public.verify(signature_to_der(signature), message, ec.ECDSA(hashes.SHA256()))
         except InvalidSignature as cause:
             raise SignatureInvalid(f"not a signature by {self.jkt}") from cause
+
+
+@lru_cache(maxsize=4096)
+def _known(x: bytes, y: bytes) -> P256Key:
+    """The same keys come again and again, and a point that was once looked at is on the curve. Raises BadKey."""
+    return P256Key(x, y)
 
 
 def signature_to_der(raw: bytes) -> bytes:

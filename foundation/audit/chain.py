@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept, read_head, write_head
-from foundation.audit.lines import GENESIS, AuditLine, Field, Head, check_event, next_line
+from foundation.audit.lines import GENESIS, AuditLine, Field, Head, check_event, line_after
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.queries import Queries
@@ -52,6 +52,14 @@ class AuditChain:
         Raises DatabaseRolledBack when the chain ends before the last line that we know, HeadNotKept when the file
         could not be written last time and cannot be now.
         """
+        for event, fields in events:
+            check_event(event, fields)
+        return await self._append(connection, events)
+
+    async def _append(
+        self, connection: Connection, events: Sequence[tuple[str, Mapping[str, Field]]]
+    ) -> list[AuditLine]:
+        """Events that were checked before."""
         await self._catch_up()
         expected = self._newest
         if expected is None or not events:
@@ -136,7 +144,7 @@ class AuditChain:
         now = self._clock.now()
         lines: list[AuditLine] = []
         for event, fields in events:
-            line = next_line(self.chain, head, now, event, fields)
+            line = line_after(self.chain, head, now, event, fields)
             head = Head(line.seq, line.hash)
             lines.append(line)
         return lines
@@ -148,7 +156,7 @@ class AuditChain:
     async def _append_noted(self, connection: Connection, noted: list[tuple[str, Mapping[str, Field]]]) -> None:
         batch = noted.copy()
         noted.clear()
-        await self.append_many(connection, batch)
+        await self._append(connection, batch)
 
     def _refuse_older(self, head: Head) -> None:
         """A database restored under a running process is seen at the next line, not at the next start."""

@@ -51,6 +51,11 @@ class AuditLine:
 def next_line(chain: str, head: Head, at: datetime, event: str, fields: Mapping[str, Field]) -> AuditLine:
     """The line that follows ``head``. Pure. Raises Internal for fields that an audit must not hold."""
     check_event(event, fields)
+    return line_after(chain, head, at, event, fields)
+
+
+def line_after(chain: str, head: Head, at: datetime, event: str, fields: Mapping[str, Field]) -> AuditLine:
+    """The same for fields that were checked before."""
     instant = at.astimezone(UTC)
     body = canonical_json(
         {

@@ -109,7 +109,8 @@ class RowSeals:
         self._ranks: OrderedDict[tuple[str, str], _Rank] = OrderedDict()
         self._raises = 0
         self._agreed: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
-        self._read_before: OrderedDict[tuple[str, bytes], tuple[Record, Row]] = OrderedDict()
+        self._read_before: OrderedDict[tuple[str, bytes, int], tuple[Record, Row]] = OrderedDict()
+        """By table, MAC and number of columns: statements fetch more or fewer of them."""
 
     async def seal(self, table: str, meaning: JsonObject) -> bytes:
         """The MAC to be stored with a row of this meaning."""
@@ -148,7 +149,7 @@ class RowSeals:
 
         ``since``: ``now()`` from before the statement that fetched it.
         """
-        key = (table, bytes(record["mac"]))
+        key = (table, bytes(record["mac"]), len(record))
         known = self._read_before.get(key)
         if known is not None and known[0] == record:
             row = cast("R", known[1])

@@ -434,3 +434,54 @@ async def test_a_connection_ended_between_two_statements(opened: Database) -> No
                 await asyncio.sleep(0.05)
             await connection.fetchval("SELECT 1")
     assert await count(opened) == 0
+
+
+async def test_connections_are_passed_on(empty_database: TestDatabase) -> None:
+    """Two connections serve three hundred at once, single statements and transactions, some of which fail: everybody
+    has their own answer, nobody waits for ever for what lies at hand, and no failure is passed on."""
+    database = Database(await open_pool(empty_database.dsn(), max_size=2, application_name="passed-on"))
+
+    async def one(number: int) -> int:
+        if number % 3 == 0:
+            return int(await database.fetchval("SELECT $1::int", number))
+        async with database.transaction() as connection:
+            if number % 7 == 0:
+                await connection.execute("SELECT 1 / 0")
+            row = await connection.fetchrow("SELECT $1::int AS n", number)
+            assert row is not None
+            return int(row["n"])
+
+    answers = await asyncio.wait_for(asyncio.gather(*map(one, range(300)), return_exceptions=True), 60)
+    for number, answer in enumerate(answers):
+        failed = number % 3 and number % 7 == 0
+        assert isinstance(answer, asyncpg.DivisionByZeroError) if failed else answer == number
+    open_ones = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'passed-on'"
+    assert await database.fetchval(open_ones) <= 2
+    await database.close()
+
+
+async def test_what_lies_at_hand_may_have_ended(opened: Database, empty_database: TestDatabase) -> None:
+    """Sessions that the server ended while nobody used them are not given to anybody; cancelled ones neither."""
+    database = Database(await open_pool(empty_database.dsn(), max_size=4))
+    await asyncio.gather(*(database.fetchval("SELECT pg_sleep(0.01)") for _ in range(4)))
+    for ended in list(database._idle):
+        await opened.fetchval("SELECT pg_terminate_backend($1)", ended.raw.get_server_pid())
+    while any(kept.well() for kept in database._idle):
+        await asyncio.sleep(0.01)
+    assert await asyncio.gather(*(database.fetchval("SELECT $1::int", n) for n in range(8))) == list(range(8))
+    hasty = asyncio.create_task(database.fetchval("SELECT pg_sleep(60)"))
+    await asyncio.sleep(0)
+    hasty.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hasty
+    assert await asyncio.gather(*(database.fetchval("SELECT $1::int", n) for n in range(8))) == list(range(8))
+    await database.close()
+
+
+async def test_a_transaction_that_is_over_has_no_connection(opened: Database) -> None:
+    """Whoever keeps it beyond the block cannot reach into somebody else's."""
+    async with opened.transaction() as connection:
+        await connection.execute("SELECT 1")
+    with pytest.raises(Unavailable):
+        await connection.execute("INSERT INTO shop.codes VALUES (9, 'late')")
+    assert await count(opened) == 0

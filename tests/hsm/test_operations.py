@@ -5,7 +5,9 @@ import hashlib
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import pkcs11
 import pytest
@@ -23,6 +25,8 @@ from hsm_service.hsm.settings import HsmSettings
 from hsm_service.hsm.token import Room, Token
 from protocol.algorithms import KEY_ALGORITHMS, KEY_KINDS, SIGN_ALGORITHMS, KeyAlgorithm
 from protocol.keys import P256Key
+
+T = TypeVar("T")
 
 
 @pytest.mark.parametrize("kind", KEY_ALGORITHMS)
@@ -249,3 +253,50 @@ async def test_a_key_signs_its_own_request_at_birth(hsm: Hsm, kind: KeyAlgorithm
     assert request.is_signature_valid
     assert request.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == key.spki
     assert request.subject.rfc4514_string() == "CN=cred_x"
+
+
+async def test_macs_go_together(settings: HsmSettings, token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What many ask for while the only thread is busy is one visit, and each gets the MACs of its own messages; a fault
+    fails those who went together and nobody else, and so does a thread that does not come free in time."""
+    hsm = Hsm(settings.model_copy(update={"threads": 1, "deadline_seconds": 5.0}))
+    release = threading.Event()
+    visits: list[int] = []
+    run = hsm.token.run
+
+    def counted(work: Callable[[Room], T]) -> T:
+        visits.append(1)
+        return run(work)
+
+    monkeypatch.setattr(hsm.token, "run", counted)
+    try:
+        busy = asyncio.create_task(hsm.run(release.wait))
+        await asyncio.sleep(0)
+        wanted = [[f"{n}.{at}".encode() for at in range(n % 4)] for n in range(20)]
+        asked = [asyncio.create_task(hsm.hmacs("pepper.1", messages)) for messages in wanted]
+        missing = asyncio.create_task(hsm.hmac("pepper.99", b"x"))
+        await asyncio.sleep(0)
+        asked[7].cancel()
+        release.set()
+        assert await busy
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        with pytest.raises(HsmKeyMissing):
+            await missing
+        assert len(visits) == 2
+        assert isinstance(answers[7], asyncio.CancelledError)
+        for messages, macs in zip(wanted, answers, strict=True):
+            if macs is not answers[7]:
+                assert macs == [token.run(partial(operations.hmac, label="pepper.1", data=one)) for one in messages]
+        release.clear()
+        busy = asyncio.create_task(hsm.run(release.wait))
+        await asyncio.sleep(0)
+        hsm._deadline = 0.05
+        late = await asyncio.gather(*(hsm.hmac("pepper.1", b"x") for _ in range(3)), return_exceptions=True)
+        assert all(isinstance(one, HsmUnavailable) and "no thread" in str(one) for one in late)
+        release.set()
+        assert await busy
+        hsm._deadline = 5.0
+        assert len(await hsm.hmac("pepper.1", b"x")) == 32
+        assert hsm.at_work == 0
+    finally:
+        release.set()
+        await hsm.close()

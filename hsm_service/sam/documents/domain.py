@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from foundation.encoding import JsonObject, JsonValue, b64u, canonical_json
@@ -38,7 +39,7 @@ class Fixed:
         """The document's id, as its bytes say."""
         return self.document.id
 
-    @property
+    @cached_property
     def context_bytes(self) -> bytes:
         """As stored."""
         return canonical_json(self.context)

@@ -19,6 +19,13 @@ INSERT INTO sam.asks (caller, nonce, asked_at) VALUES ($1, $2, $3);
 -- One document.
 SELECT data, context, state, mac FROM sam.documents WHERE id = $1;
 
+-- name: to_state
+-- A document with what telling it to a phone takes, at one look: for a request the phone's binding, and its credential.
+SELECT d AS document, b AS binding, c AS credential FROM sam.documents d
+LEFT JOIN sam.credentials c ON c.id = d.credential
+LEFT JOIN sam.bindings b ON b.credential = d.credential AND b.device = $2 AND b.state <> 'ended'
+WHERE d.id = $1;
+
 -- name: waiting_for_device
 -- What a phone may decide now: its own documents, and requests of the credentials it is bound to.
 SELECT data, context, state, mac FROM sam.documents

@@ -219,11 +219,17 @@ class Documents:
 
     async def statement(self, id_: str, device: str) -> Stated:
         """Again, for a phone that may decide it. Raises DocumentUnknown, DocumentDecided, DocumentExpired."""
-        fixed = await self._store.get(self._database, id_)
-        if not await self._may_decide(fixed, device):
+        found = await self._store.to_state(self._database, id_, device)
+        fixed, credential = found.fixed, None
+        if fixed.document.is_request:
+            binding = await self._bindings.read(found.binding, found.since)
+            if binding is None or binding.state is not BindingState.ACTIVE:
+                raise DocumentUnknown(id_)
+            credential = await self._credentials.read(found.credential, str(fixed.credential), found.since)
+        elif fixed.device != device:
             raise DocumentUnknown(id_)
         self.demand_undecided(fixed)
-        return Stated(fixed, await self._stating.state(fixed.document))
+        return Stated(fixed, await self._stating.state(fixed.document, credential))
 
     async def waiting(self, device: str) -> list[Stated]:
         """What this phone may decide now."""

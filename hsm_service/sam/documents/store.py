@@ -1,7 +1,7 @@
 """Rows of ``sam.documents`` and ``sam.freezes``; only documents whose MAC holds come out."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from foundation.database import Connection, Record
@@ -15,6 +15,17 @@ from protocol.documents import Document
 queries = Queries.load("hsm_service.sam.documents")
 TABLE = "documents"
 _MAX_CONTEXT = 4096
+
+
+@dataclass(frozen=True)
+class ToState:
+    """A document that holds, and for a request the rows of phone and credential, which their readers have still to
+    believe."""
+
+    fixed: Fixed
+    binding: Record | None
+    credential: Record | None
+    since: int
 
 
 class DocumentStore:
@@ -38,6 +49,19 @@ class DocumentStore:
             await self._alarm.raise_("row.forged", TABLE, id_)
             raise DocumentUnknown(id_)
         return found
+
+    async def to_state(self, reader: Reader, id_: str, device: str) -> "ToState":
+        """For telling it to a phone. Raises DocumentUnknown."""
+        since = self._seals.now()
+        rows = await reader.fetch(queries.to_state, id_, device)
+        if not rows:
+            raise DocumentUnknown(id_)
+        fixed = await self.read(rows[0]["document"], id_, since)
+        if rows[0]["document"]["credential"] != fixed.credential:
+            # Columns only find rows: this one would have found another credential's.
+            await self._alarm.raise_("row.forged", TABLE, id_)
+            raise DocumentUnknown(id_)
+        return ToState(fixed, rows[0]["binding"], rows[0]["credential"], since)
 
     async def waiting_for_device(
         self, reader: Reader, device: str, credentials: Sequence[str], now: datetime
