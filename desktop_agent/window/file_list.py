@@ -30,7 +30,7 @@ class FileList(QListWidget):
         super().__init__()
         self.setObjectName("files")
         self.setAccessibleName("Arquivos a assinar")
-        self.setMinimumHeight(look.em(4))
+        self.setMinimumHeight(look.em(6))
 
     @property
     def paths(self) -> list[Path]:

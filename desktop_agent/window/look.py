@@ -73,6 +73,7 @@ QListWidget#sections::item { padding: 9px 12px; border-radius: 6px; }
 QListWidget#sections::item:selected { background: palette(highlight); color: palette(highlighted-text); }
 QListWidget#sections:focus { border: 2px solid palette(highlight); border-radius: 6px; }
 QTableWidget, QListWidget#files { background: palette(base); border: 1px solid palette(mid); border-radius: 6px; }
+QListWidget#files::item { padding: 3px 4px; }
 QHeaderView::section { background: palette(window); padding: 6px; border: none; border-bottom: 1px solid palette(mid); }
 """
 

@@ -162,11 +162,11 @@ class Preview(QWidget):
         painter.end()
 
     def _draw_text(self, painter: QPainter) -> None:
-        """The words in the middle; above a text file's first lines, where there are some."""
+        """A few words in the middle; what is said of a file from the top, and below it how a text begins."""
         area = QRectF(self.rect()).adjusted(look.em(1), look.em(1), -look.em(1), -look.em(1))
         wrapped = Qt.TextFlag.TextWordWrap
         painter.setPen(self.palette().text().color())
-        if not self._excerpt:
+        if "\n" not in self._text:
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter | wrapped, self._text)
             return
         top = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter | wrapped

@@ -138,11 +138,11 @@ async def test_the_newcomers_path(world: World) -> None:
             login = asyncio.ensure_future(newcomer.ask(page, {"do": "login", "nonce": second}))
             assert await _answered(world) == [f"{newcomer.SITE}: entrar na página"]
             newcomer.logged_in((await login)["ok"], newcomer.SITE, second)
-            assert (await inside)["code"] == "no_extension"
             assert (await newcomer.ask(page, {"do": "sign", "documents": "x" * 9000}))["code"] == "invalid"
             closing = asyncio.ensure_future(page.evaluate("void ask({ do: 'login', nonce: 'n'.repeat(44) })"))
             asked = await world.phone.wait_for("sign")
             await closing
+            assert (await inside)["code"] == "no_extension"
             await page.close()
             await _withdrawn(world, asked.id)
             assert newcomer.SITE in await computer.type(f"linkid-desktop sites --forget {newcomer.SITE}")

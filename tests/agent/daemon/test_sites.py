@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from desktop_agent.daemon.control import call
 from desktop_agent.daemon.grants import OpenSession
@@ -121,6 +122,7 @@ async def test_one_new_site_at_a_time(running: Running) -> None:
 
 async def test_a_session_allows_no_site(running: Running) -> None:
     """However much it may sign by itself: whether a site may see the certificate, the phone is asked."""
+    await call(running.control, "refresh")  # the association is known, and keeps its sessions from now on
     for name, holder in running.gateway.credentials.items():
         family = "RSA-PKCS1-SHA256" if holder is running.maria else "ECDSA-SHA256"
         terms = Terms(2**40, 1000, "qualquer coisa", family)
@@ -129,6 +131,7 @@ async def test_a_session_allows_no_site(running: Running) -> None:
     with pytest.raises(RefusedOnPhone):
         await certificates(running)
     assert label(running) == [f"{SITE}: {NEW}"]
+    assert {one.used for one in running.daemon._grants.listed()} == {0}
 
 
 async def test_taken_back_while_it_waits(running: Running) -> None:
@@ -145,7 +148,7 @@ async def test_taken_back_while_it_waits(running: Running) -> None:
     mine = (await certificates(running))[0]
     forgotten, arrived = asyncio.Event(), asyncio.Event()
 
-    async def slowly(request: Any) -> Any:
+    async def slowly(request: web.Request) -> web.StreamResponse:
         arrived.set()
         await forgotten.wait()
         return await running.gateway.sign_hash(request)
@@ -174,11 +177,37 @@ async def test_taken_back_while_it_waits(running: Running) -> None:
     assert (await call(running.control, "sites"))["sites"] == []
 
 
+async def test_taken_back_while_a_session_signs(running: Running, maria: Holder) -> None:
+    """No request waits on a phone that could be withdrawn: what was signed meanwhile does not go to the page."""
+    mine = base64.b64encode(der(maria.certificate)).decode()
+    await certificates(running, SITE, maria)
+    name = next(name for name, one in running.gateway.credentials.items() if one is maria)
+    running.daemon._grants.open(OpenSession("test", name, "act_1", "sad", Terms(2**40, 9, "x", "RSA-PKCS1-SHA256")))
+    forgotten, arrived = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_request: web.Request) -> web.Response:
+        arrived.set()
+        await forgotten.wait()
+        return web.json_response({"signatures": [base64.b64encode(maria.sign(base64.b64decode(DIGEST))).decode()]})
+
+    documents = [{"name": "contrato.pdf", "digest": DIGEST}]
+    for taken_back in (False, True):
+        running.gateway.faults[SIGN] = [slowly]
+        signing = asyncio.ensure_future(ours(running, do="sign", certificate=mine, hash="SHA-256", documents=documents))
+        await arrived.wait()
+        if taken_back:
+            await call(running.control, "forget-site", origin=SITE)
+        forgotten.set()
+        assert ("ok" in await signing) != taken_back
+        forgotten.clear()
+        arrived.clear()
+
+
 async def test_a_yes_for_a_page_that_is_gone(running: Running) -> None:
     """Approved while the tab closes: when it comes back it is told, and the phone does not ring twice."""
     go_on, arrived = asyncio.Event(), asyncio.Event()
 
-    async def slowly(request: Any) -> Any:
+    async def slowly(request: web.Request) -> web.StreamResponse:
         arrived.set()
         await go_on.wait()
         return await running.gateway.sign_hash(request)
