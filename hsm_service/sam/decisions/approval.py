@@ -25,6 +25,7 @@ from hsm_service.sam.decisions.store import queries
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.passkeys.service import Passkeys, Spoken
 from hsm_service.sam.rows import RowSeals
 from protocol.decisions import Decision, proof_hash
 from protocol.errors import DecisionInvalid, DocumentDecided
@@ -46,6 +47,8 @@ class Approved:
     attempt: Attempt
     activation: Activation
     renewal: Renewal | None = None
+    spoken: Spoken | None = None
+    """The phone's passkey, where it has one."""
 
 
 class Approval:
@@ -60,8 +63,10 @@ class Approval:
         attempts: Attempts,
         documents: DocumentStore,
         credentials: CredentialStore,
+        passkeys: Passkeys,
         faults: FaultPoints,
     ) -> None:
+        self._passkeys = passkeys
         self._commits, self._seals, self._audit, self._clock = commits, seals, audit, clock
         self._attempts, self._documents, self._credentials, self._faults = attempts, documents, credentials, faults
 
@@ -104,6 +109,7 @@ class Approval:
                 raise DecisionInvalid("the binding ended meanwhile")
             if not said["consumed"]:
                 raise DocumentDecided(fixed.id)
+            await self._passkeys.count(connection, approved.spoken)
             self._attempts.remember(connection, forgiven)
             self._documents.decided(connection, fixed, State.APPROVED)
             self._audit.note(
@@ -115,6 +121,7 @@ class Approval:
                 device=approved.device,
                 signer=approved.signer.jkt,
                 activation=activation.id,
+                passkey=None if approved.spoken is None else approved.spoken.after.id,
             )
             self._faults.reach("7f-before-commit")
             return True
