@@ -4,15 +4,16 @@ Every other approval changes something else, seldom, and does it step by step (`
 signature, so it is one round trip, in a transaction shared with whoever approves at the same moment.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
-from foundation.database import Connection
+from foundation.database import Connection, Record
 from foundation.encoding import JsonValue
 from foundation.errors import Unavailable
-from foundation.group_commit import GroupCommit
+from foundation.group_commit import GroupCommit, Statement
 from hsm_service.sam.activations.domain import Activation
 from hsm_service.sam.activations.store import TABLE as ACTIVATIONS
 from hsm_service.sam.attempts.domain import Ladder
@@ -92,24 +93,23 @@ class Approval:
         """False when the ladder is not the one with MAC ``over`` any more: nothing was approved. A renewal stands then,
         the password having been right, and finds nothing to do when we are back."""
 
-        async def work(connection: Connection) -> bool:
-            fixed, activation, decision = approved.fixed, approved.activation, approved.decision
-            if approved.renewal is not None:
-                await renew(connection, self._credentials, self._audit, approved.renewal)
-            said = await connection.fetchrow(
-                queries.approve, fixed.id, activation.credential, approved.binding.id, approved.signer.point,
-                approved.device, fixed.document.digest, proof_hash(decision.proof), forgiven.forgiven, forgiven.mac,
-                over, decision.signature, self._clock.now(), activation.id, activation.sealed, activation.until,
+        fixed, activation, decision = approved.fixed, approved.activation, approved.decision
+
+        def args() -> Sequence[object]:
+            return (
+                fixed.id, activation.credential, approved.binding.id, approved.signer.point, approved.device,
+                fixed.document.digest, proof_hash(decision.proof), forgiven.forgiven, forgiven.mac, over,
+                decision.signature, self._clock.now(), activation.id, activation.sealed, activation.until,
                 activation.mac, list(activation.digests),
             )  # fmt: skip
-            assert said is not None, "a SELECT without FROM has one row"
+
+        def written(connection: Connection, said: Record) -> bool:
             if not said["ladder"]:
                 return False
             if not said["bound"]:
                 raise DecisionInvalid("the binding ended meanwhile")
             if not said["consumed"]:
                 raise DocumentDecided(fixed.id)
-            await self._passkeys.count(connection, approved.spoken)
             self._attempts.remember(connection, forgiven)
             self._documents.decided(connection, fixed, State.APPROVED)
             self._audit.note(
@@ -126,4 +126,17 @@ class Approval:
             self._faults.reach("7f-before-commit")
             return True
 
-        return await self._commits.run(work)
+        writing = Statement(queries.approve, args, written)
+        renewal, spoken = approved.renewal, approved.spoken
+        if renewal is None and (spoken is None or not spoken.counts):
+            return await self._commits.run(writing)
+
+        async def with_more(connection: Connection) -> bool:
+            if renewal is not None:
+                await renew(connection, self._credentials, self._audit, renewal)
+            if not await writing.run(connection):
+                return False
+            await self._passkeys.count(connection, spoken)
+            return True
+
+        return await self._commits.run(with_more)

@@ -37,6 +37,11 @@ class Spoken:
     before: Passkey | None
     after: Passkey
 
+    @property
+    def counts(self) -> bool:
+        """Whether it went on from what stands in its row."""
+        return self.before is not None and self.before != self.after
+
 
 class Passkeys:
     """Demands, counts, enrols, removes."""
@@ -75,7 +80,7 @@ class Passkeys:
 
     async def count(self, connection: Connection, spoken: Spoken | None) -> None:
         """Part of 7f: what it said is not taken again. Raises DecisionInvalid when a rival was faster."""
-        if spoken is None or spoken.before is None or spoken.before == spoken.after:
+        if spoken is None or spoken.before is None or not spoken.counts:
             return
         if not await self._store.count(connection, spoken.before, spoken.after):
             raise DecisionInvalid("the passkey spoke for something else meanwhile")
