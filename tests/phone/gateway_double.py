@@ -294,7 +294,12 @@ class GatewayDouble:
         found = [one for one in self.others if one["device"] == request.match_info["dev"]]
         if not found:
             raise Refusal(404, "device_not_found")
-        shown = {"device": found[0]["device"], "nickname": found[0]["nickname"], "key": "k" * 43, "since": 1}
+        shown = {
+            "device": found[0]["device"],
+            "nickname": found[0]["nickname"],
+            "key": "k" * 43,
+            "since": int(time.time()),
+        }
         id = (await request.json())["credential"]
         made = self.add("admit", credential=id, subject=SUBJECT, phone={**shown, **self.admission_lies})
         return web.json_response({"statement": self.statement(made)}, status=201)

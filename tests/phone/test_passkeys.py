@@ -150,6 +150,15 @@ async def test_another_passkey_is_put_in_front_of_nothing(world: World) -> None:
     await expect(phone.button(TURN_ON)).to_have_count(0)
     await phone.page.go_back()
     authenticator = await Authenticator.of(phone.page)
+    await authenticator.tell("setUserVerified", isUserVerified=False)
+    await phone.page.get_by_role("button", name="Este celular").click()
+    await phone.press(TURN_ON)
+    await phone.press("Continuar")
+    await phone.expect_text("Este celular não ligou a proteção")
+    await phone.press("Cancelar")
+    await phone.at("device")
+    await phone.page.go_back()
+    await authenticator.tell("setUserVerified", isUserVerified=True)
     lies: list[dict[str, Any]] = [{"id": "A" * 43}, {"key": "k" * 43}, {"id": 5}]
     for lie in lies:
         world.gateway.passkey_lies = lie

@@ -3,7 +3,7 @@
 import { ApiError } from "../api";
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
-import { canProtect, createPasskey } from "../passkey";
+import { canProtect, createPasskey, NotUnlocked } from "../passkey";
 import { t } from "../strings";
 import { Untrusted } from "../trust";
 import { h, holder } from "../ui/dom";
@@ -47,7 +47,8 @@ function showEnrolling(app: App): void {
       const passkey = await createPasskey(t.passkey.named(app.profile.nickname ?? ""));
       showConfirming(app, await ask(app, "/phone/v1/passkeys", "passkey", { id: passkey.id, key: { ...passkey.key } }));
     } catch (error) {
-      trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
+      const words = error instanceof NotUnlocked ? t.problems.noScreenLock : problemText(error, app.gateway);
+      trouble.replaceChildren(notice("danger", words, true));
     }
   };
   app.visit({ name: "protect", title: t.passkey.enrolTitle, back: () => showDevice(app), content: [content] });
