@@ -107,6 +107,7 @@ from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.numbers import PairingNumbers
+from pairing.service.passkeys import PasskeyService
 from pairing.service.pauses import PauseService
 from pairing.service.phones import PhoneService
 from pairing.service.possessions import PossessionService
@@ -425,6 +426,7 @@ def mount_pairing(
     scans = ScanService(database, clock, audit, life=life, sam=sam, app=ground.app)
     warnings = WarningService(database, clock, audit, doorbell=push.doorbell, letters=letters)
     admissions = AdmissionService(database, clock, audit, sam=sam, letters=letters, warnings=warnings)
+    passkeys = PasskeyService(clock, sam=sam, letters=letters)
     decisions = DecisionService(
         database,
         clock,
@@ -437,6 +439,7 @@ def mount_pairing(
         scans=scans,
         warnings=warnings,
         admissions=admissions,
+        passkeys=passkeys,
         commits=ground.commits,
     )
     computers = ComputerService(database, clock, audit, sam)
@@ -447,7 +450,18 @@ def mount_pairing(
     doorkeeper = Doorkeeper(ground.dpop, phones, ground.origin, ground.proxies)
     app.add_routes(
         pairing_routes(
-            doorkeeper, phones, decisions, links, scans, computers, warnings, blocks, possessions, consents, admissions
+            doorkeeper,
+            phones,
+            decisions,
+            links,
+            scans,
+            computers,
+            warnings,
+            blocks,
+            possessions,
+            consents,
+            admissions,
+            passkeys,
         )
     )
     devices = DevicesOfPush(doorkeeper)

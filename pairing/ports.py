@@ -60,6 +60,8 @@ class Binding:
     """When its password was proved."""
     until: datetime | None = None
     """Of one that waits: when it may decide."""
+    passkey: bool = False
+    """Whether the phone's passkey must speak for its decisions."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,14 @@ class Sam(Protocol):
         """``documents/generator``. Raises BindingNotActive."""
         ...
 
+    async def fix_passkey(self, device: str, credential: str, passkey: JsonObject) -> FixedDocument:
+        """``documents/passkey``; ``passkey``: {``id``, ``key``}. Raises BindingNotActive."""
+        ...
+
+    async def fix_passkey_end(self, device: str, credential: str) -> FixedDocument:
+        """``documents/passkey_end``. Raises BindingNotActive."""
+        ...
+
     async def consents(self, device: str) -> Sequence[GivenConsent]:
         """``consents/list``."""
         ...
@@ -232,8 +242,17 @@ class Sam(Protocol):
         """``documents/waiting``."""
         ...
 
-    async def decide(self, document: str, device: str, *, decision: str, proof: str | None, signature: str) -> Verdict:
-        """``documents/decide``: step 7. The three texts go through as they came."""
+    async def decide(
+        self,
+        document: str,
+        device: str,
+        *,
+        decision: str,
+        proof: str | None,
+        signature: str,
+        passkey: JsonObject | None = None,
+    ) -> Verdict:
+        """``documents/decide``: step 7. The texts, and the passkey's word, go through as they came."""
         ...
 
     async def state(self, document: str) -> DocumentState:

@@ -14,5 +14,5 @@ around a key · ``activation`` an approval sealed to its caller · ``asks`` what
 of them sign about the keys in a token, and what a token must have · ``pins`` whose keys count · ``heads`` what a SAM
 signs for auditors · ``evidence`` a holder's · ``rowmac`` rows that vouch for themselves · ``consents`` to factors
 that an application sends · ``explicit`` those factors, sealed for one call · ``codes`` without a network ·
-``links`` the QR frames · ``algorithms`` what may be signed, and how · ``errors``.
+``passkeys`` a screen lock's word · ``links`` the QR frames · ``algorithms`` what may be signed, and how · ``errors``.
 """

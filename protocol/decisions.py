@@ -8,6 +8,7 @@ from foundation.encoding import BadEncoding, unb64u
 from protocol.documents import Document
 from protocol.errors import DecisionInvalid, SignatureInvalid
 from protocol.keys import SIGNATURE_BYTES, P256Key
+from protocol.passkeys import Assertion
 
 DecisionWord: TypeAlias = Literal[
     "approve", "approve:without-key", "refuse:changed-mind", "refuse:wrong-content", "refuse:not-me"
@@ -26,10 +27,13 @@ class Decision:
     word: DecisionWord
     proof: str | None
     signature: bytes
+    passkey: Assertion | None = None
+    """The word of the phone's passkey over the same bytes, where it has one."""
 
     @classmethod
-    def parse(cls, decision: object, proof: object, signature: object) -> "Decision":
-        """Check the shape. Raises DecisionInvalid: unknown word, proof too long or not ASCII, signature not text."""
+    def parse(cls, decision: object, proof: object, signature: object, passkey: object = None) -> "Decision":
+        """Check the shape. Raises DecisionInvalid: unknown word, proof too long or not ASCII, signature not text; and
+        PasskeyInvalid."""
         if decision not in WORDS:
             raise DecisionInvalid("an unknown decision")
         if proof is not None and (
@@ -42,7 +46,7 @@ class Decision:
             raw = unb64u(signature, max_len=SIGNATURE_BYTES)
         except BadEncoding as cause:
             raise DecisionInvalid("a signature is base64url text") from cause
-        return cls(decision, proof, raw)
+        return cls(decision, proof, raw, None if passkey is None else Assertion.parse(passkey))
 
     @property
     def approves(self) -> bool:

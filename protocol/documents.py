@@ -11,8 +11,8 @@ from typing import Final, Literal, TypeAlias
 from foundation.encoding import BadEncoding, JsonObject, JsonValue, b64u, canonical_json, strict_json, unb64u
 
 DocumentType: TypeAlias = Literal[
-    "pair", "test", "associate", "identify", "unblock", "generator", "admit", "sign", "session", "consent",
-    "emission-identify", "emission-term", "emission-key",
+    "pair", "test", "associate", "identify", "unblock", "generator", "admit", "passkey", "passkey-end", "sign",
+    "session", "consent", "emission-identify", "emission-term", "emission-key",
 ]  # fmt: skip
 
 REQUESTS: Final[frozenset[DocumentType]] = frozenset({"sign", "session", "consent"})
@@ -29,6 +29,8 @@ MEMBERS: Final[Mapping[DocumentType, frozenset[str]]] = {
     "unblock": _DEVICE | {"credential", "subject", "blocked"},
     "generator": _DEVICE | {"credential", "subject", "delivery_key"},
     "admit": _DEVICE | {"credential", "subject", "phone"},
+    "passkey": _DEVICE | {"credential", "subject", "passkey"},
+    "passkey-end": _DEVICE | {"credential", "subject", "passkey"},
     "sign": frozenset(
         {"credential", "certificate", "subject", "caller", "scope", "count", "documents"}
         | {"hash_algorithm", "sign_algorithm", "verification_code", "activation_key"}

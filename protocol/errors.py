@@ -56,6 +56,25 @@ class ProofInvalid(NotPermitted):
     message = "A senha não pôde ser conferida para este pedido. Abra o pedido de novo."
 
 
+class PasskeyNeeded(NotPermitted):
+    """This phone has a passkey, and the approval came without its word. ``data``: ``passkey``, its id, b64u, for an app
+    that lost it. No password was tried."""
+
+    code = "passkey_needed"
+    summary = "This phone's passkey must speak for the approval."
+    message = "Este celular está protegido pela tela de bloqueio. Confirme com ela para aprovar."
+    may_disclose = True
+
+
+class PasskeyInvalid(NotPermitted):
+    """The passkey's word is malformed, for another document, at another origin, by another passkey, without the person
+    verified, or was given before. No password was tried. Why stays inside."""
+
+    code = "passkey_invalid"
+    summary = "The passkey's assertion is not valid for this document."
+    message = "A confirmação com a tela de bloqueio não valeu para este pedido. Tente de novo."
+
+
 class PasswordWrong(NotPermitted):
     """The password does not open the key. ``data``: ``tries_left`` before the next lock; ``lock`` when this closed it.
 

@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 
 from foundation.encoding import BadEncoding, strict_json
 from protocol.keys import P256Key
+from protocol.passkeys import RelyingParty
 
 MAX_BYTES: Final = 65_536
 
@@ -41,6 +42,13 @@ def operators(data: bytes | None) -> dict[str, P256Key]:
 def roots(data: bytes | None, role: Root) -> dict[str, P256Key]:
     """The roots of one role in ``trust.json``, by ``jkt``; no file pins nobody. Raises BadEncoding, BadKey."""
     return {key.jkt: key for key in map(P256Key.from_jwk, _listed(data, role))}
+
+
+def app(data: bytes) -> RelyingParty:
+    """The app of ``trust.json``, as passkeys know it. Raises BadEncoding."""
+    value = strict_json(data, max_bytes=MAX_BYTES)
+    address = value.get("app") if isinstance(value, dict) else None
+    return RelyingParty.of(address if isinstance(address, str) else "")
 
 
 def _listed(data: bytes | None, member: str) -> list[object]:

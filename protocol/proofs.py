@@ -23,7 +23,7 @@ from protocol.errors import BadKey, ProofInvalid
 from protocol.keys import P256Key
 from protocol.passwords import STRETCHED_BYTES
 
-Purpose: TypeAlias = Literal["sign", "pair", "unblock", "generator", "emit", "install"]
+Purpose: TypeAlias = Literal["sign", "pair", "unblock", "generator", "passkey", "emit", "install"]
 
 _MEMBERS: Final = {"v", "purpose", "document", "hash", "device", "nonce", "stretched"}
 

@@ -15,6 +15,7 @@ gateway says beside them is believed for nothing.
 import asyncio
 import random
 import re
+import secrets
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -23,6 +24,7 @@ from typing import Any, Final, Self
 
 from sandbox_phone.domain import codes, keys
 from sandbox_phone.domain import decision as decisions
+from sandbox_phone.domain.passkey import Passkey
 from sandbox_phone.domain.statement import Statement, open_statement
 from sandbox_phone.domain.trust import Trust, open_signed, read_trust
 from sandbox_phone.errors import Expired, GatewayRefused, GatewayUnreachable, NotReady, TimedOut, Untrusted
@@ -30,7 +32,8 @@ from sandbox_phone.gateway import Gateway, fetch_trust, wall_clock
 from sandbox_phone.storage import MemoryStorage, Storage
 
 PHONE_TYPES: Final = (
-    "pair", "test", "associate", "identify", "unblock", "generator", "admit", "sign", "session", "consent",
+    "pair", "test", "associate", "identify", "unblock", "generator", "admit", "passkey", "passkey-end", "sign",
+    "session", "consent",
 )  # fmt: skip
 REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
@@ -55,6 +58,10 @@ class SandboxPhone:
             self._keep(trust=trust.source.decode("utf-8"))
         self._key = keys.from_pem(self._state["key"])
         self.jkt = keys.thumbprint(keys.public_jwk(self._key))
+        self._passkey: Passkey | None = None
+        if "passkey" in self._state:
+            key, handle = keys.from_pem(self._state["passkey"]), bytes.fromhex(self._state["passkey_id"])
+            self._passkey = Passkey(key, handle, trust.app)
         self._gateway = Gateway(trust.gateway, self._key, tls=tls, clock=clock)
         self._gateway.token = self._state.get("token")
 
@@ -247,6 +254,8 @@ class SandboxPhone:
 
     async def _decide(self, statement: Statement, decision: str, password: str | None) -> dict[str, Any]:
         body = await asyncio.to_thread(decisions.decide, self._key, statement, decision, password=password)
+        if decision in decisions.APPROVALS and statement.type not in ("pair", "test") and self._passkey is not None:
+            body["passkey"] = self._passkey.speak(statement.document)
         return await self._gateway.call("POST", f"/phone/v1/documents/{statement.id}/decision", body)
 
     # --- what this phone is bound to ----------------------------------------------------------------------------------
@@ -296,6 +305,31 @@ class SandboxPhone:
         result = await self.approve(statement, password)
         secret = codes.open_delivery(key, result.get("next", {}).get("generator"), credential)
         self._keep(**{f"generator {credential}": secret.hex()})
+
+    async def protect(self, credential: str, password: str) -> None:
+        """*Proteger com a tela de bloqueio*: from now on a passkey speaks for each yes. Raises GatewayRefused,
+        Untrusted."""
+        made = Passkey(keys.new_key(), secrets.token_bytes(32), self.trust.app)
+        body = {"credential": credential, "passkey": made.members}
+        statement = self.read((await self._gateway.call("POST", "/phone/v1/passkeys", body))["statement"], "passkey")
+        shown = {"id": made.members["id"], "key": keys.thumbprint(made.members["key"])}
+        if statement.content.get("credential") != credential or statement.content.get("passkey") != shown:
+            raise Untrusted("this enrols another passkey, or for another certificate")
+        self._passkey = made
+        try:
+            await self.approve(statement, password)
+        except BaseException:
+            self._passkey = None
+            raise
+        self._keep(passkey=keys.to_pem(made.key), passkey_id=made.handle.hex())
+
+    async def unprotect(self, credential: str, password: str) -> None:
+        """The passkey's last word. Raises GatewayRefused, Untrusted."""
+        answer = await self._gateway.call("POST", "/phone/v1/passkeys/end", {"credential": credential})
+        await self.approve(self.read(answer["statement"], "passkey-end"), password)
+        self._passkey = None
+        self._state = {name: value for name, value in self._state.items() if not name.startswith("passkey")}
+        self._keep()
 
     def code(self, credential: str, at: int | None = None) -> str:
         """The code of this moment, or of another (seconds since 1970). Raises NotReady before :meth:`get_generator`."""

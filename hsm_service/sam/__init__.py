@@ -11,8 +11,8 @@ Rooms, each ``domain`` (pure) → ``store`` with ``queries.sql`` → ``service``
 decision leaves · ``blocks`` what a holder shuts · ``orders`` what an operator orders about holders · ``signatures``
 steps 8 to 10 · ``sessions`` one approval, many signatures (steps U1 to U10 of docs/walkthroughs/one-session.md) ·
 ``evidence`` what a holder keeps · ``emission`` how a key is born · ``consents`` to factors that an application sends ·
-``generators`` of codes on phones · ``explicit`` activations by such factors (steps E1 to E8 of
-docs/walkthroughs/one-explicit-signature.md).
+``generators`` of codes on phones · ``passkeys`` in front of phones' keys · ``explicit`` activations by such factors
+(steps E1 to E8 of docs/walkthroughs/one-explicit-signature.md).
 
 Beside them: ``rows`` (row MACs), ``custody`` (the password around a key), ``roots`` (statements and transport keys),
 ``versions`` (of KEK and pepper), ``house`` (orders about the token's keys, and which token is ours),

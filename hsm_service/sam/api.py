@@ -39,6 +39,7 @@ from hsm_service.sam.watch import Watch
 from protocol.algorithms import KEY_ALGORITHMS
 from protocol.decisions import Decision
 from protocol.explicit import MAX_SEALED_CHARACTERS
+from protocol.passkeys import read_handle
 from protocol.sessions import MAX_COUNTER, Use
 
 VERSION: Final = 1
@@ -102,6 +103,8 @@ class Api:
             "documents/session": self.documents_session,
             "documents/consent": self.documents_consent,
             "documents/generator": self.documents_generator,
+            "documents/passkey": self.documents_passkey,
+            "documents/passkey_end": self.documents_passkey_end,
             "documents/statement": self.documents_statement,
             "documents/waiting": self.documents_waiting,
             "documents/decide": self.documents_decide,
@@ -269,6 +272,20 @@ class Api:
         )
         return stated.answer()
 
+    async def documents_passkey(self, body: Fields) -> JsonObject:
+        """{device, credential, passkey: {id, key}}."""
+        said = body.object("passkey")
+        stated = await self._rooms.documents.passkey(
+            body.id("device", "dev"), body.id("credential", "cred"), read_handle(said.raw("id")), said.key("key")
+        )
+        return stated.answer()
+
+    async def documents_passkey_end(self, body: Fields) -> JsonObject:
+        """{device, credential}."""
+        return (
+            await self._rooms.documents.passkey_end(body.id("device", "dev"), body.id("credential", "cred"))
+        ).answer()
+
     async def transport(self, _body: Fields) -> JsonObject:
         """{}."""
         return await self._rooms.transport.state()
@@ -303,7 +320,7 @@ class Api:
         return {"items": [{**one.answer(), "type": one.fixed.document.type} for one in found]}
 
     async def documents_decide(self, body: Fields) -> JsonObject:
-        """{document, device, decision, proof, signature} (step 7)."""
+        """{document, device, decision, proof, signature, passkey?} (step 7)."""
         return await self._rooms.decisions.decide(
             body.id("document", "doc", "req"), body.id("device", "dev"), _decision(body)
         )
@@ -441,4 +458,4 @@ def _session_ask(body: Fields) -> SessionAsk:
 
 
 def _decision(body: Fields) -> Decision:
-    return Decision.parse(body.raw("decision"), body.raw("proof"), body.raw("signature"))
+    return Decision.parse(body.raw("decision"), body.raw("proof"), body.raw("signature"), body.raw("passkey"))

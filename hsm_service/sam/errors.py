@@ -59,6 +59,22 @@ class UnblockTooEarly(TooMany):
     message = "Ainda não dá para desbloquear. Espere um pouco e tente de novo."
 
 
+class PasskeyStands(Conflict):
+    """This phone has a passkey: it is removed before another one is enrolled."""
+
+    code = "passkey_stands"
+    summary = "This phone has a passkey already. Remove it first."
+    message = "Este celular já está protegido pela tela de bloqueio."
+
+
+class NoPasskey(Conflict):
+    """This phone has no passkey: there is nothing to remove."""
+
+    code = "no_passkey"
+    summary = "This phone has no passkey."
+    message = "Este celular não está protegido pela tela de bloqueio."
+
+
 class DocumentUnknown(NotFound):
     """No such document, or not for this device."""
 

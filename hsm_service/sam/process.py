@@ -74,6 +74,8 @@ from hsm_service.sam.house import open_token
 from hsm_service.sam.housekeeping import keep_house, watch_hsm
 from hsm_service.sam.memory import Memory
 from hsm_service.sam.orders.service import HolderOrders
+from hsm_service.sam.passkeys.service import Passkeys
+from hsm_service.sam.passkeys.store import PasskeyStore
 from hsm_service.sam.recall import Mind, Recollection
 from hsm_service.sam.roots import Proofs, Roots, TransportKeys, TransportRoom
 from hsm_service.sam.rows import Alarm, RowSeals
@@ -91,6 +93,7 @@ from protocol import pins
 from protocol.algorithms import KeyAlgorithm
 from protocol.consents import ExplicitSettings
 from protocol.keys import P256Key
+from protocol.passkeys import RelyingParty
 
 Random = Callable[[int], bytes]
 
@@ -111,6 +114,8 @@ class Pins:
     """Asked at every order: they come and go while we run."""
     sam_roots: Mapping[str, P256Key] = field(default_factory=dict)
     """The SAM roots that clients trust; with any, a token with another root is not ours."""
+    app: RelyingParty = RelyingParty("", "")  # noqa: RUF009 - a value, and frozen
+    """Where phones' passkeys speak; without it none is enrolled."""
 
     @classmethod
     def read(cls, trust: Path, root_certificate: Path, operators: Path) -> "Pins":
@@ -120,6 +125,7 @@ class Pins:
             pins.roots(trust.read_bytes(), "ac"),
             WatchedFile(operators, pins.operators),
             pins.roots(trust.read_bytes(), "sam"),
+            pins.app(trust.read_bytes()),
         )
 
 
@@ -187,9 +193,11 @@ async def build_sam(
     phones = Bindings(database, audit, clock, bindings, endings, attempts)
     custody, signer = Custody(hsm, random), Signer(hsm)
     stating = Stating(database, credentials, roots, proofs)
+    passkey_store = PasskeyStore(seals)
+    passkeys = Passkeys(database, audit, clock, passkey_store, bindings, pinned.app, random)
     documents = Documents(
         database=database, audit=audit, clock=clock, store=documents_store, credentials=credentials,
-        bindings=bindings, clients=clients, attempts=attempts, stating=stating, random=random,
+        bindings=bindings, clients=clients, passkeys=passkey_store, attempts=attempts, stating=stating, random=random,
     )  # fmt: skip
     requests = Requests(
         database=database, audit=audit, clock=clock, seals=seals, store=documents_store, credentials=credentials,
@@ -208,6 +216,7 @@ async def build_sam(
         custody,
         versions,
         phones,
+        passkeys,
         wait,
         random,
     )
@@ -226,11 +235,11 @@ async def build_sam(
         requests=requests,
         decisions=Decisions(
             database=database, audit=audit, clock=clock, documents=documents, store=documents_store,
-            credentials=credentials, bindings=bindings, attempts=attempts, proofs=proofs, custody=custody,
-            versions=versions,
+            credentials=credentials, bindings=bindings, passkeys=passkeys, attempts=attempts, proofs=proofs,
+            custody=custody, versions=versions,
             effects=effects, endings=endings,
             look=Look(database, seals, alarm, documents_store, bindings, credentials),
-            approval=Approval(commits, seals, audit, clock, attempts, documents_store, credentials, faults),
+            approval=Approval(commits, seals, audit, clock, attempts, documents_store, credentials, passkeys, faults),
             faults=faults,
         ),
         evidence=EvidenceRoom(

@@ -28,6 +28,7 @@ from hsm_service.sam.associations.domain import State as AssociationState
 from hsm_service.sam.associations.store import TABLE as ASSOCIATIONS
 from hsm_service.sam.attempts.domain import Highest, Ladder
 from hsm_service.sam.bindings.domain import State as BindingState
+from hsm_service.sam.bindings.domain import rank_of as binding_rank
 from hsm_service.sam.bindings.store import TABLE as BINDINGS
 from hsm_service.sam.clients.store import TABLE as CLIENTS
 from hsm_service.sam.credentials.domain import State as CredentialState
@@ -199,7 +200,9 @@ def _learn(mind: Mind, said: dict[str, JsonValue]) -> None:
         case "consent.tried" | "consent.counted" | "consent.ended" | "explicit.opened" | "generator.ended":
             _learn_consents(mind, said)
         case "binding.ended":
-            seals.remember(BINDINGS, text("binding"), len(BindingState) - 1)
+            seals.remember(BINDINGS, text("binding"), binding_rank(BindingState.ENDED))
+        case "binding.guarded":
+            seals.remember(BINDINGS, text("binding"), _guarded(said))
         case "association.ended":
             seals.remember(ASSOCIATIONS, text("association"), len(AssociationState) - 1)
         case "client.registered" | "client.disabled":
@@ -216,6 +219,14 @@ def _learn(mind: Mind, said: dict[str, JsonValue]) -> None:
             _learn_ladder(mind.highest, said)
         case _:
             pass
+
+
+def _guarded(said: dict[str, JsonValue]) -> int:
+    """How far a binding had gone when its passkey was enrolled or removed."""
+    try:
+        return binding_rank(BindingState(str(said.get("state"))), _number(said.get("number")))
+    except ValueError:
+        return 0  # not a line of ours: it teaches nothing
 
 
 def _learn_ladder(highest: Highest, said: dict[str, JsonValue]) -> None:

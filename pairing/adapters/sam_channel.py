@@ -89,6 +89,13 @@ class SamOverChannel:
         body: JsonObject = {"device": device, "credential": credential, "delivery_key": delivery_key}
         return await self._fixed("documents/generator", body)
 
+    async def fix_passkey(self, device: str, credential: str, passkey: JsonObject) -> FixedDocument:
+        body: JsonObject = {"device": device, "credential": credential, "passkey": passkey}
+        return await self._fixed("documents/passkey", body)
+
+    async def fix_passkey_end(self, device: str, credential: str) -> FixedDocument:
+        return await self._fixed("documents/passkey_end", {"device": device, "credential": credential})
+
     async def consents(self, device: str) -> list[GivenConsent]:
         answer = await self._call("consents/list", {"device": device})
         return [
@@ -129,10 +136,27 @@ class SamOverChannel:
             for item in answer.objects("items")
         ]
 
-    async def decide(self, document: str, device: str, *, decision: str, proof: str | None, signature: str) -> Verdict:
+    async def decide(
+        self,
+        document: str,
+        device: str,
+        *,
+        decision: str,
+        proof: str | None,
+        signature: str,
+        passkey: JsonObject | None = None,
+    ) -> Verdict:
+        said: JsonObject = {} if passkey is None else {"passkey": passkey}
         answer = await self._call(
             "documents/decide",
-            {"document": document, "device": device, "decision": decision, "proof": proof, "signature": signature},
+            {
+                "document": document,
+                "device": device,
+                "decision": decision,
+                "proof": proof,
+                "signature": signature,
+                **said,
+            },
         )
         state = answer.text("state")
         if state not in ("approved", "refused"):
@@ -172,6 +196,7 @@ class SamOverChannel:
                 item.number("tries_left") if item.has("tries_left") else None,
                 item.instant("since"),
                 item.instant_or_none("until"),
+                item.has("passkey") and item.flag("passkey"),
             )
             for item in answer.objects("bindings")
         ]

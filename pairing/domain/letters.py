@@ -120,6 +120,29 @@ def credential_unblocked(nickname: str, at: datetime) -> Letter:
     )
 
 
+def passkey_enrolled(nickname: str, at: datetime) -> Letter:
+    """A phone's passkey speaks for each of its decisions from now on."""
+    return _letter(
+        "Celular protegido pela tela de bloqueio",
+        f"O celular “{nickname}” passou a pedir a tela de bloqueio (digital, rosto ou PIN) a cada aprovação",
+        at,
+        "Alguém está com esse celular e conhece a sua senha de uso: use “Bloquear tudo” em outro celular, se tiver, e "
+        "peça agora a revogação do certificado a quem o emitiu.",
+        "A senha de uso continua sendo pedida. Para desligar, abra “Este celular” no Link ID.",
+    )
+
+
+def passkey_removed(nickname: str, at: datetime) -> Letter:
+    """It does no longer, by its own last word and the usage password."""
+    return _letter(
+        "Um celular não pede mais a tela de bloqueio",
+        f"O celular “{nickname}” deixou de pedir a tela de bloqueio para aprovar, com a senha de uso",
+        at,
+        "Alguém está com esse celular, desbloqueia a tela dele e conhece a sua senha de uso: use “Bloquear tudo” em "
+        "outro celular, se tiver, e peça agora a revogação do certificado a quem o emitiu.",
+    )
+
+
 def consent_ended(client: str, at: datetime) -> Letter:
     """An application sent wrong factors too often: its consent is over."""
     return _letter(

@@ -18,7 +18,13 @@ WINDOW: Final = timedelta(days=1)
 """What is judged: messages of the last day, since the last time that an operator let them go on."""
 
 LEAST: Final[Mapping[Scope, int]] = {Scope.NEIGHBOURHOOD: 15, Scope.COUNTRY: 100}
-"""Messages below which nothing is said. One number gets ten a day, so a block is never judged by one person's luck."""
+"""Messages below which nothing is said."""
+
+OF_ONE: Final = 3
+"""Messages of one number beyond these do not count towards ``LEAST``: so five numbers at least pause a block. What
+counts is what really left, and nothing leaves for a number that nobody has; with fewer, whoever knows one holder's
+number could have codes sent to it and to another one in the same block, and read off the pause whether that one is a
+holder's."""
 
 ONE_IN: Final = 10
 """Fewer than one code typed for so many messages, and sending stops. People type more than half."""
@@ -62,6 +68,7 @@ def judge(sent: Iterable[Sent], resumed: Mapping[Subject, datetime], now: dateti
     A code that may still be typed is not counted, unless it was.
     """
     messages: dict[Subject, int] = defaultdict(int)
+    of_number: dict[tuple[Subject, str], int] = defaultdict(int)
     entered: dict[Subject, int] = defaultdict(int)
     for one in sent:
         if not now - WINDOW < one.sent_at or (not one.entered and one.sent_at > now - CODE_LIFE):
@@ -70,9 +77,13 @@ def judge(sent: Iterable[Sent], resumed: Mapping[Subject, datetime], now: dateti
             before = resumed.get(subject)
             if before is None or one.sent_at > before:
                 messages[subject] += one.messages
+                of_number[subject, one.number] += one.messages
                 entered[subject] += one.entered
+    counted: dict[Subject, int] = defaultdict(int)
+    for (subject, _), count in of_number.items():
+        counted[subject] += min(count, OF_ONE)
     return [
         Pumped(subject, count, entered[subject])
         for subject, count in messages.items()
-        if count >= LEAST[subject.scope] and entered[subject] * ONE_IN < count
+        if counted[subject] >= LEAST[subject.scope] and entered[subject] * ONE_IN < count
     ]

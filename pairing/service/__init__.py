@@ -11,6 +11,7 @@
 * ``blocks``: certificates that a holder shuts, and opens again.
 * ``admissions``: phones that wait before they may decide.
 * ``consents``: applications that send a holder's factors, and the generators of codes on phones.
+* ``passkeys``: the phone's screen lock, which speaks for each yes.
 * ``pauses``: where codes are sent and never typed, and sending stops.
 * ``warnings``: what holders are told on every phone.
 * ``meter``: limits. ``look``: what an operator is told. ``numbers``: metrics.

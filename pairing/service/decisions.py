@@ -14,6 +14,7 @@ sign       whoever waits for the signature is woken
 session    the same
 consent    the same
 generator  its secret, which only that phone can read, is passed on
+passkey    the holder is told by e-mail; of ``passkey-end`` too
 =========  ==============================================================================
 
 Every reaction may be repeated: between the SAM's commit and ours this process may die, and a phone that did not hear
@@ -43,6 +44,7 @@ from pairing.errors import (
 )
 from pairing.ports import Callers, Doorbell, FixedDocument, Holders, Letters, OpenSession, Sam, Verdict, WaitingDocument
 from pairing.service.admissions import AdmissionService
+from pairing.service.passkeys import PasskeyService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
 from pairing.store import DeviceRow, DeviceStore
@@ -80,6 +82,7 @@ class DecisionService:
         scans: ScanService,
         warnings: WarningService,
         admissions: AdmissionService,
+        passkeys: PasskeyService,
         commits: GroupCommit | None = None,
     ) -> None:
         """The roof brings the partners together."""
@@ -94,6 +97,7 @@ class DecisionService:
         self._scans = scans
         self._warnings = warnings
         self._admissions = admissions
+        self._passkeys = passkeys
         self._devices = DeviceStore(database)
 
     async def bind(self, device: DeviceRow, credential: str) -> FixedDocument:
@@ -144,16 +148,25 @@ class DecisionService:
             raise NothingToDecide(document) from cause
 
     async def decide(
-        self, device: DeviceRow, document: str, *, decision: str, proof: str | None, signature: str
+        self,
+        device: DeviceRow,
+        document: str,
+        *,
+        decision: str,
+        proof: str | None,
+        signature: str,
+        passkey: JsonObject | None = None,
     ) -> Decided:
         """Carry a decision to the SAM and react to its verdict, or to the lock that a wrong password brought on.
 
-        Raises NothingToDecide and the errors of ``protocol.errors`` about decisions, proofs and passwords.
+        Raises NothingToDecide and the errors of ``protocol.errors`` about decisions, passkeys, proofs and passwords.
         """
         if not (is_id(document, "doc") or is_id(document, "req")):
             raise NothingToDecide("not a document's id")
         try:
-            verdict = await self._sam.decide(document, device.id, decision=decision, proof=proof, signature=signature)
+            verdict = await self._sam.decide(
+                document, device.id, decision=decision, proof=proof, signature=signature, passkey=passkey
+            )
         except NotFound as cause:
             raise NothingToDecide(document) from cause
         except (PasswordWrong, CredentialLocked) as answer:
@@ -238,6 +251,11 @@ class DecisionService:
             await self._admissions.decided(device, *verdict.admits, yes=verdict.state == "approved")
         return Decided(verdict.state)
 
+    async def _passkey(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
+        if verdict.state == "approved":
+            await self._passkeys.decided(device, enrolled=verdict.type == "passkey")
+        return Decided(verdict.state)
+
     async def _nothing(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
         return Decided(verdict.state)
 
@@ -256,4 +274,6 @@ class DecisionService:
         "unblock": _unblock,
         "generator": _generator,
         "admit": _admit,
+        "passkey": _passkey,
+        "passkey-end": _passkey,
     }

@@ -1,7 +1,7 @@
 """HTTP of this slice: ``/phone/v1`` (docs/protocol.md 9.2) and ``/links/v1`` (9.3).
 
     routes = pairing_routes(Doorkeeper(dpop, phones, origin), phones, decisions, links, scans, computers, warnings,
-                            blocks, possessions, admissions)
+                            blocks, possessions, consents, admissions, passkeys)
 
 ``phone`` and ``links`` are the routes, ``doorkeeper`` says who calls. ``GET /phone/v1/live`` is push's; it finds out
 who is calling by ``Doorkeeper.device`` as well.
@@ -15,6 +15,7 @@ from pairing.service.computers import ComputerService
 from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
 from pairing.service.links import LinkService
+from pairing.service.passkeys import PasskeyService
 from pairing.service.phones import PhoneService
 from pairing.service.possessions import PossessionService
 from pairing.service.scans import ScanService
@@ -38,11 +39,22 @@ def pairing_routes(
     possessions: PossessionService,
     consents: ConsentService,
     admissions: AdmissionService,
+    passkeys: PasskeyService,
 ) -> list[web.RouteDef]:
     """Everything, ready for ``app.add_routes``."""
     return [
         *PhoneRoutes(
-            doorkeeper, phones, decisions, scans, computers, warnings, blocks, possessions, consents, admissions
+            doorkeeper,
+            phones,
+            decisions,
+            scans,
+            computers,
+            warnings,
+            blocks,
+            possessions,
+            consents,
+            admissions,
+            passkeys,
         ).routes(),
         *LinkRoutes(doorkeeper, links, computers).routes(),
     ]

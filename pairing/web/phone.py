@@ -15,6 +15,7 @@ from pairing.service.blocks import BlockService
 from pairing.service.computers import ComputerService
 from pairing.service.consents import ConsentService
 from pairing.service.decisions import DecisionService
+from pairing.service.passkeys import PasskeyService
 from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
 from pairing.service.possessions import ListedPhone, PossessionService
 from pairing.service.scans import ScanService
@@ -48,7 +49,7 @@ class NicknameBody(WireModel):
 
 
 class CredentialBody(WireModel):
-    """``POST bindings``, ``unblock``, ``devices/{dev}/admission``."""
+    """``POST bindings``, ``unblock``, ``devices/{dev}/admission``, ``passkeys/end``."""
 
     credential: Annotated[str, Field(max_length=40)]
 
@@ -69,12 +70,35 @@ class GeneratorBody(WireModel):
     delivery_key: PublicKeyBody
 
 
+class NewPasskeyBody(WireModel):
+    """What a phone's authenticator made: WebAuthn's credential id, and the public key."""
+
+    id: Annotated[str, Field(max_length=1400)]
+    key: PublicKeyBody
+
+
+class PasskeyBody(WireModel):
+    """``POST passkeys``."""
+
+    credential: Annotated[str, Field(max_length=40)]
+    passkey: NewPasskeyBody
+
+
+class AssertionBody(WireModel):
+    """A passkey's word; whether it holds, the SAM says."""
+
+    authenticator_data: Annotated[str, Field(max_length=700)]
+    client_data: Annotated[str, Field(max_length=2800)]
+    signature: Annotated[str, Field(max_length=100)]
+
+
 class DecisionBody(WireModel):
     """``POST documents/{id}/decision``. What is in it is for the SAM to judge; here only its size."""
 
     decision: Annotated[str, Field(max_length=32)]
     proof: Annotated[str, Field(max_length=MAX_PROOF_CHARACTERS)] | None
     signature: Annotated[str, Field(max_length=100)]
+    passkey: AssertionBody | None = None
 
 
 class ScanBody(WireModel):
@@ -98,6 +122,7 @@ class PhoneRoutes:
         possessions: PossessionService,
         consents: ConsentService,
         admissions: AdmissionService,
+        passkeys: PasskeyService,
     ) -> None:
         """Made by ``pairing_routes``."""
         self._doorkeeper = doorkeeper
@@ -110,6 +135,7 @@ class PhoneRoutes:
         self._possessions = possessions
         self._consents = consents
         self._admissions = admissions
+        self._passkeys = passkeys
 
     def routes(self) -> list[web.RouteDef]:
         """The table."""
@@ -135,6 +161,8 @@ class PhoneRoutes:
             web.get(f"{_PREFIX}/consents", self.consents),
             web.post(f"{_PREFIX}/consents/{{consent}}/end", self.end_consent),
             web.post(f"{_PREFIX}/generators", self.generator),
+            web.post(f"{_PREFIX}/passkeys", self.passkey),
+            web.post(f"{_PREFIX}/passkeys/end", self.end_passkey),
             web.post(f"{_PREFIX}/block", self.block),
             web.post(f"{_PREFIX}/unblock", self.unblock),
             web.get(f"{_PREFIX}/warnings", self.warnings),
@@ -241,6 +269,7 @@ class PhoneRoutes:
             decision=body.decision,
             proof=body.proof,
             signature=body.signature,
+            passkey=None if body.passkey is None else body.passkey.model_dump(),
         )
         following: JsonObject = {
             "check_code": decided.check_code,
@@ -278,6 +307,18 @@ class PhoneRoutes:
         device = await self._doorkeeper.device(request)
         body = await read_json(request, GeneratorBody)
         fixed = await self._consents.generator(device, body.credential, body.delivery_key.model_dump())
+        return answer({"statement": fixed.statement}, status=201)
+
+    async def passkey(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, PasskeyBody)
+        fixed = await self._passkeys.ask(device, body.credential, body.passkey.model_dump())
+        return answer({"statement": fixed.statement}, status=201)
+
+    async def end_passkey(self, request: web.Request) -> web.Response:
+        device = await self._doorkeeper.device(request)
+        body = await read_json(request, CredentialBody)
+        fixed = await self._passkeys.ask(device, body.credential, None)
         return answer({"statement": fixed.statement}, status=201)
 
     async def block(self, request: web.Request) -> web.Response:
@@ -430,6 +471,7 @@ def _portrait(portrait: Portrait) -> JsonObject:
                 "until": None if binding.until is None else instant(binding.until),
                 "valid_to": instant(facts.valid_to),
                 "tries_left": binding.tries_left,
+                "passkey": binding.passkey,
                 "blocked": _blocked(portrait.blocks.get(binding.credential), portrait.device),
             }
             for binding, facts in portrait.bindings

@@ -46,7 +46,7 @@ export class App {
     public profile: Profile,
   ) {
     this.gateway = new Gateway(trust.gateway, key, () => this.profile.token);
-    this.ceremony = new Ceremony(this.gateway, trust, key, () => this.profile);
+    this.ceremony = new Ceremony(this.gateway, trust, key, () => this.profile, undefined, undefined, (passkey) => void this.save({ passkey }));
     this.inbox = new Inbox(this.gateway, this.ceremony, (document) => this.hasScanned(document));
     this.warnings = new Warnings(this.gateway, (credential) => this.profile.bound.some((one) => one.id === credential));
     this.live = new Live(this.gateway, () => this.refresh(), (state) => {

@@ -7,8 +7,9 @@
 import { ApiError, type Gateway } from "./api";
 import { approves, decide, yesTo, type Choice } from "./decision";
 import { isRequest, type AnyDocument, type DocumentType, type PhoneDocument } from "./documents";
+import { unlock as unlockHere, type Assertion, type Unlock } from "./passkey";
 import { sameBytes, type Bytes, type Json, type JsonObject } from "./encoding";
-import type { SigningKey } from "./keys";
+import { publicJwk, thumbprint, type SigningKey } from "./keys";
 import type { Profile } from "./keystore";
 import { proveStretched, stretchInWorker, type Stretch } from "./proof";
 import { openStatement, type Statement } from "./statement";
@@ -27,7 +28,10 @@ export interface Outcome {
   sealed: string | null;
 }
 
-export type Stage = "stretching" | "sending";
+export type Stage = "unlocking" | "stretching" | "sending";
+
+/** What a phone approves without its passkey: how it comes to decide anything. */
+const UNGUARDED: readonly PhoneType[] = ["pair", "test"];
 
 /** Signed and good, and meant for another key or a credential that this phone never bound. */
 export class NotForThisDevice extends Error {
@@ -37,12 +41,18 @@ export class NotForThisDevice extends Error {
 export const now = (): number => Math.floor(Date.now() / 1000);
 
 export class Ceremony {
+  /** Words that the passkey gave and the SAM did not take yet, by document: a mistyped password asks for no second finger. */
+  private readonly given = new Map<string, Assertion>();
+
   constructor(
     private readonly gateway: Gateway,
     private readonly trust: Trust,
     private readonly key: SigningKey,
     private readonly profile: () => Profile,
     private readonly stretch: Stretch = stretchInWorker,
+    private readonly unlock: Unlock = unlockHere,
+    /** The SAM wants the word of a passkey that this app does not know of. */
+    private readonly learn: (passkey: string) => void = () => undefined,
   ) {}
 
   /** A statement that is signed, in time, of one of `types`, and meant for this phone. Throws Untrusted, Expired, NotForThisDevice. */
@@ -62,19 +72,46 @@ export class Ceremony {
   /** Sends the holder's decision. Throws ApiError; after `password_wrong` the same statement may be answered again. */
   async answer(statement: Statement<PhoneDocument>, choice: Choice, password: string | null, tell: (stage: Stage) => void): Promise<Outcome> {
     if (approves(choice) && choice !== yesTo(statement.document)) throw new Error("another yes than this document takes");
+    // The screen lock first: without it nothing is done with the password.
+    const word = approves(choice) ? await this.word(statement, tell) : null;
     const stretched = approves(choice) && statement.proof ? await this.stretched(statement, password, tell) : null;
     tell("sending");
     const id = statement.document.id;
     try {
-      return await this.send(statement, choice, stretched);
+      return await this.send(statement, choice, stretched, word);
     } catch (error) {
+      if (error instanceof ApiError && error.code.startsWith("passkey_")) this.misunderstood(id, error);
       if (!(error instanceof ApiError) || error.code !== "transport_key_retired") throw error;
       // The transport key was exchanged meanwhile: the same document again, with the newer key and the same salt.
       const newer = await this.fetch(id, [statement.document.type]);
       if (!sameBytes(newer.bytes, statement.bytes)) throw new Untrusted("the document changed under the same id");
       const again = stretched && !sameStretch(newer, statement) ? await this.stretched(newer, password, tell) : stretched;
-      return await this.send(newer, choice, again);
+      return await this.send(newer, choice, again, word);
     }
+  }
+
+  /** The name of a public key, as documents have it. */
+  nameOf(key: unknown): Promise<string> {
+    return thumbprint(publicJwk(key));
+  }
+
+  /** What this phone's passkey says of these bytes; null where it has none, or is not asked. Throws NotUnlocked. */
+  private async word(statement: Statement<PhoneDocument>, tell: (stage: Stage) => void): Promise<Assertion | null> {
+    const { document, bytes } = statement;
+    const passkey = document.type === "passkey" ? document.passkey.id : this.profile().passkey;
+    if (passkey === undefined || UNGUARDED.includes(document.type)) return null;
+    const before = this.given.get(document.id);
+    if (before !== undefined) return before;
+    tell("unlocking");
+    const said = await this.unlock(passkey, bytes);
+    this.given.set(document.id, said);
+    return said;
+  }
+
+  private misunderstood(document: string, error: ApiError): void {
+    this.given.delete(document);
+    const { passkey } = error.data;
+    if (error.code === "passkey_needed" && typeof passkey === "string" && this.profile().passkey === undefined) this.learn(passkey);
   }
 
   private async stretched(statement: Statement, password: string | null, tell: (stage: Stage) => void): Promise<Bytes> {
@@ -83,11 +120,13 @@ export class Ceremony {
     return this.stretch(password, statement.proof);
   }
 
-  private async send(statement: Statement<PhoneDocument>, choice: Choice, stretched: Bytes | null): Promise<Outcome> {
+  private async send(statement: Statement<PhoneDocument>, choice: Choice, stretched: Bytes | null, word: Assertion | null): Promise<Outcome> {
     const proof = stretched && (await proveStretched(stretched, statement, this.key.jkt));
     const decision = await decide(statement.bytes, choice, proof, this.key);
     const path = `/phone/v1/documents/${encodeURIComponent(statement.document.id)}/decision`;
-    return readOutcome(await this.gateway.call("POST", path, { ...decision }, 60_000));
+    const outcome = readOutcome(await this.gateway.call("POST", path, word === null ? { ...decision } : { ...decision, passkey: { ...word } }, 60_000));
+    this.given.delete(statement.document.id);
+    return outcome;
   }
 
   private demandOurs(document: PhoneDocument): void {

@@ -78,6 +78,22 @@ export interface AdmitDocument extends Common {
   phone: { device: string; nickname: string; key: string; since: number };
 }
 
+/** A passkey speaks for each of this phone's approvals from now on. */
+export interface PasskeyDocument extends Common {
+  type: "passkey";
+  device: string;
+  device_key: string;
+  credential: string;
+  subject: string;
+  /** `id`: how the authenticator knows it, b64u; `key`: thumbprint of its public key. */
+  passkey: { id: string; key: string };
+}
+
+/** It does so no longer. */
+export interface PasskeyEndDocument extends Omit<PasskeyDocument, "type"> {
+  type: "passkey-end";
+}
+
 export interface SignDocument extends Common {
   type: "sign";
   credential: string;
@@ -157,7 +173,7 @@ export interface EmissionKeyDocument extends Common {
   key_algorithm: string;
 }
 
-export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | GeneratorDocument | AdmitDocument | RequestDocument;
+export type PhoneDocument = PairDocument | TestDocument | AssociateDocument | IdentifyDocument | UnblockDocument | GeneratorDocument | AdmitDocument | PasskeyDocument | PasskeyEndDocument | RequestDocument;
 export type EmissionDocument = EmissionIdentifyDocument | EmissionTermDocument | EmissionKeyDocument;
 export type AnyDocument = PhoneDocument | EmissionDocument;
 export type DocumentType = AnyDocument["type"];
@@ -177,6 +193,8 @@ export interface SignedFile {
 const DIGEST: Record<string, number> = { "SHA-256": 32, "SHA-384": 48, "SHA-512": 64 };
 const SIGN_ALGORITHM = /^(RSA-PKCS1|RSA-PSS|ECDSA)-(SHA256|SHA384|SHA512)$/;
 const MAX_FILES = 100;
+/** Characters of a passkey's id: 1,023 bytes in b64u. */
+const MAX_HANDLE = 1364;
 /** Of a session (docs/protocol.md section 15). */
 const MAX_SIGNATURES = 100_000;
 const LONGEST_SESSION = 7 * 86_400;
@@ -211,6 +229,8 @@ const READERS: Record<DocumentType, (from: JsonObject) => object> = {
   unblock: (from) => ({ type: "unblock", ...onDevice(from), ...credential(from), blocked: whole(from, "blocked") }),
   generator: (from) => ({ type: "generator", ...onDevice(from), ...credential(from), delivery_key: text(from, "delivery_key") }),
   admit: (from) => ({ type: "admit", ...onDevice(from), ...credential(from), phone: waitingPhone(from) }),
+  passkey: (from) => ({ type: "passkey", ...onDevice(from), ...credential(from), passkey: passkey(from) }),
+  "passkey-end": (from) => ({ type: "passkey-end", ...onDevice(from), ...credential(from), passkey: passkey(from) }),
   sign: readSign,
   session: readSession,
   consent: readConsent,
@@ -333,6 +353,13 @@ function computer(from: JsonObject): AssociateDocument["computer"] {
 function waitingPhone(from: JsonObject): AdmitDocument["phone"] {
   const made = asObject(from.phone);
   return { device: text(made, "device"), nickname: text(made, "nickname"), key: text(made, "key"), since: whole(made, "since") };
+}
+
+function passkey(from: JsonObject): PasskeyDocument["passkey"] {
+  const made = asObject(from.passkey);
+  if (typeof made.id !== "string" || made.id.length > MAX_HANDLE) throw new BadEncoding("a passkey without an id");
+  unb64u(made.id);
+  return { id: made.id, key: text(made, "key") };
 }
 
 function text(from: JsonObject, key: string): string {

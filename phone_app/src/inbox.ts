@@ -9,7 +9,7 @@ import { Expired } from "./trust";
 /** What may come by itself. */
 const TYPES: readonly PhoneType[] = ["sign", "session", "consent", "test", "associate", "identify"];
 /** Answered on the very screens that asked for them, and nowhere else. */
-const ASKED_HERE: readonly unknown[] = ["pair", "unblock", "generator", "admit"];
+const ASKED_HERE: readonly unknown[] = ["pair", "unblock", "generator", "admit", "passkey", "passkey-end"];
 /** What waits only because this phone read a code lately; its answer may have been lost. Anything else nobody asked for. */
 const INVITED: readonly PhoneType[] = ["associate", "identify"];
 

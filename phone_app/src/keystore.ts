@@ -31,6 +31,8 @@ export interface Profile {
   /** The last link's code that was read or typed: when (seconds since 1970), and the computer's key if it was in there. */
   scan?: { at: number; key: string | null };
   welcomed?: boolean;
+  /** The passkey that speaks for each approval, as the authenticator knows it. */
+  passkey?: string | undefined;
 }
 
 const NAME = "linkid";

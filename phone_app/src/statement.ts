@@ -9,7 +9,7 @@ import { publicJwk, thumbprint, type PublicJwk } from "./keys";
 import { readDocument, type AnyDocument, type DocumentType } from "./documents";
 import { Expired, Untrusted, verifyRootSigned, type Role, type Trust } from "./trust";
 
-export type Purpose = "sign" | "pair" | "unblock" | "generator" | "emit" | "install";
+export type Purpose = "sign" | "pair" | "unblock" | "generator" | "passkey" | "emit" | "install";
 
 export interface Argon2Parameters {
   /** Memory in KiB. */
@@ -51,6 +51,8 @@ const PURPOSES: Record<DocumentType, Purpose | null> = {
   unblock: "unblock",
   generator: "generator",
   admit: null,
+  passkey: "passkey",
+  "passkey-end": "passkey",
   sign: "sign",
   session: "sign",
   consent: "sign",
@@ -68,6 +70,8 @@ const SIGNERS: Record<DocumentType, Role> = {
   unblock: "sam",
   generator: "sam",
   admit: "sam",
+  passkey: "sam",
+  "passkey-end": "sam",
   sign: "sam",
   session: "sam",
   consent: "sam",

@@ -4,6 +4,7 @@ import argon2 from "../../tests/vectors/argon2.json";
 import codes from "../../tests/vectors/codes.json";
 import decision from "../../tests/vectors/decision.json";
 import keysFile from "../../tests/vectors/keys.json";
+import passkey from "../../tests/vectors/passkey.json";
 import proof from "../../tests/vectors/proof.json";
 import session from "../../tests/vectors/session.json";
 import statementFile from "../../tests/vectors/statement.json";
@@ -17,7 +18,7 @@ export interface KeyEntry {
   jkt: string;
 }
 
-const FILES = { argon2, codes, decision, keys: keysFile, proof, session, statement: statementFile, usage_password: usagePassword };
+const FILES = { argon2, codes, decision, keys: keysFile, passkey, proof, session, statement: statementFile, usage_password: usagePassword };
 
 export function vectors<T>(name: keyof typeof FILES): T {
   return FILES[name] as unknown as T;

@@ -1,6 +1,6 @@
 """What a phone makes and checks, without input or output: time is an argument, keys are values.
 
 `encoding` → `keys` → `jws` → `trust` → `statement` → `proof` → `decision`: each imports only those before it.
-`codes` (without a network) needs `encoding`, `keys` and `jws` of them. `usage_password` stands alone: which ones the
-emission page refuses.
+`passkey` (the phone's lock) needs `encoding` and `keys` of them, `codes` (without a network) `encoding`, `keys` and
+`jws`. `usage_password` stands alone: which ones the emission page refuses.
 """

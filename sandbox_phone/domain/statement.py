@@ -38,6 +38,8 @@ RULES: Final[dict[str, Rule]] = {
     "unblock": Rule("sam", "doc_", "unblock", "device_key"),
     "generator": Rule("sam", "doc_", "generator", "device_key"),
     "admit": Rule("sam", "doc_", None, "device_key"),
+    "passkey": Rule("sam", "doc_", "passkey", "device_key"),
+    "passkey-end": Rule("sam", "doc_", "passkey", "device_key"),
     "sign": Rule("sam", "req_", "sign", None),
     "session": Rule("sam", "req_", "sign", None),
     "consent": Rule("sam", "req_", "sign", None),
@@ -60,7 +62,7 @@ class Argon2:
 class ProofWanted:
     """The document wants a password: how to stretch it and to which key the proof goes."""
 
-    purpose: Literal["sign", "pair", "unblock", "generator", "emit", "install"]
+    purpose: Literal["sign", "pair", "unblock", "generator", "passkey", "emit", "install"]
     salt: bytes
     argon2: Argon2
     transport_key: ec.EllipticCurvePublicKey

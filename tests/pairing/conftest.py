@@ -25,6 +25,7 @@ from pairing.service.decisions import DecisionService
 from pairing.service.link_life import LinkLife
 from pairing.service.links import LinkService
 from pairing.service.numbers import PairingNumbers
+from pairing.service.passkeys import PasskeyService
 from pairing.service.pauses import PauseService
 from pairing.service.phones import PhoneService
 from pairing.service.possessions import PossessionService
@@ -127,6 +128,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
         scans = ScanService(gateway_database, clock, audit, life=life, sam=sam, app=APP)
         warnings = WarningService(gateway_database, clock, audit, doorbell=doorbell, letters=letters)
         admissions = AdmissionService(gateway_database, clock, audit, sam=sam, letters=letters, warnings=warnings)
+        passkeys = PasskeyService(clock, sam=sam, letters=letters)
         decisions = DecisionService(
             gateway_database,
             clock,
@@ -139,6 +141,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             scans=scans,
             warnings=warnings,
             admissions=admissions,
+            passkeys=passkeys,
         )
         computers = ComputerService(gateway_database, clock, audit, sam)
         blocks = BlockService(gateway_database, audit, sam, warnings)
@@ -159,6 +162,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
                 possessions,
                 consents,
                 admissions,
+                passkeys,
             )
         )
         client = TestClient(TestServer(app))

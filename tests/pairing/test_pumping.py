@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pairing.domain.ceremony import CODE_LIFE
 from pairing.domain.limits import SENDING, Scope
 from pairing.domain.numbers import country, is_of, masked, read_number
-from pairing.domain.pumping import LEAST, ONE_IN, WINDOW, Pumped, Sent, Subject, judge, subjects
+from pairing.domain.pumping import LEAST, OF_ONE, ONE_IN, WINDOW, Pumped, Sent, Subject, judge, subjects
 from pairing.errors import NumberForeign, NumberInvalid, NumberNotMobile
 from pairing.settings import PairingSettings
 from tests.pairing.conftest import Gateway, MakeGateway
@@ -27,6 +27,11 @@ def sent(messages: int, entered: bool = False, *, number: str = BLOCK + "0001", 
     return Sent(number, messages, entered, NOW - ago)
 
 
+def spread(messages: int, *, ago: timedelta = CODE_LIFE * 2) -> list[Sent]:
+    """So many messages to ever other numbers of the block, none of them typed."""
+    return [sent(1, number=f"{BLOCK}{last:04}", ago=ago) for last in range(messages)]
+
+
 def paused(*rows: Sent, resumed: dict[Subject, datetime] | None = None) -> list[str]:
     return [one.subject.name for one in judge(rows, resumed or {}, NOW)]
 
@@ -36,32 +41,45 @@ def paused(*rows: Sent, resumed: dict[Subject, datetime] | None = None) -> list[
 
 def test_where_hardly_any_code_is_typed() -> None:
     """From so many messages on, fewer than one in ten; a block by its own numbers, a country by all of its blocks."""
-    least = LEAST[Scope.NEIGHBOURHOOD]
-    assert paused(sent(least - 1)) == []
-    assert paused(sent(least)) == [BLOCK]
-    assert paused(sent(least - 1), sent(1, entered=True), sent(1, entered=True)) == []
-    assert paused(sent(least * 2), sent(1, entered=True)) == [BLOCK]
-    spread = [sent(1, number=f"+5531{9000 + n}0000") for n in range(LEAST[Scope.COUNTRY])]
-    assert paused(*spread) == ["+55"]
-    typed = [sent(1, entered=True, number=f"+5511{9000 + n}0000") for n in range(LEAST[Scope.COUNTRY] // ONE_IN + 2)]
-    assert paused(*spread, *typed) == []
+    least, typed = LEAST[Scope.NEIGHBOURHOOD], sent(1, entered=True, number=BLOCK + "9999")
+    assert paused(*spread(least - 1)) == []
+    assert paused(*spread(least)) == [BLOCK]
+    assert paused(*spread(least - 1), typed, typed) == []
+    assert paused(*spread(least * 2), typed) == [BLOCK]
+    blocks = [sent(1, number=f"+5531{9000 + n}0000") for n in range(LEAST[Scope.COUNTRY])]
+    assert paused(*blocks) == ["+55"]
+    people = [sent(1, entered=True, number=f"+5511{9000 + n}0000") for n in range(LEAST[Scope.COUNTRY] // ONE_IN + 2)]
+    assert paused(*blocks, *people) == []
+
+
+def test_a_pause_does_not_tell_who_is_a_holder() -> None:
+    """Nothing leaves for a number that nobody has. Whoever has codes sent to four holders' numbers, as often as they
+    like, and to a fifth, pauses nothing by one of them alone: not a number more, not all messages to one."""
+    assert paused(sent(10_000)) == []
+    four = [sent(1000, number=f"{BLOCK}{last:04}") for last in range(4)]
+    assert paused(*four) == []
+    asked = sent(OF_ONE, number=BLOCK + "4444")
+    assert paused(*four, asked) == [BLOCK]  # left: who knows four holders of ten thousand neighbours
+    assert paused(*four[:3], asked) == []
 
 
 def test_what_is_not_counted() -> None:
     """Codes that may still be typed, messages of the day before, and what an operator looked at already."""
     least, block = LEAST[Scope.NEIGHBOURHOOD], subjects(BLOCK + "0001")[0]
-    assert paused(sent(least, ago=CODE_LIFE - timedelta(seconds=1))) == []
-    assert paused(sent(least, ago=WINDOW)) == []
-    assert paused(sent(least), resumed={block: NOW - CODE_LIFE}) == []
-    assert paused(sent(least), resumed={block: NOW - WINDOW}) == [BLOCK]
+    assert paused(*spread(least, ago=CODE_LIFE - timedelta(seconds=1))) == []
+    assert paused(*spread(least, ago=WINDOW)) == []
+    assert paused(*spread(least), resumed={block: NOW - CODE_LIFE}) == []
+    assert paused(*spread(least), resumed={block: NOW - WINDOW}) == [BLOCK]
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), max_size=60))
-def test_who_types_half_is_never_paused(pairings: list[tuple[int, bool]]) -> None:
+@given(st.lists(st.tuples(st.integers(1, 3), st.booleans(), st.integers(0, 9)), max_size=60))
+def test_who_types_half_is_never_paused(pairings: list[tuple[int, bool, int]]) -> None:
     """Whatever the luck: where one message in ten is typed, sending goes on; what is paused has numbers that say so."""
-    found = judge([sent(messages, entered) for messages, entered in pairings], {}, NOW)
-    typed, messages = sum(entered for _, entered in pairings), sum(count for count, _ in pairings)
-    wanted = messages >= LEAST[Scope.NEIGHBOURHOOD] and typed * ONE_IN < messages
+    rows = [sent(messages, entered, number=f"{BLOCK}{last:04}") for messages, entered, last in pairings]
+    found = judge(rows, {}, NOW)
+    typed, messages = sum(entered for _, entered, _ in pairings), sum(count for count, _, _ in pairings)
+    counted = sum(min(OF_ONE, sum(count for count, _, its in pairings if its == last)) for last in range(10))
+    wanted = counted >= LEAST[Scope.NEIGHBOURHOOD] and typed * ONE_IN < messages
     assert [one for one in found if one.subject.scope is Scope.NEIGHBOURHOOD] == (
         [Pumped(Subject(Scope.NEIGHBOURHOOD, BLOCK), messages, typed)] if wanted else []
     )

@@ -109,6 +109,12 @@ def calls(sam: SamDouble) -> dict[str, Call]:
     async def generator(body: Any) -> JsonObject:
         return fixed_body(await sam.fix_generator(**body))
 
+    async def passkey(body: Any) -> JsonObject:
+        return fixed_body(await sam.fix_passkey(**body))
+
+    async def passkey_end(body: Any) -> JsonObject:
+        return fixed_body(await sam.fix_passkey_end(**body))
+
     async def consents(body: Any) -> JsonObject:
         told = []
         for one in await sam.consents(**body):
@@ -157,6 +163,8 @@ def calls(sam: SamDouble) -> dict[str, Call]:
         "credentials/blocks": blocks,
         "documents/unblock": unblock,
         "documents/generator": generator,
+        "documents/passkey": passkey,
+        "documents/passkey_end": passkey_end,
         "consents/list": consents,
         "consents/end": end_consent,
         "sessions/list": sessions,
@@ -226,6 +234,17 @@ async def test_a_whole_pairing_goes_over_the_channel(sam: Sam, double: SamDouble
     [binding] = await sam.bindings(DEVICE)
 
     assert (binding.credential, binding.state) == (MARIAS, "active")
+
+    word: JsonObject = {"authenticator_data": "AA", "client_data": "AA", "signature": "AA"}
+    for ask, stands in (
+        (sam.fix_passkey(DEVICE, MARIAS, {"id": "A" * 43, "key": phone.key.jwk}), True),
+        (sam.fix_passkey_end(DEVICE, MARIAS), False),
+    ):
+        fixed = await ask
+        signature = signed(phone, fixed.statement, "approve", RIGHT_PROOF)
+        about = {"decision": "approve", "proof": RIGHT_PROOF, "signature": signature}
+        await sam.decide(fixed.document, DEVICE, passkey=word, **about)
+        assert [one.passkey for one in await sam.bindings(DEVICE)] == [stands]
 
     computer = AskingComputer(new_id("cmp"), "Notebook", "Debian", phone.key.jwk, "203.0.113.7")
     associate = await sam.fix_associate(DEVICE, [MARIAS], computer)

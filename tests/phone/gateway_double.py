@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import rfc8785
 from aiohttp import web
@@ -56,6 +57,7 @@ class Wanted:
         self.data, self.proof = data, proof
         self.document: dict[str, Any] = json.loads(data)
         self.decision: str | None = None
+        self.passkey: dict[str, Any] | None = None
 
 
 class GatewayDouble:
@@ -104,6 +106,11 @@ class GatewayDouble:
         self.evidence_by: ECKey | None = None
         self.waits_until: str | None = None
         self.admission_lies: dict[str, Any] = {}
+        self.passkey: dict[str, Any] | None = None
+        """What stands in front of the phone's key: {id, key}."""
+        self.passkey_lies: dict[str, Any] = {}
+        self.spoken: list[tuple[bytes, dict[str, str]]] = []
+        """Words of passkeys that were taken, with the documents that they are about."""
         self.live_fails = False
         self.rogue: dict[str, Any] | None = None
         self.retire_once = False
@@ -129,6 +136,8 @@ class GatewayDouble:
         app.router.add_post(phone + "/sessions/{act}/end", self.end_session)
         app.router.add_get(f"{phone}/consents", self.get_consents)
         app.router.add_post(phone + "/consents/{req}/end", self.end_consent)
+        app.router.add_post(f"{phone}/passkeys", self.fix_passkey)
+        app.router.add_post(f"{phone}/passkeys/end", self.fix_passkey_end)
         app.router.add_post(f"{phone}/generators", self.fix_generator)
         app.router.add_get(phone + "/documents/{id}", self.get_document)
         app.router.add_post(phone + "/documents/{id}/decision", self.decide)
@@ -285,7 +294,12 @@ class GatewayDouble:
         found = [one for one in self.others if one["device"] == request.match_info["dev"]]
         if not found:
             raise Refusal(404, "device_not_found")
-        shown = {"device": found[0]["device"], "nickname": found[0]["nickname"], "key": "k" * 43, "since": 1}
+        shown = {
+            "device": found[0]["device"],
+            "nickname": found[0]["nickname"],
+            "key": "k" * 43,
+            "since": int(time.time()),
+        }
         id = (await request.json())["credential"]
         made = self.add("admit", credential=id, subject=SUBJECT, phone={**shown, **self.admission_lies})
         return web.json_response({"statement": self.statement(made)}, status=201)
@@ -499,6 +513,24 @@ class GatewayDouble:
         self.deliveries[made] = delivery
         return web.json_response({"statement": self.statement(made)}, status=201)
 
+    async def fix_passkey(self, request: web.Request) -> web.Response:
+        if self.passkey is not None:
+            raise Refusal(409, "passkey_stands")
+        body = await request.json()
+        assert set(body["passkey"]["key"]) == {"kty", "crv", "x", "y"}
+        shown = {"id": body["passkey"]["id"], "key": jkt(ECKey.import_key(body["passkey"]["key"])), **self.passkey_lies}
+        made = self.add("passkey", proof="passkey", credential=body["credential"], subject=SUBJECT, passkey=shown)
+        self.documents[made].passkey = body["passkey"]
+        return web.json_response({"statement": self.statement(made)}, status=201)
+
+    async def fix_passkey_end(self, request: web.Request) -> web.Response:
+        if self.passkey is None:
+            raise Refusal(409, "no_passkey")
+        shown = {"id": self.passkey["id"], "key": jkt(ECKey.import_key(self.passkey["key"]))}
+        about = {"credential": (await request.json())["credential"], "subject": SUBJECT}
+        made = self.add("passkey-end", proof="passkey", passkey=shown, **about)
+        return web.json_response({"statement": self.statement(made)}, status=201)
+
     def show_link(self, text: str, kind: str = "associate", **members: Any) -> str:
         """Text that, scanned or typed, asks for an association (or an identification)."""
         credentials = [{"id": one["id"], "subject": one["subject"]} for one in self.credentials]
@@ -560,11 +592,16 @@ class GatewayDouble:
 
     async def decide(self, request: web.Request) -> web.Response:
         wanted, body = self.documents[request.match_info["id"]], await request.json()
+        said = body.pop("passkey", None)
         assert set(body) == {"decision", "proof", "signature"}
         assert self.key is not None
         demand_decision(self.key, wanted.data, body)
         if wanted.decision is not None:
             raise Refusal(409, "document_decided")
+        if body["decision"].startswith("approve"):
+            self._demand_passkey(wanted, said)
+        else:
+            assert said is None
         without_key = wanted.document.get("session_key") == []
         if body["decision"].startswith("approve"):
             assert body["decision"] == ("approve:without-key" if without_key else "approve")
@@ -579,6 +616,27 @@ class GatewayDouble:
             assert body["proof"] is None
         wanted.decision = body["decision"]
         return web.json_response(self._effect(wanted.document, body["decision"]))
+
+    def _demand_passkey(self, wanted: Wanted, said: dict[str, str] | None) -> None:
+        """What the SAM demands of it, before any password is tried."""
+        passkey = wanted.passkey or self.passkey
+        if passkey is None or wanted.document["type"] in ("pair", "test"):
+            assert said is None
+            return
+        if said is None:
+            raise Refusal(403, "passkey_needed", passkey=passkey["id"])
+        data, client = unb64u(said["authenticator_data"]), unb64u(said["client_data"])
+        digest = hashlib.sha256(b"linkid-passkey-v1\0" + hashlib.sha256(wanted.data).digest()).digest()
+        client_said = json.loads(client)
+        assert {name: client_said[name] for name in ("type", "challenge", "origin")} == {
+            "type": "webauthn.get", "challenge": b64u(digest), "origin": self.roots.app,
+        }  # fmt: skip
+        assert data[:32] == hashlib.sha256((urlsplit(self.roots.app).hostname or "").encode()).digest()
+        public: Any = ECKey.import_key(passkey["key"]).public_key
+        public.verify(unb64u(said["signature"]), data + hashlib.sha256(client).digest(), ec.ECDSA(hashes.SHA256()))
+        if data[32] & 5 != 5:
+            raise Refusal(403, "passkey_invalid")
+        self.spoken.append((wanted.data, said))
 
     def _demand_password(self, wanted: Wanted, proof: str) -> None:
         assert self.key is not None
@@ -604,6 +662,8 @@ class GatewayDouble:
             test = self.add("test", credential=document["credential"], subject=document["subject"])
             self.ring()
             return {"state": "approved", "next": {"document": test}}
+        if document["type"] in ("passkey", "passkey-end"):
+            self.passkey = self.documents[document["id"]].passkey
         if document["type"] == "test":
             self.bindings[document["credential"]] = "active"
         if document["type"] == "generator":

@@ -80,5 +80,7 @@ async def test_a_wait_that_is_over(world: World) -> None:
     """Nothing is offered that cannot be any more: when it began to approve is said, and "Bloquear tudo" is near."""
     phone = await world.paired()
     world.gateway.new_phone("iPhone", hours=-1)
+    await expect(phone.page.locator(".warning")).to_contain_text("Um novo celular já aprova")
     await expect(phone.page.locator(".warning")).to_contain_text("Ele pode aprovar assinaturas desde")
+    await expect(phone.page.locator(".warning")).to_contain_text("remova esse celular em “Celulares”")
     await expect(phone.button("Fui eu: liberar agora")).to_have_count(0)

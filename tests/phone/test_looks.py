@@ -1,6 +1,7 @@
-"""Every screen at 360 and 1280 px, light and dark: nothing overflows, axe finds nothing, and pictures can be seen.
+"""Every screen at 390 and 1280 px, light and dark: nothing overflows, axe finds nothing, and pictures can be seen.
 
-On the way each is made as narrow as 320 px, and its text twice as large (WCAG 1.4.4 and 1.4.10).
+On the way the narrow ones are made as narrow as 320 px, and their text twice as large (WCAG 1.4.4 and 1.4.10). What
+does not depend on the colours is not looked at again in the dark: there, only contrast.
 
 `LINKID_SCREENSHOTS=folder pytest tests/phone/test_looks.py` keeps the pictures.
 """
@@ -18,6 +19,8 @@ from tests.phone.conftest import World
 from tests.phone.emission_double import CPF, INSTALL_PASSWORD, PROTOCOL
 from tests.phone.gateway_double import PASSWORD, SMS_CODE, Refusal, rfc3339
 from tests.sandbox_phone.roots import new_id
+from tests.support.authenticator import Authenticator
+from tests.support.chromium import SCREENSHOTS
 from tests.support.emission_screens import EmissionScreens
 from tests.support.phone_screens import PhoneScreens
 
@@ -25,6 +28,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_sc
 
 AXE = Path(__file__).resolve().parents[2] / "phone_app/node_modules/axe-core/axe.min.js"
 NARROWEST = 320
+EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+CONTRAST = ["color-contrast"]
 SHOTS = os.environ.get("LINKID_SCREENSHOTS_OF", "")
 """`320`: pictures of the narrowest as well."""
 
@@ -34,26 +39,32 @@ class Looks:
 
     def __init__(self, world: World, page: Page, suffix: str) -> None:
         self.world, self.page, self.suffix = world, page, suffix
-        self.count = 0
+        self.count, self.dark = 0, suffix.endswith("dark")
         self.found: list[str] = []
 
     async def at(self, name: str) -> None:
         """The screen as it is now: a picture, no overflow (also on a narrower one), no finding of axe."""
         self.count += 1
-        await self.world.chromium.shot(self.page, f"{self.suffix}-{self.count:02}-{name}")
-        await self._fits(name)
+        if SCREENSHOTS:
+            await self.world.chromium.shot(self.page, f"{self.suffix}-{self.count:02}-{name}")
+        if not self.dark or "320" in SHOTS:
+            await self._fits(name)
         await self._accessible(name)
 
     async def _fits(self, name: str) -> None:
         size = self.page.viewport_size
         assert size is not None
-        for width in (size["width"], NARROWEST):
-            await self.page.set_viewport_size({"width": width, "height": size["height"]})
+        narrow = size["width"] < 1000
+        for width in (size["width"], NARROWEST) if narrow else (size["width"],):
+            if width != size["width"]:
+                await self.page.set_viewport_size({"width": width, "height": size["height"]})
             over = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             if over > 0:
                 self.found.append(f"{name} is {over} px too wide at {width}")
             if width == NARROWEST and "320" in SHOTS:
                 await self.world.chromium.shot(self.page, f"320-{self.suffix}-{self.count:02}-{name}")
+        if not narrow:
+            return
         await self.page.evaluate("document.documentElement.style.fontSize = '200%'")
         over = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if over > 0:
@@ -66,13 +77,14 @@ class Looks:
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = await self.page.evaluate(
-            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
-            ".then(result => result.violations.map(one => [one.id, one.nodes.map(node => node.target.join(' '))]))"
+            "rules => axe.run({runOnly: rules, resultTypes: ['violations']})"
+            ".then(result => result.violations.map(one => [one.id, one.nodes.map(node => node.target.join(' '))]))",
+            CONTRAST if self.dark else EVERY_RULE,
         )
         self.found += [f"{name}: {one}" for one in found]
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), [(360, 780, "light"), (1280, 800, "light"), (360, 780, "dark")])
+@pytest.mark.parametrize(("width", "height", "scheme"), [(390, 844, "light"), (1280, 800, "light"), (390, 844, "dark")])
 async def test_every_screen_of_the_phone(world: World, width: int, height: int, scheme: str) -> None:
     """The life of a phone, looked at screen by screen."""
     world.chromium.expect_trouble("403", "423")
@@ -242,6 +254,8 @@ async def _keeping(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.at("home")
     await _consenting(world, phone, look)
     await _possessing(world, phone, look)
+    await _admitting(world, phone, look)
+    await _protecting(world, phone, look)
     await phone.page.get_by_role("button", name="Este celular").click()
     await phone.at("device")
     await look.at("device")
@@ -350,7 +364,90 @@ async def _possessing(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.at("home")
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), [(360, 780, "light"), (1280, 800, "light"), (360, 780, "dark")])
+async def _admitting(world: World, phone: PhoneScreens, look: Looks) -> None:
+    """A phone that waits: what the phone in use says and asks, and what the one that waits says of itself."""
+    world.gateway.new_phone("iPhone da loja")
+    await phone.expect_text("Um novo celular está esperando")
+    await look.at("home-new-phone")
+    await phone.press("Fui eu: liberar agora")
+    await phone.expect_text("Libere só se ele está na sua mão")
+    await look.at("admit")
+    await phone.press("Liberar")
+    await phone.at("admitted")
+    await look.at("admitted")
+    await phone.finish()
+    await phone.page.locator(".warning").first.wait_for(state="detached")
+    world.gateway.new_phone("iPhone da loja")
+    await phone.page.get_by_role("button", name="Celulares").click()
+    await phone.expect_text("Em espera: poderá aprovar a partir de")
+    await look.at("phones-waiting")
+    await phone.page.go_back()
+    await phone.press("Não fui eu")
+    await phone.expect_text("Nada foi assinado por ele")
+    await look.at("turn-away")
+    await phone.press("Não fui eu: remover")
+    await phone.at("sent-away")
+    await look.at("sent-away")
+    await phone.finish()
+    await phone.page.locator(".warning").first.wait_for(state="detached")
+    world.gateway.new_phone("iPhone da loja", hours=-1)
+    [credential, *_] = world.gateway.bindings
+    world.gateway.bindings[credential] = "waiting"
+    world.gateway.waits_until = rfc3339(int(time.time()) + 86_400)
+    await phone.page.reload()
+    await phone.expect_text("Este celular ainda não aprova")
+    await phone.expect_text("Ele pode aprovar assinaturas desde")
+    await look.at("home-held")
+    world.gateway.bindings[credential] = "active"
+    world.gateway.warnings.clear()
+    world.gateway.warn(kind="credential_blocked")
+    await phone.page.reload()
+    await phone.expect_text("Tudo foi bloqueado")
+    await look.at("home-blocked-elsewhere")
+    world.gateway.warnings.clear()
+    await phone.page.reload()
+    await phone.at("home")
+
+
+async def _protecting(world: World, phone: PhoneScreens, look: Looks) -> None:
+    """The screen lock: offered, turned on, asked for, not given, turned off."""
+    lock = await Authenticator.of(phone.page)
+    await phone.page.get_by_role("button", name="Este celular").click()
+    await phone.press("Proteger com a tela de bloqueio")
+    await phone.at("protect")
+    await look.at("protect")
+    await phone.press("Continuar")
+    await phone.at("confirm-protect")
+    await look.at("confirm-protect")
+    await phone.fill("Senha de uso", PASSWORD)
+    await phone.press("Ligar a proteção")
+    await phone.at("protected")
+    await look.at("protected")
+    await phone.finish()
+    await lock.tell("setUserVerified", isUserVerified=False)
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.fill("Senha de uso", PASSWORD)
+    await phone.press("Aprovar")
+    await phone.expect_text("Você não confirmou com a tela de bloqueio")
+    await look.at("approval-not-unlocked")
+    await lock.tell("setUserVerified", isUserVerified=True)
+    await phone.approve(PASSWORD)
+    await phone.finish()
+    await phone.page.get_by_role("button", name="Este celular").click()
+    await phone.expect_text("Pedida a cada aprovação")
+    await look.at("device-protected")
+    await phone.press("Desligar esta proteção")
+    await phone.at("confirm-unprotect")
+    await look.at("confirm-unprotect")
+    await phone.fill("Senha de uso", PASSWORD)
+    await phone.press("Desligar esta proteção")
+    await phone.at("unprotected")
+    await look.at("unprotected")
+    await phone.finish()
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(390, 844, "light"), (1280, 800, "light"), (390, 844, "dark")])
 async def test_every_screen_of_the_emission(world: World, width: int, height: int, scheme: str) -> None:
     """A visit to the emission page, looked at screen by screen."""
     world.chromium.expect_trouble("403")
@@ -383,7 +480,7 @@ async def test_every_screen_of_the_emission(world: World, width: int, height: in
     assert not look.found, "\n".join(look.found)
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 780), (1280, 800)])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
 async def test_the_page_that_a_system_camera_opens(world: World, width: int, height: int) -> None:
     """It runs no script, sends nothing to anybody and says what to do."""
     page = await world.chromium.page(width=width, height=height)

@@ -32,10 +32,12 @@ from protocol import activation, asks, decisions, orders, passwords, proofs, ses
 from protocol.algorithms import SIGN_ALGORITHMS
 from protocol.documents import Document
 from protocol.keys import P256Key, sign_raw
+from protocol.passkeys import RelyingParty
 from tests.support.postgres import TestDatabase
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PASSWORD = "Senha1234"
+APP = "https://app.example"
 _KEY_USAGES = (
     "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
     "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
@@ -124,7 +126,7 @@ class Authority:
         return statements.assemble(signed, sign_raw(key or self.statement_key, signed))
 
     def pins(self) -> Pins:
-        return Pins(self.root, {self.public.jkt: self.public}, lambda: self.operators)
+        return Pins(self.root, {self.public.jkt: self.public}, lambda: self.operators, app=RelyingParty.of(APP))
 
 
 @dataclass

@@ -123,3 +123,25 @@ async def test_a_holders_daily_life(gateway: GatewayDouble, phone: SandboxPhone)
     gateway.add = add  # type: ignore[method-assign]
     assert (await phone.unblock(credential, PASSWORD))["state"] == "approved"
     assert gateway.blocks == {}
+
+
+async def test_a_phone_with_a_passkey(gateway: GatewayDouble, phone: SandboxPhone) -> None:
+    """Enrolled, asked for at each yes, refused without it, removed by its last word; another one's statement is not
+    answered."""
+    [credential] = gateway.bindings
+    gateway.passkey_lies = {"id": "A" * 43}
+    with pytest.raises(Untrusted, match="another passkey"):
+        await phone.protect(credential, PASSWORD)
+    gateway.passkey_lies = {}
+    await phone.protect(credential, PASSWORD)
+    statement = await phone.fetch(gateway.ask_signature())
+    kept, phone._passkey = phone._passkey, None
+    with pytest.raises(GatewayRefused, match="passkey_needed"):
+        await phone.approve(statement, PASSWORD)
+    phone._passkey = kept
+    await phone.approve(statement, PASSWORD)
+    await phone.refuse(await phone.fetch(gateway.ask_signature()))
+    assert len(gateway.spoken) == 2
+    await phone.unprotect(credential, PASSWORD)
+    assert gateway.passkey is None
+    await phone.approve(await phone.fetch(gateway.ask_signature()), PASSWORD)

@@ -36,7 +36,7 @@ from pairing.ports import (
 )
 from protocol.decisions import Decision
 from protocol.documents import REQUESTS, Document, DocumentType
-from protocol.errors import ConsentUnknown, DocumentDecided, DocumentExpired, PasswordWrong
+from protocol.errors import ConsentUnknown, DocumentDecided, DocumentExpired, PasskeyNeeded, PasswordWrong
 from protocol.keys import P256Key, sign_raw
 from protocol.passwords import Argon2
 from protocol.statements import ProofWanted, assemble, signing_input, statement_payload
@@ -68,6 +68,7 @@ class _Bound:
     nickname: str = ""
     since: datetime = datetime(2026, 11, 23, tzinfo=UTC)
     until: datetime | None = None
+    passkey: str | None = None
 
 
 class SamDouble:
@@ -157,6 +158,20 @@ class SamDouble:
         members = {**self._of(device), **self._named(credential), "delivery_key": P256Key.from_jwk(delivery_key).jkt}
         return self._fix("generator", members, device)
 
+    async def fix_passkey(self, device: str, credential: str, passkey: JsonObject) -> FixedDocument:
+        self._called("documents/passkey")
+        if credential not in {one.credential for one in self._active(device)}:
+            raise BindingNotActive()
+        shown: JsonObject = {"id": passkey["id"], "key": P256Key.from_jwk(passkey["key"]).jkt}
+        return self._fix("passkey", {**self._of(device), **self._named(credential), "passkey": shown}, device)
+
+    async def fix_passkey_end(self, device: str, credential: str) -> FixedDocument:
+        self._called("documents/passkey_end")
+        if credential not in {one.credential for one in self._active(device)}:
+            raise BindingNotActive()
+        shown: JsonObject = {"id": "h", "key": "k"}
+        return self._fix("passkey-end", {**self._of(device), **self._named(credential), "passkey": shown}, device)
+
     async def block(self, device: str) -> list[Blocked]:
         self._called("credentials/block")
         if not self._active(device):
@@ -240,10 +255,19 @@ class SamDouble:
                 found.append(WaitingDocument(fixed.document, held.document.type, fixed.statement, fixed.expires))
         return found
 
-    async def decide(self, document: str, device: str, *, decision: str, proof: str | None, signature: str) -> Verdict:
+    async def decide(
+        self,
+        document: str,
+        device: str,
+        *,
+        decision: str,
+        proof: str | None,
+        signature: str,
+        passkey: JsonObject | None = None,
+    ) -> Verdict:
         self._called("documents/decide")
         held = self._mine(document, device)
-        decided = Decision.parse(decision, proof, signature)
+        decided = Decision.parse(decision, proof, signature, passkey)
         # Step 7 (a): stored, unexpired, undecided; (b), (c): by the device's key, over exactly these bytes.
         decided.verify(held.document, self._key(device))
         if held.decided is not None and held.decided[:2] == (decided.word, proof):
@@ -252,7 +276,12 @@ class SamDouble:
             raise DocumentExpired()
         if held.state != "waiting":
             raise DocumentDecided()
-        wants = held.document.is_request or held.document.type in ("pair", "unblock", "generator")
+        guarded = [one.passkey for one in self._active(device) if one.passkey]
+        if decided.approves and (guarded or held.document.type == "passkey") and decided.passkey is None:
+            raise PasskeyNeeded(data={"passkey": guarded[0] if guarded else "new"})
+        wants = held.document.is_request or held.document.type in (
+            "pair", "unblock", "generator", "passkey", "passkey-end",
+        )  # fmt: skip
         if decided.approves and wants and proof != RIGHT_PROOF:
             raise self.wrong or PasswordWrong(data={"tries_left": 2})
         held.state = "approved" if decided.approves else "refused"
@@ -287,6 +316,10 @@ class SamDouble:
                 self._named_computers[str(computer["id"])] = str(computer["name"]), str(computer["os"])
                 for credential in document.objects("credentials"):
                     self.associations.add((str(document.object("computer")["id"]), device, str(credential["id"])))
+            case "passkey" | "passkey-end":
+                for bound in self._bound.values():
+                    if bound.device == device:
+                        bound.passkey = str(document.object("passkey")["id"]) if document.type == "passkey" else None
             case _:
                 pass  # the others leave nothing behind
         return None
@@ -324,7 +357,7 @@ class SamDouble:
     async def bindings(self, device: str) -> list[Binding]:
         self._called("bindings/list")
         return [
-            Binding(binding, bound.credential, bound.state, 3, bound.since, bound.until)
+            Binding(binding, bound.credential, bound.state, 3, bound.since, bound.until, bound.passkey is not None)
             for binding, bound in self._bound.items()
             if bound.device == device and bound.state in ("trial", "waiting", "active")
         ]

@@ -18,9 +18,21 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation.encoding import b64u, canonical_json
-from protocol import activation, asks, codes, custody, decisions, passwords, proofs, rowmac, sessions, statements
+from protocol import (
+    activation,
+    asks,
+    codes,
+    custody,
+    decisions,
+    passkeys,
+    passwords,
+    proofs,
+    rowmac,
+    sessions,
+    statements,
+)
 from protocol.documents import Document
-from protocol.keys import P256Key, sign_raw
+from protocol.keys import P256Key, sign_raw, signature_to_der
 from protocol.links import frame_mac
 
 FOLDER = Path(__file__).parent
@@ -536,7 +548,82 @@ def codes_() -> Any:
     }
 
 
+def passkey_document(passkey: Any) -> Document:
+    return Document.fix(
+        "passkey",
+        "doc_0123456789abcdefghjkmnpqrv",
+        {
+            "device": "dev_0123456789abcdefghjkmnpqrs",
+            "device_key": public("device").jkt,
+            "credential": "cred_0123456789abcdefghjkmnpqrs",
+            "subject": "MARIA DA SILVA",
+            "passkey": passkey,
+        },
+        now=NOW,
+        nonce=hashlib.sha256(b"passkey nonce").digest()[:16],
+    )
+
+
+def assertion(document: Document, **lies: Any) -> Any:
+    """A passkey's word; ``lies``: what is wrong with it."""
+    name, flags = lies.pop("name", "app.example"), lies.pop("flags", 0x05)
+    counter, by = lies.pop("counter", 0), lies.pop("by", "passkey")
+    client = {
+        "type": "webauthn.get",
+        "challenge": b64u(passkeys.challenge(document.digest)),
+        "origin": "https://app.example",
+        "crossOrigin": False,
+        **lies,
+    }
+    client_data = json.dumps(client, separators=(",", ":")).encode()
+    data = hashlib.sha256(name.encode()).digest() + bytes([flags]) + counter.to_bytes(4, "big")
+    signed = sign_raw(private(by), data + hashlib.sha256(client_data).digest(), deterministic=True)
+    return {
+        "authenticator_data": b64u(data),
+        "client_data": b64u(client_data),
+        "signature": b64u(signature_to_der(signed)),
+    }
+
+
+def passkey() -> Any:
+    """A passkey's enrolment, and its word over documents (sections 5 and 6.2)."""
+    handle = hashlib.sha256(b"passkey id").digest()
+    document, request = passkey_document({"id": b64u(handle), "key": public("passkey").jkt}), sign_document()
+    bad: dict[str, dict[str, Any]] = {
+        "of another document": {"challenge": b64u(passkeys.challenge(document.digest))},
+        "whose challenge is the document's bare digest": {"challenge": request.hash},
+        "at another origin": {"origin": "https://app.example.evil.example"},
+        "at the app's origin under another scheme": {"origin": "http://app.example"},
+        "in a frame of another site's page": {"crossOrigin": True},
+        "that was made when a passkey was created": {"type": "webauthn.create"},
+        "for another name": {"name": "evil.example"},
+        "without the person verified": {"flags": 0x01},
+        "without the person there": {"flags": 0x04},
+        "by another passkey": {"by": "other-passkey"},
+    }
+    return {
+        "about": "a passkey's assertions (WebAuthn level 3, 7.2) as decisions carry them; ES256, signatures in DER",
+        "app": "https://app.example",
+        "key": key_entry("passkey"),
+        "id": b64u(handle),
+        "enrolment": {
+            "document": b64u(document.data),
+            "challenge": b64u(passkeys.challenge(document.digest)),
+            "passkey": assertion(document, counter=1),
+            "counter": 1,
+        },
+        "request": {
+            "document": b64u(request.data),
+            "challenge": b64u(passkeys.challenge(request.digest)),
+            "passkey": assertion(request),
+            "counter": 0,
+        },
+        "bad": [{"why": why, "passkey": assertion(request, **lies)} for why, lies in bad.items()],
+    }
+
+
 FILES = {
+    "passkey": passkey,
     "codes": codes_,
     "phone": phone,
     "ask": ask,

@@ -1,11 +1,16 @@
 """A phone bound to a credential. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from foundation.encoding import JsonObject
 from protocol.keys import P256Key
+
+_TURNS: Final = 1 << 32
+"""More than a phone's passkey is ever enrolled and removed."""
 
 
 class State(StrEnum):
@@ -15,6 +20,11 @@ class State(StrEnum):
     WAITING = "waiting"
     ACTIVE = "active"
     ENDED = "ended"
+
+
+def rank_of(state: State, turns: int = 0) -> int:
+    """How far a binding's life has gone: states have no way back, nor has the number of turns within one."""
+    return list(State).index(state) * _TURNS + turns
 
 
 @dataclass(frozen=True)
@@ -31,18 +41,24 @@ class Binding:
     created: datetime
     until: datetime | None = None
     """Before this it may not decide; None: of a first phone, or not known yet (on trial)."""
+    passkey: str | None = None
+    """What must speak for each yes of this phone's, beside its key (``passkeys``)."""
+    turns: int = 0
+    """How often that was changed."""
     mac: bytes = field(default=b"", repr=False)
 
     @property
     def rank(self) -> int:
-        """States have no way back."""
-        return list(State).index(self.state)
+        """See ``rank_of``."""
+        return rank_of(self.state, self.turns)
 
     def meaning(self) -> JsonObject:
-        """Under the MAC. (Rows of before phones waited have no such member.)"""
+        """Under the MAC. (Rows of before phones waited, and of phones that never had a passkey, lack those members.)"""
         until: JsonObject = {} if self.until is None else {"until": int(self.until.timestamp())}
+        guard: JsonObject = {"passkey": self.passkey, "turns": self.turns} if self.turns else {}
         return {
             **until,
+            **guard,
             "id": self.id,
             "credential": self.credential,
             "device": self.device,
@@ -64,6 +80,15 @@ class Binding:
     def inherited(self, now: datetime) -> datetime | None:
         """``until`` of the binding that the same phone, by the same key, gets in this one's place."""
         return now.replace(microsecond=0) if self.state is State.ACTIVE else self.until
+
+    def beside(self, others: Iterable["Binding"]) -> "Binding":
+        """What the same phone is, or just was, bound to by the same key: one passkey speaks for all of it."""
+        found = next((one.passkey for one in others if one.passkey is not None and one.key.jkt == self.key.jkt), None)
+        return self if found is None else self.guarded(found)
+
+    def guarded(self, passkey: str | None) -> "Binding":
+        """From now on by this passkey, or by none."""
+        return replace(self, passkey=passkey, turns=self.turns + 1)
 
     def to(self, state: State) -> "Binding":
         """In another state."""

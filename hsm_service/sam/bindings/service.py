@@ -40,6 +40,7 @@ class Bindings:
                     "since": int(one.created.timestamp()),
                     "until": seconds(one),
                     "tries_left": await self._attempts.tries_left(one.credential),
+                    "passkey": one.passkey is not None,
                 }
                 for one in found
             ]

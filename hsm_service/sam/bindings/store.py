@@ -53,7 +53,7 @@ class BindingStore:
         mac = await self._seals.seal(TABLE, binding.meaning())
         await connection.execute(
             queries.add, binding.id, binding.credential, binding.device, binding.key.point, binding.nickname,
-            binding.state.value, binding.document, binding.created, mac, binding.until,
+            binding.state.value, binding.document, binding.created, mac, binding.until, binding.passkey, binding.turns,
         )  # fmt: skip
 
     async def confirm(self, connection: Connection, binding: Binding, now: datetime, wait: timedelta) -> Binding | None:
@@ -62,11 +62,18 @@ class BindingStore:
         first = not await connection.fetchval(queries.another_was_first, binding.credential, binding.id)
         changed = binding.confirmed(now, wait, first=first)
         mac = await self._seals.seal(TABLE, changed.meaning())
-        row = await connection.fetchval(queries.confirm, binding.id, changed.state.value, changed.until, first, mac)
+        row = await connection.fetchval(
+            queries.confirm, binding.id, binding.turns, changed.state.value, changed.until, first, mac
+        )
         if row is None:
             return None
         self._seals.advanced(connection, TABLE, changed)
         return changed
+
+    async def all_of_phone(self, connection: Connection, device: str) -> list[Binding]:
+        """All of a phone's, and there will be no other one, nor another passkey, before this transaction is over."""
+        await connection.execute(queries.queue_for_phone, device)
+        return await self.of_device(connection, device, active=False)
 
     async def waited(self, reader: Reader, now: datetime) -> list[Binding]:
         """Those whose wait is over."""
@@ -76,7 +83,20 @@ class BindingStore:
         """False when somebody was faster."""
         changed = binding.to(state)
         mac = await self._seals.seal(TABLE, changed.meaning())
-        row = await connection.fetchval(queries.change, binding.id, binding.state.value, state.value, mac)
+        row = await connection.fetchval(
+            queries.change, binding.id, binding.state.value, binding.turns, state.value, mac
+        )
+        if row is not None:
+            self._seals.advanced(connection, TABLE, changed)
+        return row is not None
+
+    async def guard(self, connection: Connection, binding: Binding, passkey: str | None) -> bool:
+        """False when somebody was faster."""
+        changed = binding.guarded(passkey)
+        mac = await self._seals.seal(TABLE, changed.meaning())
+        row = await connection.fetchval(
+            queries.guard, binding.id, binding.state.value, binding.turns, passkey, changed.turns, mac
+        )
         if row is not None:
             self._seals.advanced(connection, TABLE, changed)
         return row is not None
@@ -86,5 +106,5 @@ def _read(row: Record) -> Binding:
     key = P256Key.from_point(row["device_key"])
     return Binding(
         row["id"], row["credential"], row["device"], key, row["nickname"], State(row["state"]), row["document"],
-        row["created_at"], row["until"], row["mac"],
+        row["created_at"], row["until"], row["passkey"], row["turns"], row["mac"],
     )  # fmt: skip

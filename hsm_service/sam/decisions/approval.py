@@ -26,6 +26,7 @@ from hsm_service.sam.decisions.store import queries
 from hsm_service.sam.documents.domain import Fixed, State
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.passkeys.service import Passkeys, Spoken
 from hsm_service.sam.rows import RowSeals
 from protocol.decisions import Decision, proof_hash
 from protocol.errors import DecisionInvalid, DocumentDecided
@@ -47,6 +48,8 @@ class Approved:
     attempt: Attempt
     activation: Activation
     renewal: Renewal | None = None
+    spoken: Spoken | None = None
+    """The phone's passkey, where it has one."""
 
 
 class Approval:
@@ -61,8 +64,10 @@ class Approval:
         attempts: Attempts,
         documents: DocumentStore,
         credentials: CredentialStore,
+        passkeys: Passkeys,
         faults: FaultPoints,
     ) -> None:
+        self._passkeys = passkeys
         self._commits, self._seals, self._audit, self._clock = commits, seals, audit, clock
         self._attempts, self._documents, self._credentials, self._faults = attempts, documents, credentials, faults
 
@@ -116,17 +121,22 @@ class Approval:
                 device=approved.device,
                 signer=approved.signer.jkt,
                 activation=activation.id,
+                passkey=None if approved.spoken is None else approved.spoken.after.id,
             )
             self._faults.reach("7f-before-commit")
             return True
 
         writing = Statement(queries.approve, args, written)
-        renewal = approved.renewal
-        if renewal is None:
+        renewal, spoken = approved.renewal, approved.spoken
+        if renewal is None and (spoken is None or not spoken.counts):
             return await self._commits.run(writing)
 
-        async def renewed(connection: Connection) -> bool:
-            await renew(connection, self._credentials, self._audit, renewal)
-            return await writing.run(connection)
+        async def with_more(connection: Connection) -> bool:
+            if renewal is not None:
+                await renew(connection, self._credentials, self._audit, renewal)
+            if not await writing.run(connection):
+                return False
+            await self._passkeys.count(connection, spoken)
+            return True
 
-        return await self._commits.run(renewed)
+        return await self._commits.run(with_more)

@@ -25,6 +25,7 @@ from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.errors import BindingUnknown
 from hsm_service.sam.generators.domain import Generator
 from hsm_service.sam.generators.store import GeneratorStore
+from hsm_service.sam.passkeys.service import Passkeys, Spoken
 from hsm_service.sam.versions import KeyVersions
 from protocol import activation as sealing
 from protocol import codes
@@ -52,6 +53,7 @@ class Effects:
         custody: Custody,
         versions: KeyVersions,
         phones: Bindings,
+        passkeys: Passkeys,
         wait: timedelta,
         random: Random = secrets.token_bytes,
     ) -> None:
@@ -59,13 +61,19 @@ class Effects:
         self._consents, self._generators, self._custody, self._versions = consents, generators, custody, versions
         self._clock, self._bindings, self._associations = clock, bindings, associations
         self._activations, self._endings, self._blocks, self._random = activations, endings, blocks, random
-        self._phones, self._wait = phones, wait
+        self._phones, self._passkeys, self._wait = phones, passkeys, wait
 
     async def make(
-        self, connection: Connection, fixed: Fixed, binding: Binding | None, signer: P256Key, wrapped: bytes | None
+        self,
+        connection: Connection,
+        fixed: Fixed,
+        binding: Binding | None,
+        signer: P256Key,
+        wrapped: bytes | None,
+        spoken: Spoken | None,
     ) -> Answer:
         """The effect of a yes; of a request over listed hashes it is ``approval``'s. ``wrapped``: what the password
-        opened, for those that asked for it."""
+        opened, for those that asked for it. ``spoken``: the phone's passkey, where it spoke."""
         document = fixed.document
         answer: Answer = {"state": "approved", "type": document.type}
         match document.type:
@@ -88,6 +96,8 @@ class Effects:
             case "admit":
                 await self._admit(connection, fixed)
                 answer |= admitted(fixed)
+            case "passkey" | "passkey-end":
+                await self._guard(connection, fixed, binding, spoken)
             case "session":
                 answer["activation"] = await self._begin_session(connection, fixed, binding, wrapped)
             case _:
@@ -119,7 +129,8 @@ class Effects:
     async def _bind(self, connection: Connection, fixed: Fixed, signer: P256Key) -> str:
         """Pairing, step 7: a binding on trial. The same phone again replaces what it had, by this very proof."""
         document = fixed.document
-        old = await self._bindings.of(connection, document.text("device"), document.text("credential"))
+        beside = await self._bindings.all_of_phone(connection, document.text("device"))
+        old = next((one for one in beside if one.credential == document.text("credential")), None)
         if old is not None and old.key.jkt != signer.jkt:
             # A gateway gave somebody's phone the id of the holder's: that one would lose its say before its time.
             raise DecisionInvalid("this phone has another key")
@@ -138,8 +149,21 @@ class Effects:
             created=self._clock.now(),
             until=None if old is None else old.inherited(self._clock.now()),
         )
+        # Whoever pairs a phone anew does not get rid of its passkey by that.
+        made = made.beside(beside)
         await self._bindings.add(connection, made)
         return made.id
+
+    async def _guard(
+        self, connection: Connection, fixed: Fixed, binding: Binding | None, spoken: Spoken | None
+    ) -> None:
+        """A passkey speaks for this phone from now on, or none does any more."""
+        if binding is None:
+            raise DecisionInvalid("no phone")
+        if fixed.document.type == "passkey":
+            await self._passkeys.enrol(connection, fixed, binding, spoken)
+        else:
+            await self._passkeys.remove(connection, fixed, binding)
 
     async def _confirm(self, connection: Connection, binding: Binding | None) -> str:
         """Pairing, step 8: the push round trip came back. The first phone decides from now on, another one waits."""

@@ -1,8 +1,9 @@
 """Step 7: the SAM takes what the holder signed. The letters are those of docs/walkthroughs/one-signature.md.
 
 7a the bytes are those stored, unexpired, undecided · 7b the device's binding stands and its MAC holds · 7c the device's
-signature verifies over bytes, word and proof, and the proof is for them · 7d the attempt is reserved and committed ·
-7e the password opens the blob · 7f one transaction consumes the document and leaves its effect.
+signature verifies over bytes, word and proof, so does the word of the phone's passkey where it has one (``passkeys``),
+and the proof is for them · 7d the attempt is reserved and committed · 7e the password opens the blob · 7f one
+transaction consumes the document and leaves its effect.
 
 Left to others: that the holder saw what the bytes say (the app verifies our root's signature over them); that the
 device key is on the holder's phone (it proved the password once, when it was bound).
@@ -36,6 +37,7 @@ from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.errors import DocumentUnknown
 from hsm_service.sam.fault_points import FaultPoints
+from hsm_service.sam.passkeys.service import Passkeys, Spoken
 from hsm_service.sam.roots import Proofs
 from hsm_service.sam.versions import KeyVersions
 from protocol import custody
@@ -68,6 +70,7 @@ class Decisions:
         store: DocumentStore,
         credentials: CredentialStore,
         bindings: BindingStore,
+        passkeys: Passkeys,
         attempts: Attempts,
         proofs: Proofs,
         custody: Custody,
@@ -80,6 +83,7 @@ class Decisions:
     ) -> None:
         self._database, self._audit, self._clock = database, audit, clock
         self._documents, self._store, self._credentials, self._bindings = documents, store, credentials, bindings
+        self._passkeys = passkeys
         self._attempts, self._proofs, self._custody = attempts, proofs, custody
         self._renewals = Renewals(credentials, custody, versions)
         self._effects, self._look, self._approval = effects, look, approval
@@ -88,8 +92,8 @@ class Decisions:
     async def decide(self, id_: str, device: str, decision: Decision) -> dict[str, JsonValue]:
         """The holder's yes or no. Answers {state, type, binding?, activation?}; the same again for the same decision.
 
-        Raises DocumentUnknown, DocumentDecided, DocumentExpired, DecisionInvalid, ProofInvalid, TransportKeyRetired,
-        CredentialLocked, PasswordWrong.
+        Raises DocumentUnknown, DocumentDecided, DocumentExpired, DecisionInvalid, PasskeyNeeded, PasskeyInvalid,
+        ProofInvalid, TransportKeyRetired, CredentialLocked, PasswordWrong.
         """
         case = await self._look.at(id_, device, proof_hash(decision.proof))  # 7a: the bytes are those we fixed
         fixed = case.fixed
@@ -101,8 +105,9 @@ class Decisions:
         self._documents.demand_undecided(fixed)  # 7a
         if not decision.approves:
             return await self._refuse(fixed, device, signer, decision)
+        spoken = await self._passkeys.demand(fixed, binding, decision)  # 7c: the passkey, before any password is tried
         opened = await self._open(case, device, signer, decision)  # 7c (the proof) to 7e
-        return await self._approve(fixed, device, signer, binding, decision, opened)  # 7f
+        return await self._approve(fixed, device, signer, binding, decision, opened, spoken)  # 7f
 
     # 7b -----------------------------------------------------------------------------------------------------------
 
@@ -133,7 +138,7 @@ class Decisions:
                     if one.key.jkt == named:
                         return self._demand_named(fixed, device, one.key), one
                 raise DocumentUnknown("this phone is bound to nothing by that key")
-            case "unblock" | "generator" | "admit":
+            case "unblock" | "generator" | "admit" | "passkey" | "passkey-end":
                 own = await self._bindings.of(self._database, device, document.text("credential"))
                 if own is None or own.state is not BindingState.ACTIVE:
                     raise DocumentUnknown("this phone is not actively bound to the credential any more")
@@ -233,6 +238,7 @@ class Decisions:
         binding: Binding | None,
         decision: Decision,
         opened: Opened | None,
+        spoken: Spoken | None,
     ) -> dict[str, JsonValue]:
         """One transaction: the document is consumed, the evidence kept, the effect made, the intention audited."""
         try:
@@ -241,10 +247,12 @@ class Decisions:
                     raise DecisionInvalid("nothing was opened")
                 activation = self._effects.activation(fixed, opened.wrapped)
                 answer = await self._approval.write(
-                    Approved(fixed, device, signer, binding, decision, opened.attempt, activation, opened.renewal)
+                    Approved(
+                        fixed, device, signer, binding, decision, opened.attempt, activation, opened.renewal, spoken
+                    )
                 )
             else:
-                answer = await self._approve_other(fixed, device, signer, binding, decision, opened)
+                answer = await self._approve_other(fixed, device, signer, binding, decision, opened, spoken)
         except (DocumentDecided, DecisionInvalid):
             if opened is not None:
                 await self._forgive(opened.attempt)
@@ -260,17 +268,19 @@ class Decisions:
         binding: Binding | None,
         decision: Decision,
         opened: Opened | None,
+        spoken: Spoken | None,
     ) -> dict[str, JsonValue]:
         async with self._database.transaction() as connection:
             if opened is not None and opened.renewal is not None:
                 await renew(connection, self._credentials, self._audit, opened.renewal)
             await self._consume(connection, fixed, State.APPROVED)
             await self._demand_still_bound(connection, fixed, binding)
+            await self._passkeys.count(connection, spoken)
             await evidence.add(connection, fixed.document, decision, signer, device, self._clock.now())
             if opened is not None:
                 await self._attempts.succeeded(connection, opened.attempt)
             wrapped = None if opened is None else opened.wrapped
-            answer = await self._effects.make(connection, fixed, binding, signer, wrapped)
+            answer = await self._effects.make(connection, fixed, binding, signer, wrapped, spoken)
             self._audit.note(
                 connection,
                 "document.approved",
@@ -281,6 +291,7 @@ class Decisions:
                 signer=signer.jkt,
                 activation=_text(answer, "activation"),
                 binding=_text(answer, "binding"),
+                passkey=None if spoken is None else spoken.after.id,
             )
             self._faults.reach("7f-before-commit")
         return answer
@@ -288,9 +299,9 @@ class Decisions:
     async def _demand_still_bound(self, connection: Connection, fixed: Fixed, binding: Binding | None) -> None:
         """7b again, where it counts: a phone that was unpaired while the HSM worked decides nothing more.
 
-        Not for ``pair``, which has no binding yet, nor ``test``, whose own change is guarded.
+        Not for ``pair``, which has no binding yet, nor for those whose own change is guarded.
         """
-        if fixed.document.type in ("pair", "test"):
+        if fixed.document.type in ("pair", "test", "passkey", "passkey-end"):
             return
         if binding is None or not await self._bindings.hold(connection, binding):
             raise DecisionInvalid("the binding ended meanwhile")

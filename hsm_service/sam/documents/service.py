@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
-from foundation.encoding import JsonObject, JsonValue
+from foundation.encoding import JsonObject, JsonValue, b64u
 from foundation.ids import new_id
 from hsm_service.sam.attempts.service import Attempts
 from hsm_service.sam.bindings.domain import Binding
@@ -24,7 +24,10 @@ from hsm_service.sam.errors import (
     BindingUnknown,
     CredentialUnknown,
     DocumentUnknown,
+    NoPasskey,
+    PasskeyStands,
 )
+from hsm_service.sam.passkeys.store import PasskeyStore
 from protocol.documents import NAME_CHARACTERS, Document, DocumentType, clean
 from protocol.errors import DocumentDecided, DocumentExpired
 from protocol.keys import P256Key
@@ -56,12 +59,14 @@ class Documents:
         credentials: CredentialStore,
         bindings: BindingStore,
         clients: ClientStore,
+        passkeys: PasskeyStore,
         attempts: Attempts,
         stating: Stating,
         random: Random = secrets.token_bytes,
     ) -> None:
         self._database, self._audit, self._clock, self._store = database, audit, clock, store
         self._credentials, self._bindings, self._clients = credentials, bindings, clients
+        self._passkeys = passkeys
         self._attempts, self._stating, self._random = attempts, stating, random
 
     # --- fixing ------------------------------------------------------------------------------------------------------
@@ -159,20 +164,32 @@ class Documents:
 
         Raises BindingUnknown, CredentialNotActive, CredentialLocked.
         """
-        bound = await self._bindings.of(self._database, device, credential)
-        if bound is None or bound.state is not BindingState.ACTIVE:
-            raise BindingUnknown(device)
-        found = await self._credentials.get(self._database, credential)
-        certificate = found.usable(self._clock.now())
-        await self._attempts.demand_open(credential, "sign")
-        members: JsonObject = {
-            "device": device,
-            "device_key": bound.key.jkt,
-            "credential": credential,
-            "subject": certificate.subject,
-            "delivery_key": delivery.jkt,
-        }
+        _, found, members = await self._own(device, credential)
+        members = {**members, "delivery_key": delivery.jkt}
         return await self._fix("generator", "doc", members, {"delivery_key": delivery.jwk}, found)
+
+    async def passkey(self, device: str, credential: str, handle: bytes, key: P256Key) -> Stated:
+        """A phone wants a passkey to speak for each of its decisions. ``handle``: WebAuthn's credential id.
+
+        Raises BindingUnknown, CredentialNotActive, CredentialLocked, PasskeyStands.
+        """
+        bound, found, members = await self._own(device, credential)
+        if bound.passkey is not None:
+            raise PasskeyStands(bound.passkey)
+        members = {**members, "passkey": {"id": b64u(handle), "key": key.jkt}}
+        return await self._fix("passkey", "doc", members, {"passkey_key": key.jwk}, found)
+
+    async def passkey_end(self, device: str, credential: str) -> Stated:
+        """A phone wants its key to be enough again; its passkey speaks for that once more.
+
+        Raises BindingUnknown, CredentialNotActive, CredentialLocked, NoPasskey, PasskeyInvalid.
+        """
+        bound, found, members = await self._own(device, credential)
+        standing = None if bound.passkey is None else await self._passkeys.find(self._database, bound.passkey)
+        if standing is None:
+            raise NoPasskey(bound.id)
+        members = {**members, "passkey": {"id": b64u(standing.handle), "key": standing.key.jkt}}
+        return await self._fix("passkey-end", "doc", members, {}, found)
 
     async def admit(self, device: str, phone: str, credential: str) -> Stated:
         """A phone that decides already would let one that waits decide at once, or send it away ("not me").
@@ -268,6 +285,25 @@ class Documents:
         return len(rows)
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    async def _own(self, device: str, credential: str) -> tuple[Binding, Credential, JsonObject]:
+        """Of a document by which a phone changes something of its own, with the usage password: what they all say.
+
+        Raises BindingUnknown, CredentialNotActive, CredentialLocked.
+        """
+        bound = await self._bindings.of(self._database, device, credential)
+        if bound is None or bound.state is not BindingState.ACTIVE:
+            raise BindingUnknown(device)
+        found = await self._credentials.get(self._database, credential)
+        certificate = found.usable(self._clock.now())
+        await self._attempts.demand_open(credential, "sign")
+        members: JsonObject = {
+            "device": device,
+            "device_key": bound.key.jkt,
+            "credential": credential,
+            "subject": certificate.subject,
+        }
+        return bound, found, members
 
     async def _fix(
         self,

@@ -18,6 +18,8 @@ PURPOSE: Mapping[str, Purpose] = {
     "pair": "pair",
     "unblock": "unblock",
     "generator": "generator",
+    "passkey": "passkey",
+    "passkey-end": "passkey",
     **dict.fromkeys(REQUESTS, "sign"),
     "emission-key": "emit",
 }

@@ -20,10 +20,11 @@ export function showNewPhone(app: App, warning: Warning): HTMLElement {
   const element: HTMLElement = h(
     "article",
     { class: "warning" },
-    h("h2", {}, icon("phone"), t.admission.title),
+    h("h2", {}, icon("phone"), over ? t.admission.overTitle : t.admission.title),
     h("p", { class: "warning-who" }, holder(subject)),
     h("p", {}, h("strong", {}, foreign(warning.phone ?? "", t.common.noName)), t.admission.what(moment(warning.since))),
     warning.until === null ? null : h("p", { class: "warning-end" }, over ? t.admission.over(moment(warning.until)) : t.admission.until(moment(warning.until))),
+    over && h("p", {}, t.admission.overWhat),
     over || warning.device === null
       ? actions(button(t.warning.understood, "plain", () => void busy(element, () => app.warnings.dismiss(warning.id)), "check"), button(t.block.button, "quiet", () => showBlock(app), "lock"))
       : actions(button(t.admission.notMe, "danger", () => showQuestion(app, warning, "no"), "refuse"), button(t.admission.mine, "plain", () => showQuestion(app, warning, "yes"), "check")),

@@ -13,7 +13,7 @@ import { size, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton } from "../ui/parts";
-import { isLocked, problemText } from "../ui/problem";
+import { isLocked, keepsPassword, problemText } from "../ui/problem";
 import { isOver, showEnding, showOver, showRefusal } from "./outcome";
 
 export function showApproval(app: App, statement: Opened<"sign">): void {
@@ -64,7 +64,7 @@ export function showRequest(app: App, statement: Opened<"sign" | "session" | "co
       app.remember(statement, true);
       showEnding(app, { name: "approved", ...screen.approved });
     } catch (error) {
-      password.clear();
+      if (!keepsPassword(error)) password.clear();
       if (isLocked(error)) {
         // No further password can be right: the field goes, and what is left to do is to refuse.
         trouble.replaceChildren(notice("danger", problemText(error), true));

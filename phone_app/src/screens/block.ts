@@ -9,7 +9,7 @@ import { Untrusted } from "../trust";
 import { h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, busy, button, card, facts, form, lead, notice, passwordField, progress, submitButton } from "../ui/parts";
-import { isLocked, problemText } from "../ui/problem";
+import { isLocked, keepsPassword, problemText } from "../ui/problem";
 import { showEnding } from "./outcome";
 
 /** A block that stands, as the gateway tells it; times in seconds since 1970. Whether it stands is the SAM's to judge. */
@@ -135,7 +135,7 @@ function confirming(app: App, statement: Opened<"unblock">): Node[] {
       await app.ceremony.answer(statement, "approve", typed, (stage) => doing.say(t.password[stage]));
       showEnding(app, { name: "unblocked", title: t.block.unblocked, text: t.block.unblockedWhat });
     } catch (error) {
-      password.clear();
+      if (!keepsPassword(error)) password.clear();
       if (isLocked(error)) entry.replaceChildren(notice("danger", problemText(error), true));
       else if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
       else trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));

@@ -9,7 +9,7 @@ import { Untrusted } from "../trust";
 import { h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, bigCode, button, card, facts, form, lead, notice, passwordField, progress, submitButton } from "../ui/parts";
-import { isLocked, problemText } from "../ui/problem";
+import { isLocked, keepsPassword, problemText } from "../ui/problem";
 
 /** Seconds before the end at which a screen reader is told that the code changes. */
 const SOON = 10;
@@ -100,7 +100,7 @@ function confirming(app: App, statement: Opened<"generator">, delivery: Delivery
       await app.keystore.keepGenerator(credential, await openDelivery(delivery.privateKey, outcome.sealed, credential));
       showCodes(app);
     } catch (error) {
-      password.clear();
+      if (!keepsPassword(error)) password.clear();
       if (isLocked(error)) entry.replaceChildren(notice("danger", problemText(error), true));
       else if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
       else trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));

@@ -2,7 +2,7 @@
 
 import { ApiError } from "../api";
 import type { App } from "../app";
-import type { Opened } from "../ceremony";
+import type { Opened, Stage } from "../ceremony";
 import type { KnownCredential, PairingStep } from "../keystore";
 import { date, product, t } from "../strings";
 import { Untrusted } from "../trust";
@@ -109,7 +109,7 @@ export async function showPairPassword(app: App, credential: KnownCredential): P
 }
 
 /** Asks the SAM to bind this phone to the credential, and answers what it asks back. The id of the test that will ring. */
-async function pair(app: App, credential: KnownCredential, password: string, tell: (stage: "stretching" | "sending") => void): Promise<string | null> {
+async function pair(app: App, credential: KnownCredential, password: string, tell: (stage: Stage) => void): Promise<string | null> {
   const answer = await app.gateway.call("POST", "/phone/v1/bindings", { credential: credential.id });
   const statement = await app.ceremony.open(answer.statement, ["pair"]);
   const { credential: id, subject } = statement.document;

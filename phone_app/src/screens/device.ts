@@ -8,6 +8,7 @@ import { t } from "../strings";
 import { foreign, h } from "../ui/dom";
 import { actions, busy, button, card, facts, field, form, lead, notice, submitButton } from "../ui/parts";
 import { problemText } from "../ui/problem";
+import { drawProtection } from "./passkey";
 
 declare const __VERSION__: string;
 
@@ -27,6 +28,8 @@ export function showDevice(app: App): void {
     }
   };
   const allowed = canNotify() === "allowed";
+  const protection = h("div", {});
+  void drawProtection(app, protection);
   app.visit({
     name: "device",
     title: t.device.title,
@@ -40,6 +43,7 @@ export function showDevice(app: App): void {
           showDevice(app);
         }))),
       ),
+      protection,
       h(
         "details",
         { class: "technical" },

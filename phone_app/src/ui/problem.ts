@@ -3,6 +3,7 @@
 import { ApiError, Offline, type Gateway } from "../api";
 import { NotForThisDevice } from "../ceremony";
 import { NoStorage } from "../keystore";
+import { NotUnlocked } from "../passkey";
 import { inAbout, moment, t } from "../strings";
 import { Expired, Untrusted } from "../trust";
 
@@ -20,6 +21,7 @@ export function problemText(error: unknown, gateway?: Gateway): string {
   const wrongClock = gateway?.clockSkew !== null && gateway !== undefined && Math.abs(gateway.clockSkew) > SKEW_SECONDS;
   if (error instanceof Offline) return t.problems.offline;
   if (error instanceof NoStorage) return t.problems.noStorage;
+  if (error instanceof NotUnlocked) return t.problems.notUnlocked;
   if (wrongClock && (error instanceof Expired || (error instanceof ApiError && error.status === 401))) return t.problems.clock;
   if (error instanceof Expired) return t.problems.expired;
   if (error instanceof NotForThisDevice) return t.problems.foreign;
@@ -31,6 +33,11 @@ export function problemText(error: unknown, gateway?: Gateway): string {
 /** Wrong passwords have closed it: it had been closed before, or this one did it. */
 export function isLocked(error: unknown): boolean {
   return error instanceof ApiError && (error.code === "credential_locked" || (error.code === "password_wrong" && error.data.lock !== undefined));
+}
+
+/** Nothing was done with what was typed: it may stay in its field for another try. */
+export function keepsPassword(error: unknown): boolean {
+  return error instanceof NotUnlocked || (error instanceof ApiError && error.code === "passkey_needed");
 }
 
 /** Until when, in words. What the gateway says of the end is trusted for as much as that: a sentence. */
