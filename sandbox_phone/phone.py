@@ -13,6 +13,7 @@ gateway says beside them is believed for nothing.
 """
 
 import asyncio
+import random
 import re
 import ssl
 from collections.abc import AsyncGenerator, Callable
@@ -37,6 +38,8 @@ _FRAME_KEY: Final = re.compile(r"/l#1\.[^.]+\.[^.]+\.[^.]+\.([A-Za-z0-9_-]{43})\
 """What a computer adds to the frames it shows: the thumbprint of the key that it wants associated."""
 RECONNECT_SECONDS: Final = 1.0
 """Between a live channel that broke (not one that ended in order) and the next attempt."""
+MAX_AWAY_SECONDS: Final = 75.0
+"""A gateway that has no room says when to come back; no longer than this, whatever it says."""
 
 
 class SandboxPhone:
@@ -193,6 +196,12 @@ class SandboxPhone:
                             yield str(data.get("id", event))
             except GatewayUnreachable:
                 await asyncio.sleep(RECONNECT_SECONDS)
+            except GatewayRefused as refused:
+                after = refused.data.get("retry_after")
+                if refused.status not in (429, 503) or not isinstance(after, int):
+                    raise
+                some = random.random()  # noqa: S311 - within that second, phones come one after the other
+                await asyncio.sleep(min(max(after, 1), MAX_AWAY_SECONDS) + some)
 
     async def approve(
         self, statement: Statement, password: str | None = None, *, without_key: bool = False
