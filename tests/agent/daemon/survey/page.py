@@ -15,11 +15,11 @@ from tests.agent.daemon.survey.columns import COLUMNS, SHOWN, SILENT, Cell
 from tests.agent.daemon.survey.command_line import newer_clients
 from tests.agent.daemon.survey.table import ROWS
 from tests.agent.daemon.survey.web_eid import version_of_extension
-from tests.agent.daemon.survey.world import Lacking
+from tests.agent.daemon.survey.world import Lacking, here
 
 PAGE = Path(__file__).parents[4] / "docs" / "desktop-programs.md"
 _PACKAGES = (
-    "p11-kit", "opensc", "gnutls-bin", "openssl", "libengine-pkcs11-openssl", "curl", "nginx", "openssh-client",
+    "p11-kit", "opensc", "gnutls-bin", "openssl", "libengine-pkcs11-openssl", "curl", "openssh-client",
     "openjdk-17-jdk-headless", "libnss3-tools", "poppler-utils", "libreoffice-core-nogui", "chromium", "firefox-esr",
 )  # fmt: skip
 _PYTHON = ("python-pkcs11", "pyhanko")
@@ -88,6 +88,9 @@ def versions() -> list[str]:
 
     found = [f"{name} {_package(name)}" for name in _PACKAGES]
     found += [f"{name} {importlib.metadata.version(name)}" for name in _PYTHON]
+    with suppress(Lacking):
+        said = subprocess.run([here("nginx"), "-v"], capture_output=True, text=True).stderr  # unpacked, not installed
+        found.append(f"nginx {said.strip().rpartition('/')[2]}")
     with suppress(Lacking):
         found.append(f"Web eID's extension {version_of_extension()}")
     found += [f"p11-kit {version} from its source" for version in newer_clients()]

@@ -89,8 +89,9 @@ async def _portal(world: World) -> str:
 
 @row(
     "Web eID's extension and library in Chromium: log in, sign",
-    "the unmodified extension, built from its source and loaded unpacked; for this test our host's manifest names the "
-    "id that it has so, which the product never does",
+    "three requests: may the new site see the certificate, log in, sign. The unmodified extension, built from its "
+    "source and loaded unpacked; for this test our host's manifest names the id that it has so, which the product "
+    "never does",
 )
 async def _(world: World) -> bool:
     unpacked = extension()
