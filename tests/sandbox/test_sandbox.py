@@ -175,15 +175,6 @@ async def test_the_description_is_served_and_shown(sandbox: Sandbox) -> None:
                 assert answer.status == status, (method, path)
 
 
-async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
-    """schemathesis, unmodified, on every operation and along every link to success; `make fuzz` is the long run."""
-    fuzzing = await Fuzzing.begin(sandbox)
-    assert len(fuzzing.links) >= 16
-    said = await fuzzing.round(1, examples=1, phases="coverage", linked=30, tries=4)
-    assert generated(said) > 3000
-    assert fuzzing.followed == fuzzing.links.keys()
-
-
 async def test_an_application_of_ones_own_in_a_minute(sandbox: Sandbox) -> None:
     """On the page: in as Ana, registered, let in by the test operator, and it may ask for a test holder's signature."""
     origin = sandbox.url.replace("127.0.0.1", "localhost")
@@ -235,3 +226,15 @@ async def test_an_application_of_ones_own_in_a_minute(sandbox: Sandbox) -> None:
         async with session.post(f"{own.url}/oauth2/token", data={"grant_type": "client_credentials"}) as answer:
             own.token = (await answer.json())["access_token"]
     assert (await own.ask("HOLDER_APPROVES")).startswith("req_")
+
+
+async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
+    """schemathesis, unmodified, on every operation and along every link to success; `make fuzz` is the long run.
+
+    The last one here: so many pages are opened that the gateway asks for a minute's patience.
+    """
+    fuzzing = await Fuzzing.begin(sandbox)
+    assert len(fuzzing.links) >= 16
+    said = await fuzzing.round(1, examples=1, phases="coverage", linked=30, tries=4)
+    assert generated(said) > 3000
+    assert fuzzing.followed == fuzzing.links.keys()
