@@ -9,7 +9,8 @@ only 401 for a header that is no token at all, where CSC wants 400: `refuses_str
 
 Every link must be followed, to a call that succeeds. schemathesis begins a row of linked calls only at operations that
 it takes for likely to succeed, which leaves out those for tokens as long as there are others; each code of a holder's
-phone serves once; and a request is undecided for a second only. So these have runs of their own (`ALONE`).
+phone serves once; a holder is asked to identify five times in ten minutes; and a request is undecided for a second
+only. So these have runs of their own (`ALONE`).
 """
 
 from __future__ import annotations
@@ -39,14 +40,16 @@ from tests.sandbox.newcomer import Sandbox, project, running
 NOT_CHECKED: Final = "positive_data_acceptance,ignored_auth"
 ALONE: Final[Mapping[str, tuple[str, ...]]] = {
     "tokens": (
-        *("oauthToken", "cscV1OAuthToken", "pscToken", "pscClientToken"),
+        *("oauthToken", "cscV1OAuthToken", "pscClientToken"),
         *("oauthIntrospect", "oauthRevoke", "cscV1OAuthRevoke", "pscRevoke"),
     ),
+    "identified": ("pscToken", "pscRevoke"),
     "factors": ("cscV2Authorize", "cscV2SignHash"),
     "version 1": ("cscV1Authorize", "cscV1SignHash"),
     "waiting": ("cscV2Authorize", "cscV2AuthorizeCheck", "cscV2Withdraw"),
 }
 """Operations that are fuzzed by themselves too, in linked calls."""
+_PHASES: Final = "examples,coverage,fuzzing,stateful"
 _GENERATED: Final = re.compile(r"(\d+) generated")
 _TESTED: Final = re.compile(r"Selected: (\d+)/(\d+)\s+Tested: (\d+)")
 _SCENARIOS: Final = re.compile(r"Scenarios:\s+(\d+)")
@@ -89,7 +92,7 @@ class Fuzzing:
             links = links_of(await answer.json())
         return cls(sandbox, links, await fuzz_given.factors(sandbox))
 
-    async def round(self, seed: int, *, examples: int, phases: str, linked: int, tries: int = 3) -> str:
+    async def round(self, seed: int, *, examples: int, phases: str, linked: int, tries: int = 5) -> str:
         """Everything, with ``linked`` examples of what has to be alone, and again what was not followed, since what is
         tried is drawn by lot; what was said. Raises Found."""
         await self.sandbox.read_kit()  # a token is good for an hour
@@ -168,7 +171,7 @@ def links_of(described: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
-async def fuzz(requests: int, first: int, page: Path | None) -> None:
+async def fuzz(requests: int, first: int, examples: int, page: Path | None) -> None:
     """Rounds, until there were so many calls. Raises Found."""
     began, rounds, made, seed = time.monotonic(), list[str](), 0, first
     with tempfile.TemporaryDirectory(prefix="linkid-fuzz-") as folder:
@@ -177,9 +180,13 @@ async def fuzz(requests: int, first: int, page: Path | None) -> None:
             fuzzing = await Fuzzing.begin(sandbox)
             while made < requests:
                 before, fuzzing.followed = fuzzing.followed, set()
-                said = await fuzzing.round(seed, examples=300, phases="examples,coverage,fuzzing,stateful", linked=40)
+                said = await fuzzing.round(seed, examples=examples, phases=_PHASES, linked=40)
                 made += generated(said)
-                print(f"seed {seed}: {made} calls so far, {len(fuzzing.followed)} links", flush=True)
+                print(
+                    f"seed {seed}: {made} calls so far, {len(fuzzing.followed)} links",
+                    *fuzzing.unfollowed(),
+                    flush=True,
+                )
                 rounds.append(_row(seed, said, fuzzing))
                 fuzzing.followed |= before
                 seed += 1
@@ -195,10 +202,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--examples", type=int, default=300, help="of each operation in a round")
     parser.add_argument("--page", type=Path, help="where to write what came of it")
     given = parser.parse_args()
     try:
-        asyncio.run(fuzz(given.requests, given.seed, given.page))
+        asyncio.run(fuzz(given.requests, given.seed, given.examples, given.page))
     except Found as found:
         print(found)
         return 1
@@ -206,9 +214,9 @@ def main() -> int:
 
 
 def _row(seed: int, said: str, fuzzing: Fuzzing) -> str:
-    tested = _TESTED.search(said)
+    tested = _TESTED.findall(said)[-1:]  # the last run is of everything
     scenarios = sum(int(number) for number in _SCENARIOS.findall(said))
-    told = f"{tested[3]}, {tested[2]}" if tested else "-"
+    told = f"{tested[0][2]}, {tested[0][1]}" if tested else "-"
     links = f"{len(fuzzing.followed)}, {len(fuzzing.links)}"
     return f"| {seed} | {generated(said):,} | {told} | {links} | {scenarios} |"
 
