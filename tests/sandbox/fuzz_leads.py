@@ -186,7 +186,7 @@ def _check(case: Any, chance: Callable[[], float]) -> None:
     body = case.body
     if not str(body.get("handle", "")).startswith("hdl_"):
         body["handle"] = _undecided() if chance() < 0.5 else _given("FUZZ_HANDLE", "")
-    _prefer(case, 0 if chance() < 0.5 or body["handle"] == _asked.get(_IGNORES) else 5)
+    _prefer(case, 0 if body["handle"] == _asked.get(_IGNORES) else 5)
 
 
 def _undecided() -> str:

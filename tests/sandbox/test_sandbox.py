@@ -235,6 +235,6 @@ async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
     """
     fuzzing = await Fuzzing.begin(sandbox)
     assert len(fuzzing.links) >= 16
-    said = await fuzzing.round(1, examples=1, phases="coverage", linked=30, tries=4)
+    said = await fuzzing.round(1, examples=1, phases="coverage", linked=30)
     assert generated(said) > 3000
     assert fuzzing.followed == fuzzing.links.keys()
