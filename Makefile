@@ -59,7 +59,7 @@ bench: web ## how fast, as ratios to the bare token; ONLY=row,row runs some (see
 soak: setup ## 41 minutes of load while things break; MINUTES=5 for less; writes docs/soak/latest.md
 	@$(PYTHON) -m soak $(if $(MINUTES),--minutes $(MINUTES))
 
-fuzz: setup ## schemathesis on the described API, 50,000 calls, written to docs/api-fuzz.md; with `LINKID__OAUTH__CALLS_PER_MINUTE=10000000 make sandbox` in another terminal
+fuzz: programs web ## schemathesis on the described API, 50,000 calls, in a sandbox of its own; written to docs/api-fuzz.md; REQUESTS=5000 for less
 	@$(PYTHON) -m tests.sandbox.fuzz $(if $(REQUESTS),--requests $(REQUESTS),--page docs/api-fuzz.md)
 
 fuzz-token: setup ## ten million broken frames for the token, 15 minutes or more; FRAMES=100000 for less; writes docs/desktop-fuzz.md

@@ -2,26 +2,27 @@
 
 Random certificates, hashes and secrets would all be refused at the first rule. So half of the calls that are meant to
 be valid name a test holder's certificate and the same hash, some ask for a session; what is meant to be invalid is sent
-as it was made.
+as it was made. Where calls follow each other by links, nine of ten are led, and to where the answer has a link: how is
+in `fuzz_leads.py`. Which links were followed is counted from schemathesis's own record and written to FUZZ_FOLDER.
 """
 
 # mypy: disable-error-code="attr-defined, no-untyped-call, untyped-decorator"
 
 import json
 import os
-import random
 import re
+from pathlib import Path
 from typing import Any
 
 import requests
 import schemathesis
+from schemathesis import cli
+from schemathesis.engine import events
 
-CREDENTIAL, TOKEN = os.environ.get("HOLDER_APPROVES", ""), os.environ.get("FUZZ_TOKEN", "")
-HASH = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-SHA256, RSA = "2.16.840.1.101.3.4.2.1", "1.2.840.113549.1.1.11"
+from tests.sandbox.fuzz_leads import TOKEN, lead, lead_linked, learn
+
 _BEHIND_A_TOKEN = re.compile("^/csc/v[12]/(credentials|signatures|linkid|auth/revoke)")
 _tried: set[str] = set()
-_random = random.Random(int(os.environ.get("FUZZ_SEED", "1")))
 
 
 @schemathesis.auth().apply_to(path_regex=_BEHIND_A_TOKEN.pattern)
@@ -37,30 +38,39 @@ class Token:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Leads half of what is meant to be valid to where signatures are made."""
-    body, path = case.body, case.operation.path
-    if path == "/csc/v1/credentials/authorize":
+    """Leads what is meant to be valid to where signatures are made."""
+    if case.operation.path == "/csc/v1/credentials/authorize":
         case.headers = {**(case.headers or {}), "Prefer": "wait=0"}  # it would wait for the phone
-    meant = case.meta is not None and case.meta.generation.mode.value == "positive"
-    if not meant or not isinstance(body, dict) or _random.random() < 0.5:
+    if case.meta is None or case.meta.generation.mode.value != "positive" or not isinstance(case.body, dict):
         return
-    body = case.body = dict(body)  # what it was made from may serve again
-    if "credentialID" in body:
-        body["credentialID"] = CREDENTIAL
-    hashes = "hash" if path.startswith("/csc/v1/") else "hashes"
-    if path.endswith("credentials/authorize"):
-        body.update({hashes: [HASH]}, numSignatures=1, hashAlgorithmOID=SHA256, signAlgo=RSA)
-        for name in ("authData", "signAlgoParams", "clientData", "description", "PIN", "OTP", "hashAlgo"):
-            body.pop(name, None)
-        if _random.random() < 0.25:
-            del body[hashes]
-            body.update(numSignatures=5, clientData=json.dumps({"session": {"seconds": 120, "purpose": "fuzz"}}))
-    elif path.endswith("credentials/authorizeCheck"):
-        case.headers = {**(case.headers or {}), "Prefer": "wait=2"}
-    elif path.endswith("signatures/signHash"):
-        body.update({hashes: [HASH]}, hashAlgorithmOID=SHA256, signAlgo=RSA)
-        for name in ("signAlgoParams", "clientData", "operationMode", "hashAlgo"):
-            body.pop(name, None)
+    case.body = dict(case.body)  # what it was made from may serve again
+    if case.meta.phase.name.value == "stateful":
+        lead_linked(case)
+    else:
+        lead(case)
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Remembers handles whose requests the holder decides still."""
+    learn(case, response)
+
+
+@cli.handler()
+class Links(cli.EventHandler[Any]):
+    """Which links were followed, and what the calls at their ends answered: a line of JSON each."""
+
+    def __init__(self, *args: Any, **params: Any) -> None:
+        self._file = Path(os.environ["FUZZ_FOLDER"]) / "links"
+
+    def handle_event(self, ctx: Any, event: Any) -> None:
+        if not isinstance(event, events.ScenarioFinished):
+            return
+        with self._file.open("a", encoding="utf-8") as file:
+            for id, node in event.recorder.cases.items():
+                made = event.recorder.interactions.get(id)
+                if node.transition is not None and node.is_transition_applied and made is not None and made.response:
+                    file.write(json.dumps([node.transition.id, made.response.status_code]) + "\n")
 
 
 @schemathesis.check

@@ -1,0 +1,64 @@
+"""What must stand in a sandbox before every link of the described API can be followed, and how the hooks are told.
+
+An application signs by the holder's factors only under a consent; an approved session answers every `authorizeCheck`
+with its SAD. Both are asked for here, as any application asks, and Ana's program approves them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any, Final
+
+from protocol.codes import PERIOD
+from sandbox_phone.phone import SandboxPhone
+from sandbox_phone.storage import FileStorage
+from tests.sandbox.newcomer import SHA256, Sandbox
+
+_HOLDER: Final = "approves"
+_SECONDS: Final = 2 * 3600
+"""Of the session and of the codes: longer than any one run of `st`."""
+_MANY: Final = 100_000
+_CONSENTED: Final = 1000
+
+
+async def factors(sandbox: Sandbox) -> dict[str, str]:
+    """A consent of Ana's and her phone's codes, for `fuzz_hooks.py`. Once for a sandbox: new codes end the old ones."""
+    variable = "HOLDER_APPROVES"
+    terms = {"consent": {"seconds": 86_400, "purpose": "fuzz"}}
+    await _approved(sandbox, variable, numSignatures=_CONSENTED, clientData=json.dumps(terms))
+    folder = sandbox.folder / "var" / "sandbox"
+    credential = sandbox.variables[variable]
+    password = json.loads((folder / "kit.json").read_text(encoding="utf-8"))["passwords"][_HOLDER]
+    async with await SandboxPhone.open(storage=FileStorage(folder / f"phone-{_HOLDER}.json")) as phone:
+        await phone.get_generator(credential, password)
+        first = int(time.time()) // PERIOD
+        codes = [phone.code(credential, step * PERIOD) for step in range(first, first + _SECONDS // PERIOD)]
+    kept = sandbox.folder / "var" / "fuzz"
+    kept.mkdir(exist_ok=True)
+    (kept / "step").write_text(str(first - 1), encoding="utf-8")  # a code serves once, whichever run of `st` used it
+    return {"FUZZ_PASSWORD": password, "FUZZ_CODES": f"{first} {','.join(codes)}", "FUZZ_FOLDER": str(kept)}
+
+
+async def session(sandbox: Sandbox) -> dict[str, str]:
+    """The handle of an approved session of Ana's, and its SAD."""
+    terms = {"session": {"seconds": _SECONDS, "purpose": "fuzz"}}
+    more: dict[str, Any] = {"hashAlgorithmOID": SHA256, "clientData": json.dumps(terms)}
+    handle, told = await _approved(sandbox, "HOLDER_APPROVES", numSignatures=_MANY, **more)
+    return {"FUZZ_HANDLE": handle, "FUZZ_SAD": str(told["SAD"])}
+
+
+async def _approved(sandbox: Sandbox, holder: str, **body: Any) -> tuple[str, dict[str, Any]]:
+    """Asked for, and waited for: the handle, and what `authorizeCheck` then says."""
+    asked = {"credentialID": sandbox.variables[holder], **body}
+    status, answer = await sandbox.csc("credentials/authorize", **asked)
+    while status == 429:  # her program decides another one still
+        await asyncio.sleep(0.2)
+        status, answer = await sandbox.csc("credentials/authorize", **asked)
+    while status == 202:
+        handle = str(answer["handle"])
+        status, answer = await sandbox.csc("credentials/authorizeCheck", wait=10, handle=handle)
+    if status != 200:
+        raise SystemExit(f"the sandbox is not as it should be: {status} {answer}")
+    return handle, answer
