@@ -59,21 +59,24 @@ export class Ceremony {
     return statement;
   }
 
-  /** Sends the holder's decision. Throws ApiError; after `password_wrong` the same statement may be answered again. */
-  async answer(statement: Statement<PhoneDocument>, choice: Choice, password: string | null, tell: (stage: Stage) => void): Promise<Outcome> {
+  /**
+   * Sends the holder's decision. `shown`: the number that an application shows which asks who is there. Throws ApiError; after
+   * `password_wrong` and `shown_number_wrong` the same statement may be answered again.
+   */
+  async answer(statement: Statement<PhoneDocument>, choice: Choice, password: string | null, tell: (stage: Stage) => void, shown: string | null = null): Promise<Outcome> {
     if (approves(choice) && choice !== yesTo(statement.document)) throw new Error("another yes than this document takes");
     const stretched = approves(choice) && statement.proof ? await this.stretched(statement, password, tell) : null;
     tell("sending");
     const id = statement.document.id;
     try {
-      return await this.send(statement, choice, stretched);
+      return await this.send(statement, choice, stretched, shown);
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== "transport_key_retired") throw error;
       // The transport key was exchanged meanwhile: the same document again, with the newer key and the same salt.
       const newer = await this.fetch(id, [statement.document.type]);
       if (!sameBytes(newer.bytes, statement.bytes)) throw new Untrusted("the document changed under the same id");
       const again = stretched && !sameStretch(newer, statement) ? await this.stretched(newer, password, tell) : stretched;
-      return await this.send(newer, choice, again);
+      return await this.send(newer, choice, again, shown);
     }
   }
 
@@ -83,11 +86,12 @@ export class Ceremony {
     return this.stretch(password, statement.proof);
   }
 
-  private async send(statement: Statement<PhoneDocument>, choice: Choice, stretched: Bytes | null): Promise<Outcome> {
+  private async send(statement: Statement<PhoneDocument>, choice: Choice, stretched: Bytes | null, shown: string | null): Promise<Outcome> {
     const proof = stretched && (await proveStretched(stretched, statement, this.key.jkt));
     const decision = await decide(statement.bytes, choice, proof, this.key);
     const path = `/phone/v1/documents/${encodeURIComponent(statement.document.id)}/decision`;
-    return readOutcome(await this.gateway.call("POST", path, { ...decision }, 60_000));
+    const body = shown === null ? { ...decision } : { ...decision, shown_number: shown };
+    return readOutcome(await this.gateway.call("POST", path, body, 60_000));
   }
 
   private demandOurs(document: PhoneDocument): void {
