@@ -35,7 +35,8 @@ test: programs web ## every test, under 15 minutes on two cores; TESTS=tests/pai
 	$(PYTHON) -m tools.suite -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS) || code=1; \
 	exit $$code
 
-test-programs: programs ## the certificate in every program that is here; LATE=20 approves later; writes docs/desktop-programs.md
+test-programs: ## the certificate in every program that is here, a quarter of an hour; ONLY=pdfsig, RESUME=1; writes docs/desktop-programs.md
+	@python3 -m tools.bootstrap tests survey
 	@$(PYTHON) -m tests.agent.daemon.survey $(ONLY)
 
 check: setup ## formatting, lint, types, import rules
@@ -58,8 +59,8 @@ bench: web ## how fast, as ratios to the bare token; ONLY=row,row runs some (see
 soak: setup ## 41 minutes of load while things break; MINUTES=5 for less; writes docs/soak/latest.md
 	@$(PYTHON) -m soak $(if $(MINUTES),--minutes $(MINUTES))
 
-fuzz: setup ## schemathesis on the described API, 50,000 calls; with `LINKID__OAUTH__CALLS_PER_MINUTE=10000000 make sandbox` in another terminal
-	@$(PYTHON) -m tests.sandbox.fuzz $(if $(REQUESTS),--requests $(REQUESTS))
+fuzz: setup ## schemathesis on the described API, 50,000 calls, written to docs/api-fuzz.md; with `LINKID__OAUTH__CALLS_PER_MINUTE=10000000 make sandbox` in another terminal
+	@$(PYTHON) -m tests.sandbox.fuzz $(if $(REQUESTS),--requests $(REQUESTS),--page docs/api-fuzz.md)
 
 fuzz-token: setup ## ten million broken frames for the token, 15 minutes or more; FRAMES=100000 for less; writes docs/desktop-fuzz.md
 	@$(PYTHON) -m tests.agent.daemon.fuzz $(or $(FRAMES),10000000) $(if $(FRAMES),,--page docs/desktop-fuzz.md)

@@ -14,8 +14,8 @@ from bench.wire import WireError, request
 
 PATH: Final = "/phone/v1/live"
 _BELL: Final = b"event: doorbell"
-_HELLO: Final = b"event: hello"
-_LAST_CHUNK: Final = b"0\r\n\r\n"
+HELLO: Final = b"event: hello"
+LAST_CHUNK: Final = b"0\r\n\r\n"
 """The stream is over; the connection would stay for another call."""
 
 
@@ -77,7 +77,7 @@ class LiveLine(asyncio.Protocol):
         now = time.perf_counter()
         text = self._tail + data
         if self._opened is not None and not self._opened.done():
-            if _HELLO not in text:
+            if HELLO not in text:
                 self._tail = text
                 if not b"HTTP/1.1 200 ".startswith(text[:13]):
                     self.close()
@@ -86,5 +86,5 @@ class LiveLine(asyncio.Protocol):
         for _ in range(text.count(_BELL)):
             self._bells.put_nowait(now)
         self._tail = text[-len(_BELL) + 1 :]
-        if text.endswith(_LAST_CHUNK):
+        if text.endswith(LAST_CHUNK):
             self.close()

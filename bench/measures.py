@@ -150,8 +150,10 @@ LIVE_ROWS: Final = {
     f"{LIVE}_20000": (150.0, 50.0),
     f"{LIVE}_20000_p99": (500.0, 150.0),
     "live_stall_ms": (50.0, 30.0),
+    "live_stall_own_ms": (50.0, 30.0),
     "live_stall_ms_20000": (50.0, 50.0),
-    "live_memory_kb": (50.0, 25.0),
+    "live_stall_own_ms_20000": (50.0, 30.0),
+    "live_memory_kb": (50.0, 10.0),
 }
 """Row: floor and goal."""
 

@@ -4,10 +4,11 @@
 |---|---|---|
 | commands | `commands`, `commands_daemon`, `commands_window`, `words`, `__main__` | the command line |
 | window | `window/` | the same for people with a mouse; it has no rule of its own |
-| stories | `desk`, `associate`, `plan`, `sign`, `approval`, `overview`, `sight` | a command's steps |
+| stories | `desk`, `associate`, `plan`, `sign`, `approval`, `verify`, `overview`, `sight` | a command's steps |
 | programs | `daemon/`, `pkcs11/`, `web_eid/`, `setup/` | the certificate in every program and page of this user |
 | screens | `ui/` | `port.py` says what a story shows; terminal, local page and silence fulfil it |
-| adapters | `client/`, `pdf`, `drawing`, `keychain`, `profiles`, `places` | service, PDF files, secrets and state |
+| files | `copies`, `pdf`, `drawing`, `xml_file`, `cms_file` | each form of signature in two halves |
+| adapters | `client/`, `keychain`, `profiles`, `places` | service, secrets and state |
 | errors | `errors.py` | what can go wrong, in words for people |
 | rules | `domain/` | trust, what a request must say, states; no input or output |
 

@@ -188,13 +188,13 @@ def _day(moment: str) -> str:
 
 
 async def sign(arguments: argparse.Namespace, screen: Screen) -> None:
-    """PDFs, one approval for all of them."""
+    """PDFs, XML, any file; one approval for all of them."""
     # Here, because pyHanko takes half a second to load, and no other command needs it.
     from desktop_agent.approval import QR_AFTER
     from desktop_agent.sign import Options, Signing
 
     stamp = None if arguments.stamp is None else read_stamp(arguments.stamp)
-    jobs = plan(arguments.files, arguments.output, overwrite=arguments.overwrite, stamp=stamp)
+    jobs = plan(arguments.files, arguments.output, overwrite=arguments.overwrite, stamp=stamp, beside=arguments.p7s)
     view: SigningView = SilentSigning()
     if not arguments.quiet:
         view = TerminalSigning(screen, Typed(), interactive=sys.stdin.isatty() and screen.live)
@@ -259,7 +259,7 @@ def build_parser() -> words.Parser:
     add("certs", certs, "lista os certificados que podem assinar daqui").options.add_argument(
         "--json", action="store_true", help="para programas"
     )
-    _sign_options(add("sign", sign, "assina PDFs (PAdES), com aprovação no celular", _SIGN))
+    _sign_options(add("sign", sign, "assina PDFs, XML e outros arquivos, com aprovação no celular", _SIGN))
     removing = add("remove", remove, "encerra a associação e apaga a chave deste computador")
     removing.options.add_argument("--yes", action="store_true", help="não pergunta")
     removing.options.add_argument("--offline", action="store_true", help="só apaga aqui, sem avisar o serviço")
@@ -276,7 +276,8 @@ nome deste computador, e digite aqui os 3 números que o celular mostrar.
 """
 _SIGN: Final = """
 O celular mostra o nome do arquivo, este computador e um código de verificação: aprove se o código for o mesmo da tela.
-O original nunca é alterado; assinaturas que o PDF já tem continuam válidas.
+O original nunca é alterado; assinaturas que o PDF já tem continuam válidas. PDFs são assinados por dentro (PAdES), XML
+também (XAdES); de qualquer outro arquivo a assinatura fica ao lado (CAdES, .p7s). De uma pasta são assinados os PDFs.
 """
 
 
@@ -306,17 +307,20 @@ def _associate_options(command: words.Parser) -> None:
 
 
 def _sign_options(command: words.Parser) -> None:
-    command.add_argument("files", metavar="ARQUIVO.pdf", nargs="+", type=Path, help="um ou mais PDFs")
+    command.add_argument(
+        "files", metavar="ARQUIVO", nargs="+", type=Path, help="um ou mais arquivos, ou pastas de PDFs"
+    )
     add = command.options.add_argument
     add(
         "-o",
         "--output",
         metavar="SAÍDA",
         type=Path,
-        help="nome do PDF assinado, ou pasta (padrão: ARQUIVO-assinado.pdf)",
+        help="nome do resultado, ou pasta (padrão: ARQUIVO-assinado.pdf, ARQUIVO-assinado.xml, ARQUIVO.p7s)",
     )
     add("--certificate", metavar="ID", help="qual certificado: começo do número, ou parte do nome do titular")
-    add("--reason", metavar="TEXTO", help="motivo, que fica escrito na assinatura")
+    add("--p7s", action="store_true", help="a assinatura ao lado do arquivo, também de PDFs e XML")
+    add("--reason", metavar="TEXTO", help="motivo, que fica escrito na assinatura (PDFs)")
     add(
         "--stamp",
         metavar="ONDE",

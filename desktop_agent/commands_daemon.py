@@ -1,4 +1,4 @@
-"""The commands about the daemon and the programs that it serves: `daemon`, `setup`, `sessions`, `history`, `verify`."""
+"""The commands about the daemon and the programs that it serves: `setup`, `sessions`, `sites`, `history`, `verify`."""
 
 import argparse
 import asyncio
@@ -14,7 +14,7 @@ from desktop_agent import places, words
 from desktop_agent.daemon.control import call
 from desktop_agent.daemon.diary import Diary
 from desktop_agent.errors import AgentError, BadCommand, NoConnection, UnsuitablePdf
-from desktop_agent.overview import told
+from desktop_agent.overview import site_row, told
 from desktop_agent.profiles import Profiles
 from desktop_agent.setup.parts import State, remove_file
 from desktop_agent.setup.plan import Computer, make, undo_order
@@ -45,11 +45,14 @@ def add_to(add: Add) -> None:
     session.options.add_argument("--certificate", metavar="ID", help="qual certificado, se há mais de um")
     session.options.add_argument("--forget", metavar="SESSÃO", help="deixa de usar uma sessão neste computador")
     session.options.add_argument("--json", action="store_true", help="para programas")
+    allowed = add("sites", sites, "mostra e retira os sites que podem ver o certificado", _SITES)
+    allowed.options.add_argument("--forget", metavar="SITE", help="retira um site: https://portal.exemplo")
+    allowed.options.add_argument("--json", action="store_true", help="para programas")
     told = add("history", history, "mostra o que os programas pediram, e o que está no celular agora")
     told.options.add_argument("-n", metavar="N", type=int, default=20, help="quantas linhas (padrão: 20)")
     told.options.add_argument("--json", action="store_true", help="para programas")
-    checking = add("verify", verify, "confere as assinaturas de PDFs (integridade)", _VERIFY)
-    checking.add_argument("files", metavar="ARQUIVO.pdf", nargs="+", type=Path, help="um ou mais PDFs")
+    checking = add("verify", verify, "confere as assinaturas de PDFs, XML e .p7s (integridade)", _VERIFY)
+    checking.add_argument("files", metavar="ARQUIVO", nargs="+", type=Path, help="PDF, XML, ou .p7s ao lado do arquivo")
     checking.options.add_argument("--json", action="store_true", help="para programas")
 
 
@@ -60,6 +63,11 @@ fará; não substitui nada que não tenha escrito; --undo desfaz exatamente o qu
 _SESSIONS: Final = """
 Uma sessão é aprovada uma vez no celular e vale por um tempo e um número de assinaturas. Serve a programas que assinam
 mais de uma vez (pdfsig) ou que não esperam (navegadores). O titular a encerra no celular quando quiser.
+"""
+_SITES: Final = """
+Na primeira vez que um site quer ver o certificado neste computador, o celular pergunta; a resposta vale até que o site
+seja retirado. O que ele pede para assinar é sempre aprovado à parte. Um site recusado não pergunta de novo por 10
+minutos, a não ser que seja retirado.
 """
 _VERIFY: Final = """
 Diz de cada assinatura se ela está íntegra e se o documento mudou depois. Não diz se a autoridade que emitiu o
@@ -164,6 +172,22 @@ async def sessions(arguments: argparse.Namespace, screen: Screen) -> None:
         screen.say(f"  {one['activation']}  {one['algorithm']}  {whose}")
 
 
+async def sites(arguments: argparse.Namespace, screen: Screen) -> None:
+    """Known and kept by the daemon."""
+    if arguments.forget:
+        origin = arguments.forget.rstrip("/")
+        gone = (await call(_control(), "forget-site", origin=origin))["forgotten"]
+        screen.say(f"{origin} foi retirado." if gone else f"{origin} não estava permitido; agora pode pedir de novo.")
+        return
+    found = (await call(_control(), "sites"))["sites"]
+    if arguments.json:
+        screen.say(json.dumps(found, indent=1, ensure_ascii=False))
+    elif not found:
+        screen.say("Nenhum site foi permitido neste computador.")
+    for origin, holder, since in [] if arguments.json else map(site_row, found):
+        screen.say(f"{screen.bold(origin)}  vê o certificado de {holder}, desde {since}")
+
+
 async def history(arguments: argparse.Namespace, screen: Screen) -> None:
     """The diary, and what waits now."""
     entries: list[dict[str, Any]] = Diary(Profiles().home).read(max(1, min(arguments.n, 1000)))
@@ -188,11 +212,11 @@ async def history(arguments: argparse.Namespace, screen: Screen) -> None:
 
 async def verify(arguments: argparse.Namespace, screen: Screen) -> None:
     """Every signature of every file. Raises UnsuitablePdf unless there are some and all of them hold."""
-    from desktop_agent import pdf  # here: pyHanko takes half a second to load
+    from desktop_agent.verify import signatures_of  # here: pyHanko takes half a second to load
 
     found, good = [], True
     for path in arguments.files:
-        signatures = await asyncio.to_thread(pdf.check, path)
+        signatures = await asyncio.to_thread(signatures_of, path)
         good = good and bool(signatures) and all(item.good for item in signatures)
         found.append({"file": str(path), "signatures": [
             {"field": item.field, "signer": item.signer, "good": item.good} for item in signatures]})  # fmt: skip

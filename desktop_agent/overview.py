@@ -87,6 +87,12 @@ def told(entry: Mapping[str, Any]) -> Told:
     return Told(at, str(entry.get("program")), str(entry.get("what")), words, by)
 
 
+def site_row(one: Mapping[str, Any]) -> tuple[str, str, str]:
+    """A site that was allowed: its address, whose certificate it sees, since when."""
+    since = datetime.fromtimestamp(one["created"], UTC).astimezone().strftime("%d/%m/%Y, %H:%M")
+    return one["origin"], one["holder"], since
+
+
 def status_of(profiles: Profiles) -> list[dict[str, Any]]:
     """Every association as `status --json` prints it; nothing is asked of the service."""
     found = []

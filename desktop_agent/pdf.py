@@ -2,9 +2,8 @@
 
 A signature is made in two halves, because minutes and a person lie between them: `prepare` copies the file beside its
 destination, appends an incremental update with room for the signature, and tells the digest to sign; `finish` puts the
-signature in and then *validates the result as a stranger would*, earlier signatures included. Only `publish` gives the
-file its name, in one step that never replaces anything by accident. The input is only ever read. Memory does not grow
-with the file: it is copied and hashed in pieces.
+signature in and then *validates the result as a stranger would*, earlier signatures included. `copies.publish` gives it
+its name. Memory does not grow with the file: it is copied and hashed in pieces.
 
 Everything here blocks; stories call it in a thread.
 """
@@ -14,11 +13,7 @@ import hashlib
 import logging
 import os
 import secrets
-import shutil
-import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,30 +33,18 @@ from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from desktop_agent import drawing
+from desktop_agent.copies import as_unsuitable, copied, opened
 from desktop_agent.domain.certificate import Certificate
+from desktop_agent.domain.signed import EarlierSignature
 from desktop_agent.domain.stamp import Stamp
-from desktop_agent.errors import BadCommand, UnsuitablePdf
-from desktop_agent.words import of_system
+from desktop_agent.errors import UnsuitablePdf
 
 DIGEST: Final = "sha256"
-_ELSEWHERE: Final = "Para gravar em outro lugar: -o PASTA."
 _HEADER_WITHIN: Final = 1024
 """Bytes: readers look for %PDF- this far (ISO 32000-2, annex on implementation notes)."""
 
 logging.getLogger("pyhanko").addHandler(logging.NullHandler())
 logging.getLogger("pyhanko").propagate = False  # its warnings are for programmers; what matters we raise
-
-
-@dataclass(frozen=True)
-class EarlierSignature:
-    """A signature that is in the file already.
-
-    ``good``: it verifies over what it covers, and nothing it forbids came after.
-    """
-
-    field: str
-    signer: str
-    good: bool
 
 
 @dataclass
@@ -78,6 +61,16 @@ class PreparedPdf:
     certificate: Certificate
     earlier: list[EarlierSignature]
 
+    def finish(self, signature: bytes) -> None:
+        """The second half: put the signature in, validate everything, flush to disk. Raises UnsuitablePdf."""
+        signer = external_signer(self.certificate, signature)
+        with self.copy.open("r+b") as file, as_unsuitable(self.source):
+            content = asyncio.run(signer.async_sign_prescribed_attributes(DIGEST, self.attributes))
+            self.hole.fill_with_cms(file, content)
+            file.flush()
+            os.fsync(file.fileno())
+            _validate(file, self)
+
     def discard(self) -> None:
         """Remove the copy. Harmless when it was published or removed."""
         self.copy.unlink(missing_ok=True)
@@ -88,7 +81,7 @@ def check(path: Path) -> list[EarlierSignature]:
 
     Raises UnsuitablePdf with the reason. Answers the signatures it has already.
     """
-    with _opened(path) as file, _as_unsuitable(path):
+    with opened(path) as file, as_unsuitable(path):
         reader = _reader(file, path)
         if reader.encrypted:
             raise UnsuitablePdf(
@@ -112,9 +105,9 @@ def prepare(
 ) -> PreparedPdf:
     """The first half. ``beside``: the folder of the later output. Raises UnsuitablePdf, BadCommand (folder, page)."""
     earlier = check(path)
-    copy = _copy(path, beside)
+    copy = copied(path, beside)
     try:
-        with copy.open("r+b") as file, _as_unsuitable(path):
+        with copy.open("r+b") as file, as_unsuitable(path):
             size = os.fstat(file.fileno()).st_size
             digest, attributes, hole = asyncio.run(_append_update(file, path, certificate, reason, stamp))
     except BaseException:
@@ -128,7 +121,7 @@ async def _append_update(
 ) -> tuple[bytes, cms.CMSAttributes, PreparedByteRangeDigest]:
     reader = _reader(file, path)
     writer = IncrementalPdfFileWriter(file, prev=reader, strict=False)
-    signer, field = _signer(certificate, None), f"LinkID-{secrets.token_hex(4)}"
+    signer, field = external_signer(certificate, None), f"LinkID-{secrets.token_hex(4)}"
     spec, style = drawing.place(reader, stamp, field) if stamp else (None, None)
     metadata = signers.PdfSignatureMetadata(
         field_name=field,
@@ -145,42 +138,10 @@ async def _append_update(
     return hashlib.sha256(attributes.dump()).digest(), attributes, hole
 
 
-def finish(prepared: PreparedPdf, signature: bytes) -> None:
-    """The second half: put the signature in, validate everything, flush to disk. Raises UnsuitablePdf."""
-    signer = _signer(prepared.certificate, signature)
-    with prepared.copy.open("r+b") as file, _as_unsuitable(prepared.source):
-        content = asyncio.run(signer.async_sign_prescribed_attributes(DIGEST, prepared.attributes))
-        prepared.hole.fill_with_cms(file, content)
-        file.flush()
-        os.fsync(file.fileno())
-        _validate(file, prepared)
-
-
-def publish(prepared: PreparedPdf, output: Path, *, overwrite: bool) -> None:
-    """Give the finished copy its name, at once or not at all.
-
-    Raises BadCommand when something has that name already.
-    """
-    if output.exists() and output.samefile(prepared.source):
-        raise BadCommand("O arquivo assinado não pode substituir o original.", "Escolha outro nome com -o.")
-    try:
-        if overwrite:
-            prepared.copy.replace(output)
-        else:
-            os.link(prepared.copy, output)  # fails when the name is taken; a rename would replace it
-            prepared.discard()
-    except FileExistsError as cause:
-        raise BadCommand(f"{output} já existe.", "Escolha outro nome com -o, ou use --overwrite.") from cause
-    except OSError as cause:
-        if overwrite or output.exists():
-            raise BadCommand(f"Não foi possível gravar {output}: {of_system(cause)}.", _ELSEWHERE) from cause
-        prepared.copy.rename(output)  # a file system without hard links (FAT, some network shares)
-
-
 def _validate(file: BinaryIO, prepared: PreparedPdf) -> None:
     """Read what we wrote as a stranger would: our signature covers the whole file, and no earlier one got worse."""
     *before, ours = PdfFileReader(file, strict=False).embedded_signatures
-    status = validate_pdf_signature(ours, signer_validation_context=_no_roots())
+    status = validate_pdf_signature(ours, signer_validation_context=no_roots())
     if not (status.intact and status.valid and status.coverage is SignatureCoverageLevel.ENTIRE_FILE):
         raise UnsuitablePdf(f"A assinatura de {prepared.source.name} não ficou válida.", "Avise o suporte do Link ID.")
     now = {item.field: item.good for item in map(_judge, before)}
@@ -197,16 +158,16 @@ def _judge(signature: EmbeddedPdfSignature) -> EarlierSignature:
     # An algorithm nobody knows, a broken container: not good, and no reason to stop.
     with suppress(Exception):
         who = str(signature.signer_cert.subject.native.get("common_name", ""))
-        status = validate_pdf_signature(signature, signer_validation_context=_no_roots())
+        status = validate_pdf_signature(signature, signer_validation_context=no_roots())
         good = bool(status.intact and status.valid and status.docmdp_ok is not False)
     return EarlierSignature(signature.field_name, who.partition(":")[0], good)
 
 
-def _no_roots() -> ValidationContext:
+def no_roots() -> ValidationContext:
     return ValidationContext(trust_roots=[], allow_fetching=False)
 
 
-def _signer(certificate: Certificate, signature: bytes | None) -> signers.ExternalSigner:
+def external_signer(certificate: Certificate, signature: bytes | None) -> signers.ExternalSigner:
     """pyHanko's shape for a signature made elsewhere; without one it reserves room."""
     store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
     store.register_multiple([_asn1(item) for item in certificate.chain])
@@ -231,50 +192,3 @@ def _reader(file: BinaryIO, path: Path) -> PdfFileReader:
     if b"%PDF-" not in file.read(_HEADER_WITHIN):
         raise UnsuitablePdf(f"{path.name} não é um PDF.")
     return PdfFileReader(file, strict=False)
-
-
-def _copy(path: Path, beside: Path) -> Path:
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", suffix=".part", dir=beside)
-    except OSError as cause:
-        raise BadCommand(f"Não é possível gravar em {beside}: {of_system(cause)}.", _ELSEWHERE) from cause
-    os.close(descriptor)
-    try:
-        shutil.copyfile(path, name)
-        shutil.copymode(path, name)
-        Path(name).chmod(stat.S_IMODE(os.stat(name).st_mode) | stat.S_IWUSR)  # a read-only input may be signed too
-    except OSError as cause:
-        Path(name).unlink(missing_ok=True)
-        raise BadCommand(f"Não foi possível copiar {path.name}: {of_system(cause)}.", _ELSEWHERE) from cause
-    return Path(name)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise UnsuitablePdf(f"{path} é uma pasta.", f"Indique os PDFs que estão nela: {path / '*.pdf'}")
-        if not stat.S_ISREG(mode):  # a pipe would make us wait for ever
-            raise UnsuitablePdf(f"{path} não é um arquivo.")
-        file = path.open("rb")
-    except FileNotFoundError as cause:
-        raise UnsuitablePdf(f"O arquivo {path} não existe.", "Confira o nome do arquivo e a pasta.") from cause
-    except OSError as cause:
-        raise UnsuitablePdf(f"Não foi possível abrir {path}: {of_system(cause)}.") from cause
-    with file:
-        yield file
-
-
-@contextmanager
-def _as_unsuitable(path: Path) -> Iterator[None]:
-    """Foreign errors die here. A hostile PDF can raise anything out of a parser, so anything becomes one of ours."""
-    try:
-        yield
-    except (UnsuitablePdf, BadCommand):
-        raise
-    except OSError as cause:  # of the copy: a disk that fills up meanwhile
-        told = f"{path.name} não pôde ser assinado: {of_system(cause)}."
-        raise UnsuitablePdf(told, f"O original não foi alterado. {_ELSEWHERE}") from cause
-    except Exception as cause:
-        raise UnsuitablePdf(f"{path.name} está danificado ou usa algo que não sabemos assinar.") from cause

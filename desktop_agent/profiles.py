@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # what reads the roots takes longer to load than all else tha
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
 CERTIFICATES: Final = "certificates.json"
 """What the daemon last heard of the certificates of an association; public."""
+SITES: Final = "sites.json"
+"""Which sites may see them; each entry under the holder's own signature."""
 HOME_VARIABLE: Final = "LINKID_DESKTOP_HOME"
 """Another place for state and key file, for tests and portable use."""
 
@@ -104,7 +106,7 @@ class Profiles:
     def forget(self, name: str) -> None:
         """Remove an association. The pinned trust goes too: the next association shows its fingerprint again."""
         folder = self.folder(name)
-        for file in ("profile.json", "trust.json", CERTIFICATES):
+        for file in ("profile.json", "trust.json", CERTIFICATES, SITES):
             (folder / file).unlink(missing_ok=True)
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()

@@ -57,6 +57,8 @@ def _module(computer: Computer, runtime: Path) -> Finding:
 async def _daemon(runtime: Path) -> list[Finding]:
     try:
         status = await asyncio.wait_for(call(runtime / places.CONTROL, "status"), _ANSWER_SECONDS)
+        if not status["certificates"]:  # no program has come yet: what one would see
+            status = await call(runtime / places.CONTROL, "refresh")
     except AgentError as error:
         return [Finding(False, str(error), f"{SETUP}, ou execute: linkid-desktop daemon")]
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""Signing PDFs, step by step; the numbers are those of docs/walkthroughs/one-signature.md where they meet.
+"""Signing files, step by step; the numbers are those of docs/walkthroughs/one-signature.md where they meet.
 
 a. Every file is checked before anybody is asked anything. b. The certificate is chosen. c. Each file is prepared: its
 digest exists. 1 to 8 is one approval on the phone: `approval.py`. d. Each signature goes into its file, the result is
@@ -9,16 +9,36 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
 
-from desktop_agent import pdf
+from desktop_agent import cms_file, copies, pdf
 from desktop_agent.approval import QR_AFTER, Approval, Pace
 from desktop_agent.client.csc_client import UNUSABLE, UNUSABLE_ADVICE, Credential, CscClient
 from desktop_agent.client.http import Caller
 from desktop_agent.domain.request import Document, clean_label
+from desktop_agent.domain.signed import EarlierSignature
 from desktop_agent.domain.trust import Trust
 from desktop_agent.errors import BadCommand, NotAssociated, ServiceRefused
-from desktop_agent.plan import Job
+from desktop_agent.plan import Form, Job
 from desktop_agent.ui.port import SigningView
+
+
+class Prepared(Protocol):
+    """A file between its two halves, whatever its form. ``digest`` is what the key must sign."""
+
+    source: Path
+    size: int
+    copy: Path
+    digest: bytes
+
+    def finish(self, signature: bytes) -> None:
+        """Put it in, validate the result as a stranger would. Raises UnsuitablePdf."""
+        ...
+
+    def discard(self) -> None:
+        """Nothing of it stays but what was published."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +74,7 @@ class Signing:
     async def run(self, jobs: Sequence[Job]) -> None:
         """All of them in one approval (several when the service takes fewer at once). Raises any AgentError."""
         for job in jobs:  # a
-            for earlier in await asyncio.to_thread(pdf.check, job.source):
+            for earlier in await asyncio.to_thread(_check, job):
                 if not earlier.good:
                     who = f" ({earlier.signer})" if earlier.signer else ""
                     await self._view.warning(f"{job.source.name} já traz uma assinatura que não é válida{who}.")
@@ -63,7 +83,7 @@ class Signing:
             await self._sign(credential, jobs[start : start + credential.batch])
 
     async def _sign(self, credential: Credential, jobs: Sequence[Job]) -> None:
-        prepared: list[pdf.PreparedPdf] = []
+        prepared: list[Prepared] = []
         try:
             for job in jobs:  # c
                 await self._view.preparing(job.source, job.source.stat().st_size)
@@ -71,16 +91,25 @@ class Signing:
             documents = tuple(Document(clean_label(half.source.name), half.size, half.digest) for half in prepared)
             signatures = await self._approval.ask(credential, documents)
             for job, half, signature in zip(jobs, prepared, signatures, strict=True):  # d
-                await asyncio.to_thread(pdf.finish, half, signature)
-                await asyncio.to_thread(pdf.publish, half, job.output, overwrite=self._options.overwrite)
+                await asyncio.to_thread(half.finish, signature)
+                over = self._options.overwrite
+                await asyncio.to_thread(copies.publish, half.copy, half.source, job.output, overwrite=over)
                 await self._view.signed(job.source, job.output)
         finally:
             for half in prepared:
                 half.discard()
 
-    def _prepare(self, job: Job, credential: Credential) -> pdf.PreparedPdf:
-        reason, beside = self._options.reason, job.output.parent
-        return pdf.prepare(job.source, beside, credential.certificate, reason=reason, stamp=job.stamp)
+    def _prepare(self, job: Job, credential: Credential) -> Prepared:
+        reason, beside, certificate = self._options.reason, job.output.parent, credential.certificate
+        match job.form:
+            case Form.PDF:
+                return pdf.prepare(job.source, beside, certificate, reason=reason, stamp=job.stamp)
+            case Form.XML:
+                from desktop_agent import xml_file
+
+                return xml_file.prepare(job.source, beside, certificate)
+            case Form.BESIDE:
+                return cms_file.prepare(job.source, beside, certificate)
 
     async def _choose(self) -> Credential:
         """b. Raises ServiceRefused, BadCommand, NotAssociated."""
@@ -105,6 +134,19 @@ class Signing:
             raise ServiceRefused(UNUSABLE, UNUSABLE_ADVICE)
         credential.certificate.check_dates(datetime.fromtimestamp(self._caller.clock(), UTC))
         return credential
+
+
+def _check(job: Job) -> list[EarlierSignature]:
+    """Raises UnsuitablePdf."""
+    match job.form:
+        case Form.PDF:
+            return pdf.check(job.source)
+        case Form.XML:
+            from desktop_agent import xml_file  # its libraries take a fifth of a second, and most files are PDFs
+
+            return xml_file.check(job.source)
+        case Form.BESIDE:
+            return cms_file.check(job.source)
 
 
 def _matches(credential: Credential, wanted: str) -> bool:

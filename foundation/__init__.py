@@ -3,10 +3,13 @@
 Where to look first:
 
 * ``errors``: the families every slice subclasses; ``web`` and ``channel`` turn them into wire answers.
-* ``clock``, ``ids``, ``encoding``: pure; with ``errors`` and ``machine`` all that a ``domain`` may import.
+* ``clock``, ``ids``, ``encoding``, ``network`` (whom an address stands for): pure; with ``errors`` and ``machine`` all
+  that a ``domain`` may import.
 * ``machine``: a table of states, used by domains, by guarded UPDATEs and for the diagrams.
 * ``database``, ``queries``, ``migrations``: PostgreSQL by asyncpg, SQL in ``.sql`` files, schemas by slice.
-* ``group_commit``: what several callers write at one moment, as one transaction.
+* ``group_commit``: what several callers write at one moment, as one transaction; ``together``: what they look at, in
+  one statement.
+* ``threads``: blocking calls in threads of their own, handed over cheaply.
 * ``audit``: the chained, append-only record.
 * ``web`` (public HTTP), ``channel`` (frames between our processes), ``dpop`` (proof of possession), ``tls``.
 * ``settings``, ``logs``: what an operator writes, and what an operator reads; ``watched_file``: what is replaced while

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import asyncpg
 
-from foundation.errors import LinkIdError, Unavailable
+from foundation.errors import Internal, LinkIdError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -145,6 +145,14 @@ class Connection:
         """The first column of the first row, or None."""
         with _translated():
             return await self.raw.fetchval(query, *args)
+
+    async def fetch_each(self, query: str, rows: Sequence[Sequence[object]]) -> Sequence[Record]:
+        """One statement, run with each of these arguments in turn, in one trip. It must be one that has one row."""
+        with _translated():
+            found = await (self.raw.fetch(query, *rows[0]) if len(rows) == 1 else self.raw.fetchmany(query, rows))
+        if len(found) != len(rows):
+            raise Internal(f"{len(found)} rows of a statement that was run {len(rows)} times")
+        return found
 
     async def executemany(self, query: str, rows: Sequence[Sequence[object]]) -> None:
         """One statement for many rows."""

@@ -10,14 +10,18 @@ caller waits for nothing; under load, one commit serves a dozen.
 Each caller gets what its own transaction would have given it: its answer after the commit, or its error. When any work
 of a group fails, the group is rolled back and each of it runs again alone. So a work must be safe to begin again: it
 acts through the connection only (``after_commit`` for the rest), and is ready to find the world changed.
+
+What is done for every signature and is one statement says so (``Statement``): those of a group that are the same go to
+the server in one trip, one after the other as ever.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from foundation.database import Connection, Contended, Database
+from foundation.database import Connection, Contended, Database, Record
 from foundation.errors import Unavailable
 
 T = TypeVar("T")
@@ -28,16 +32,35 @@ MOST: Final = 32
 last."""
 
 
+@dataclass(frozen=True)
+class Statement(Generic[T]):
+    """A work that is one statement with exactly one row, and what is made of that row.
+
+    ``args`` are asked for when it is its turn (times are among them). ``then`` may note, ask for hooks, and raise to
+    undo; it asks the database nothing. ``first``: a statement to be run before it, such as one that takes a lock.
+    """
+
+    query: str
+    args: Callable[[], Sequence[object]]
+    then: Callable[[Connection, Record], T]
+    first: tuple[str, Sequence[object]] | None = None
+
+    async def run(self, connection: Connection) -> T:
+        """By itself, inside somebody's transaction."""
+        answer: T = (await _alike(connection, [self]))[0]
+        return answer
+
+
 class GroupCommit:
     """``run(work)``. One group at a time."""
 
     def __init__(self, database: Database, most: int = MOST) -> None:
         """``most``: works of one transaction."""
         self._database, self._most = database, most
-        self._queue: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
+        self._queue: deque[tuple[Work[Any] | Statement[Any], asyncio.Future[Any]]] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    async def run(self, work: "Work[T]") -> T:
+    async def run(self, work: "Work[T] | Statement[T]") -> T:
         """The answer of ``work``, committed. Raises what it raised, Unavailable, OutcomeUnknown."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.append((work, answer))
@@ -53,10 +76,10 @@ class GroupCommit:
         finally:
             self._running = None
 
-    async def _together(self, group: "list[tuple[Work[Any], asyncio.Future[Any]]]") -> None:
+    async def _together(self, group: "list[tuple[Work[Any] | Statement[Any], asyncio.Future[Any]]]") -> None:
         try:
             async with self._database.transaction() as connection:
-                answers = [await work(connection) for work, _ in group]
+                answers = await _done(connection, [work for work, _ in group])
         except Exception as error:
             if len(group) == 1 or (isinstance(error, Unavailable) and not isinstance(error, Contended)):
                 # Alone: its own error. Unavailable: everybody's; what may have been committed is not begun again.
@@ -73,6 +96,33 @@ class GroupCommit:
         for (_, answer), value in zip(group, answers, strict=True):
             if not answer.done():  # its caller may have given up meanwhile
                 answer.set_result(value)
+
+
+async def _done(connection: Connection, works: "Sequence[Work[Any] | Statement[Any]]") -> list[Any]:
+    """The answers, in order of the works; statements after all others, those of one kind together."""
+    answers: list[Any] = [None] * len(works)
+    kinds: dict[str, list[tuple[int, Statement[Any]]]] = {}
+    for at, work in enumerate(works):
+        if isinstance(work, Statement):
+            kinds.setdefault(work.query, []).append((at, work))
+        else:
+            answers[at] = await work(connection)
+    for same in kinds.values():
+        for (at, _), answer in zip(same, await _alike(connection, [one for _, one in same]), strict=True):
+            answers[at] = answer
+    return answers
+
+
+async def _alike(connection: Connection, statements: "Sequence[Statement[T]]") -> "list[T]":
+    """Those of one query."""
+    before: dict[str, list[Sequence[object]]] = {}
+    for one in statements:
+        if one.first is not None:
+            before.setdefault(one.first[0], []).append(one.first[1])
+    for query, args in before.items():
+        await connection.fetch_each(query, args)
+    rows = await connection.fetch_each(statements[0].query, [one.args() for one in statements])
+    return [one.then(connection, row) for one, row in zip(statements, rows, strict=True)]
 
 
 def _fail(answer: "asyncio.Future[Any]", error: Exception) -> None:

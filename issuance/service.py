@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.encoding import JsonObject
-from foundation.web import SlidingWindow
+from foundation.web import AddressWindow
 from issuance.errors import CaptchaInvalid, EmissionOutOfOrder, EmissionUnknown, PossessionInvalid
 from issuance.ports import Ac, Captcha, Holders, PasswordWanted, Sam, UsedOnce
 from issuance.store import Visit, VisitStore
@@ -50,7 +50,7 @@ class EmissionRelay:
         self._used = used
         self._holders = holders
         self._clock = clock
-        self._captchas, self._starts, self._answers = (SlidingWindow(*limit) for limit in (CAPTCHAS, STARTS, ANSWERS))
+        self._captchas, self._starts, self._answers = (AddressWindow(*limit) for limit in (CAPTCHAS, STARTS, ANSWERS))
 
     def challenge(self, address: str) -> JsonObject:
         """A captcha. Raises TooMany."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from foundation.clock import Clock
 from foundation.dpop import DpopVerifier, Proof
 from foundation.encoding import b64u
-from foundation.web import SlidingWindow, UnsupportedMedia, WireModel, answer, client_address, read_json
+from foundation.web import AddressWindow, UnsupportedMedia, WireModel, answer, client_address, read_json
 from foundation.web.bodies import read_body
 from foundation.web.caller import Network
 from foundation.web.proofs import check_proof
@@ -117,8 +117,8 @@ class PkiRoutes:
         self._clock = clock
         self._proxies = proxies
         self._kept: dict[str, tuple[datetime, Published]] = {}
-        self._asking = SlidingWindow(_OCSP_PER_MINUTE, timedelta(minutes=1))
-        self._stamping = SlidingWindow(_STAMPS_PER_MINUTE, timedelta(minutes=1))
+        self._asking = AddressWindow(_OCSP_PER_MINUTE, timedelta(minutes=1))
+        self._stamping = AddressWindow(_STAMPS_PER_MINUTE, timedelta(minutes=1))
 
     def routes(self) -> list[web.RouteDef]:
         """The table in 9.6."""

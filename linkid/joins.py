@@ -48,6 +48,7 @@ from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
 from pairing.web import Doorkeeper
 from protocol.algorithms import HASH_BYTES
+from push.ports import Listener
 from push.service.outbox import OutboxService
 
 _LETTER_LIFE: Final = timedelta(days=2)
@@ -428,3 +429,12 @@ class DevicesOfPush:
     async def device_id(self, request: web.Request) -> str:
         """The paired phone that calls."""
         return (await self._doorkeeper.device(request)).id
+
+    async def listener(self, request: web.Request) -> Listener:
+        """The paired phone that calls, and by which token."""
+        device = await self._doorkeeper.device(request)
+        return Listener(device.id, device.token)
+
+    async def standing(self, listeners: Sequence[Listener]) -> frozenset[str]:
+        """The tokens that still let a phone in."""
+        return await self._doorkeeper.standing([one.token for one in listeners])

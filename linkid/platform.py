@@ -50,6 +50,7 @@ _KNOWN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "pdftoppm": ("poppler-utils", ()),
     "mutool": ("mupdf-tools", ()),
     "xmlsec1": ("xmlsec1", ()),
+    "nginx": ("nginx", ("/usr/sbin/nginx",)),
     "certutil": ("libnss3-tools", ()),
     "modutil": ("libnss3-tools", ()),
     "pkcs11-tool": ("opensc", ()),

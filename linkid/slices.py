@@ -248,7 +248,7 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     signing = await make_signing(ground, stack, push, credentials, NoticesOfSigning(telling, outcomes, starts))
     in_background(stack, outcomes.run(signing))
     explicit = make_explicit(ground, credentials)
-    pairing = mount_pairing(app, ground, push, credentials, CallersOfPairing(signing, telling, starts), explicit)
+    pairing = mount_pairing(app, ground, stack, push, credentials, CallersOfPairing(signing, telling, starts), explicit)
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
     nursery = Nursery()
     stack.callback(nursery.close)
@@ -295,10 +295,11 @@ def mount_push(app: web.Application, ground: Ground, stack: AsyncExitStack) -> P
     hub = LiveHub(database, clock, numbers=numbers)
 
     async def let_streams_go(_app: web.Application) -> None:
-        hub.close()
+        await hub.drain()
 
     app.on_shutdown.append(let_streams_go)
-    for work in (worker.run(), hub.run(), LiveListener(settings.dsn("gateway"), hub.tell).run()):
+    listener = LiveListener(settings.dsn("gateway"), hub.tell, hub.hang_up)
+    for work in (worker.run(), hub.run(), hub.beat(), listener.run()):
         in_background(stack, work)
     web_push = settings.push.webpush
     addresses = AddressService(
@@ -389,6 +390,7 @@ def make_explicit(ground: Ground, credentials: CredentialService) -> ExplicitSig
 def mount_pairing(
     app: web.Application,
     ground: Ground,
+    stack: AsyncExitStack,
     push: Pushing,
     credentials: CredentialService,
     callers: CallersOfPairing,
@@ -448,6 +450,7 @@ def mount_pairing(
         )
     )
     devices = DevicesOfPush(doorkeeper)
+    in_background(stack, push.hub.check(devices))
     app.add_routes([*live_routes(push.hub, devices), *address_routes(push.addresses, devices)])
     if ground.settings.push.sms_for_requests:
         push.doorbell.also_by_sms(NumbersOfPush(phones))

@@ -70,18 +70,28 @@ SELECT number, verified_at FROM pairing.numbers WHERE device = $1 AND verified_a
 -- The number that a phone proved last.
 SELECT number FROM pairing.numbers WHERE device = $1 ORDER BY verified_at DESC, number LIMIT 1;
 
--- name: device_by_token
--- The phone of a token's public half, with the digest of its secret half.
-SELECT id, jkt, key, nickname, state, token_digest, last_seen_at FROM pairing.devices WHERE token = $1 AND state <> 'removed';
+-- name: devices_by_token
+-- The phones of tokens' public halves, with the digests of their secret halves.
+SELECT id, jkt, key, nickname, state, token, token_digest, last_seen_at
+FROM pairing.devices WHERE token = ANY ($1::text[]) AND state <> 'removed';
+
+-- name: standing_tokens
+-- Which of these tokens still let a phone in.
+SELECT token FROM pairing.devices WHERE token = ANY ($1::text[]) AND state <> 'removed';
 
 -- name: device
 -- A phone.
 SELECT id, jkt, key, nickname, state FROM pairing.devices WHERE id = $1;
 
--- name: seen_device
--- A phone was heard of; an hour is exact enough, and one write an hour is all that it costs.
-UPDATE pairing.devices SET last_seen_at = $2
-WHERE id = $1 AND (last_seen_at IS NULL OR last_seen_at < $3);
+-- name: seen_devices
+-- Phones were heard of; an hour is exact enough, and one write an hour is all that it costs. In order, so that no two
+-- gateways wait for each other.
+UPDATE pairing.devices AS device SET last_seen_at = $2
+FROM (
+    SELECT id FROM pairing.devices
+    WHERE id = ANY ($1::text[]) AND (last_seen_at IS NULL OR last_seen_at < $3) ORDER BY id FOR UPDATE
+) AS stale
+WHERE device.id = stale.id;
 
 -- name: devices_seen
 -- Names of phones, and when each was last heard of.

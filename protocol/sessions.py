@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from foundation.encoding import BadEncoding, b64u, canonical_json, unb64u
@@ -59,7 +60,7 @@ class Use:
     sign_algorithm: str
     digests: Sequence[bytes]
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         """SHA-256 of its canonical JSON: names the use; the same again is a repetition."""
         return hashlib.sha256(

@@ -38,6 +38,14 @@ class TooManyStreams(TooMany):
     message = "Muitos celulares conectados agora. O aplicativo tenta de novo sozinho."
 
 
+class StreamsBusy(Unavailable):
+    """More phones are opening streams just now than this gateway looks at in a second. Each has its own time."""
+
+    code = "streams_busy"
+    summary = "Many phones are connecting. Come back when told."
+    message = "Muitos celulares se conectando agora. O aplicativo tenta de novo sozinho."
+
+
 class SealDamaged(Internal):
     """A queued message does not open: another key, or a changed row."""
 

@@ -1,6 +1,6 @@
 """What push needs from others: carriers and push services outside, and to know which phone is calling."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -51,11 +51,43 @@ class Numbers(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A phone that listens. ``token``: the public half of what it was let in with."""
+
+    device: str
+    token: str
+
+
 class Devices(Protocol):
     """Who a phone is."""
 
     async def device_id(self, request: web.Request) -> str:
         """The paired phone that made this request. Raises NotAuthenticated."""
+        ...
+
+    async def listener(self, request: web.Request) -> Listener:
+        """The same, to be asked about again. Raises NotAuthenticated."""
+        ...
+
+    async def standing(self, listeners: Sequence[Listener]) -> Collection[str]:
+        """The tokens that are still good. Raises Unavailable."""
+        ...
+
+
+class Line(Protocol):
+    """Where a stream is written to. Nothing here waits or raises: a phone that is gone has ``LiveHub.leave`` called."""
+
+    def ring(self, doorbell: str) -> None:
+        """A doorbell's id."""
+        ...
+
+    def beat(self) -> None:
+        """A heartbeat."""
+        ...
+
+    def end(self) -> None:
+        """Nothing comes any more: end it in order."""
         ...
 
 

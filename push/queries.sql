@@ -75,6 +75,12 @@ SELECT id, device FROM push.doorbells
 WHERE device = ANY ($1::text[]) AND settled_at IS NULL AND expires_at > $2
 ORDER BY created_at, id;
 
+-- name: ringing_since
+-- What began to ring since then and still does, on whichever phones: few, however many phones are connected.
+SELECT id, device FROM push.doorbells
+WHERE created_at > $1 AND settled_at IS NULL AND expires_at > $2
+ORDER BY created_at, id;
+
 -- name: wanted
 -- Whether a phone should still be told of this by another way: it rings, and the phone does not know yet.
 SELECT device FROM push.doorbells

@@ -135,10 +135,13 @@ class DoorbellStore:
         """Stop ringing for a document."""
         await connection.execute(queries.settle, document, now)
 
-    async def ringing(self, devices: Sequence[str], now: datetime) -> list[tuple[str, str]]:
-        """(doorbell, device) of what rings now on these phones."""
-        rows = await self._database.fetch(queries.ringing, list(devices), now)
-        return [(row["id"], row["device"]) for row in rows]
+    async def ringing(self, devices: Sequence[str], now: datetime) -> dict[str, list[str]]:
+        """Device → doorbells that ring now on these phones."""
+        return _by_device(await self._database.fetch(queries.ringing, list(devices), now))
+
+    async def ringing_since(self, since: datetime, now: datetime) -> dict[str, list[str]]:
+        """Device → doorbells that began to ring since then and still do, on whichever phones."""
+        return _by_device(await self._database.fetch(queries.ringing_since, since, now))
 
     async def wanted(self, doorbell: str, now: datetime) -> bool:
         """Whether it rings, and its phone does not know yet."""
@@ -168,6 +171,13 @@ class DoorbellStore:
     async def announce(self, payload: str) -> None:
         """Tell every gateway, outside any other transaction: notifying commits queue behind each other."""
         await self._database.execute(queries.announce, payload)
+
+
+def _by_device(rows: Sequence[Record]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["device"], []).append(row["id"])
+    return found
 
 
 @dataclass(frozen=True)

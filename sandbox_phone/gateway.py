@@ -21,7 +21,7 @@ from sandbox_phone.loopback import connector
 CALL_SECONDS: Final = 30
 """One call. The slowest is an emission (a key made in the HSM, a certificate issued)."""
 SILENCE_SECONDS: Final = 40
-"""The live channel sends a heartbeat every 15 s: after two missed ones it is dead."""
+"""The live channel sends a heartbeat every 25 s, and none is lost on a living connection: it is dead."""
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 
 

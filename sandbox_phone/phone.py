@@ -13,6 +13,7 @@ gateway says beside them is believed for nothing.
 """
 
 import asyncio
+import random
 import re
 import ssl
 from collections.abc import AsyncGenerator, Callable
@@ -39,6 +40,8 @@ STILL_CODE: Final = "/l#2."
 """Between the app's address and what an application's own code says: it asks who is there, and nothing else."""
 RECONNECT_SECONDS: Final = 1.0
 """Between a live channel that broke (not one that ended in order) and the next attempt."""
+MAX_AWAY_SECONDS: Final = 75.0
+"""A gateway that has no room says when to come back; no longer than this, whatever it says."""
 
 
 class SandboxPhone:
@@ -195,6 +198,12 @@ class SandboxPhone:
                             yield str(data.get("id", event))
             except GatewayUnreachable:
                 await asyncio.sleep(RECONNECT_SECONDS)
+            except GatewayRefused as refused:
+                after = refused.data.get("retry_after")
+                if refused.status not in (429, 503) or not isinstance(after, int):
+                    raise
+                some = random.random()  # noqa: S311 - within that second, phones come one after the other
+                await asyncio.sleep(min(max(after, 1), MAX_AWAY_SECONDS) + some)
 
     async def wants_number(self, document: str) -> bool:
         """Whether the application that asks shows a number, without which the gateway takes no yes."""

@@ -2,6 +2,6 @@
 
 `bootstrap` sets a machine up (with `programs` and `debian`), `web` builds the phone app, `lock` renews the locks,
 `draw_states`, `settings_page` and `psc_vendors_page` write pages from the code, `compose_secrets` makes what containers
-need, `desktop_package` builds what people install on a computer, `suite` runs the tests, `defences` turns each defence
-off to see whether a test notices.
+need, `desktop_package` builds what people install on a computer, `suite` runs the tests, `tutorial` times the tutorial,
+`defences` turns each defence off to see whether a test notices.
 """

@@ -3,6 +3,7 @@
 
     python3 -m tools.bootstrap            the Python environment .venv with locked libraries, and SoftHSM
     python3 -m tools.bootstrap tests      the same, and the programs that tests and the demonstration call
+    python3 -m tools.bootstrap tests survey   and, as far as they can be had, those that `make test-programs` tries
 
 Root gets programs by apt-get; anybody else gets them unpacked below var/deps (LINKID_PRIVATE_PROGRAMS=1: root too).
 Every step says what it does, skips itself when nothing changed, and, when something cannot be had, ends with ONE line
@@ -132,6 +133,8 @@ def main() -> int:
         try:
             python_environment()
             programs.bring(wanted, DEPS, say)
+            if "survey" in sys.argv[1:]:
+                programs.bring_what_can_be(programs.FOR_SURVEY, DEPS, say)
         except (CannotSetUp, programs.Missing) as missing:
             print(f"setup: {missing}", file=sys.stderr)
             return 1

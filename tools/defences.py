@@ -92,12 +92,17 @@ def main(words: list[str]) -> int:
         project = Path(folder)
         copy(project)
         chosen = [one for one in read_table() if not words or any(word.lower() in one.name.lower() for word in words)]
+        whole: set[str] = set()
         for defence in chosen:
-            if _run(defence.test, project) != 0:
-                raise SystemExit(f"{defence.test} fails with everything in place")
-            good = noticed(defence, project)
-            survived += not good
-            print(f"{'noticed' if good else 'NOT NOTICED':<12} {defence.name}: {defence.test}", flush=True)
+            # What fails with everything in place would "notice" anything. A machine that is slow gets a second look.
+            if defence.test not in whole and all(_run(defence.test, project) for _ in range(2)):
+                told = "FAILS ANYWAY"
+            else:
+                whole.add(defence.test)
+                told = "noticed" if noticed(defence, project) else "NOT NOTICED"
+            survived += told != "noticed"
+            print(f"{told:<12} {defence.name}: {defence.test}", flush=True)
+        print(f"{len(chosen) - survived} of {len(chosen)} noticed", flush=True)
     return 1 if survived or not chosen else 0
 
 

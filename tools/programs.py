@@ -32,6 +32,7 @@ class Program:
     extra: tuple[str, ...] = ()  # packages that its package only recommends
     wrapper: str = ""  # shell lines to run before it; makes a wrapper even where the machine has the program
     private: str = ""  # shell lines for a wrapper without root; {tree} is where the package was unpacked
+    unpacked: bool = False  # never installed, by root neither: its package would start a service
 
 
 SOFTHSM = (
@@ -89,6 +90,23 @@ FOR_TESTS = (
         '[ "$(id -u)" != 0 ] || set -- --no-sandbox "$@"\n[ -w /dev/shm ] || set -- --disable-dev-shm-usage "$@"\n',
     ),
 )
+FOR_SURVEY = (  # `make test-programs`: programs that are not ours, each as it comes
+    Program("p11tool", "gnutls-bin", ("usr/bin/p11tool",), ("--version",)),
+    Program("ssh", "openssh-client", ("usr/bin/ssh",), ("-V",)),
+    Program("jarsigner", "default-jdk-headless", ("usr/bin/jarsigner",), None),
+    Program("soffice", "libreoffice-writer-nogui", ("usr/bin/soffice",), None, ("python3-uno",)),
+    Program("firefox", "firefox-esr", ("usr/bin/firefox-esr", "usr/bin/firefox"), None),
+    Program("nginx", "nginx", ("usr/sbin/nginx",), ("-v",), unpacked=True),
+)
+
+
+def bring_what_can_be(programs: Sequence[Program], deps: Path, say: Callable[[str], None]) -> None:
+    """Each by itself. What cannot be had is said, and the survey's table says it again."""
+    for program in programs:
+        try:
+            bring((program,), deps, say)
+        except Missing as missing:
+            say(f"goes on without {program.name}: {missing}")
 
 
 def bring(programs: Sequence[Program], deps: Path, say: Callable[[str], None]) -> None:
@@ -111,12 +129,13 @@ def _bring_packages(
     if not debian.is_here():
         raise Missing(f"please install these with your system's package manager, then run again: {names}")
     try:
-        if os.geteuid() == 0 and not os.environ.get("LINKID_PRIVATE_PROGRAMS"):
+        installed = not any(program.unpacked for program in lacking)
+        if installed and os.geteuid() == 0 and not os.environ.get("LINKID_PRIVATE_PROGRAMS"):
             say(f"installing with apt-get: {names}")
             debian.install(packages)
             left = [program for program in lacking if not _note_if_found(program, noted, deps)]
         else:
-            say(f"bringing into var/deps, without root: {names} (the first time takes a minute or two)")
+            say(f"bringing into var/deps: {names} (the first time takes a minute or two)")
             tree = debian.PrivateTree(deps / "debian", deps / "apt")
             tree.add(packages)
             left = [program for program in lacking if not _note_private(program, noted, tree, deps)]

@@ -27,6 +27,7 @@ from desktop_agent.errors import (
     NotAssociated,
     RefusedOnPhone,
     ServiceRefused,
+    Stopped,
     UntrustedServer,
 )
 from desktop_agent.pkcs11.codes import Refused, Rv
@@ -71,6 +72,7 @@ class Pending:
     """A request on its way. ``waiters``: programs' threads that wait for it."""
 
     asked: Asked
+    documents: Sequence[Document]
     program: str
     what: str
     holder: str
@@ -80,7 +82,7 @@ class Pending:
     code: str = ""
     expires: int = 0
     approved: bool = False
-    task: "asyncio.Task[bytes]" = field(init=False)
+    task: "asyncio.Task[Sequence[bytes]]" = field(init=False)
 
 
 class Broker:
@@ -120,15 +122,44 @@ class Broker:
         self, program: Program, held: Held, algorithm: Algorithm, digest: bytes, content: Content
     ) -> bytes:
         """Raises AgentError, and TimeoutError when the program may not wait longer."""
+        documents = [Document(clean_label(f"{program.name}: {content.text}"), None, digest)]
+        (made,) = await self.signatures(program, held, algorithm, documents, content)
+        return made
+
+    async def signatures(
+        self,
+        program: Program,
+        held: Held,
+        algorithm: Algorithm,
+        documents: Sequence[Document],
+        content: Content,
+        *,
+        sessions: bool = True,
+    ) -> Sequence[bytes]:
+        """Of all documents, with one approval. ``sessions`` False: what only an answer of the phone itself can be.
+
+        Raises AgentError, and TimeoutError when the program may not wait longer.
+        """
+        digest = b"".join(one.digest for one in documents)
         asked = Asked(program.identity, held.profile, held.credential, algorithm, digest)
         late = self._grants.take(asked)
         if late is not None:  # a
             self._note(asked, program.name, content.text, held, "signed", "late yes")
             return late
-        session = self._grants.session_for(asked, program.name)
+        session = self._grants.session_for(asked, program.name) if sessions and len(documents) == 1 else None
         if session is not None:  # b
-            return await self._use(*session, asked, program, held, content)
-        return await self._from_the_phone(asked, program, held, content)  # c
+            return [await self._use(*session, asked, documents, program, held, content)]
+        return await self._from_the_phone(asked, documents, program, held, content)  # c
+
+    def withdraw(self, program: str) -> None:
+        """What a program (by its identity) has on the phone leaves it; whoever waits for it hears Stopped.
+
+        It may ask anew at once.
+        """
+        self._refused = {key: moment for key, moment in self._refused.items() if key[0] != program}
+        for one in self._pending.values():
+            if one.asked.program == program:
+                one.task.cancel()
 
     async def open_session(self, held: Held, terms: Terms, algorithm: Algorithm, program: str | None) -> OpenSession:
         """The holder is asked for a session. Raises AgentError."""
@@ -158,7 +189,14 @@ class Broker:
     # --- b: a session -------------------------------------------------------------------------------------------------
 
     async def _use(
-        self, session: OpenSession, counter: int, asked: Asked, program: Program, held: Held, content: Content
+        self,
+        session: OpenSession,
+        counter: int,
+        asked: Asked,
+        documents: Sequence[Document],
+        program: Program,
+        held: Held,
+        content: Content,
     ) -> bytes:
         """The same use again gets the same signature, so a lost answer costs nothing but patience."""
         service = self._services(asked.profile)
@@ -173,43 +211,51 @@ class Broker:
             except ServiceRefused as error:  # the holder ended it, or it is used up elsewhere: ask as always
                 _log.warning("%s: %s", program.name, error)
                 self._grants.end(session.activation)
-                return await self._from_the_phone(asked, program, held, content)
+                (made,) = await self._from_the_phone(asked, documents, program, held, content)
+                return made
         self._note(asked, program.name, content.text, held, "signed", "session")
         return made
 
     # --- c: the phone -------------------------------------------------------------------------------------------------
 
-    async def _from_the_phone(self, asked: Asked, program: Program, held: Held, content: Content) -> bytes:
+    async def _from_the_phone(
+        self, asked: Asked, documents: Sequence[Document], program: Program, held: Held, content: Content
+    ) -> Sequence[bytes]:
         loop = asyncio.get_running_loop()
         if loop.time() < self._refused.get((asked.program, asked.credential), 0.0):
             raise RefusedOnPhone("O titular acabou de recusar um pedido deste programa.")
         pending = self._pending.get(asked)
         if pending is None:
-            pending = self._start(asked, program, held, content)
+            pending = self._start(asked, documents, program, held, content)
         pending.waiters += 1
         try:
             patience = self._hurried if content.hurried else None
             return await asyncio.wait_for(asyncio.shield(pending.task), patience)
         except asyncio.CancelledError:
+            if pending.task.cancelled():  # it was taken off the phone, and not by who waits here
+                raise Stopped("O pedido foi retirado do celular.") from None
             if pending.waiters == 1:
                 self._nobody_waits(pending)
             raise
         finally:
             pending.waiters -= 1
 
-    def _start(self, asked: Asked, program: Program, held: Held, content: Content) -> Pending:
+    def _start(
+        self, asked: Asked, documents: Sequence[Document], program: Program, held: Held, content: Content
+    ) -> Pending:
         self._make_room(asked.profile)
         if sum(one.asked.profile == asked.profile for one in self._pending.values()) >= MOST_WAITING:
             raise ServiceRefused(
                 "Há pedidos demais esperando o celular.", "Responda aos que esperam, ou feche o programa."
             )
-        pending = Pending(asked, program.name, content.text, held.certificate.holder, since=self._clock())
+        holder = held.certificate.holder
+        pending = Pending(asked, documents, program.name, content.text, holder, since=self._clock())
         pending.task = asyncio.ensure_future(self._ask(pending, held))
         self._pending[asked] = pending
         pending.task.add_done_callback(lambda task: self._ended(pending, task))
         return pending
 
-    async def _ask(self, pending: Pending, held: Held) -> bytes:
+    async def _ask(self, pending: Pending, held: Held) -> Sequence[bytes]:
         service = self._services(held.profile)
         label = clean_label(f"{pending.program}: {pending.what}")
 
@@ -221,9 +267,7 @@ class Broker:
 
         async with service.line:
             approval = await service.approval(_View(self._teller, label, shown, approved), self._the_pace())
-            document = Document(label, None, pending.asked.digest)
-            (made,) = await approval.ask(credential_of(held), (document,), pending.asked.algorithm)
-        return made
+            return await approval.ask(credential_of(held), tuple(pending.documents), pending.asked.algorithm)
 
     def _nobody_waits(self, pending: Pending) -> None:
         """The last program that waited is gone. What was approved is finished and kept; the rest leaves the phone."""
@@ -239,7 +283,7 @@ class Broker:
             if one.asked.profile == profile and one.waiters == 0 and not one.approved:
                 one.task.cancel()
 
-    def _ended(self, pending: Pending, task: "asyncio.Task[bytes]") -> None:
+    def _ended(self, pending: Pending, task: "asyncio.Task[Sequence[bytes]]") -> None:
         self._pending.pop(pending.asked, None)
         outcome = "signed"
         if task.cancelled():

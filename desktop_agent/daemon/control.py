@@ -74,7 +74,7 @@ async def call(socket: Path, do: str, **arguments: object) -> dict[str, Any]:
     finally:
         writer.close()
     if not line:
-        raise nobody
+        raise NoConnection("O daemon do Link ID terminou antes de responder.", "Repita a operação.")
     answer = json.loads(line)
     if "error" in answer:
         told = answer["error"]

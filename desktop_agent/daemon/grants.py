@@ -9,7 +9,7 @@ A **session** (docs/walkthroughs/one-session.md) is what serves those: so many s
 phone under a purpose that the holder reads. Here it can be narrowed further, to one program.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -22,7 +22,7 @@ MOST_LATE: Final = 64
 
 @dataclass(frozen=True)
 class Asked:
-    """What an approval is for. ``program``: `peer.Program.identity`."""
+    """What an approval is for. ``program``: `peer.Program.identity`; ``digest``: of several documents, joined."""
 
     program: str
     profile: str
@@ -64,18 +64,18 @@ class Grants:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
-        self._late: dict[Asked, tuple[bytes, int]] = {}
+        self._late: dict[Asked, tuple[Sequence[bytes], int]] = {}
         self.sessions: dict[str, OpenSession] = {}
 
-    def keep(self, asked: Asked, signature: bytes) -> None:
+    def keep(self, asked: Asked, signatures: Sequence[bytes]) -> None:
         """A yes came when nobody waited any more."""
         self._forget_old()
         while len(self._late) >= MOST_LATE:
             del self._late[next(iter(self._late))]
-        self._late[asked] = signature, self._clock() + LATE_YES_SECONDS
+        self._late[asked] = signatures, self._clock() + LATE_YES_SECONDS
 
-    def take(self, asked: Asked) -> bytes | None:
-        """The signature that such a yes allowed, once."""
+    def take(self, asked: Asked) -> Sequence[bytes] | None:
+        """The signatures that such a yes allowed, once."""
         self._forget_old()
         found = self._late.pop(asked, None)
         return found[0] if found else None

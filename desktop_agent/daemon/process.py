@@ -5,7 +5,6 @@ systemd it makes them itself. It does not end by itself: programs that hold a se
 """
 
 import asyncio
-import base64
 import logging
 import os
 import signal
@@ -24,13 +23,15 @@ from desktop_agent.daemon.broker import Broker, Teller
 from desktop_agent.daemon.diary import Diary
 from desktop_agent.daemon.grants import Grants
 from desktop_agent.daemon.notices import Notices
+from desktop_agent.daemon.pages import Pages
 from desktop_agent.daemon.service import Service
 from desktop_agent.daemon.shelf import Shelf
-from desktop_agent.domain.algorithm import HASH_BYTES, algorithm
+from desktop_agent.daemon.sites import Sites
+from desktop_agent.domain.algorithm import algorithm
 from desktop_agent.domain.request import Terms, clean_label
 from desktop_agent.errors import AgentError, BadCommand, NotAssociated
 from desktop_agent.pkcs11.content import Content
-from desktop_agent.pkcs11.mechanisms import Wanted, as_pkcs11
+from desktop_agent.pkcs11.mechanisms import Wanted
 from desktop_agent.pkcs11.peer import Program
 from desktop_agent.pkcs11.server import Server
 from desktop_agent.pkcs11.token import Held, Key, Token
@@ -67,6 +68,10 @@ class Daemon:
         self._broker = Broker(
             self._service, self._grants, Diary(profiles.home), teller, lambda: int(time.time()), pace, **hurry
         )
+        self._sites = Sites(profiles, self._computer_of, lambda: int(time.time()))
+        self._pages = Pages(
+            self._sites, self._broker, lambda: [*self.token.keys.values()], self._computer_of, lambda: int(time.time())
+        )
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed = -FRESH_SECONDS
         self._troubles: dict[str, str] = {}
@@ -78,7 +83,9 @@ class Daemon:
             "open-session": self._open_session,
             "end-session": self._end_session,
             "web-certificates": self._web_certificates,
-            "web-sign": self._web_sign,
+            "web-sign": self._pages.sign,
+            "sites": self._pages.sites,
+            "forget-site": self._pages.forget,
         }
 
     # --- the token ----------------------------------------------------------------------------------------------------
@@ -140,6 +147,7 @@ class Daemon:
         for name in self._shelf.profiles - set(self._profiles.names()):
             self._shelf.drop(name)
             self._grants.forget(name)
+            self._sites.drop(name)
             self._troubles.pop(name, None)
             if (service := self._services.pop(name, None)) is not None:
                 await service.close()
@@ -151,7 +159,11 @@ class Daemon:
         if known is None or known.profile != profile:
             known = self._services[name] = Service(self._profiles, profile, trust, None)
             self._grants.forget(name)
+            self._sites.drop(name)
         return known
+
+    def _computer_of(self, name: str) -> str:
+        return self._service(name).profile.computer
 
     # --- the control socket -------------------------------------------------------------------------------------------
 
@@ -203,34 +215,9 @@ class Daemon:
     async def _end_session(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"ended": self._grants.end(str(asked["activation"]))}
 
-    async def _web_certificates(self, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Newest first: a renewed certificate is the one that pages get."""
+    async def _web_certificates(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         await self.ready()
-        keys = sorted(
-            self.token.keys.values(), key=lambda key: key.held.certificate.leaf.not_valid_before_utc, reverse=True
-        )
-        return {
-            "certificates": [
-                {
-                    "credential": key.held.credential,
-                    "certificate": base64.b64encode(key.held.certificate.der).decode("ascii"),
-                    "family": key.held.certificate.algorithm.family,
-                    "hash_names": key.shape.hash_names,
-                }
-                for key in keys
-            ]
-        }
-
-    async def _web_sign(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """For a page: the phone shows its origin."""
-        origin, digest = str(asked["origin"]), base64.b64decode(asked["digest"], validate=True)
-        key = next((one for one in self.token.keys.values() if one.held.credential == asked["credential"]), None)
-        if key is None or asked["hash"] not in key.shape.hash_names or len(digest) != HASH_BYTES[asked["hash"]]:
-            raise BadCommand("O pedido da página não serve para este certificado.")
-        way = algorithm(key.held.certificate.algorithm.family, str(asked["hash"]))
-        page = Program(0, origin, f"web-eid {origin}")
-        made = await self._broker.signature(page, key.held, way, digest, Content(str(asked["action"])))
-        return {"signature": base64.b64encode(as_pkcs11(made, key.shape)).decode("ascii")}
+        return await self._pages.certificates(asked)
 
     def _held(self, wanted: object) -> Held:
         """The named certificate, or the only one. Raises BadCommand, NotAssociated."""

@@ -33,7 +33,7 @@ def entries(computer: Place) -> Iterator[File]:
     """One for every desktop; one more for each file manager that is here and has a menu of its own."""
     command = _quoted(computer.command)
     application = computer.data / "applications" / f"{APPLICATION}.desktop"
-    what = "a janela entre os programas, e em “Abrir com” dos PDFs"
+    what = "a janela entre os programas, e em “Abrir com” de PDFs e XML"
     yield File(what, application, _APPLICATION.format(command=command, icon=ICON))
     if found("dolphin") is not None:
         menu = computer.data / "kio" / "servicemenus" / f"{APPLICATION}.desktop"
@@ -73,13 +73,13 @@ Exec={command} window %F
 Icon={icon}
 Terminal=false
 Categories=Office;
-MimeType=application/pdf;
+MimeType=application/pdf;application/xml;text/xml;
 StartupNotify=true
 """
 _DOLPHIN: Final = """\
 [Desktop Entry]
 Type=Service
-MimeType=application/pdf;
+MimeType=application/pdf;application/xml;text/xml;
 Actions=sign;
 
 [Desktop Action sign]

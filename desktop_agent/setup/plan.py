@@ -12,7 +12,7 @@ from desktop_agent import places
 from desktop_agent.profiles import Profiles
 from desktop_agent.setup import desktop
 from desktop_agent.setup.parts import File, NssDatabase, NssModule, Part, Units, found
-from desktop_agent.web_eid.manifest import NAME, chrome, firefox, script
+from desktop_agent.web_eid.manifest import NAME, OUR_NAME, chrome, firefox, script
 
 SOCKET_UNIT: Final = "linkid-desktop.socket"
 SERVICE_UNIT: Final = "linkid-desktop.service"
@@ -141,16 +141,20 @@ def _web_eid(profiles: Profiles, computer: Computer) -> Iterator[Part]:
         ("Edge", computer.config / "microsoft-edge"), ("Brave", computer.config / "BraveSoftware" / "Brave-Browser"),
     ]  # fmt: skip
     manifests = [
-        File(f"{name}: páginas com Web eID", folder / "NativeMessagingHosts" / f"{NAME}.json", chrome(starter))
-        for name, folder in places_of
+        File(f"{browser}: {what}", folder / "NativeMessagingHosts" / f"{name}.json", chrome(starter, name))
+        for browser, folder in places_of
+        for name, what in _PAGES
         if folder.exists()
     ]
     if (computer.home / ".mozilla").exists():
-        path = computer.home / ".mozilla" / "native-messaging-hosts" / f"{NAME}.json"
-        manifests.append(File("Firefox: páginas com Web eID", path, firefox(starter)))
+        hosts = computer.home / ".mozilla" / "native-messaging-hosts"
+        manifests += [File(f"Firefox: {what}", hosts / f"{name}.json", firefox(starter, name)) for name, what in _PAGES]
     if manifests:
-        yield File("Web eID: o que os navegadores iniciam", starter, script(computer.command), mode=0o755)
+        yield File("páginas: o que os navegadores iniciam", starter, script(computer.command), mode=0o755)
         yield from manifests
+
+
+_PAGES: Final = ((NAME, "páginas com Web eID"), (OUR_NAME, "páginas com a extensão Link ID"))
 
 
 def library(name: str) -> Path | None:

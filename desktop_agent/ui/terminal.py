@@ -192,7 +192,7 @@ class TerminalSigning:
         self._asked = self._queued = False
 
     async def preparing(self, path: Path, size: int) -> None:
-        self._screen.draw([f"Lendo {path.name} ({_size(size)})…"])
+        self._screen.draw([f"Lendo {path.name} ({size_words(size)})…"])
 
     async def warning(self, message: str) -> None:
         self._screen.say(f"Atenção: {message}")
@@ -261,7 +261,8 @@ def _clock(seconds: int) -> str:
     return f"{seconds // 60}:{seconds % 60:02d}"
 
 
-def _size(size: int) -> str:
+def size_words(size: int) -> str:
+    """``12,3 kB``."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}".replace(".", ",")

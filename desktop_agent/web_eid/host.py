@@ -1,7 +1,8 @@
 """`linkid-desktop web-eid-host`: started by a browser, speaks native messaging on its standard input and output.
 
 Each message is four bytes of length in this machine's order, then JSON. We say our version first; then commands are
-answered one by one until the browser hangs up, which takes a waiting request off the phone.
+answered one by one until the browser hangs up, which takes a waiting request off the phone. Two extensions may start
+us: Web eID's, whose messages `messages.py` has, and our own, whose messages are in `pages.py`.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from desktop_agent import VERSION, places
 from desktop_agent.daemon.control import call
 from desktop_agent.errors import AgentError, NobodyAnswered, RefusedOnPhone
 from desktop_agent.profiles import Profiles
-from desktop_agent.web_eid import messages
+from desktop_agent.web_eid import messages, pages
 from desktop_agent.web_eid.messages import FATAL, INVALID, MAX_MESSAGE, Mine, NotOurs, ToSign
 
 SPOKEN: Final = "2.7.0"
@@ -62,6 +63,8 @@ class Host:
             return None
 
     async def _answer(self, data: bytes) -> Mapping[str, Any]:
+        if (ours := pages.read(data)) is not None:
+            return await pages.answered(ours, self._ask)
         try:
             command, arguments = messages.read(data)
             match command:
@@ -70,12 +73,11 @@ class Host:
                 case "status":
                     return {"version": SPOKEN}
                 case "get-signing-certificate":
-                    messages.origin_of(arguments)
-                    mine = (await self._certificates())[0]
+                    mine = (await self._certificates(messages.origin_of(arguments)))[0]
                     return {"certificate": mine.certificate, "supportedSignatureAlgorithms": mine.algorithms}
                 case "authenticate":
-                    messages.origin_of(arguments)
-                    mine = (await self._certificates())[0]
+                    messages.demand_nonce(arguments)
+                    mine = (await self._certificates(messages.origin_of(arguments)))[0]
                     made = await self._sign(mine, messages.authentication(arguments, mine))
                     return messages.token(mine, made, VERSION)
                 case "sign":
@@ -92,7 +94,8 @@ class Host:
             return messages.error(FATAL, f"{error} {error.advice}".strip())
 
     async def _signature(self, wanted: ToSign) -> Mapping[str, Any]:
-        mine = next((one for one in await self._certificates() if one.certificate == wanted.certificate), None)
+        offered = await self._certificates(wanted.origin, wanted.certificate)
+        mine = next((one for one in offered if one.certificate == wanted.certificate), None)
         if mine is None:
             raise NotOurs(INVALID, "not a certificate of this computer")
         chosen = next((one for one in mine.algorithms if one["hashFunction"] == wanted.hash_name), None)
@@ -100,24 +103,25 @@ class Host:
             raise NotOurs(INVALID, "this key does not sign with that hash function")
         return {"signature": await self._sign(mine, wanted), "signatureAlgorithm": chosen}
 
-    async def _certificates(self) -> Sequence[Mine]:
-        """Newest first. Raises NotOurs when there is none."""
-        found = [
+    async def _certificates(self, origin: str, named: str | None = None) -> Sequence[Mine]:
+        """Those that the site may see, newest first, once the holder has allowed it."""
+        told = await self._ask("web-certificates", origin=origin, certificate=named)
+        return [
             Mine(one["credential"], one["certificate"], one["family"], one["hash_names"])
-            for one in (await call(self._control, "web-certificates"))["certificates"]
+            for one in told["certificates"]
         ]
-        if not found:
-            raise NotOurs(FATAL, "Nenhum certificado está disponível neste computador.")
-        return found
 
     async def _sign(self, mine: Mine, wanted: ToSign) -> str:
         """Base64, elliptic ones as r || s."""
         digest = base64.b64encode(wanted.digest).decode("ascii")
-        made = await call(
-            self._control, "web-sign", credential=mine.credential, origin=wanted.origin, action=wanted.action,
-            family=mine.family, hash=wanted.hash_name, digest=digest,
+        made = await self._ask(
+            "web-sign", credential=mine.credential, origin=wanted.origin, action=wanted.action,
+            hash=wanted.hash_name, digest=digest,
         )  # fmt: skip
-        return str(made["signature"])
+        return str(made["signatures"][0])
+
+    async def _ask(self, do: str, **arguments: object) -> dict[str, Any]:
+        return await call(self._control, do, **arguments)
 
     def _write(self, message: Mapping[str, Any]) -> None:
         body = json.dumps(message, ensure_ascii=True).encode()

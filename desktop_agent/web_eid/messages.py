@@ -4,20 +4,18 @@ import base64
 import binascii
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+
+from desktop_agent.domain.site import read_origin
+from desktop_agent.errors import BadCommand
 
 MAX_MESSAGE: Final = 8192
 """Bytes, as the extension and Web eID's own host have it."""
 HASHES: Final[Mapping[str, str]] = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 MOST_NONCE, LEAST_NONCE = 128, 44
 """Characters: at least 32 random bytes in base64."""
-_HOST: Final = re.compile(
-    r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?|\[[0-9a-f:.]{2,45}\]"
-)
 
 INVALID: Final = "ERR_WEBEID_NATIVE_INVALID_ARGUMENT"
 FATAL: Final = "ERR_WEBEID_NATIVE_FATAL"
@@ -82,25 +80,24 @@ def read(data: bytes) -> tuple[str, Mapping[str, Any]]:
 
 
 def origin_of(arguments: Mapping[str, Any]) -> str:
-    """The page's. Raises NotOurs unless it is https, and nothing but scheme, host and port."""
-    origin = arguments.get("origin")
-    if isinstance(origin, str) and len(origin) <= 300 and origin.isascii():
-        try:
-            parts = urlsplit(origin)
-            port = "" if parts.port is None else f":{parts.port}"
-            host = parts.netloc.removesuffix(port) if port else parts.netloc
-            if parts.scheme == "https" and _HOST.fullmatch(host) and origin == f"https://{host}{port}":
-                return origin
-        except ValueError:
-            pass
-    raise NotOurs(INVALID, "the origin is not https")
+    """The page's. Raises NotOurs unless it is https, nothing but scheme, host and port, and short enough to show."""
+    try:
+        return read_origin(arguments.get("origin"))
+    except BadCommand as cause:
+        raise NotOurs(INVALID, "the origin is not https, or too long to be shown whole") from cause
+
+
+def demand_nonce(arguments: Mapping[str, Any]) -> str:
+    """The page's challenge. Raises NotOurs."""
+    nonce = arguments.get("challengeNonce")
+    if not isinstance(nonce, str) or not LEAST_NONCE <= len(nonce) <= MOST_NONCE or not nonce.isascii():
+        raise NotOurs(INVALID, "the challenge nonce is too short or too long")
+    return nonce
 
 
 def authentication(arguments: Mapping[str, Any], mine: Mine) -> ToSign:
     """hash(hash(origin) || hash(nonce)), so that a signature serves one page and one login."""
-    origin, nonce = origin_of(arguments), arguments.get("challengeNonce")
-    if not isinstance(nonce, str) or not LEAST_NONCE <= len(nonce) <= MOST_NONCE or not nonce.isascii():
-        raise NotOurs(INVALID, "the challenge nonce is too short or too long")
+    origin, nonce = origin_of(arguments), demand_nonce(arguments)
     name = mine.hash_names[0]
     parts = b"".join(hashlib.new(HASHES[name], text.encode()).digest() for text in (origin, nonce))
     return ToSign(origin, "entrar na página", name, hashlib.new(HASHES[name], parts).digest(), None)

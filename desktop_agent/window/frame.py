@@ -27,6 +27,7 @@ from desktop_agent.window.associate_page import AssociatePage
 from desktop_agent.window.computer_page import ComputerPage
 from desktop_agent.window.sessions_page import SessionsPage
 from desktop_agent.window.sign_page import SignPage
+from desktop_agent.window.sites_page import SitesPage
 from desktop_agent.window.tables import CertificatesPage, HistoryPage
 from desktop_agent.window.waiting_page import WaitingPage
 from desktop_agent.window.worker import Worker
@@ -43,13 +44,14 @@ class Frame(QMainWindow):
         self.sign = SignPage(worker, profiles, profile, self.waiting, self.go, self.isActiveWindow)
         self.certificates = CertificatesPage(worker, profiles, profile)
         self.sessions = SessionsPage(worker, profiles)
+        self.sites = SitesPage(worker, profiles)
         self.history = HistoryPage(profiles)
         self.computer = ComputerPage(worker, profiles)
         self.associate = AssociatePage(worker, profiles)
         self._sections: list[tuple[str, QWidget]] = [
             ("Assinar", self.sign), ("Esperando", self.waiting), ("Certificados", self.certificates),
-            ("Sessões", self.sessions), ("Histórico", self.history), ("Este computador", self.computer),
-            ("Associar", self.associate),
+            ("Sessões", self.sessions), ("Sites", self.sites), ("Histórico", self.history),
+            ("Este computador", self.computer), ("Associar", self.associate),
         ]  # fmt: skip
         self._build()
         self.certificates.asked.connect(self.sign.offer)
@@ -102,7 +104,7 @@ class Frame(QMainWindow):
     def _turned(self, row: int) -> None:
         self.pages.setCurrentIndex(row)
         page = self._sections[row][1]
-        if isinstance(page, CertificatesPage | SessionsPage | HistoryPage | ComputerPage):
+        if isinstance(page, CertificatesPage | SessionsPage | SitesPage | HistoryPage | ComputerPage):
             page.refresh()
 
     def _began(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFontDatabase, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop_agent.domain.stamp import HEIGHT, WIDTH, Stamp
@@ -29,6 +29,7 @@ _LIES: Final = (
     ValueError, TypeError, LookupError, OverflowError, TimeoutError, asyncio.IncompleteReadError
 )  # fmt: skip
 """What comes of answers that are not as `render.py` gives them."""
+_ARROWS: Final = "As setas movem o carimbo; com Shift, em passos maiores."
 _NO_PICTURE: Final = "Não foi possível mostrar esta página."
 
 
@@ -81,13 +82,13 @@ class Preview(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Prévia da página")
-        self.setAccessibleDescription("As setas movem o carimbo; com Shift, em passos maiores.")
+        self.setAccessibleDescription(_ARROWS)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(look.em(11), look.em(12))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._image: QImage | None = None
         self._points = (595.0, 842.0)
-        self._text = "Nenhum documento escolhido."
+        self._text, self._excerpt = "Nenhum documento escolhido.", ""
         self._stamp: Stamp | None = None
         self._grip: QPointF | None = None
 
@@ -95,12 +96,15 @@ class Preview(QWidget):
         form = QImage.Format.Format_RGB32
         image = QImage(picture.pixels, picture.width, picture.height, picture.stride, form)
         self._image = image.copy()  # its own memory
-        self._points, self._text = picture.points, ""
+        self._points, self._text, self._excerpt = picture.points, "", ""
+        self.setAccessibleDescription(_ARROWS)
         self.update()
 
-    def show_text(self, text: str) -> None:
-        """Instead of a picture."""
-        self._image, self._text = None, text
+    def show_text(self, text: str, excerpt: str = "") -> None:
+        """Instead of a picture; ``excerpt``: how the file begins."""
+        self._image, self._stamp = None, None
+        self._text, self._excerpt = text, excerpt
+        self.setAccessibleDescription(f"{text} {excerpt}".strip())
         self.update()
 
     def show_stamp(self, stamp: Stamp | None) -> None:
@@ -146,9 +150,7 @@ class Preview(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         if self._image is None:
-            painter.setPen(self.palette().text().color())
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.rect(), flags, self._text)
+            self._draw_text(painter)
         else:
             painter.drawImage(self.page_area, self._image)
             painter.setPen(QPen(self.palette().mid().color()))
@@ -158,6 +160,22 @@ class Preview(QWidget):
             painter.setPen(QPen(self.palette().highlight().color(), 2))
             painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -1, -1))
         painter.end()
+
+    def _draw_text(self, painter: QPainter) -> None:
+        """The words in the middle; above a text file's first lines, where there are some."""
+        area = QRectF(self.rect()).adjusted(look.em(1), look.em(1), -look.em(1), -look.em(1))
+        wrapped = Qt.TextFlag.TextWordWrap
+        painter.setPen(self.palette().text().color())
+        if not self._excerpt:
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter | wrapped, self._text)
+            return
+        top = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignHCenter | wrapped
+        used = painter.boundingRect(area, top, self._text)
+        painter.drawText(area, top, self._text)
+        below = area.adjusted(0, used.height() + look.em(1), 0, 0)
+        painter.setPen(self.palette().placeholderText().color())
+        painter.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        painter.drawText(below, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft | wrapped, self._excerpt)
 
     def _draw_stamp(self, painter: QPainter) -> None:
         area = self.stamp_area
@@ -170,9 +188,7 @@ class Preview(QWidget):
         font.setPixelSize(max(6, round(area.height() / 4.4)))
         painter.setFont(font)
         inside = area.adjusted(4, 0, -2, 0)
-        painter.drawText(
-            inside, Qt.AlignmentFlag.AlignVCenter, "Assinado digitalmente por\n(o seu nome)\nem (data e hora)"
-        )
+        painter.drawText(inside, Qt.AlignmentFlag.AlignVCenter, _STAMP)
 
     # --- moving -------------------------------------------------------------------------------------------------------
 

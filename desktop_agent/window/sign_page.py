@@ -16,8 +16,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QSplitter,
     QVBoxLayout,
@@ -29,18 +27,18 @@ from desktop_agent.client.csc_client import Credential
 from desktop_agent.domain.request import Confirmed
 from desktop_agent.domain.stamp import Stamp
 from desktop_agent.errors import AgentError, Stopped
-from desktop_agent.plan import Job, plan
+from desktop_agent.plan import Form, Job, form_of, plan
 from desktop_agent.profiles import Profiles
 from desktop_agent.window import look
+from desktop_agent.window.file_list import FileList, described
 from desktop_agent.window.preview import Picture, Preview, picture_of
 from desktop_agent.window.views import WindowSigning
 from desktop_agent.window.waiting_page import RequestCard, WaitingPage
 from desktop_agent.window.worker import Errand, Worker
 
-MOST_FILES = 500
 _BOTH = 42
 """Letters' heights that list and preview need side by side."""
-_DROP = "Arraste PDFs para cá, ou use Adicionar."
+_DROP = "Arraste arquivos para cá, ou use Adicionar."
 
 
 class SignPage(QWidget):
@@ -71,10 +69,7 @@ class SignPage(QWidget):
 
     def _build(self) -> None:
         self.state = look.words(_DROP)
-        self.files = QListWidget()
-        self.files.setObjectName("files")
-        self.files.setAccessibleName("Arquivos a assinar")
-        self.files.setMinimumHeight(look.em(4))
+        self.files = FileList()
         self.files.currentItemChanged.connect(lambda *_: self._show_page(1))
         self.preview = Preview()
         self.preview.moved.connect(self._moved)
@@ -141,6 +136,9 @@ class SignPage(QWidget):
         form.addRow("&Certificado", self.which)
         form.addRow("&Motivo", self.reason)
         form.addRow(self.stamped)
+        self.beside = QCheckBox("Assinatura em arquivo à parte (.&p7s)")
+        self.beside.toggled.connect(lambda _: self._show_page(1))
+        form.addRow(self.beside)
         return form
 
     def _page_buttons(self) -> QHBoxLayout:
@@ -175,53 +173,55 @@ class SignPage(QWidget):
 
     def choose_files(self) -> None:
         """By the desktop's own dialog."""
-        names, _ = QFileDialog.getOpenFileNames(self, "Escolha os PDFs", "", "PDF (*.pdf);;Todos os arquivos (*)")
+        kinds = "Documentos (*.pdf *.xml);;Todos os arquivos (*)"
+        names, _ = QFileDialog.getOpenFileNames(self, "Escolha os arquivos", "", kinds)
         self.add([Path(name) for name in names])
 
     def add(self, paths: Sequence[Path]) -> None:
-        """Files, and the PDFs of folders. What cannot be signed is said, and left out."""
-        there = {self._path(row) for row in range(self.files.count())}
-        files = [file for path in paths for file in (sorted(path.glob("*.pdf")) if path.is_dir() else [path])]
-        left_out = [file.name for file in files if file.suffix.casefold() != ".pdf"]
-        for file in files:
-            if file.suffix.casefold() == ".pdf" and file not in there and self.files.count() < MOST_FILES:
-                item = QListWidgetItem(file.name)
-                item.setData(Qt.ItemDataRole.UserRole, str(file))
-                item.setToolTip(str(file).replace("<", "‹"))
-                self.files.addItem(item)
-                there.add(file)
-        if left_out:
-            look.say(self.state, f"Esta janela assina PDFs; ficou de fora: {', '.join(left_out[:5])}.", "bad")
-        elif files:
+        """Files, and the PDFs of folders. What is left out is said."""
+        came, empty = self.files.add(paths)
+        if empty:
+            look.say(self.state, f"Não há PDFs em: {', '.join(empty[:5])}.", "bad")
+        elif came:
             look.say(self.state, "Confira os documentos, e assine.")
-        if self.files.currentRow() < 0 and self.files.count():
-            self.files.setCurrentRow(0)
         self._changed()
 
     def _remove(self) -> None:
-        if (row := self.files.currentRow()) >= 0:
-            self._stamps.pop(self._path(row), None)
-            self.files.takeItem(row)
+        if (path := self.files.remove_current()) is not None:
+            self._stamps.pop(path, None)
         self._changed()
-
-    def _path(self, row: int) -> Path:
-        return Path(self.files.item(row).data(Qt.ItemDataRole.UserRole))
 
     @property
     def current(self) -> Path | None:
         """The document that is looked at."""
-        row = self.files.currentRow()
-        return self._path(row) if row >= 0 else None
+        return self.files.current
+
+    @property
+    def _has_pages(self) -> bool:
+        """Whether the one that is looked at is signed as a PDF."""
+        path = self.files.current
+        return path is not None and not self.beside.isChecked() and form_of(path) is Form.PDF
 
     def _changed(self) -> None:
         busy, some = self._errand is not None, self.files.count() > 0
         self.sign_button.setEnabled(some and not busy)
         self.remove_button.setEnabled(some and not busy)
         self.add_button.setEnabled(not busy)
-        self.stamped.setEnabled(some)
+        self.stamped.setEnabled(self._has_pages)
+        self.beside.setEnabled(not busy)
         if not some:
             self.preview.show_text(_DROP)
-            look.say(self.page_words, "")
+            self._no_pages()
+
+    def _no_pages(self) -> None:
+        """Nothing to turn, nothing to stamp."""
+        look.say(self.page_words, "")
+        self.before.setEnabled(False)
+        self.after.setEnabled(False)
+        self.stamped.setEnabled(self._has_pages)
+        self.stamped.blockSignals(True)
+        self.stamped.setChecked(False)
+        self.stamped.blockSignals(False)
 
     # --- preview and stamp --------------------------------------------------------------------------------------------
 
@@ -232,13 +232,18 @@ class SignPage(QWidget):
         if path is None:
             return
         self.page = page
+        if not self._has_pages:
+            self.preview.show_text(*described(path, beside=self.beside.isChecked()))
+            self._no_pages()
+            return
+        self.stamped.setEnabled(True)
         self.preview.show_text("Abrindo…")
         self._drawing = self._worker.do(
             picture_of(path, page), partial(self._pictured, path, page), partial(self._not_pictured, path)
         )
 
     def _pictured(self, path: Path, page: int, picture: Picture) -> None:
-        if path != self.current:
+        if path != self.current or not self._has_pages:
             return
         self._pages = picture.pages
         self.preview.show_picture(picture)
@@ -291,9 +296,11 @@ class SignPage(QWidget):
         """All of them, with one approval."""
         if self._errand is not None or not self.files.count():
             return
-        paths = [self._path(row) for row in range(self.files.count())]
         try:
-            jobs = [replace(job, stamp=self._stamps.get(job.source)) for job in plan(paths, None, overwrite=False)]
+            planned = plan(self.files.paths, None, overwrite=False, beside=self.beside.isChecked())
+            jobs = [
+                replace(job, stamp=self._stamps.get(job.source)) if job.form is Form.PDF else job for job in planned
+            ]
         except AgentError as error:
             look.say(self.state, f"{error} {error.advice}", "bad")
             return

@@ -4,17 +4,22 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept, read_head, write_head
 from foundation.audit.lines import GENESIS, AuditLine, Field, Head, check_event, next_line
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.queries import Queries
+from foundation.threads import Threads
 
 queries = Queries.load("foundation")
 
 _CHAIN = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
+_WRITERS: Final = Threads(2, "audit-head")
+"""Of all chains of this process: usually there is one."""
 
 
 class AuditChain:
@@ -162,7 +167,7 @@ class AuditChain:
             if newest is None:
                 return
             try:
-                await asyncio.to_thread(write_head, self._file, self.chain, newest)
+                await _WRITERS.submit(partial(write_head, self._file, self.chain, newest)).future
             except OSError as cause:
                 raise HeadNotKept(f"{self._file}: {cause.strerror}") from cause
             self._written = newest

@@ -8,6 +8,7 @@
 * ``proofs``: DPoP on a request; not exported here, since it needs the database and the app host has none.
 * ``pages``: pages for people, in one frame and look; not exported here, since the app host has no templates.
 * ``openapi``: how a slice describes its calls to others.
+* ``handover``: connections that outlive the handler of their request: streams.
 * ``health``, ``metrics``: what operators ask, on a listener of their own.
 * ``serving``: listening, and stopping without cutting anybody off.
 * ``unparsed``: what is no HTTP, refused in our words.
@@ -33,11 +34,12 @@ from foundation.web.health import Health, health_routes
 from foundation.web.metrics import HttpMetrics, metrics_route
 from foundation.web.serving import Server, serve
 from foundation.web.unparsed import SERVER_NAME
-from foundation.web.window import SlidingWindow
+from foundation.web.window import AddressWindow, SlidingWindow
 
 __all__ = [
     "REQUEST_ID",
     "SERVER_NAME",
+    "AddressWindow",
     "BodyTooLarge",
     "Cors",
     "Dialect",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from foundation.errors import TooMany
+from foundation.network import network
 
 _MAX_KEYS: Final = 50_000
 """Keys remembered at once; beyond it the one silent for longest is forgotten, which only ever allows more."""
@@ -45,3 +46,11 @@ class SlidingWindow:
         wait = self.take(key, now)
         if wait:
             raise TooMany(retry_after=wait)
+
+
+class AddressWindow(SlidingWindow):
+    """Keys are addresses, counted by customer: an IPv6 one has more addresses than could ever be counted."""
+
+    def take(self, key: str, now: datetime) -> int:
+        """As for any key."""
+        return super().take(network(key), now)

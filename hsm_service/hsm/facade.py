@@ -1,4 +1,4 @@
-"""The token for asyncio: every call in a thread of its own executor, with a deadline.
+"""The token for asyncio: every call in one of a few threads, with a deadline.
 
 A thread that hangs inside the library cannot be ended. It is counted; when all hang, ``broken`` is set, and the process
 must be replaced by its supervisor: other processes go on meanwhile. So it is when the module does not come back after
@@ -6,17 +6,22 @@ several renewals. ``worn`` is set when the library has kept so much of what was 
 process should make room for another, in its own time.
 
 What nobody waits for (``generate_ahead``) has a thread of its own beside them, so that it takes none of theirs.
+
+A trip to a thread costs more than an HMAC. So MACs that are asked for while a trip for others has not begun go with it
+(``hmacs``).
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from foundation.errors import LinkIdError
 from foundation.logs import get_logger
+from foundation.threads import Call, Threads
 from hsm_service.hsm import operations, slots
 from hsm_service.hsm.faults import HsmLoginRefused, HsmUnavailable
 from hsm_service.hsm.keys import TransportKey, WrappedKey
@@ -33,6 +38,29 @@ GENERATION_SECONDS: Final = 30.0
 _log = get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class _Macs:
+    """What one caller wants MACs of."""
+
+    messages: Sequence[bytes]
+    answer: "asyncio.Future[list[bytes]]"
+
+
+@dataclass
+class _Trips:
+    """Of one key: who waits for MACs by it, and whether a trip that will fetch them is on its way to a thread."""
+
+    waiting: deque[_Macs] = field(default_factory=deque)
+    called: bool = False
+
+
+@dataclass
+class _Trip:
+    """One of them: who goes with it; None before it began."""
+
+    taken: list[_Macs] | None = None
+
+
 class Hsm:
     """One token, for the event loop. Raises what ``Token.run`` raises, and HsmUnavailable after the deadline."""
 
@@ -46,9 +74,10 @@ class Hsm:
         self._worn_at = 0
         self._deadline = settings.deadline_seconds
         self._threads = settings.threads
-        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="hsm")
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="hsm-ahead")
-        self._hanging = 0
+        self._pool = Threads(settings.threads, "hsm")
+        self._aside = Threads(1, "hsm-ahead")
+        self._hung: set[Call[Any]] = set()
+        self._trips: dict[str, _Trips] = {}
         self._kept_seconds = settings.kept_seconds
         self._forgetting: asyncio.Task[None] | None = None
         self.begun = 0
@@ -69,8 +98,8 @@ class Hsm:
         """Take no more calls. Sessions end with the process: closing the module under load would crash it."""
         if self._forgetting is not None:
             self._forgetting.cancel()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._aside.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
+        self._aside.close()
 
     @property
     def stopped_by(self) -> LinkIdError | None:
@@ -100,54 +129,49 @@ class Hsm:
 
     async def run(self, work: Callable[[], T], *, deadline: float | None = None) -> T:
         """Run a blocking function in a thread of the pool, for whatever signs by ``x509_keys``."""
-        seconds = deadline or self._deadline
+        return await self._begin(work, deadline or self._deadline).future
+
+    def _begin(self, work: Callable[[], T], seconds: float) -> "Call[T]":
         if self.broken.is_set():
             raise HsmUnavailable("every thread hangs in the module", retry_after=5)
         self.token.demand_possible()  # an open circuit answers at once, whether or not a thread is free
-        call = self._pool.submit(work)
-        waiting = asyncio.wrap_future(call)
+
+        def ended(call: "Call[T]", error: BaseException | None) -> None:
+            timer.cancel()
+            self._ended(call, error)
+
+        call = self._pool.submit(work, ended)
+        timer = asyncio.get_running_loop().call_later(seconds, self._too_late, call, seconds)
         self.begun += 1
         self.at_work += 1
-        waiting.add_done_callback(self._one_ended)
-        return await self._within(seconds, call, waiting, self._count_hanging)
+        return call
 
-    def _one_ended(self, _waiting: object) -> None:
+    def _ended(self, call: Call[Any], error: BaseException | None) -> None:
         self.at_work -= 1
+        self._hung.discard(call)  # ``broken`` stays: whoever saw it is replacing this process
+        self._look_at(error)
 
-    async def _within(
-        self,
-        seconds: float,
-        call: "Future[T]",
-        waiting: "asyncio.Future[T]",
-        hangs: "Callable[[Future[T]], None]",
-    ) -> T:
-        done, _ = await asyncio.wait({waiting}, timeout=seconds)
-        if done:
-            if waiting.exception() is not None and self.token.circuit.exhausted(time.monotonic()):
-                self.broken.set()
-            return waiting.result()
-        waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
-        if call.cancel():
-            raise HsmUnavailable(f"no thread was free within {seconds} s", retry_after=2)
-        hangs(call)
-        raise HsmUnavailable(f"the HSM did not answer within {seconds} s", retry_after=5)
-
-    def _count_hanging(self, call: "Future[T]") -> None:
-        self._hanging += 1
-        self.token.tally.hanging += 1
-        loop = asyncio.get_running_loop()
-
-        def came_back(_call: "Future[T]") -> None:
-            loop.call_soon_threadsafe(self._one_came_back)
-
-        call.add_done_callback(came_back)
-        _log.error("hsm_call_hangs", hanging=self._hanging, threads=self._threads)
-        if self._hanging >= self._threads:
+    def _look_at(self, error: BaseException | None) -> None:
+        if error is not None and self.token.circuit.exhausted(time.monotonic()):
             self.broken.set()
 
-    def _one_came_back(self) -> None:
-        # ``broken`` stays: whoever saw it is replacing this process.
-        self._hanging -= 1
+    def _too_late(self, call: Call[Any], seconds: float) -> None:
+        """It has not ended. Whoever waits for it waits no longer."""
+        if call.withdraw():
+            self._ended(call, None)
+            self._give_up(call, HsmUnavailable(f"no thread was free within {seconds} s", retry_after=2))
+            return
+        self._hung.add(call)
+        self.token.tally.hanging += 1
+        _log.error("hsm_call_hangs", hanging=len(self._hung), threads=self._threads)
+        if len(self._hung) >= self._threads:
+            self.broken.set()
+        self._give_up(call, HsmUnavailable(f"the HSM did not answer within {seconds} s", retry_after=5))
+
+    @staticmethod
+    def _give_up(call: Call[Any], error: LinkIdError) -> None:
+        if not call.future.done():  # its caller may have given up before
+            call.future.set_exception(error)
 
     async def in_room(self, work: Callable[[Room], T], *, deadline: float | None = None) -> T:
         """Do something with the token; ``work`` must be safe to repeat."""
@@ -173,11 +197,42 @@ class Hsm:
 
     async def hmac(self, label: str, data: bytes) -> bytes:
         """HMAC-SHA256 by a secret of the token, such as ``pepper.1``."""
-        return await self.in_room(lambda room: operations.hmac(room, label, data))
+        return (await self.hmacs(label, [data]))[0]
 
     async def hmacs(self, label: str, messages: Sequence[bytes]) -> list[bytes]:
-        """Several at once: one trip to the executor."""
-        return await self.in_room(lambda room: [operations.hmac(room, label, data) for data in messages])
+        """Several at once; and with them what others want of the same key before a thread is free. What fails the trip
+        fails all who went with it."""
+        asked = _Macs(messages, asyncio.get_running_loop().create_future())
+        trips = self._trips.get(label)
+        if trips is None:
+            trips = self._trips[label] = _Trips()
+        trips.waiting.append(asked)
+        if not trips.called:
+            trips.called = True
+            try:
+                self._send(label, trips)
+            except BaseException:
+                trips.called = False
+                trips.waiting.remove(asked)
+                raise
+        return await asked.answer
+
+    def _send(self, label: str, trips: _Trips) -> None:
+        trip = _Trip()
+
+        def fetch() -> list[bytes]:
+            """In the thread. Whoever comes from now on sends another trip."""
+            taken = trip.taken = []
+            trips.called = False
+            while trips.waiting:
+                taken.append(trips.waiting.popleft())
+            messages = [message for one in taken for message in one.messages]
+            if not messages:  # the trip before took them
+                return []
+            return self.token.run(lambda room: [operations.hmac(room, label, message) for message in messages])
+
+        call = self._begin(fetch, self._deadline)
+        call.future.add_done_callback(lambda made: _hand_out(made, trip, trips))
 
     async def derive(self, version: int, peer: P256Key) -> bytes:
         """ECDH with ``transport.<version>``: Z, 32 bytes."""
@@ -213,12 +268,17 @@ class Hsm:
         """
         self._wear(2)
         call = self._aside.submit(
-            lambda: self.token.run(lambda room: operations.generate_wrapped(room, algorithm, kek))
+            lambda: self.token.run(lambda room: operations.generate_wrapped(room, algorithm, kek)),
+            lambda _, error: self._look_at(error),
         )
-        return await self._within(GENERATION_SECONDS, call, asyncio.wrap_future(call), self._tell_hanging_aside)
-
-    def _tell_hanging_aside(self, _call: object) -> None:
-        _log.error("hsm_generation_hangs")
+        try:
+            async with asyncio.timeout(GENERATION_SECONDS):
+                return await call.future
+        except TimeoutError as cause:
+            if call.withdraw():
+                raise HsmUnavailable(f"no thread was free within {GENERATION_SECONDS} s", retry_after=2) from cause
+            _log.error("hsm_generation_hangs")
+            raise HsmUnavailable(f"the HSM did not answer within {GENERATION_SECONDS} s", retry_after=5) from cause
 
     async def request_by(self, key: WrappedKey, algorithm: KeyAlgorithm, name: str) -> bytes:
         """A certification request (PKCS#10 DER) by a key that was made ahead, verified. Raises HsmRequestFault."""
@@ -270,3 +330,24 @@ class Hsm:
     async def random(self, length: int) -> bytes:
         """Randomness of the HSM."""
         return await self.in_room(lambda room: bytes(room.session.generate_random(length * 8)))
+
+
+def _hand_out(made: "asyncio.Future[list[bytes]]", trip: _Trip, trips: _Trips) -> None:
+    """To each caller what it asked for. Of a trip that never began all hear why who wait for it."""
+    taken = trip.taken
+    if taken is None:
+        taken, trips.called = list(trips.waiting), False
+        trips.waiting.clear()
+    error = None if made.cancelled() else made.exception()
+    at = 0
+    for one in taken:
+        until = at + len(one.messages)
+        if one.answer.done():  # its caller gave up meanwhile
+            pass
+        elif made.cancelled():
+            one.answer.cancel()
+        elif error is not None:
+            one.answer.set_exception(error)
+        else:
+            one.answer.set_result(made.result()[at:until])
+        at = until

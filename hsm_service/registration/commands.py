@@ -50,10 +50,10 @@ async def perform(given: argparse.Namespace, operator: Operator) -> int:
         client = await operator.admission.turn_on()
         operator.say(f"{operator.base_url}/integradores is on; the SAM knows it as {client}.")
     elif given.action == "admit" and given.client.startswith("chg_"):
-        client = await operator.admission.admit_change(given.client, given.name)
+        client = await operator.admission.admit_change(given.client, given.name, given.seen)
         operator.say(f"{client} has these return addresses now.")
     elif given.action == "admit":
-        admitted = await operator.admission.admit(given.client, given.name)
+        admitted = await operator.admission.admit(given.client, given.name, given.seen)
         operator.say(f"{given.client} may ask as {given.name!r}.")
         for line in _facts(admitted):
             operator.say(f"    {line}")
@@ -66,11 +66,16 @@ async def _list(operator: Operator) -> None:
     waiting = await operator.admission.waiting()
     for one in waiting.applications:
         operator.say(f"{one.client}  {one.asked:%Y-%m-%d %H:%M}Z  {one.draft.name}")
-        for line in _facts(one):
+        for line in (*_facts(one), f"seen {one.seen}"):
             operator.say(f"    {line}")
     for each in waiting.changes:
         operator.say(f"{each.change.id}  {each.change.asked:%Y-%m-%d %H:%M}Z  {each.name}: other return addresses")
-        for line in (f"registered by {each.owner_name}", f"of {each.change.client}", *each.change.redirects):
+        for line in (
+            f"registered by {each.owner_name}",
+            f"of {each.change.client}",
+            *each.change.redirects,
+            f"seen {each.change.seen}",
+        ):
             operator.say(f"    {line}")
 
 

@@ -86,3 +86,10 @@ class NothingWaits(LinkIdError):
 
     code = "registration_nothing_waits"
     summary = "No such application waits."
+
+
+class NotAsSeen(NothingWaits):
+    """What waits is not what the operator read: it was changed since, by whoever can write rows."""
+
+    code = "registration_not_as_seen"
+    summary = "This is not what was read. Look at the list again."

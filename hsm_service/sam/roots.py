@@ -1,6 +1,8 @@
 """What the SAM signs with its root key, and the keys that proofs are encrypted to."""
 
+import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -23,18 +25,29 @@ _LOOK_AGAIN_SECONDS: Final = 60.0
 _LOOK_AGAIN_AT_MOST_EVERY: Final = 5.0
 """An unknown kid makes us look for a new key, but not as often as somebody likes to send unknown kids."""
 
+_SIGNED_BEFORE: Final = 2_048
+"""Signatures of 250 bytes with their names: the statements of the last seconds."""
+
 
 class Roots:
-    """Signs statements by ``root.1``."""
+    """Signs statements by ``root.1``. The same bytes again (the caller hears a statement, and then the phone) get the
+    signature that was made and verified before."""
 
     def __init__(self, hsm: Hsm, key: P256Key) -> None:
         self._hsm, self.key = hsm, key
+        self._made: OrderedDict[bytes, bytes] = OrderedDict()
 
     async def sign(self, payload: JsonObject) -> str:
         """A root-signed object (section 2)."""
         signed = statements.signing_input(payload, kid=self.key.jkt)
-        signature = await self._hsm.sign_root(signed)
-        self.key.verify(signature, signed)  # a stale handle signs with another key; nobody shall see that
+        name = hashlib.sha256(signed).digest()
+        signature = self._made.get(name)
+        if signature is None:
+            signature = await self._hsm.sign_root(signed)
+            self.key.verify(signature, signed)  # a stale handle signs with another key; nobody shall see that
+            self._made[name] = signature
+            if len(self._made) > _SIGNED_BEFORE:
+                self._made.popitem(last=False)
         return statements.assemble(signed, signature)
 
 

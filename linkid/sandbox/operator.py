@@ -47,11 +47,11 @@ async def admit_all(admission: AdmissionService, clients: ClientService, credent
     """Whatever waits now. Raises LinkIdError."""
     waiting = await admission.waiting()
     for one in waiting.applications:
-        await admission.admit(one.client, one.draft.name)
+        await admission.admit(one.client, one.draft.name, one.seen)
         print(f"operator: let in {one.draft.name!r} ({one.client})", flush=True)
         if GrantType.CLIENT in one.draft.grants:
             for credential in credentials:
                 await clients.allow(one.client, credential)
     for each in waiting.changes:
-        await admission.admit_change(each.change.id, each.name)
+        await admission.admit_change(each.change.id, each.name, each.change.seen)
         print(f"operator: other return addresses for {each.name!r}", flush=True)

@@ -3,7 +3,6 @@
 The uses themselves are rows (``pairing.uses``), so that a restart or a second gateway forgets nothing.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -70,16 +69,3 @@ def reopens_in(limit: Limit, blocking: datetime, now: datetime) -> int:
     """Whole seconds, at least one, until the ``count``-th last use leaves the window."""
     left = blocking + limit.window - now
     return max(1, -(-left // timedelta(seconds=1)))
-
-
-def network(address: str) -> str:
-    """What counts as one caller: an IPv4 address, or the /64 that one IPv6 customer is given. Unreadable ones share."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)

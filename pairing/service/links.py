@@ -16,10 +16,11 @@ from foundation.database import Database, on_violation
 from foundation.encoding import JsonObject, b64u
 from foundation.errors import Conflict, LinkIdError
 from foundation.ids import Random, new_id, same
+from foundation.network import network
 from pairing.domain import frames
 from pairing.domain.codes import CHECK_DIGITS, read_digits
 from pairing.domain.letters import computer_associated
-from pairing.domain.limits import CALLS, CALLS_OF_ONE, LINKS, Limit, network
+from pairing.domain.limits import CALLS, CALLS_OF_ONE, LINKS, Limit
 from pairing.domain.link import LINK, LINK_LIFE, MAX_CHECKS, Link, LinkEvent, Purpose, state_at
 from pairing.domain.names import read_computer_name, read_system
 from pairing.errors import CheckSpent, CheckTooEarly, CheckWrong, LinkNotFound, LinkOver, TooManyLinks

@@ -16,10 +16,12 @@ from foundation.database import Connection, Database
 from foundation.encoding import JsonObject
 from foundation.errors import LinkIdError
 from foundation.ids import BadToken, Random, new_id, new_token, parse_token, same, secret_digest, secret_matches
+from foundation.network import network
+from foundation.together import Together
 from pairing.domain.ceremony import CODE_LIFE, MAX_SENDS, MAX_TRIES, NUMBER_PROOF, NumberProof, resend_at
 from pairing.domain.codes import SMS_DIGITS, CodeKey, read_digits, sms_text
 from pairing.domain.letters import number_proved_elsewhere
-from pairing.domain.limits import SENDING, Scope, budget, budget_abroad, network
+from pairing.domain.limits import SENDING, Scope, budget, budget_abroad
 from pairing.domain.names import read_nickname
 from pairing.domain.numbers import country, is_of, masked, neighbourhood, read_number
 from pairing.errors import (
@@ -117,6 +119,9 @@ class PhoneService:
         self._pairings = PairingStore(database)
         self._devices = DeviceStore(database)
         self._computers = ComputerStore(database)
+        # Each call of each phone looks here; when all phones come at one moment, they share it.
+        self._by_token: Together[str, DeviceRow] = Together(self._devices.by_tokens)
+        self._seen: Together[str, None] = Together(self._touch)
 
     async def start(self, jkt: str, key: JsonObject, number_text: str, address: str) -> CodeOnItsWay:
         """A phone gives its number; a code is sent if any credential has it, and the answer does not tell whether.
@@ -212,15 +217,24 @@ class PhoneService:
             public_id, secret = parse_token(token_text, "dvt")
         except BadToken as cause:
             raise DeviceUnknown("not a device token") from cause
-        device = await self._devices.by_token(public_id)
+        device = await self._by_token.get(public_id)
         if device is None or not secret_matches(secret, device.token_digest):
             raise DeviceUnknown("no such token")
         if not same(device.jkt, jkt):
             raise DeviceUnknown("the token of another key")
         now = self._clock.now()
         if device.last_seen_at is None or device.last_seen_at < now - SEEN_AGAIN:
-            await self._devices.touch(device.id, now, now - SEEN_AGAIN)
+            await self._seen.get(device.id)
         return device
+
+    async def _touch(self, devices: Sequence[str]) -> Mapping[str, None]:
+        now = self._clock.now()
+        await self._devices.touch(devices, now, now - SEEN_AGAIN)
+        return {}
+
+    async def standing(self, tokens: Sequence[str]) -> frozenset[str]:
+        """Those of these tokens' public halves by which a phone would still be let in."""
+        return await self._devices.standing(tokens)
 
     async def name(self, device: DeviceRow, nickname_text: str) -> Portrait:
         """The phone's nickname. Raises NicknameInvalid."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from foundation.database import Connection, Database, Record
@@ -36,6 +36,8 @@ class DeviceRow:
     key: JsonObject
     nickname: str | None
     state: Device
+    token: str = ""
+    """The public half."""
     token_digest: bytes = field(default=b"", repr=False)
     last_seen_at: datetime | None = None
 
@@ -118,14 +120,22 @@ class DeviceStore:
         await connection.execute(queries.prove_number, row["id"], proof.number, now)
         return _device(row)
 
-    async def by_token(self, token: str) -> DeviceRow | None:
-        """The phone of a token's public half."""
-        row = await self._database.fetchrow(queries.device_by_token, token)
-        return None if row is None else _device(row, row["token_digest"], row["last_seen_at"])
+    async def by_tokens(self, tokens: Sequence[str]) -> dict[str, DeviceRow]:
+        """The phones of these tokens' public halves."""
+        return {
+            row["token"]: replace(
+                _device(row), token=row["token"], token_digest=row["token_digest"], last_seen_at=row["last_seen_at"]
+            )
+            for row in await self._database.fetch(queries.devices_by_token, list(tokens))
+        }
 
-    async def touch(self, device: str, now: datetime, stale: datetime) -> None:
-        """It was heard of just now; nothing is written when it was after ``stale`` already."""
-        await self._database.execute(queries.seen_device, device, now, stale)
+    async def standing(self, tokens: Sequence[str]) -> frozenset[str]:
+        """Those of these tokens that are a phone's which was not removed."""
+        return frozenset(row["token"] for row in await self._database.fetch(queries.standing_tokens, list(tokens)))
+
+    async def touch(self, devices: Sequence[str], now: datetime, stale: datetime) -> None:
+        """They were heard of just now; nothing is written of those that were after ``stale`` already."""
+        await self._database.execute(queries.seen_devices, list(devices), now, stale)
 
     async def seen(self, devices: Sequence[str]) -> list[SeenRow]:
         """Names, and when each was last heard of."""
@@ -215,6 +225,5 @@ def _pairing(row: Record | None) -> PairingRow | None:
     )
 
 
-def _device(row: Record, token_digest: bytes = b"", seen: datetime | None = None) -> DeviceRow:
-    key = json.loads(row["key"])
-    return DeviceRow(row["id"], row["jkt"], key, row["nickname"], Device(row["state"]), token_digest, seen)
+def _device(row: Record) -> DeviceRow:
+    return DeviceRow(row["id"], row["jkt"], json.loads(row["key"]), row["nickname"], Device(row["state"]))

@@ -1,6 +1,6 @@
 """Who is calling: a key (DPoP alone), or a phone (its token and its key). On every call, with no session in between."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from aiohttp import hdrs, web
 
@@ -38,6 +38,10 @@ class Doorkeeper:
             raise DeviceUnknown("no device token")
         proof = await check_proof(self._dpop, request, self._origin, access_token=token)
         return await self._phones.authenticate(token, proof.jkt)
+
+    async def standing(self, tokens: Sequence[str]) -> frozenset[str]:
+        """Those of these tokens' public halves that are a paired phone's."""
+        return await self._phones.standing(tokens)
 
     def address(self, request: web.Request) -> str:
         """Where the request came from."""

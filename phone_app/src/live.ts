@@ -5,14 +5,19 @@
  * stream opens again by itself, what waits is asked for at every opening, and polling steps in when streams do not get through.
  */
 
-import type { Gateway } from "./api";
+import { ApiError, type Gateway } from "./api";
 
-/** Silence for longer than this means a dead connection: heartbeats come every 15 s. */
+/** Silence for longer than this means a dead connection: heartbeats come every 25 s, and none is lost on a living one. */
 const SILENCE_MS = 40_000;
 /** Between two attempts, growing. Some disorder is added, so that a restarted gateway is not stormed. */
 const RETRY_MS = [500, 2_000, 5_000, 15_000];
 /** How often to ask when streams fail. */
 const POLL_MS = 5_000;
+/** A gateway that sends a crowd away gives each phone its second. Within it, the phones come one after the other. */
+const DISORDER_MS = 1_000;
+
+/** No longer than this, whatever a gateway or a proxy says: who holds the phone in hand is waiting. */
+const MAX_AWAY_S = 75;
 
 export type LiveState = "connected" | "polling" | "closed";
 
@@ -56,8 +61,16 @@ export class Live {
       try {
         const heard = await this.listen(stop);
         failures = heard ? 0 : failures + 1;
-      } catch {
+      } catch (error) {
+        const told = comeBack(error);
+        if (told !== null && !stop.aborted) {
+          // Its time is better than ours. Asking what waits meanwhile would be one more call of the crowd's.
+          this.setState("polling");
+          await pause(told + Math.random() * DISORDER_MS, stop);
+          continue;
+        }
         failures += 1;
+        if (error instanceof ApiError && error.status === 401) this.ring(); // this phone was ended: whoever asks is told so
       }
       if (stop.aborted) return;
       if (failures > 1) {
@@ -136,6 +149,12 @@ export class EventReader {
     }
     return events;
   }
+}
+
+/** When the gateway wants us back, in milliseconds, or null when it did not say. */
+function comeBack(error: unknown): number | null {
+  if (!(error instanceof ApiError) || (error.status !== 429 && error.status !== 503) || error.retryAfter === null) return null;
+  return Math.min(Math.max(error.retryAfter, 1), MAX_AWAY_S) * 1000;
 }
 
 function pause(ms: number, stop: AbortSignal): Promise<void> {

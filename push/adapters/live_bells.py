@@ -1,7 +1,8 @@
-"""Doorbells between gateways: PostgreSQL's NOTIFY as a wake-up, one channel, ids only.
+"""Doorbells between gateways: PostgreSQL's NOTIFY as a wake-up, ids only.
 
 ``LiveBells`` is the carrier of the kind ``doorbell``; it gathers what rings within a moment into one notification.
-``LiveListener`` hears them in every gateway. Nothing depends on either: see ``service/live.py``.
+``LiveListener`` hears them in every gateway, and whose tokens are void. Nothing depends on either: see
+``service/live.py``.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from push.ports import Parcel
 from push.store import DoorbellStore
 
 CHANNEL: Final = "linkid_doorbells"
+VOID_TOKENS: Final = "linkid_void_tokens"
+"""Of a phone that was removed, or has another token: told by the table of phones (pairing/migrations)."""
 _GATHER_SECONDS: Final = 0.01
 _MAX_PAYLOAD: Final = 7900
 """PostgreSQL takes less than 8,000 bytes."""
@@ -23,6 +26,8 @@ _AGAIN_SECONDS: Final = 2.0
 
 Tell: TypeAlias = Callable[[Iterable[str] | None], None]
 """``LiveHub.tell``."""
+HangUp: TypeAlias = Callable[[str], None]
+"""``LiveHub.hang_up``."""
 
 _log = get_logger(__name__)
 
@@ -53,10 +58,13 @@ class LiveBells:
 class LiveListener:
     """Hears notifications and tells the hub, on a connection of its own (a pooled one forgets its listeners)."""
 
-    def __init__(self, dsn: str, tell: Tell) -> None:
-        """``dsn``: of the gateway's role. ``tell``: which phones may have something new; None: any of them."""
+    def __init__(self, dsn: str, tell: Tell, hang_up: HangUp) -> None:
+        """``dsn``: of the gateway's role. ``tell``: which phones may have something new, None: any of them;
+        ``hang_up``: whose streams end.
+        """
         self._dsn = dsn
         self._tell = tell
+        self._hang_up = hang_up
 
     async def run(self) -> None:
         """Listen until cancelled; a broken connection is made again, and the hub then looks at everything."""
@@ -73,6 +81,7 @@ class LiveListener:
         connection.add_termination_listener(lambda _: ended.set())
         try:
             await connection.add_listener(CHANNEL, self._heard)
+            await connection.add_listener(VOID_TOKENS, self._void)
             self._tell(None)  # whatever was notified while nobody listened
             await ended.wait()
         finally:
@@ -80,3 +89,6 @@ class LiveListener:
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:
         self._tell(None if payload == "*" else str(payload).split(","))
+
+    def _void(self, _connection: Any, _pid: int, _channel: str, payload: Any) -> None:
+        self._hang_up(str(payload))

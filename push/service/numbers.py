@@ -21,6 +21,9 @@ class PushNumbers:
             "linkid_push_seconds", "From queued to carried.", ["kind"], buckets=_BUCKETS, registry=registry
         )
         self.streams = Gauge("linkid_push_streams", "Phones' streams open at this gateway.", registry=registry)
+        self.ended = Counter(
+            "linkid_push_streams_ended", "Streams that this gateway ended, and for what.", ["why"], registry=registry
+        )
         self.dead_addresses = Counter(
             "linkid_push_dead_addresses", "Push addresses at which nobody is any more.", ["kind"], registry=registry
         )

@@ -5,6 +5,6 @@ development inbox (``inbox``; 9.7), and what providers tell later (``callbacks``
 from push.web.addresses import address_routes
 from push.web.callbacks import CALLBACK_PATH, callback_routes
 from push.web.inbox import inbox_routes
-from push.web.live import LiveSettings, live_routes
+from push.web.live import live_routes
 
-__all__ = ["CALLBACK_PATH", "LiveSettings", "address_routes", "callback_routes", "inbox_routes", "live_routes"]
+__all__ = ["CALLBACK_PATH", "address_routes", "callback_routes", "inbox_routes", "live_routes"]

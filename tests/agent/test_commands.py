@@ -245,7 +245,7 @@ async def test_what_the_system_refuses_is_told_in_portuguese(
 
     done = await shell.run("sign", name)
 
-    assert "não existe" in done.err or "é uma pasta" in done.err
+    assert "não existe" in done.err or "Não há PDFs na pasta" in done.err
     assert not re.search(r"No such|Is a directory|Errno", done.err)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm
 
-from desktop_agent import pdf
+from desktop_agent import copies, pdf
 from desktop_agent.domain.certificate import Certificate, read_chain
 from desktop_agent.errors import BadCommand, UnsuitablePdf
 from desktop_agent.plan import free_name
@@ -30,8 +30,8 @@ def sign(source: Path, output: Path, holder: Holder = MARIA, *, overwrite: bool 
     """The two halves and the publishing, the key in memory."""
     prepared = pdf.prepare(source, output.parent, certificate_of(holder), reason="teste")
     try:
-        pdf.finish(prepared, holder.sign(prepared.digest))
-        pdf.publish(prepared, output, overwrite=overwrite)
+        prepared.finish(holder.sign(prepared.digest))
+        copies.publish(prepared.copy, prepared.source, output, overwrite=overwrite)
     finally:
         prepared.discard()
     return output
@@ -197,7 +197,7 @@ def test_a_wrong_signature_is_never_published(tmp_path: Path) -> None:
     prepared = pdf.prepare(source, tmp_path, certificate_of(MARIA))
 
     with pytest.raises(UnsuitablePdf, match="não ficou válida"):
-        pdf.finish(prepared, PAULO.sign(prepared.digest))
+        prepared.finish(PAULO.sign(prepared.digest))
 
     prepared.discard()
     assert sorted(item.name for item in tmp_path.iterdir()) == ["a.pdf"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 
-from desktop_agent import pdf
+from desktop_agent import copies, pdf
 from desktop_agent.domain.certificate import read_chain
 from desktop_agent.domain.stamp import HEIGHT, LAST, WIDTH, Sheet, Stamp, box, place, read_stamp
 from desktop_agent.errors import BadCommand
@@ -65,8 +65,8 @@ def test_it_is_drawn_where_it_was_put(tmp_path: Path, maria: Holder, authority: 
     """Drawn by somebody else: ink only where the preview showed it, wider than high; and the signature holds."""
     source, output = sheet_of_paper(tmp_path / "a.pdf", turned), tmp_path / "b.pdf"
     prepared = pdf.prepare(source, tmp_path, read_chain(maria.chain), stamp=Stamp(LAST, 0.2, 0.3))
-    pdf.finish(prepared, maria.sign(prepared.digest))
-    pdf.publish(prepared, output, overwrite=False)
+    prepared.finish(maria.sign(prepared.digest))
+    copies.publish(prepared.copy, prepared.source, output, overwrite=False)
 
     document = pypdfium2.PdfDocument(output)
     document.init_forms()

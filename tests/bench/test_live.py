@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from bench.client_side import Key, Phone
-from bench.idle_phones import COLUMNS, lane_of, rows_of
-from bench.live import stall_ms
+from bench.idle_phones import COLUMNS, Street, lane_of, rows_of
+from bench.live import HELD, LATE, longest, stall_ms
 from bench.live_line import LiveLine
 from bench.second_gateway import read_numbers
 from bench.wire import WireError
@@ -27,10 +27,15 @@ class Gateway:
 
     def __init__(self) -> None:
         self.pieces: list[list[bytes]] = []
+        self.away: list[tuple[int, dict[str, str]]] = []
+        """Refusals that come first."""
         self.go_on = asyncio.Event()
         self.port = 0
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
+        if self.away:
+            status, headers = self.away.pop(0)
+            return web.json_response({}, status=status, headers=headers)
         if not self.pieces:
             return web.json_response({}, status=401)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -88,6 +93,32 @@ async def test_what_rang_before_is_forgotten_and_a_refusal_is_told(gateway: Gate
         await line.open()
 
 
+async def test_a_street_opens_all_its_streams_whatever_comes_first(gateway: Gateway) -> None:
+    """Some are told to come back, some fail, one ends: each is counted for what it was, and opened again."""
+    hello, heartbeat = b"event: hello\ndata: {}\n\n", b": heartbeat\n\n"
+    gateway.away = [(503, {"Retry-After": "0"}), (500, {})]
+    gateway.pieces = [[hello], *([hello, b""] for _ in range(3))]
+    order = {"seed": "s", "first": 0, "count": 3, "gateway": GATEWAY, "ports": [gateway.port], "source": "127.0.0.2"}
+    street = Street(order, disorder=0.0)
+    assert street.do("make")["open"] == 0
+    assert len(street.lines) == 3
+    street.do("open")
+    async with asyncio.timeout(20):
+        while street.opened < 4 or street.open < 3:
+            await asyncio.sleep(0.02)
+    street.lines[0].data_received(heartbeat)
+    said = street.do("look")
+
+    assert (said["open"], said["opened"], said["refused"], said["failed"]) == (3, 4, 1, 1)
+    assert 0 < said["silence"] < 60
+    assert said["why"].startswith("no stream: b'HTTP/1.1 500")
+    for task in street.tasks:
+        task.cancel()
+    for line in street.lines:
+        line.close()
+    gateway.go_on.set()
+
+
 def test_a_phone_of_the_street_is_what_its_row_says() -> None:
     """The same seed makes the same phone in every process; its token and its key are those of the row."""
     for at, row in enumerate(rows_of("seed", 3)):
@@ -101,9 +132,9 @@ def test_a_phone_of_the_street_is_what_its_row_says() -> None:
     assert lane_of("seed", 1) != lane_of("other", 1)
 
 
-def numbers(*counts: float) -> dict[str, float]:
+def numbers(*counts: float, name: str = LATE) -> dict[str, float]:
     edges = ("0.01", "0.03", "0.04", "+Inf")
-    lines = [f'linkid_loop_late_seconds_bucket{{le="{edge}"}} {n}' for edge, n in zip(edges, counts, strict=True)]
+    lines = [f'{name}{{le="{edge}"}} {n}' for edge, n in zip(edges, counts, strict=True)]
     return read_numbers("\n".join(["# HELP x", *lines, "other 3"]))
 
 
@@ -114,3 +145,5 @@ def numbers(*counts: float) -> dict[str, float]:
 def test_the_longest_stall_is_read_from_what_was_counted_meanwhile(after: tuple[float, ...], most: float) -> None:
     """The upper edge of the highest bucket that anything fell into, and one look more; what was before counts not."""
     assert stall_ms(numbers(9, 9, 9, 9), numbers(*after)) == most
+    own = numbers(9, 9, 9, 9, name=HELD) | numbers(0, 0, 0, 5)
+    assert longest([own], [numbers(*after, name=HELD) | numbers(0, 0, 0, 9)], HELD) == most

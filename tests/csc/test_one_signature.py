@@ -1,5 +1,6 @@
 """The story of one signature as a CSC client sees it (docs/walkthroughs/one-signature.md)."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -93,3 +94,40 @@ async def test_a_computer_signs_after_its_holder_approved(
     SIGN_ALGORITHMS[name].verify(public, base64.b64decode(signed["signatures"][0]), digest("contrato"))
     # A lost answer costs nothing: the same call gets the same signature.
     assert (await computer.call("POST", "/csc/v2/signatures/signHash", sign)) == (200, signed)
+
+
+async def test_an_answer_that_was_lost_is_had_again(world: World) -> None:
+    """With an Idempotency-Key the very same call finds its request, waiting or decided, also twenty at once; another
+    key, another body, another application's token or no key find nothing, and rightly no phone rings again."""
+    credential = await world.credential()
+    integrator, other = await world.integrator(credential), await world.integrator(credential)
+    path, body = "/csc/v2/credentials/authorize", authorize(credential, "contrato")
+    key = {"Idempotency-Key": "pedido-1"}
+    answers = await asyncio.gather(*(integrator.call("POST", path, body, **key) for _ in range(20)))
+    assert {status for status, _ in answers} <= {202, 429}
+    status, asked = await integrator.call("POST", path, dict(reversed(body.items())), **key)
+    assert status == 202
+    assert {answer["handle"] for status, answer in answers if status == 202} == {asked["handle"]}
+    shown = {name: asked["linkid"][name] for name in ("request", "verification_code", "qr")}
+    first = next(answer["linkid"] for status, answer in answers if "statement" in answer.get("linkid", {}))
+    assert {name: first[name] for name in shown} == shown
+    assert len(world.doorbell.rings) == 1
+    for caller, said, header in (
+        (integrator, body, {"Idempotency-Key": "pedido-2"}),
+        (integrator, authorize(credential, "outro"), key),
+        (integrator, body, {}),
+    ):
+        status, answer = await caller.call("POST", path, said, **header)
+        assert (status, answer["linkid"]["why"]) == (429, "pending")
+    status, answer = await other.call("POST", path, body, **key)
+    assert status == 202
+    assert answer["handle"] != asked["handle"]
+    world.sam.approve(shown["request"])
+    for _ in range(2):
+        status, again = await integrator.call("POST", path, body, **key)
+        assert (status, again["handle"]) == (202, asked["handle"])
+        status, approved = await integrator.call("POST", f"{path}Check", {"handle": again["handle"]})
+        assert (status, "SAD" in approved) == (200, True)
+    for wrong in ("", "x" * 256, "a\tb"):
+        status, answer = await integrator.call("POST", path, body, **{"Idempotency-Key": wrong})
+        assert (status, answer["error_description"]) == (400, "Invalid header Idempotency-Key"), wrong

@@ -32,6 +32,7 @@ from tests.csc.test_sessions import bearer
 from tests.documents import strangers
 from tests.documents.test_xml import NFE
 from tests.support.camera import read_qr
+from tests.support.psc_routes import POLICY_OID
 from tests.support.signing_world import IN_MODULES_LOOP, World, b64
 
 pytestmark = IN_MODULES_LOOP
@@ -78,6 +79,13 @@ def signed_digest(pdf: bytes) -> str:
     return b64u(hashlib.sha256(info["signed_attrs"].untag().dump()).digest())
 
 
+def policy_of(cms: bytes) -> str:
+    """The OID of the signature policy that a CMS names."""
+    info = asn1_cms.ContentInfo.load(cms)["content"]["signer_infos"][0]
+    (named,) = [one["values"][0] for one in info["signed_attrs"] if one["type"].native == "signature_policy_identifier"]
+    return str(named.chosen["sig_policy_id"].native)
+
+
 def plain(values: Any) -> list[bytes]:
     return [base64.b64decode(value) for value in values]
 
@@ -92,7 +100,7 @@ async def test_one_approval_of_several_documents(world: World, contract: bytes, 
     documents = [
         pdf_of(contract, "AdES-B-T", signed_envelope_property="Revision", linkid={"stamp": {"page": 0}}),
         xml_of(NFE, linkid={"element": "NFe31"}, conformance_level="AdES-B-T"),
-        whole(NOTE, conformance_level="AdES-B-T"),
+        whole(NOTE, linkid={"policy": "AD-RB"}),
     ]
     named = json.dumps({"documents": [{"label": each} for each in ("Digest", "Contrato", "Nota", "Anexo")]})
     both = {"documentDigests": [by_digest(b"outro")], "numSignatures": 4, "clientData": named}
@@ -121,6 +129,7 @@ async def test_one_approval_of_several_documents(world: World, contract: bytes, 
     assert leaf is not None
     assert b"SignatureTimeStamp" in xml
     assert openssl_verifies(tmp_path, b64(note), None) == NOTE
+    assert policy_of(note) == POLICY_OID
     status, beside = await sign_doc(caller, credential, sad, documentDigests=[by_digest(b"outro")])
     assert openssl_verifies(tmp_path, beside["SignatureObject"][0], b"outro")
     # a retry: the stored documents, their time stamps too, in whatever order they are asked for
@@ -389,6 +398,10 @@ BAD_ASKS: list[tuple[dict[str, Any], str]] = [
     ({"documents": [pdf_of(b"x", linkid={"stamp": {"box": [1, 2, 3]}})]}, "Invalid parameter linkid"),
     ({"documents": [pdf_of(b"x", linkid={"stamp": {"box": [1, 2, 3, 4.5]}})]}, "Invalid parameter linkid"),
     ({"documents": [pdf_of(b"x", linkid={"stamp": {"url": "http://x"}})]}, "Invalid parameter linkid"),
+    ({"documents": [pdf_of(b"x", linkid={"policy": "AD-RX"})]}, "Invalid parameter linkid"),
+    ({"documents": [pdf_of(b"x", linkid={"policy": ["AD-RB"]})]}, "Invalid parameter linkid"),
+    ({"documents": [pdf_of(b"x", "AdES-B-T", linkid={"policy": "AD-RB"})]}, "Invalid parameter conformance_level"),
+    ({"documents": [xml_of(b"x", linkid={"policy": "AD-RB"})]}, "Invalid parameter linkid"),
     ({"documents": [xml_of(b"x", linkid={"element": 5})]}, "Invalid parameter linkid"),
     ({"documents": [xml_of(b"x", linkid={"element": ""})]}, "Invalid parameter linkid"),
     ({"documents": [pdf_of(b"x")], "hashes": [b64(bytes(32))]}, "Invalid parameter hashes"),
@@ -414,6 +427,10 @@ async def test_what_is_wrong_with_an_ask_for_documents(world: World, contract: b
         assert await caller.call("POST", AUTHORIZE, body) == (
             400, {"error": "invalid_request", "error_description": sentence},
         ), changes  # fmt: skip
+    # a policy that the operator did not give: said before anybody is asked
+    status, said = await caller.call("POST", AUTHORIZE, asking(credential, whole(b"x", linkid={"policy": "AD-RT"})))
+    assert (status, said["error"]) == (400, "invalid_request")
+    assert said["error_description"] == "no file of AD-RT for cades is set up"
     assert (await raw(world, AUTHORIZE, b"not json"))[0] == 401
     assert world.sam.bodies == []
     assert await world.owner.fetchval("SELECT count(*) FROM signing.preparations") == 0

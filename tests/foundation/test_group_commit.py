@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest_asyncio
 
-from foundation.database import Connection, Database, open_pool
-from foundation.errors import Conflict, Unavailable
-from foundation.group_commit import GroupCommit, Work
+from foundation.database import Connection, Database, Record, open_pool
+from foundation.errors import Conflict, Internal, Unavailable
+from foundation.group_commit import GroupCommit, Statement, Work
 from tests.support.postgres import TestDatabase
 
 
@@ -115,3 +115,49 @@ async def test_a_database_that_is_gone_is_told_to_everybody_once(database: Datab
     assert all(isinstance(answer, Unavailable) for answer in answers)
     assert len(begun) <= 2
     assert await commits.run(adding(1)) == 1
+
+
+INSERT = "INSERT INTO public.numbers (n) VALUES ($1) RETURNING n, xid"
+LOCK = "SELECT pg_advisory_xact_lock($1)"
+
+
+def statement(number: int, refuse: bool = False, heard: list[int] | None = None) -> Statement[int]:
+    """The same as ``adding``, as one statement; with a lock first, which has a row too."""
+
+    def then(_connection: Connection, row: Record) -> int:
+        if heard is not None:
+            heard.append(row["n"])
+        if refuse:
+            raise Taken(str(number))
+        return int(row["n"])
+
+    return Statement(INSERT, lambda: (number,), then, first=(LOCK, (number,)))
+
+
+async def test_statements_that_are_alike_go_together(database: Database) -> None:
+    """Each gets its own row, whatever stands between them; one that refuses and one that breaks a constraint fail
+    alone, and of neither anything stays."""
+    commits = GroupCommit(database)
+    works = [statement(n, refuse=n == 3) if n % 4 else adding(n) for n in range(30)] + [statement(5)]
+    answers = await asyncio.gather(*map(commits.run, works), return_exceptions=True)
+
+    assert isinstance(answers[3], Taken)
+    assert isinstance(answers[30], asyncpg.UniqueViolationError)
+    rest = [n for n in range(30) if n != 3]
+    assert [answer for answer in answers if not isinstance(answer, BaseException)] == rest
+    assert await numbers(database) == rest
+    heard: list[int] = []
+    assert await asyncio.gather(*(commits.run(statement(n, heard=heard)) for n in range(50, 60))) == [*range(50, 60)]
+    assert heard == [*range(50, 60)]  # once each, in order
+    transactions = await database.fetchval("SELECT count(DISTINCT xid) FROM public.numbers WHERE n >= 50")
+    assert transactions <= 2
+
+
+async def test_a_statement_has_one_row(database: Database) -> None:
+    """One that may have none, or two, would give a caller another's row: it fails, alone and in company."""
+    commits = GroupCommit(database)
+    await commits.run(adding(1))
+    for query in ("SELECT n FROM public.numbers WHERE n = $1", "SELECT generate_series(1, $1::int)"):
+        wrong = [Statement(query, lambda: (2,), lambda _, row: row) for _ in range(2)]
+        answers = await asyncio.gather(*map(commits.run, wrong), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Internal, Internal]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import TooMany
-from foundation.web import SlidingWindow
+from foundation.web import AddressWindow, SlidingWindow
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 MINUTE = timedelta(seconds=60)
@@ -53,6 +53,17 @@ def test_memory_is_bounded() -> None:
 
     assert window.take("busy", at(3)) == 57
     assert window.take("a", at(3)) == 0
+
+
+def test_a_customer_of_ipv6_is_one_address() -> None:
+    """Whoever has a /64 has more addresses than a limit could count; the next customer's is another."""
+    window = AddressWindow(1, MINUTE)
+
+    assert window.take("2001:db8:1:2::1", at(0)) == 0
+    assert window.take("2001:db8:1:2:ffff::9", at(1)) == 59
+    assert window.take("2001:db8:1:3::1", at(1)) == 0
+    with pytest.raises(TooMany):
+        window.demand("2001:db8:1:2::2", at(2))
 
 
 @pytest.mark.parametrize(("limit", "window"), [(0, MINUTE), (1, timedelta(0)), (1, -MINUTE)])

@@ -128,9 +128,32 @@ async def test_a_phone_of_two_gateways_is_pushed_to_and_answers_anywhere(
             async with second.post(url, data=form, headers={"X-Twilio-Signature": signature}) as response:
                 assert response.status == expected
         assert await database.fetchval("SELECT delivery FROM push.outbox WHERE id = $1", number) == "delivered"
+        await void_tokens_end_streams(database, here, there, device)
 
     assert {message["fid"] for message in fcm.sent} == {FID}
     assert all(isinstance(message["data"], dict) and set(message["data"]) == {"id"} for message in fcm.sent)
+
+
+async def void_tokens_end_streams(database: Database, here: Caller, there: Caller, device: str) -> None:
+    """Both gateways hear at once that a phone has another token, and that it was removed."""
+    both = [await caller.send("GET", "/phone/v1/live") for caller in (here, there)]
+    newer = new_token("dvt")
+    await database.execute(
+        "UPDATE pairing.devices SET token = $2, token_digest = $3 WHERE id = $1",
+        device, newer.public_id, secret_digest(newer.secret),
+    )  # fmt: skip
+    async with asyncio.timeout(15):  # half a minute before anybody would look by himself
+        assert [(await each.read()).partition(b"\n")[0] for each in both] == [b"event: hello"] * 2
+    assert (await here.send("GET", "/phone/v1/live")).status == 401
+
+    here.token = there.token = newer.text
+    both = [await caller.send("GET", "/phone/v1/live") for caller in (here, there)]
+    await database.execute("UPDATE pairing.devices SET last_seen_at = now(), nickname = 'Outro' WHERE id = $1", device)
+    await database.execute("UPDATE pairing.devices SET state = 'removed', removed_at = now() WHERE id = $1", device)
+    async with asyncio.timeout(15):
+        assert [each.status for each in both] == [200, 200]
+        assert [(await each.read()).partition(b"\n")[0] for each in both] == [b"event: hello"] * 2
+    assert (await there.send("GET", "/phone/v1/live")).status == 401
 
 
 async def rung(database: Database, settings: Settings, device: str) -> None:

@@ -1,11 +1,13 @@
-"""One approval, three documents: sent whole to the API, approved on the phone, signed by the SAM, verified."""
+"""Documents signed on everything real: sent whole to the API, from the window, and as a newcomer types it."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -13,12 +15,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from demo.paper import contract
+from demo.proof import Authority, by_pyhanko
 from demo.stack import Stack
 from demo.world import World
+from desktop_agent.domain.site import NEW
+from desktop_agent.profiles import Profiles
 from foundation.clock import SystemClock
 from sandbox_phone.loopback import connector
+from tests.agent.window.conftest import app, opened
 from tests.documents import strangers
 from tests.documents.test_xml import NFE
+from tests.journeys import newcomer
+
+if TYPE_CHECKING:  # its libraries are found by tests/support/qt.py, which the window's conftest calls first
+    from PySide6.QtWidgets import QApplication
+
+__all__ = ["app"]
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -57,6 +69,113 @@ async def test_one_approval_signs_each_family(world: World, stack: Stack, tmp_pa
         assert report["verdict"] == "valid", report
         assert report["signatures"][0]["number"] == "***.982.247-**"
     assert await application.call("signatures/signDoc", signing) == answer
+
+
+async def test_the_window_signs(world: World, app: QApplication, tmp_path: Path) -> None:
+    """Associated by the code that it shows, the digits typed; a PDF approved under the code on its card, an XML and a
+    text with one approval more: strangers call all three valid."""
+    authority = Authority(world.stack.settings.places.root_certificate, world.stack.settings.url("pki"))
+    async with opened(app, Profiles(tmp_path / "home"), tmp_path) as desk:
+        associate, sign, waiting = desk.frame.associate, desk.frame.sign, desk.frame.waiting
+        associate.server.setText(world.stack.app)
+        associate.begin()
+        await desk.until(lambda: "-" in associate.by_hand.text())
+        decided = await desk.also(asyncio.ensure_future(_approved(world, associate.by_hand.text())))
+        await desk.until(lambda: associate.stages.currentIndex() == 2)
+        associate.digits.setText(decided["next"]["check_code"])
+        associate.finish_button.click()
+        await desk.until(lambda: desk.frame.page is sign and "MARIA" in sign.which.itemText(0).upper())
+        contract(tmp_path / "contrato.pdf", "Contrato")
+        (tmp_path / "nota.xml").write_bytes(b"<nota><valor>10</valor></nota>")
+        (tmp_path / "carta.txt").write_bytes(b"Prezados,\n")
+        for names in (["contrato.pdf"], ["nota.xml", "carta.txt"]):
+            sign.add([tmp_path / name for name in names])
+            sign.sign()
+            await desk.until(lambda: waiting.cards and waiting.cards[0].code.text())
+            statement = await desk.also(asyncio.ensure_future(world.phone.wait_for("sign")))
+            assert [one["label"] for one in statement.content["documents"]] == names
+            assert waiting.cards[0].code.text().replace(" ", "") == statement.content["verification_code"]
+            await desk.also(asyncio.ensure_future(world.phone.approve(statement, world.holder.password)))
+            await desk.until(lambda: "ssinado" in sign.state.text())
+    root = x509.load_pem_x509_certificate(authority.root.read_bytes())
+    issuer = (await published(world.stack, "issuing.crt")).public_bytes(Encoding.DER)
+    assert await by_pyhanko(tmp_path / "contrato-assinado.pdf", authority)
+    assert "OK" in strangers.xmlsec((tmp_path / "nota-assinado.xml").read_bytes(), root, issuers=[issuer])
+    made = (tmp_path / "carta.txt.p7s").read_bytes()
+    assert "successful" in strangers.openssl_cms(made, root, b"Prezados,\n")
+
+
+async def _approved(world: World, code: str) -> dict[str, Any]:
+    return await world.phone.approve(await world.phone.scan(code))
+
+
+@pytest.mark.browser
+async def test_the_newcomers_path(world: World) -> None:
+    """Every line of docs/desktop.md, from nothing to a page that knows who is there; a site is new once, an origin
+    cannot be forged, a frame gets nothing."""
+    authority = Authority(world.stack.settings.places.root_certificate, world.stack.settings.url("pki"))
+    associate, setup, sign, verify, doctor, *programs = newcomer.lines_of_the_document()
+    assert [line.split()[0] for line in programs] == ["pkcs11-tool"], "tests/agent/daemon/test_programs.py types it"
+    async with newcomer.computer(world) as computer:
+        await computer.type(associate, partial(_associate, world))
+        said = await computer.type(setup, _agree)
+        assert "linkid-desktop daemon" in said, "what to do without systemd"
+        contract(computer.home / "contrato.pdf", "Contrato")
+        await computer.type(sign, partial(_compare, world))
+        assert await by_pyhanko(computer.home / "contrato-assinado.pdf", authority)
+        assert "✓" in await computer.type(verify)
+        async with computer.daemon(), computer.browser() as page:
+            assert "os programas veem" in await computer.type(f"{doctor} || true")
+            await page.goto(f"{newcomer.SITE}/")
+            first, second = newcomer.nonce(), newcomer.nonce()
+            framed = page.frame(url=f"{newcomer.FRAMED}/frame")
+            inside = asyncio.ensure_future(newcomer.ask(framed, {"do": "certificates"}))
+            forged = {"do": "login", "nonce": first, "origin": "https://banco.example"}
+            login = asyncio.ensure_future(newcomer.ask(page, forged))
+            assert await _answered(world) == [f"{newcomer.SITE}: {NEW}"]
+            assert await _answered(world) == [f"{newcomer.SITE}: entrar na página"]
+            assert newcomer.logged_in((await login)["ok"], newcomer.SITE, first) == world.certificate
+            login = asyncio.ensure_future(newcomer.ask(page, {"do": "login", "nonce": second}))
+            assert await _answered(world) == [f"{newcomer.SITE}: entrar na página"]
+            newcomer.logged_in((await login)["ok"], newcomer.SITE, second)
+            assert (await inside)["code"] == "no_extension"
+            assert (await newcomer.ask(page, {"do": "sign", "documents": "x" * 9000}))["code"] == "invalid"
+            closing = asyncio.ensure_future(page.evaluate("void ask({ do: 'login', nonce: 'n'.repeat(44) })"))
+            asked = await world.phone.wait_for("sign")
+            await closing
+            await page.close()
+            await _withdrawn(world, asked.id)
+            assert newcomer.SITE in await computer.type(f"linkid-desktop sites --forget {newcomer.SITE}")
+
+
+async def _associate(world: World, typing: newcomer.Typing) -> None:
+    code = await typing.until(r"\b([0-9A-Z]{5}-[0-9A-Z]{5})\b")
+    typing.type((await _approved(world, code))["next"]["check_code"])
+
+
+async def _agree(typing: newcomer.Typing) -> None:
+    await typing.until(r"(\[s/N\])")
+    typing.type("s")
+
+
+async def _compare(world: World, typing: newcomer.Typing) -> None:
+    shown = "".join((await typing.until(r"Código de verificação:\s+([0-9 ]+)\n")).split())
+    statement = await world.phone.wait_for("sign")
+    assert statement.content["verification_code"] == shown
+    await world.phone.approve(statement, world.holder.password)
+
+
+async def _answered(world: World) -> list[str]:
+    """The holder approves what waits; what the phone showed of it."""
+    statement = await world.phone.wait_for("sign")
+    await world.phone.approve(statement, world.holder.password)
+    return [one["label"] for one in statement.content["documents"]]
+
+
+async def _withdrawn(world: World, request: str) -> None:
+    async with asyncio.timeout(60):
+        while any(one.id == request for one in await world.phone.waiting()):
+            await asyncio.sleep(0.1)
 
 
 def whole(document: bytes, format_: str, level: str, **more: Any) -> dict[str, Any]:

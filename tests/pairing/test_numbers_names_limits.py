@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foundation.network import network
 from pairing.domain.ceremony import MAX_SENDS, RESEND_WAITS, resend_at
-from pairing.domain.limits import SENDING, Limit, Scope, budget, network, reopens_in
+from pairing.domain.limits import SENDING, Limit, Scope, budget, reopens_in
 from pairing.domain.names import read_computer_name, read_nickname, read_system
 from pairing.domain.numbers import masked, neighbourhood, read_number
 from pairing.errors import NicknameInvalid, NumberForeign, NumberInvalid, NumberNotMobile

@@ -1,12 +1,17 @@
 """Phones, computers and past requests of a holder, listed on one phone and sent away from it."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
+
 from foundation.ids import new_id
 from pairing.ports import PastRequest
+from push.adapters.live_bells import VOID_TOKENS
 from tests.pairing.conftest import Gateway
 from tests.pairing.people import COMPANYS, JOSE, JOSES, MARIAS, Phone
+from tests.support.postgres import TestDatabase
 
 
 async def devices(phone: Phone) -> list[dict[str, Any]]:
@@ -74,6 +79,38 @@ async def test_another_phone_is_sent_away(gateway: Gateway) -> None:
     assert (await gateway.computers.find(computer)) is not None
     status, body = await new.call("DELETE", f"/phone/v1/devices/{old.device}")
     assert (status, body["code"]) == (404, "device_not_found")
+
+
+async def test_every_way_of_ending_a_token_is_told(gateway: Gateway, shared_database: TestDatabase) -> None:
+    """Whoever holds a stream for a phone hears that its token is void: replaced, sent away, given up. Nothing else that
+    happens to a phone is told."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    connection = await asyncpg.connect(shared_database.dsn("linkid_gateway"))
+    await connection.add_listener(VOID_TOKENS, lambda *said: heard.put_nowait(str(said[3])))
+
+    async def told() -> list[str]:
+        """Since the last time: notifications come in the order of their commits."""
+        await gateway.database.execute("SELECT pg_notify($1, 'that was all')", VOID_TOKENS)
+        found = []
+        while (one := await heard.get()) != "that was all":
+            found.append(one)
+        return found
+
+    old, new = await gateway.paired(), gateway.phone()
+    await new.pair(nickname="Novo")
+    await old.name("Outro nome")
+    gateway.clock.advance(3 * 3600)
+    assert await devices(new)
+    assert await told() == []
+
+    old.token = None
+    await old.verify()
+    assert await told() == [old.device]
+    assert (await new.call("DELETE", f"/phone/v1/devices/{old.device}"))[0] == 204
+    assert await told() == [old.device]
+    assert (await new.call("DELETE", "/phone/v1/device"))[0] == 204
+    assert await told() == [new.device]
+    await connection.close()
 
 
 async def test_a_phone_keeps_what_is_not_shared(gateway: Gateway) -> None:

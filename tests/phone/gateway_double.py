@@ -660,7 +660,7 @@ class GatewayDouble:
             self.listeners.discard(queue)
 
     def hang_up(self) -> None:
-        """End every live channel, as every 55 s."""
+        """End every live channel, as each ends after some time."""
         for queue in self.listeners:
             queue.put_nowait("")
 

@@ -18,6 +18,7 @@ from hsm_service.psc.settings import PscSettings
 from tests.psc.integrators.norm import Application, Refused
 from tests.psc.integrators.vidaas import VidaasApplication
 from tests.psc.people import CALLBACK, MARIA, application, granted, visit
+from tests.registration.owners import seen_in
 from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
@@ -35,7 +36,9 @@ def service(world: World, **settings: Any) -> ApplicationService:
 
 
 async def operator(world: World, *words: str) -> str:
-    """`linkid application …`: what it says."""
+    """`linkid application …`: what it says. What is let in without ``--seen`` was read just before."""
+    if words[0] == "admit" and "--seen" not in words:
+        words = (*words, "--seen", seen_in(await operator(world, "list"), words[1]))
     parser = argparse.ArgumentParser()
     arguments(parser)
     out = io.StringIO()
@@ -78,6 +81,11 @@ async def test_the_name_is_the_operators_word(world: World) -> None:
     for client, name in ((app.client_id, "Banco do Brasil"), (new_id("cli"), "ERP da Maria"), ("x", "y")):
         with pytest.raises(BadPscRequest):
             await operator(world, "admit", client, "--name", name)
+    seen = seen_in(await operator(world, "list"), app.client_id)
+    await world.owner.execute("UPDATE psc.applications SET redirects = '{https://evil.test/}'")
+    with pytest.raises(BadPscRequest, match="not what you read"):
+        await operator(world, "admit", app.client_id, "--name", "ERP da Maria", "--seen", seen)
+    assert not world.sam.integrators
     world.vouching.away = Unavailable()
     with pytest.raises(Unavailable):
         await operator(world, "admit", app.client_id, "--name", "ERP da Maria")

@@ -1,6 +1,6 @@
 """Push on a real PostgreSQL, with a carrier that does what a test tells it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +12,7 @@ from foundation.database import Database, open_pool
 from foundation.errors import LinkIdError, NotAuthenticated
 from push.domain.outbox import Kind
 from push.domain.sealing import Seal
-from push.ports import Parcel
+from push.ports import Listener, Parcel
 from push.service.numbers import PushNumbers
 from push.service.outbox import OutboxService, OutboxWorker
 from tests.support.emptied import empty_tables
@@ -22,7 +22,18 @@ KEY = bytes(range(32))
 
 
 class NamedDevices:
-    """`push.ports.Devices`: whoever says which phone it is, is it."""
+    """`push.ports.Devices`: whoever says which phone it is, is it, with the token that it says."""
+
+    def __init__(self) -> None:
+        self.void: set[str] = set()
+        """Tokens that are good no more."""
+
+    async def listener(self, request: web.Request) -> Listener:
+        device = await self.device_id(request)
+        return Listener(device, request.headers.get("Test-Token", f"dvt_of_{device}"))
+
+    async def standing(self, listeners: Sequence[Listener]) -> set[str]:
+        return {one.token for one in listeners} - self.void
 
     async def device_id(self, request: web.Request) -> str:
         device = request.headers.get("Test-Device")

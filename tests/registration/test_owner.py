@@ -11,7 +11,7 @@ import pytest
 
 from foundation.dpop import thumbprint
 from foundation.ids import new_id
-from hsm_service.registration.errors import NothingWaits
+from hsm_service.registration.errors import NotAsSeen, NothingWaits
 from hsm_service.registration.store import forget
 from push.errors import CarrierBusy
 from tests.registration.owners import (
@@ -24,6 +24,7 @@ from tests.registration.owners import (
     operator,
     owner,
     registered,
+    seen_in,
     token_status,
     turned_on,
 )
@@ -236,6 +237,42 @@ async def test_the_name_is_the_operators_word(world: World) -> None:
     assert [await token_status(world, client, one) for one in (first, maria.secret)] == [401, 200]
 
 
+async def test_what_is_let_in_is_what_was_read(world: World) -> None:
+    """Whoever writes rows between an operator's reading and their yes gets nothing signed, and no address changed; what
+    its owner takes back in that moment asks nobody."""
+    await turned_on(world)
+    maria = await owner(world)
+    client, _ = await registered(world, maria, method="key", keys=json.dumps(PUBLIC_KEY), signs_asks="1")
+    seen = seen_in(await operator(world, "list"), client)
+    mine = await world.owner.fetchrow("SELECT name, redirects, keys::text FROM registration.applications")
+    assert mine is not None
+    other = json.dumps([{**PUBLIC_KEY, "x": PUBLIC_KEY["y"], "y": PUBLIC_KEY["x"]}])
+    for change in ("redirects = '{https://evil.test/}'", f"keys = '{other}'", "signs_asks = false"):
+        await world.owner.execute(f"UPDATE registration.applications SET {change}")
+        with pytest.raises(NotAsSeen):
+            await operator(world, "admit", client, "--name", "Contratos SA", "--seen", seen)
+        await world.owner.execute(
+            "UPDATE registration.applications SET redirects = $1, keys = $2, signs_asks = true",
+            mine["redirects"], mine["keys"],
+        )  # fmt: skip
+    assert client not in world.sam.integrators
+    told = world.vouching.registered
+    try:
+
+        async def meanwhile(*words: object) -> None:
+            await told(*words)  # type: ignore[arg-type]
+            await maria.get(f"{HOME}/{client}")
+            await maria.post(f"{HOME}/{client}/desistir")
+
+        world.vouching.registered = meanwhile  # type: ignore[method-assign, assignment]
+        with pytest.raises(NothingWaits, match="withdrawn"):
+            await operator(world, "admit", client, "--name", "Contratos SA", "--seen", seen)
+    finally:
+        world.vouching.registered = told  # type: ignore[method-assign]
+    assert client not in world.sam.integrators
+    assert await world.owner.fetchval("SELECT disabled_at IS NOT NULL FROM oauth.clients WHERE id = $1", client)
+
+
 async def test_what_ends(world: World) -> None:
     """An owner withdraws what waits, and only that; what nobody let in is forgotten; what was shut out says so."""
     await turned_on(world)
@@ -258,8 +295,9 @@ async def test_what_ends(world: World) -> None:
     await world.clients.disable(used)
     assert await token_status(world, used, secret) == 401
     assert "Encerrada pelo operador" in await again.get(f"{HOME}/{used}")
-    await again.post(f"{HOME}/{used}/segredo", version="2", _form=again.form)
-    assert again.status == 409
+    for act in ("segredo", "avisos/teste"):
+        await again.post(f"{HOME}/{used}/{act}", version="2", _form=again.form)
+        assert again.status == 409, act
 
 
 async def test_who_holds_which_certificate(world: World) -> None:

@@ -20,7 +20,7 @@ from hsm_service.sam.process import build_sam
 from hsm_service.sam.signed_heads import HeadSigner
 from hsm_service.sam.watch import DATABASE_AWAY
 from tests.sam.world import START, Authority, Request, World, open_world
-from tests.support.disks import fill, small_disk
+from tests.support.disks import fill, read_only, small_disk
 from tests.support.postgres import TestDatabase
 
 
@@ -170,7 +170,7 @@ async def test_the_databases_disk_is_full(world: World, tmp_path_factory: pytest
         await world.sql("DROP TABLESPACE full_disk")
 
 
-async def test_the_head_files_disk_is_full(
+async def test_the_head_files_disk_takes_nothing(
     hsm: Hsm, database: TestDatabase, authority: Authority, tmp_path: Path
 ) -> None:
     """What was committed stays; nothing more is, until the head can be kept outside again; then nothing is missing."""
@@ -180,7 +180,7 @@ async def test_the_head_files_disk_is_full(
             await world.sam.watch.look()
             first, second = await approved(world), await approved(world)
             signer = HeadSigner(world.sam.database, world.sam.roots, world.clock, "sam-0", heads / "sam-0.signed")
-            filler = fill(heads)
+            read_only(heads)
             await world.sign(*first[:2])  # committed; its head is not kept, and that is noticed by the next
             for _ in range(3):
                 with pytest.raises(HeadNotKept):
@@ -189,7 +189,7 @@ async def test_the_head_files_disk_is_full(
                 await signer.sign_if_moved()
             rows = await world.sql("SELECT count(*) AS n FROM sam.occurrences WHERE signature IS NOT NULL")
             assert rows[0]["n"] == 1
-            filler.unlink()
+            read_only(heads, False)
             await world.sign(*second[:2])
             await nothing_without_its_line(world, 2)
             kept = await world.sam.audit.kept_head()

@@ -18,12 +18,14 @@ ECDSA = "ECDSA-SHA256"
 
 
 async def test_a_restored_database_stops_the_sam(world: World, hsm: Hsm, authority: Authority) -> None:
-    """Restored to an hour ago: refused; after accept-restore everything that waited is void, and it works again."""
+    """Restored to an hour ago: refused; after accept-restore everything that waited is void, and it works again. A
+    session's row that somebody turns back afterwards stays over: the audit says so."""
     credential = await world.credential("P-256")
     phone = await world.phone(credential)
     request = await world.ask(credential, algorithm=ECDSA)
     activation = (await world.approve(phone, request))["activation"]
     waiting = await world.ask(credential, algorithm=ECDSA)
+    session = await world.session(credential, phone)
     # "an hour ago": the head kept outside knows lines that the database has not
     head = json.loads(world.head.read_text())
     world.head.write_text(json.dumps({**head, "seq": head["seq"] + 7}))
@@ -35,8 +37,11 @@ async def test_a_restored_database_stops_the_sam(world: World, hsm: Hsm, authori
         for call in ("documents/waiting", "signatures/sign", "documents/decide", "emission/keys"):
             assert await fresh.refused(call, device=phone.id) == "sam_refuses_work"
         voided = await accept_restore(fresh.sam.database, fresh.sam.audit, fresh.clock, operator=phone.public.jkt)
-        assert voided == {"documents": 1, "activations": 1, "consents": 0}
+        assert voided == {"documents": 1, "activations": 2, "consents": 0}
         await fresh.sam.watch.look()
+        await world.sql("UPDATE sam.activations SET voided = false WHERE maximum IS NOT NULL")
+        with pytest.raises(LinkIdError, match="activation_expired"):
+            await fresh.use(session, 1, [bytes(32)])
         assert await fresh.refused("signatures/sign", **request.call(activation)) == "activation_expired"
         body = phone.decision(waiting.statement)
         code = await fresh.refused("documents/decide", document=waiting.id, device=phone.id, **body)

@@ -49,6 +49,7 @@ class PhoneGateway:
         self.retired_once = False  # the next approval with a proof is told that the transport key retired
         self.swap_document = False  # after that, the document's bytes differ
         self.cut_live = 0  # how many live channels break right after hello
+        self.live_away = 0  # how many calls for a live channel are told to come back in an hour
         self.computers: list[dict[str, Any]] = []
 
     def app(self) -> web.Application:
@@ -250,6 +251,9 @@ class PhoneGateway:
             raise Refusal(403, "password_wrong", tries_left=2)
 
     async def live(self, request: web.Request) -> web.StreamResponse:
+        if self.live_away:
+            self.live_away -= 1
+            raise Refusal(503, "streams_busy", retry_after=3600)
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await answer.prepare(request)
         self.live_opened += 1

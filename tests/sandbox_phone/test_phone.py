@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
+from sandbox_phone import phone as phone_module
 from sandbox_phone.errors import BadPassword, GatewayRefused, GatewayUnreachable, TimedOut, Untrusted
 from sandbox_phone.gateway import fetch_trust
 from sandbox_phone.phone import SandboxPhone
@@ -167,6 +168,21 @@ async def test_the_live_channel_is_opened_again(gateway: PhoneGateway, phone: Sa
     assert seen == ["hello"] * 3
     assert gateway.live_opened == already + 3
     assert (await phone.wait_for("sign", 5)).id == request
+
+
+async def test_a_gateway_without_room_is_asked_again_when_it_said(
+    gateway: PhoneGateway, phone: SandboxPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent away, the phone comes back by itself, and never stays away for as long as a gateway may say."""
+    await paired(phone)
+    monkeypatch.setattr(phone_module, "MAX_AWAY_SECONDS", 0.01)
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    gateway.live_away, already = 2, gateway.live_opened
+
+    bells = phone.rings()
+    assert await anext(bells) == "hello"
+    await bells.aclose()
+    assert (gateway.live_away, gateway.live_opened) == (0, already + 1)
 
 
 async def test_waiting_in_vain_is_told(gateway: PhoneGateway, phone: SandboxPhone) -> None:

@@ -28,3 +28,8 @@ def fill(folder: Path) -> Path:
         while True:
             file.write(bytes(4096))
     return filler
+
+
+def read_only(folder: Path, refuses: bool = True) -> None:
+    """A disk of ours takes no more writing, as one with a fault does; or takes it again."""
+    subprocess.run(["mount", "-o", "remount,ro" if refuses else "remount,rw", str(folder)], check=True)

@@ -78,8 +78,11 @@ class Calls:
         return list(self.calls.values())[-1]
 
 
+POLICY_OID = "2.16.76.1.7.1.1.2.999"
+
+
 def policies_in(folder: Path) -> PolicyShelf:
     """AD-RB of both formats; AD-RT of none, as where an operator has not set it up."""
     given = PolicyFile(file=folder / "policy.der", uri="http://politicas.example/PA.der")
-    given.file.write_bytes(policy_file("2.16.76.1.7.1.1.2.999"))
+    given.file.write_bytes(policy_file(POLICY_OID))
     return read_policies(PolicySettings(cades_ad_rb=given, pades_ad_rb=given))

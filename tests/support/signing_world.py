@@ -679,7 +679,7 @@ async def signing_world(
         documents = DocumentCalls(
             clock,
             signing,
-            DocumentService(clock, time_stamps=stamps, parsing=parsing),
+            DocumentService(clock, time_stamps=stamps, parsing=parsing, policies=policies_in(Path(folder))),
             stamps,
             preparations=PreparationService(ours, clock),
             responses=responses,

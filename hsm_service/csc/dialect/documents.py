@@ -12,14 +12,14 @@ import binascii
 import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from foundation.encoding import canonical_json
 from foundation.errors import JsonObject, JsonValue
 from hsm_service.csc.dialect import members
 from hsm_service.csc.dialect.members import V2
 from hsm_service.csc.errors import InvalidRequest, invalid, missing
-from hsm_service.documents.domain.form import Form, Format, Level, Packaging
+from hsm_service.documents.domain.form import Form, Format, Level, Packaging, Policy, policy_form
 from hsm_service.documents.errors import FormNotPossible
 from hsm_service.signing.domain.request import Label
 from protocol.algorithms import MAX_HASHES, SignAlgorithm
@@ -39,6 +39,8 @@ _ENVELOPES: Final = {
 }
 """The standard's defaults first."""
 _CERTIFY: Final = {"Certification": True, "Revision": False}
+_POLICIES: Final[Mapping[str, Policy]] = {name: name for name in get_args(Policy)}
+_WITH_POLICIES: Final = frozenset({Format.CADES, Format.PADES})
 _MAX_NAME: Final = 100
 _MAX_PAGE, _MAX_SIDE = 100_000, 14_400
 
@@ -65,7 +67,7 @@ class ToSign:
         form = self.form
         return canonical_json(
             {
-                "form": [form.format, form.level, form.packaging],
+                "form": [form.format, form.level, form.packaging, form.policy],
                 "whole": self.content is not None,
                 "of": hashlib.sha256(of or b"").hexdigest(),
                 "certify": self.certify,
@@ -222,7 +224,7 @@ def _by_digests(entry: JsonObject, algorithm: SignAlgorithm) -> list[ToSign]:
         raise InvalidRequest("Numbers of signatures is too high")
     found = [_base64(value, "hashes") for value in values]
     members.check_lengths(found, algorithm.hash_name)
-    name = _name(_ours(entry, {"name"} if form.format is Format.XADES else set()))
+    name = _name(_ours(entry, {"name"} if form.format is Format.XADES else {"policy"}))
     return [ToSign(form, digest=one, name=name) for one in found]
 
 
@@ -232,7 +234,7 @@ def _by_document(entry: JsonObject) -> ToSign:
     if form.format is Format.PADES:
         # The standard's usual one is a certification; of a PDF that is signed already that cannot be made.
         certify = _CERTIFY.get(members.optional_text(entry, "signed_envelope_property"))
-        ours = _ours(entry, {"stamp"})
+        ours = _ours(entry, {"stamp", "policy"})
         if ours.get("stamp") is None:
             return ToSign(form, content=content, certify=certify)
         page, box = _place(ours["stamp"])
@@ -240,7 +242,7 @@ def _by_document(entry: JsonObject) -> ToSign:
     if form.format is Format.XADES:
         ours = _ours(entry, {"element"} if form.packaging is Packaging.ENVELOPED else {"name"})
         return ToSign(form, content=content, element=_element(ours), name=_name(ours))
-    _ours(entry, set())
+    _ours(entry, {"policy"})
     return ToSign(form, content=content)
 
 
@@ -300,7 +302,9 @@ def _form(entry: JsonObject, *, of_digest: bool) -> Form:
     format_ = _FORMATS.get(members.text(entry, "signature_format"))
     if format_ is None:
         raise invalid("signature_format")
-    level = members.optional_text(entry, "conformance_level").lower() or "ades-b-b"
+    policy = _policy(entry, format_)
+    usual = "b-b" if policy is None else policy_form(format_, policy).level.lower()
+    level = members.optional_text(entry, "conformance_level").lower() or f"ades-{usual}"
     if not level.startswith("ades-") or level.removeprefix("ades-") not in _LEVELS:
         raise invalid("conformance_level")
     if entry.get("signed_props") not in (None, []):
@@ -309,9 +313,21 @@ def _form(entry: JsonObject, *, of_digest: bool) -> Form:
     if format_ is Format.PADES and of_digest and found in (Level.LT, Level.LTA):
         raise invalid("conformance_level")  # the evidence goes into the PDF
     try:
-        return Form(format_, found, _packaging(entry, format_, of_digest))
+        return Form(format_, found, _packaging(entry, format_, of_digest), policy)
     except FormNotPossible as cause:
         raise invalid("conformance_level") from cause
+
+
+def _policy(entry: JsonObject, format_: Format) -> Policy | None:
+    """ICP-Brasil's, of DOC-ICP-15.03; each asks for a level of its own, which need not be said."""
+    said = entry.get("linkid")
+    named = said.get("policy") if isinstance(said, Mapping) else None
+    if named is None:
+        return None
+    policy = _POLICIES.get(named) if isinstance(named, str) else None
+    if policy is None or format_ not in _WITH_POLICIES:
+        raise invalid("linkid")
+    return policy
 
 
 def _packaging(entry: JsonObject, format_: Format, of_digest: bool) -> Packaging:

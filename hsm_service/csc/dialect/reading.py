@@ -298,12 +298,17 @@ def read_polling(body: JsonObject) -> str:
     return response
 
 
+def read_key(header: str | None) -> str | None:
+    """An ``Idempotency-Key``, if there is one. Raises InvalidRequest."""
+    # Bytes that are no UTF-8 come as surrogates, which nothing can be computed of; they are not printable.
+    if header is not None and not (1 <= len(header) <= MAX_KEY_CHARACTERS and header.isprintable()):
+        raise InvalidRequest("Invalid header Idempotency-Key")
+    return header
+
+
 def _use(said: JsonObject, idempotency_key: str | None) -> SaidUse:
     """``clientData`` {"use": {"counter", "signature"}}; the counter may be left out by whoever does not sign it."""
-    key = idempotency_key
-    # Bytes that are no UTF-8 come as surrogates, which nothing can be computed of; they are not printable.
-    if key is not None and not (1 <= len(key) <= MAX_KEY_CHARACTERS and key.isprintable()):
-        raise InvalidRequest("Invalid header Idempotency-Key")
+    read_key(idempotency_key)
     use = said.get("use")
     if use is None:
         return SaidUse(idempotency_key=idempotency_key)

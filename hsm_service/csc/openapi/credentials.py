@@ -6,6 +6,7 @@ from foundation.web.openapi import Answer, Schema, Words, ref, text
 from hsm_service.csc.algorithms import HASH_OIDS
 from hsm_service.csc.dialect.members import CODE, PASSWORD, PHONE
 from hsm_service.csc.openapi.words import (
+    AGAIN,
     ALGORITHM,
     CLIENT_DATA,
     CREDENTIAL,
@@ -141,7 +142,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ["handle", "linkid"],
         handle=text({"type": "string"}, "For `authorizeCheck`; keep it secret.", "Para `authorizeCheck`; é segredo."),
         linkid=closed(
-            ["request", "verification_code", "expires_in", "qr", "statement"],
+            ["request", "verification_code", "expires_in", "qr"],
             to_sign=text(
                 STRINGS, "For `signDoc`: what the phone approves.", "Para `signDoc`: o que o celular aprova."
             ),
@@ -151,7 +152,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             ),
             expires_in=SECONDS,
             qr=text({"type": "string"}, "As a QR code, when no phone rings.", "Como QR Code, se o celular não toca."),
-            statement=text({"type": "string"}, "Signed by the SAM.", "Assinado pelo SAM."),
+            statement=text({"type": "string"}, "By the SAM; not repeated.", "Do SAM; não se repete."),
         ),
     ),
     "HandleRequest": schema_of(
@@ -236,6 +237,7 @@ OPERATIONS: Final = [
             "credentialID": "cred_0000000000000000000000000a", "numSignatures": 1, "hashes": [EXAMPLE_HASH],
             "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1", "description": "contrato.pdf",
         },
+        AGAIN,
     ),
     V2.call(
         "AuthorizeCheck", "credentials/authorizeCheck", Words("Wait for the decision", "Esperar a decisão"),

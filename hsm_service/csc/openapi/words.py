@@ -56,9 +56,11 @@ VALIDITY: Final = text(
 DOCUMENTS: Final = text(
     {"type": ["array", "null"]},
     "Objects with `document` (base64), `signature_format` (C, P, X), `conformance_level`, `signed_envelope_property`, "
-    "`signAlgo`; `linkid` may have `stamp` (P), `element`, `name` (X). 16 MiB at most, with all the rest.",
+    "`signAlgo`; `linkid` may have `stamp` (P), `element`, `name` (X), `policy` (AD-RB or AD-RT; C, P). "
+    "16 MiB at most, with all the rest.",
     "Objetos com `document` (base64), `signature_format` (C, P, X), `conformance_level`, `signed_envelope_property`, "
-    "`signAlgo`; `linkid` pode ter `stamp` (P), `element`, `name` (X). No máximo 16 MiB, com todo o resto.",
+    "`signAlgo`; `linkid` pode ter `stamp` (P), `element`, `name` (X), `policy` (AD-RB ou AD-RT; C, P). "
+    "No máximo 16 MiB, com todo o resto.",
 )
 DIGESTS: Final = text(
     {"type": ["array", "null"]},
@@ -105,13 +107,25 @@ PREFER: Final = Parameter(
         "`wait=25` segura a resposta (RFC 7240).",
     ),
 )
+_KEY: Final[dict[str, JsonValue]] = {
+    "type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[!-~]+$",
+}  # fmt: skip
 KEY: Final = Parameter(
     "Idempotency-Key",
     "header",
     text(
-        {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[!-~]+$"},
+        _KEY,
         "In a session: another one has the same hashes signed anew.",
         "Em uma sessão: outra assina de novo os mesmos hashes.",
+    ),
+)
+AGAIN: Final = Parameter(
+    "Idempotency-Key",
+    "header",
+    text(
+        _KEY,
+        "The very same call again, with the same token and key, has the same handle: no phone rings twice.",
+        "A mesma chamada, com o mesmo token e a mesma chave, tem o mesmo handle: nenhum celular toca duas vezes.",
     ),
 )
 

@@ -4,7 +4,10 @@ Every call is a POST with JSON, ``info`` included (CSC 8.1).
 """
 
 import asyncio
+import hmac
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -22,6 +25,7 @@ from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
 from hsm_service.csc.errors import DocumentsUnderWay, InvalidRequest
 from hsm_service.oauth.domain.caller import Caller
+from hsm_service.oauth.service.callers import read_authorization
 from hsm_service.oauth.web.bearer import SERVICE_ONLY, Authenticator
 from hsm_service.signing.domain import request as signing_request
 from hsm_service.signing.domain.labels import labels_for
@@ -186,6 +190,13 @@ async def body_of(request: web.Request, max_bytes: int = dialect.MAX_BODY) -> Js
     if len(body) <= dialect.MAX_BODY:
         return dialect.read_object(body, max_bytes)
     return await asyncio.to_thread(dialect.read_object, body, max_bytes)
+
+
+def call_key(label: bytes, authorization: Sequence[str], body: JsonObject) -> bytes:
+    """32 bytes that only this very call has: its token and all that it says, in whatever order it says it."""
+    _, token = read_authorization(authorization)
+    said = json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
+    return hmac.digest(token.encode("utf-8"), label + said, "sha256")
 
 
 def preferred_wait(request: web.Request) -> float | None:

@@ -1,8 +1,5 @@
 """The calls of CSC API 1.0.4. Same requests, same approvals, other words; and no handle: ``authorize`` waits itself."""
 
-import hmac
-import json
-from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -20,6 +17,7 @@ from hsm_service.csc.web.calls import (
     Calls,
     approved,
     body_of,
+    call_key,
     expired_certificate,
     preferred_wait,
     signing_caller,
@@ -27,7 +25,6 @@ from hsm_service.csc.web.calls import (
 from hsm_service.csc.web.documents import DocumentCalls
 from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.service.authentication import ClientAuthentication
-from hsm_service.oauth.service.callers import read_authorization
 from hsm_service.oauth.service.tokens import TokenService
 from hsm_service.oauth.web.bearer import ANY_SCOPE, Authenticator
 from hsm_service.signing.domain.request import Ask
@@ -39,6 +36,7 @@ from protocol.errors import ConsentUnknown, FactorsWrong
 from protocol.explicit import Factors
 
 PREFIX: Final = "/csc/v1"
+_CALL: Final = b"linkid-csc-v1-call\x00"
 _AGAIN_SECONDS: Final = 1
 """``Retry-After`` when the holder has not decided: the same call waits on, and rings nobody."""
 
@@ -146,7 +144,7 @@ class CscV1:
             state = await self._waiting.ask(
                 signing_caller(caller),
                 self._calls.ask_of(wanted, credential),
-                call_key=call_key(request.headers.getall("Authorization", []), body),
+                call_key=call_key(_CALL, request.headers.getall("Authorization", []), body),
                 seconds=self._wait_seconds if wait is None else min(wait, self._wait_seconds),
             )
         except CertificateNotValid as cause:
@@ -192,13 +190,6 @@ class CscV1:
     async def not_implemented(self, _request: web.Request) -> web.Response:
         """10.2: 501 for a method we do not have."""
         raise NotImplementedHere()
-
-
-def call_key(authorization: Sequence[str], body: JsonObject) -> bytes:
-    """32 bytes that only this very call has: its token and all that it says, in whatever order it says it."""
-    _, token = read_authorization(authorization)
-    said = json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
-    return hmac.digest(token.encode("utf-8"), b"linkid-csc-v1-call\x00" + said, "sha256")
 
 
 def _nothing() -> web.Response:

@@ -3,6 +3,7 @@
 Steps 1, 2 and 10 of one signature are here.
 """
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Final
 from aiohttp import web
 
 from foundation.clock import Clock
-from foundation.errors import JsonValue
+from foundation.errors import JsonObject, JsonValue
 from foundation.web import answer
 from hsm_service.credentials.domain.credential import Credential
 from hsm_service.credentials.service import CredentialService
@@ -22,6 +23,7 @@ from hsm_service.csc.web.calls import (
     Calls,
     approved,
     body_of,
+    call_key,
     consented,
     expired_certificate,
     preferred_wait,
@@ -37,6 +39,7 @@ from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.responses import ResponseService
 
 PREFIX: Final = "/csc/v2"
+_CALL: Final = b"linkid-csc-v2-call\x00"
 POLL_SECONDS: Final = 2
 """``Retry-After`` of a request still waiting: CSC names no interval."""
 
@@ -109,7 +112,7 @@ class CscV2:
         return answer(dialect.credential_info(found, wanted.wanted, self._clock.now(), explicit=explicit))
 
     async def authorize(self, request: web.Request) -> web.Response:
-        """11.6: 202 with a handle; the phone is asked."""
+        """11.6: 202 with a handle; the phone is asked. With an ``Idempotency-Key`` the same call again finds it."""
         # 1. What is asked; 2. by whom.
         caller, body = await self._calls.read(request, max_bytes=dialect.MAX_SIGN_DOC)
         consent = dialect.read_consent(body)
@@ -118,6 +121,11 @@ class CscV2:
             return self._told(await self._signing.ask(signing_caller(caller), self._calls.consent_of(consent)), {})
         wanted = dialect.read_documents(body) or dialect.read_session(body) or dialect.read_authorize(body)
         credential = await self._calls.credential(caller, wanted.credential)
+        key = await _repeated_by(request, body)
+        if key is not None:
+            before = await self._signing.asked_before(signing_caller(caller), credential.id, key)
+            if before is not None:
+                return self._told(before, {})
         ask, at, kept = await self._asked(caller, wanted, credential)
         told: dict[str, JsonValue] = {}
         if isinstance(ask, Ask) and (kept or at is not None):
@@ -128,7 +136,7 @@ class CscV2:
             return answer({**opened, **({"linkid": told} if told else {})})
         # 3 to 5 are signing's.
         try:
-            asked = await self._signing.ask(signing_caller(caller), ask, at=at)
+            asked = await self._signing.ask(signing_caller(caller), ask, at=at, call_key=key)
         except CertificateNotValid as cause:
             raise expired_certificate(credential) from cause
         if kept:
@@ -145,7 +153,7 @@ class CscV2:
                     "verification_code": asked.verification_code,
                     "expires_in": asked.expires_in,
                     "qr": f"{self._app}/r#1.{asked.document}",
-                    "statement": asked.statement,
+                    **({} if asked.statement is None else {"statement": asked.statement}),
                     **told,
                 },
             },
@@ -255,3 +263,15 @@ class CscV2:
 
 def _nothing() -> web.Response:
     return web.Response(status=204, headers={"Cache-Control": "no-store"})
+
+
+async def _repeated_by(request: web.Request, body: JsonObject) -> bytes | None:
+    """What makes this call and a later one the same; None when its caller named no ``Idempotency-Key``.
+
+    The request's secret follows from it (decision 0020), so nothing is remembered. Raises InvalidRequest.
+    """
+    key = dialect.read_key(request.headers.get("Idempotency-Key"))
+    if key is None:
+        return None
+    authorization = request.headers.getall("Authorization", [])
+    return await asyncio.to_thread(call_key, _CALL, authorization, {"key": key, "said": body})

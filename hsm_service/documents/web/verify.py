@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 
 from foundation.clock import Clock
 from foundation.errors import LinkIdError, TooMany, Unavailable
-from foundation.web import SlidingWindow, answer, client_address
+from foundation.web import AddressWindow, answer, client_address
 from foundation.web.caller import Network
 from foundation.web.errors import BadRequest, BodyTooLarge
 from foundation.web.pages import FILES, Pages
@@ -67,7 +67,7 @@ class VerifyPages:
         self._verification = verification
         self._clock = clock
         self._proxies = proxies
-        self._asking = SlidingWindow(_PER_MINUTE, timedelta(minutes=1))
+        self._asking = AddressWindow(_PER_MINUTE, timedelta(minutes=1))
         self._pages = Pages(_FOLDER, f"{PATH}/assets", ("verify.js",), csp=CSP)
 
     def routes(self) -> list[web.RouteDef]:

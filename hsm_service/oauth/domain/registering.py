@@ -1,9 +1,11 @@
 """What may be registered of an integrator, by an operator or by its owner. Pure; keys themselves are read elsewhere."""
 
+import hashlib
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
+from foundation.encoding import JsonObject, canonical_json
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.errors import BadClientData
 from protocol.documents import NAME_CHARACTERS
@@ -11,6 +13,15 @@ from protocol.orders import client_name
 
 MAX_KEYS: Final = 5
 """Of an integrator: keys, or certificates."""
+
+
+def seen_code(what: JsonObject) -> str:
+    """What an operator read, in twenty hexadecimal digits: what they let in is exactly that, or nothing.
+
+    Whoever writes rows would have to find another text with the same 80 bits.
+    """
+    digest = hashlib.sha256(b"linkid-seen-v1\0" + canonical_json(what)).hexdigest()
+    return "-".join(digest[at : at + 5] for at in range(0, 20, 5))
 
 
 def checked_name(name: str) -> str:

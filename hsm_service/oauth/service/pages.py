@@ -19,7 +19,7 @@ from foundation.database import Database
 from foundation.encoding import b64u
 from foundation.errors import BadInput, JsonValue, NotPermitted
 from foundation.ids import BadToken, Random, Token, new_token, parse_token, secret_matches
-from foundation.web import SlidingWindow
+from foundation.web import AddressWindow
 from hsm_service.oauth.domain.client import Client
 from hsm_service.oauth.domain.grant import CODE_LIFE, PAGE_LIFE, AuthorizeRequest, Page, PageState
 from hsm_service.oauth.domain.sealing import seal, unseal
@@ -81,7 +81,7 @@ class PageService:
         self._signing = signing
         self._issuer = issuer
         self._random = random
-        self._opened = SlidingWindow(PAGES_PER_MINUTE, timedelta(minutes=1))
+        self._opened = AddressWindow(PAGES_PER_MINUTE, timedelta(minutes=1))
 
     async def open(self, parameters: Mapping[str, str], *, address: str) -> OpenPage:
         """Somebody arrives. Raises UnsafeRedirect (to be shown) or RedirectableError (to be sent to the client)."""

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from foundation.clock import Clock
 from foundation.errors import TooMany
-from foundation.web import SlidingWindow, client_address
+from foundation.web import AddressWindow, client_address
 from foundation.web.caller import Network
 from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.oauth.domain.client import Client, ClientMethod
@@ -50,8 +50,8 @@ class ClientReader:
         self._pace = pace
         self._proxies = trusted_proxies
         self._certificates = certificates
-        self._wrong = SlidingWindow(WRONG_PER_MINUTE, timedelta(minutes=1))
-        self._nameless = SlidingWindow(NAMELESS_PER_MINUTE, timedelta(minutes=1))
+        self._wrong = AddressWindow(WRONG_PER_MINUTE, timedelta(minutes=1))
+        self._nameless = AddressWindow(NAMELESS_PER_MINUTE, timedelta(minutes=1))
 
     async def read(self, request: web.Request, form: Mapping[str, str]) -> Authenticated:
         """Raises UnknownClient, BadOAuthRequest, TooMany."""

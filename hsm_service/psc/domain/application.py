@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from foundation.errors import JsonObject
 from hsm_service.oauth.domain.client import checked_redirect
+from hsm_service.oauth.domain.registering import seen_code
 from hsm_service.oauth.errors import BadClientData
 from hsm_service.psc.domain.reading import optional_text, text
 from hsm_service.psc.errors import BadPscRequest
@@ -32,6 +33,12 @@ class Application:
     redirects: Sequence[str]
     secret_digest: bytes = field(repr=False)
     asked: datetime
+
+    @property
+    def seen(self) -> str:
+        """The code of what an operator reads of it."""
+        said = {"name": self.name, "comments": self.comments, "email": self.email, "redirects": list(self.redirects)}
+        return seen_code({"client": self.id, **said})
 
 
 def read_name(body: JsonObject) -> str:

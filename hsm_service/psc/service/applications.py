@@ -9,8 +9,8 @@ from typing import Final
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
-from foundation.ids import Random, new_id, secret_digest
-from foundation.web import SlidingWindow
+from foundation.ids import Random, new_id, same, secret_digest
+from foundation.web import AddressWindow
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
 from hsm_service.oauth.service.clients import ClientService, new_client_secret
 from hsm_service.oauth.store import ClientStore
@@ -62,7 +62,7 @@ class ApplicationService:
         self._audit = audit
         self._settings = settings
         self._random = random
-        self._asked = SlidingWindow(PER_HOUR, timedelta(hours=1))
+        self._asked = AddressWindow(PER_HOUR, timedelta(hours=1))
 
     async def ask_in(self, *, name: str, comments: str, email: str, redirects: Sequence[str], address: str) -> AskedIn:
         """It waits for an operator from now on; until then its secret opens nothing.
@@ -97,15 +97,18 @@ class ApplicationService:
         """Those that an operator may let in."""
         return await self._store.waiting()
 
-    async def admit(self, client_id: str, name: str, clients: ClientService) -> Application:
-        """An operator lets one in, and says its name as phones shall show it: not read from the row, since whoever can
-        write rows would have it signed. Raises BadPscRequest, and what the operator's word raises.
+    async def admit(self, client_id: str, name: str, seen: str, clients: ClientService) -> Application:
+        """An operator lets one in, and says its name as phones shall show it, and what they read (``seen``): neither
+        comes from the row, since whoever can write rows would have anything signed. Raises BadPscRequest, and what the
+        operator's word raises.
         """
         found = await self._store.one_waiting(client_id)
         if found is None:
             raise BadPscRequest(f"{client_id}: no such application waits")
         if name != found.name:
             raise BadPscRequest(f"{client_id} calls itself {found.name!r}, which is another name")
+        if not same(seen, found.seen):
+            raise BadPscRequest(f"{client_id} is not what you read: look again with `linkid application list`")
         await clients.admit(
             Client(
                 kind=ClientKind.INTEGRATOR,

@@ -7,7 +7,9 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from foundation.encoding import b64u
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
+from hsm_service.oauth.domain.registering import seen_code
 
 MOST_OF_ONE: Final = 20
 """Applications of one owner."""
@@ -30,6 +32,9 @@ class Stand(StrEnum):
     CHANGING = "changing"
     """Known; return addresses at hosts that no operator has seen wait."""
     SHUT_OUT = "shut_out"
+
+
+IN_USE: Final = frozenset({Stand.KNOWN, Stand.CHANGING})
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,27 @@ class Application:
     asked: datetime
     admitted: datetime | None
 
+    @property
+    def seen(self) -> str:
+        """The code of what an operator reads of it. Not of the secret, which its owner may renew meanwhile."""
+        draft = self.draft
+        return seen_code(
+            {
+                "client": self.client,
+                "owner": b64u(self.owner),
+                "owner_name": self.owner_name,
+                "name": draft.name,
+                "about": draft.about,
+                "method": draft.method.value,
+                "grants": sorted(draft.grants),
+                "redirects": list(draft.redirects),
+                "keys": [dict(key) for key in draft.keys],
+                "signs_asks": draft.signs_asks,
+                "tls_subject": draft.tls_subject,
+                "certificates": [b64u(der) for der in draft.certificates],
+            }
+        )
+
 
 @dataclass(frozen=True)
 class Change:
@@ -69,6 +95,11 @@ class Change:
     client: str
     redirects: Sequence[str]
     asked: datetime
+
+    @property
+    def seen(self) -> str:
+        """The code of what an operator reads of it."""
+        return seen_code({"change": self.id, "client": self.client, "redirects": list(self.redirects)})
 
 
 @dataclass(frozen=True)

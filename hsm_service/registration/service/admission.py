@@ -6,12 +6,12 @@ from typing import Final
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
-from foundation.ids import is_id
+from foundation.ids import is_id, same
 from hsm_service.oauth.domain.client import Client, ClientKind, ClientMethod, GrantType
 from hsm_service.oauth.service.clients import ClientService
 from hsm_service.oauth.store import ClientStore
 from hsm_service.registration.domain.application import Application
-from hsm_service.registration.errors import NothingWaits
+from hsm_service.registration.errors import NotAsSeen, NothingWaits
 from hsm_service.registration.store import ApplicationStore, SignInStore, WaitingChange
 
 PAGE_NAME: Final = "Link ID: página de integradores"
@@ -47,16 +47,19 @@ class AdmissionService:
         """Whether what waits under this id waits here."""
         return is_id(name, "chg") or (is_id(name, "cli") and await self._store.one_waiting(name) is not None)
 
-    async def admit(self, client: str, name: str) -> Application:
-        """An operator lets one in, and says its name as phones shall show it: not read from the row, since whoever can
-        write rows would have it signed. What was let in comes back, for the operator to look at: it is the row of now,
-        and they read the one of before. Raises NothingWaits, and what the operator's word raises.
+    async def admit(self, client: str, name: str, seen: str) -> Application:
+        """An operator lets one in, and says its name as phones shall show it, and what they read (``seen``): neither
+        comes from the row, since whoever can write rows would have anything signed.
+
+        Raises NothingWaits, NotAsSeen, and what the operator's word raises.
         """
         found = await self._store.one_waiting(client)
         if found is None:
             raise NothingWaits(f"{client}: no such application waits")
         if name != found.draft.name:
             raise NothingWaits(f"{client} calls itself {found.draft.name!r}, which is another name")
+        if not same(seen, found.seen):
+            raise NotAsSeen(f"{client} is not what you read: look at it again with `linkid application list`")
         await self._clients.admit(_client_of(found), signs_asks=found.draft.signs_asks)
         async with self._database.transaction() as connection:
             admitted = await self._store.admitted(connection, client, self._clock.now())
@@ -64,16 +67,23 @@ class AdmissionService:
             renewed = admitted is not None and admitted.secret_digest != found.secret_digest
             if admitted is not None and renewed and admitted.secret_digest is not None:
                 await self._rows.renew_secret(connection, client, admitted.secret_digest, self._clock.now())
-            self._audit.note(connection, "application.admitted", client=client)
+            if admitted is not None:
+                self._audit.note(connection, "application.admitted", client=client)
+        if admitted is None and await self._store.one_of(client, found.owner) is None:
+            # Its owner took it back while the SAM was told: nobody's application asks nobody.
+            await self._clients.disable(client)
+            raise NothingWaits(f"{client} was withdrawn meanwhile")
         return found
 
-    async def admit_change(self, change: str, name: str) -> str:
-        """Return addresses at new hosts, exactly as they were listed; whose they are. Raises NothingWaits."""
+    async def admit_change(self, change: str, name: str, seen: str) -> str:
+        """Return addresses at new hosts, exactly as they were read; whose they are. Raises NothingWaits, NotAsSeen."""
         waiting = next((one for one in await self._store.waiting_changes() if one.change.id == change), None)
         if waiting is None:
             raise NothingWaits(f"{change}: no such change waits")
         if name != waiting.name:
             raise NothingWaits(f"{change} is of {waiting.name!r}, which is another name")
+        if not same(seen, waiting.change.seen):
+            raise NotAsSeen(f"{change} is not what you read: look at it again with `linkid application list`")
         async with self._database.transaction() as connection:
             taken = await self._store.take_change(connection, change)
             if taken is None:

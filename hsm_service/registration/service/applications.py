@@ -23,7 +23,16 @@ from hsm_service.oauth.domain.registering import MAX_KEYS
 from hsm_service.oauth.errors import BadClientData
 from hsm_service.oauth.service.clients import new_client_secret
 from hsm_service.oauth.store import ClientStore, Standing
-from hsm_service.registration.domain.application import OVERLAP, Application, Change, Draft, Stand, View, new_hosts
+from hsm_service.registration.domain.application import (
+    IN_USE,
+    OVERLAP,
+    Application,
+    Change,
+    Draft,
+    Stand,
+    View,
+    new_hosts,
+)
 from hsm_service.registration.domain.reading import MAX_TEXT, Form
 from hsm_service.registration.errors import (
     BadField,
@@ -151,7 +160,7 @@ class ApplicationService:
         Raises NoSuchApplication, NotNow, ChangedMeanwhile, BadField.
         """
         view = await self.one_of(owner, client)
-        if view.stand not in (Stand.KNOWN, Stand.CHANGING) or GrantType.CODE not in view.application.draft.grants:
+        if view.stand not in IN_USE or GrantType.CODE not in view.application.draft.grants:
             raise NotNow()
         if not redirects:
             raise BadField("redirects", "Diga pelo menos um endereço de retorno, um por linha.")
@@ -183,7 +192,7 @@ class ApplicationService:
         Raises NoSuchApplication, NotNow, ChangedMeanwhile.
         """
         view = await self.one_of(owner, client)
-        if view.stand not in (Stand.KNOWN, Stand.CHANGING):
+        if view.stand not in IN_USE:
             raise NotNow()
         async with self._database.transaction() as connection:
             await self._touch(connection, owner, view, seen)

@@ -1,25 +1,24 @@
 """The page: every answer is a whole document, no script runs, and what an owner typed is escaped by the template."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import resources
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-import jinja2
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from foundation.errors import LinkIdError, NotAuthenticated, TooMany, Unavailable
 from foundation.web import client_address, request_id
 from foundation.web.caller import Network
 from foundation.web.errors import default_dialect
+from foundation.web.pages import FILES, Pages
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.oauth.errors import BadOAuthRequest
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.form import once
-from hsm_service.registration.domain.application import Stand, View
+from hsm_service.registration.domain.application import IN_USE, Stand, View
 from hsm_service.registration.domain.reading import FIELDS, read_form, read_redirects, read_version
-from hsm_service.registration.errors import BadField, ChangedMeanwhile, NotSignedIn
+from hsm_service.registration.errors import BadField, ChangedMeanwhile, NotNow, NotSignedIn
 from hsm_service.registration.ports import Webhooks
 from hsm_service.registration.service.applications import ApplicationService
 from hsm_service.registration.service.sign_ins import SignIn, SignInService
@@ -33,7 +32,6 @@ CSP: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _RETRY_SECONDS: Final = 60
-_FILES: Final = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
 _FOLDER: Final = resources.files("hsm_service.registration.web").joinpath("page")
 _GRANT: Final = ("saber quem você é, e cuidar das suas aplicações.", "Nada é assinado, nem pedido.")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -70,17 +68,7 @@ class RegistrationPages:
         self._calls_per_minute = calls_per_minute
         self._proxies = proxies
         self._cookies = Cookies(origin)
-        self._content = {name: _FOLDER.joinpath(name).read_bytes() for name in _FILES}
-        self._paths = {
-            name: f"{PATH}/assets/{hashlib.sha256(content).hexdigest()[:16]}/{name}"
-            for name, content in self._content.items()
-        }
-        self._templates = jinja2.Environment(
-            loader=jinja2.FunctionLoader(lambda name: _FOLDER.joinpath(name).read_text(encoding="utf-8")),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-        )
+        self._pages = Pages(_FOLDER, f"{PATH}/assets", (), csp=CSP)
 
     def routes(self) -> list[web.RouteDef]:
         """For the gateway's application."""
@@ -92,7 +80,7 @@ class RegistrationPages:
             web.post(f"{PATH}/sair", self.leave),
             web.get(f"{PATH}/nova", self.new),
             web.post(f"{PATH}/nova", self.create),
-            web.get(f"{PATH}/assets/{{version}}/{{name}}", self.asset),
+            web.get(f"{PATH}/assets{FILES}", self.asset),
             web.get(one, self.one),
             web.post(f"{one}/desistir", self.withdraw),
             web.post(f"{one}/segredo", self.renew_secret),
@@ -270,7 +258,8 @@ class RegistrationPages:
         """An event that says nothing."""
 
         async def act(who: SignIn, client: str, _seen: int, _said: Mapping[str, str]) -> web.Response:
-            await self._applications.one_of(who.person, client)
+            if (await self._applications.one_of(who.person, client)).stand not in IN_USE:
+                raise NotNow()
             sent = await self._webhooks.send_test(client)
             told = "Teste na fila: recarregue esta página para ver se chegou." if sent else "Grave um endereço antes."
             return await self._again(who, client, told)
@@ -278,15 +267,8 @@ class RegistrationPages:
         return await self._act(request, act)
 
     async def asset(self, request: web.Request) -> web.Response:
-        """A file of the page: its address changes with its content."""
-        name = request.match_info["name"]
-        if self._paths.get(name) != request.path:
-            raise web.HTTPNotFound
-        headers = {
-            hdrs.CONTENT_TYPE: f"{_FILES[name]}; charset=utf-8",
-            hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable",
-        }
-        return web.Response(body=self._content[name], headers=headers)
+        """A file of the page."""
+        return self._pages.asset(request)
 
     async def _act(self, request: web.Request, act: Act) -> web.Response:
         """A form about one application: whose it is, which version it saw, and what went wrong."""
@@ -385,10 +367,10 @@ class RegistrationPages:
         return _to(f"{self._origin}{request.path}")
 
     def _html(self, template: str, values: dict[str, object], status: int = 200) -> web.Response:
-        text = self._templates.get_template(template).render(assets=self._paths, path=PATH, **values)
+        response = self._pages.html(template, {"path": PATH, "home": PATH, **values}, status=status)
         # With no-referrer, which is ours elsewhere, browsers send forms with "Origin: null".
-        headers = {"Content-Security-Policy": CSP, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
-        return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
 
 
 def _to(path: str) -> web.Response:

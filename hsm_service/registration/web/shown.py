@@ -76,9 +76,9 @@ def moment(when: datetime) -> str:
     return when.astimezone(_BRASILIA).strftime("%d/%m/%Y %H:%M")
 
 
-def admit_command(name: str, called: str) -> str:
+def admit_command(name: str, called: str, seen: str) -> str:
     """What an operator types, or copies: a name is a stranger's text, and a shell would read what is in it."""
-    return f"linkid application admit {name} --name {shlex.quote(called)}"
+    return f"linkid application admit {name} --name {shlex.quote(called)} --seen {seen}"
 
 
 def deliveries(found: Sequence[Delivery]) -> list[ShownDelivery]:

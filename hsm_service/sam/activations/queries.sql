@@ -61,15 +61,22 @@ SELECT id, until, voided FROM sam.activations WHERE document = $1;
 SELECT ordinal, hash, state, signature FROM sam.occurrences WHERE activation = $1 ORDER BY ordinal;
 
 -- name: store_signatures
--- At most one signature is ever stored for an occurrence; whoever comes second changes nothing. What stands there now.
-UPDATE sam.occurrences o SET state = 'signed', signature = made.signature, signed_at = $3
-FROM unnest($2::bytea[]) WITH ORDINALITY AS made (signature, ordinal)
-WHERE o.activation = $1 AND o.ordinal = made.ordinal - 1 AND o.state <> 'signed'
-RETURNING o.ordinal, o.hash, o.signature;
+-- At most one signature is ever stored for an occurrence; whoever comes second changes nothing. What was stored, in the
+-- order of the document: ordinals, hashes, signatures.
+WITH stored AS (
+    UPDATE sam.occurrences o SET state = 'signed', signature = made.signature, signed_at = $3
+    FROM unnest($2::bytea[]) WITH ORDINALITY AS made (signature, ordinal)
+    WHERE o.activation = $1 AND o.ordinal = made.ordinal - 1 AND o.state <> 'signed'
+    RETURNING o.ordinal, o.hash, o.signature
+)
+SELECT coalesce(array_agg(ordinal ORDER BY ordinal), '{}') AS ordinals,
+       coalesce(array_agg(hash ORDER BY ordinal), '{}') AS hashes,
+       coalesce(array_agg(signature ORDER BY ordinal), '{}') AS signatures
+FROM stored;
 
 -- name: void_all
 -- After a restore no approval counts any more.
-UPDATE sam.activations SET voided = true WHERE NOT voided AND until > $1 RETURNING id;
+UPDATE sam.activations SET voided = true WHERE NOT voided AND until > $1 RETURNING id, credential, maximum;
 
 -- name: sessions_of
 -- The sessions of some credentials that are open still, the newest first.

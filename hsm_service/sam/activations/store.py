@@ -1,10 +1,13 @@
 """Rows of ``sam.activations`` and ``sam.occurrences``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
+from foundation.clock import Clock
 from foundation.database import Connection, Database, Record
+from foundation.group_commit import GroupCommit, Statement
 from foundation.queries import Queries
 from hsm_service.sam.activations.domain import Activation, Occurrence
 from hsm_service.sam.documents.domain import Fixed, caller_name
@@ -15,6 +18,8 @@ from protocol.documents import DocumentType
 
 queries = Queries.load("hsm_service.sam.activations")
 TABLE = "activations"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -125,20 +130,32 @@ class ActivationStore:
         return found
 
     async def store_signatures(
-        self, connection: Connection, activation: Activation, signatures: Sequence[bytes], now: datetime
-    ) -> list[Occurrence]:
-        """The occurrences that these signatures were stored with; fewer than all when somebody else was first."""
-        rows = await connection.fetch(queries.store_signatures, activation.id, list(signatures), now)
-        stored = sorted((Occurrence(row["ordinal"], row["hash"], row["signature"]) for row in rows), key=_ordinal)
-        for one in stored:
-            if one.digest != activation.digests[one.ordinal]:
-                await self._alarm.raise_("row.forged", "occurrences", activation.id)
-                raise ActivationUnknown(activation.id)
-        return stored
+        self,
+        commits: GroupCommit,
+        activation: Activation,
+        signatures: Sequence[bytes],
+        clock: Clock,
+        then: "Callable[[Connection, list[Occurrence]], T]",
+    ) -> "T":
+        """``then`` gets the occurrences that these signatures were stored with; fewer than all when somebody else was
+        first. Raises ActivationUnknown, and nothing is stored, for occurrences of other hashes."""
+
+        def stored(connection: Connection, row: Record) -> T:
+            found = [Occurrence(*one) for one in zip(row["ordinals"], row["hashes"], row["signatures"], strict=True)]
+            if any(one.digest != activation.digests[one.ordinal] for one in found):
+                raise _Forged
+            return then(connection, found)
+
+        args = (activation.id, list(signatures))
+        try:
+            return await commits.run(Statement(queries.store_signatures, lambda: (*args, clock.now()), stored))
+        except _Forged:
+            await self._alarm.raise_("row.forged", "occurrences", activation.id)
+            raise ActivationUnknown(activation.id) from None
 
 
-def _ordinal(one: Occurrence) -> int:
-    return one.ordinal
+class _Forged(Exception):
+    """Rows that 7f did not write."""
 
 
 def _read(row: Record, fixed: Fixed) -> Activation:

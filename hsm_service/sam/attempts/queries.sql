@@ -21,7 +21,7 @@ LEFT JOIN sam.tries t ON t.credential = a.credential AND t.purpose = a.purpose A
 WHERE a.credential = $1 AND a.purpose = $2;
 
 -- name: take_try
--- This proof takes the next try, over exactly the row that was read (its MAC says which); nothing when it is another.
+-- This proof takes the next try, over exactly the row that was read (its MAC says which); no total when it is another.
 WITH ladder AS (
     UPDATE sam.attempts SET total = $4, forgiven = $5, last_at = $6, mac = $7
     WHERE credential = $1 AND purpose = $2 AND mac = $3 RETURNING credential, purpose, total
@@ -29,7 +29,7 @@ WITH ladder AS (
     INSERT INTO sam.tries (credential, purpose, proof, ordinal, tried_at, mac)
     SELECT ladder.credential, ladder.purpose, $8, $9, $10, $11 FROM ladder ON CONFLICT DO NOTHING
 )
-SELECT total FROM ladder;
+SELECT (SELECT total FROM ladder) AS total;
 
 -- name: change
 -- The numbers after a try.

@@ -13,7 +13,7 @@ from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database, Record
 from foundation.encoding import JsonObject
-from foundation.group_commit import GroupCommit
+from foundation.group_commit import GroupCommit, Statement
 from foundation.queries import Queries
 from hsm_service.sam.attempts.domain import Highest, Ladder, Locked, Purpose, Tried, fresh
 from hsm_service.sam.attempts.in_flight import LONGEST_WAIT, InFlight
@@ -201,12 +201,8 @@ class Attempts:
         mac, try_mac = await self._seals.seal_all([(TABLE, taken.meaning()), (TRIES, tried.meaning())])
         taken = replace(taken, mac=mac)
 
-        async def work(connection: Connection) -> bool:
-            total = await connection.fetchval(
-                queries.take_try, taken.credential, taken.purpose, over, taken.total, taken.forgiven, taken.last, mac,
-                proof, tried.ordinal, now, try_mac,
-            )  # fmt: skip
-            if total is None:
+        def counted(connection: Connection, row: Record) -> bool:
+            if row["total"] is None:
                 return False
             self.remember(connection, taken)
             self._audit.note(
@@ -219,7 +215,11 @@ class Attempts:
             )
             return True
 
-        if not await self._commits.run(work):
+        args = (
+            taken.credential, taken.purpose, over, taken.total, taken.forgiven, taken.last, mac, proof, tried.ordinal,
+            now, try_mac,
+        )  # fmt: skip
+        if not await self._commits.run(Statement(queries.take_try, lambda: args, counted)):
             return None
         return Attempt(taken.credential, taken.purpose, proof, taken.total, taken, taken.locked(now))
 

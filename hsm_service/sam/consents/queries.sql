@@ -60,4 +60,4 @@ RETURNING id, credential, caller;
 
 -- name: end_all
 -- After a restore no consent counts any more: nobody knows how far each had gone.
-UPDATE sam.consents SET state = 'ended' WHERE state = 'active' RETURNING id;
+UPDATE sam.consents SET state = 'ended' WHERE state = 'active' RETURNING id, credential, caller;

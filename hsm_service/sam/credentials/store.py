@@ -1,6 +1,6 @@
 """Rows of ``sam.credentials``; only those whose MAC holds come out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -130,6 +130,11 @@ class CredentialStore:
     async def lock(self, connection: Connection, id_: str) -> None:
         """Queue behind whoever else counts requests of this credential."""
         await connection.fetchval(queries.lock, id_)
+
+    @staticmethod
+    def locking(id_: str) -> tuple[str, Sequence[object]]:
+        """The same, for a ``Statement`` that many share a trip with."""
+        return queries.lock, (id_,)
 
     async def _find(self, reader: Reader, query: str, *args: object) -> Credential | None:
         return await self.seals.fetch_one(TABLE, _read, reader, query, *args)

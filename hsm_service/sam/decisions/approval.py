@@ -4,15 +4,16 @@ Every other approval changes something else, seldom, and does it step by step (`
 signature, so it is one round trip, in a transaction shared with whoever approves at the same moment.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
-from foundation.database import Connection
+from foundation.database import Connection, Record
 from foundation.encoding import JsonValue
 from foundation.errors import Unavailable
-from foundation.group_commit import GroupCommit
+from foundation.group_commit import GroupCommit, Statement
 from hsm_service.sam.activations.domain import Activation
 from hsm_service.sam.activations.store import TABLE as ACTIVATIONS
 from hsm_service.sam.attempts.domain import Ladder
@@ -87,17 +88,17 @@ class Approval:
         """False when the ladder is not the one with MAC ``over`` any more: nothing was approved. A renewal stands then,
         the password having been right, and finds nothing to do when we are back."""
 
-        async def work(connection: Connection) -> bool:
-            fixed, activation, decision = approved.fixed, approved.activation, approved.decision
-            if approved.renewal is not None:
-                await renew(connection, self._credentials, self._audit, approved.renewal)
-            said = await connection.fetchrow(
-                queries.approve, fixed.id, activation.credential, approved.binding.id, approved.signer.point,
-                approved.device, fixed.document.digest, proof_hash(decision.proof), forgiven.forgiven, forgiven.mac,
-                over, decision.signature, self._clock.now(), activation.id, activation.sealed, activation.until,
+        fixed, activation, decision = approved.fixed, approved.activation, approved.decision
+
+        def args() -> Sequence[object]:
+            return (
+                fixed.id, activation.credential, approved.binding.id, approved.signer.point, approved.device,
+                fixed.document.digest, proof_hash(decision.proof), forgiven.forgiven, forgiven.mac, over,
+                decision.signature, self._clock.now(), activation.id, activation.sealed, activation.until,
                 activation.mac, list(activation.digests),
             )  # fmt: skip
-            assert said is not None, "a SELECT without FROM has one row"
+
+        def written(connection: Connection, said: Record) -> bool:
             if not said["ladder"]:
                 return False
             if not said["bound"]:
@@ -119,4 +120,13 @@ class Approval:
             self._faults.reach("7f-before-commit")
             return True
 
-        return await self._commits.run(work)
+        writing = Statement(queries.approve, args, written)
+        renewal = approved.renewal
+        if renewal is None:
+            return await self._commits.run(writing)
+
+        async def renewed(connection: Connection) -> bool:
+            await renew(connection, self._credentials, self._audit, renewal)
+            return await writing.run(connection)
+
+        return await self._commits.run(renewed)

@@ -17,7 +17,7 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database, Record, on_violation
 from foundation.encoding import JsonObject, JsonValue, b64u
 from foundation.errors import LinkIdError
-from foundation.group_commit import GroupCommit
+from foundation.group_commit import GroupCommit, Statement
 from foundation.ids import new_id
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.attempts.service import Attempts, Standing
@@ -219,39 +219,45 @@ class Requests:
         statement = await self._stating.state(fixed.document, credential)
         mac = await self._store.mac(fixed)
         try:
-            await self._commits.run(lambda connection: self._write(connection, fixed, mac, signed))
+            await self._write(fixed, mac, signed)
         except TooManyPending:
             # Of those that wait, some may only not have been noticed to be overdue.
             if await self._database.execute(queries.expire_overdue, credential.id, now) == "UPDATE 0":
                 raise
-            await self._commits.run(lambda connection: self._write(connection, fixed, mac, signed))
+            await self._write(fixed, mac, signed)
         return Stated(fixed, statement)
 
-    async def _write(self, connection: Connection, fixed: Fixed, mac: bytes, signed: SignedAsk | None) -> None:
+    async def _write(self, fixed: Fixed, mac: bytes, signed: SignedAsk | None) -> None:
         """4e."""
-        document, now = fixed.document, self._clock.now()
-        await self._credentials.lock(connection, str(fixed.credential))
-        with on_violation({"one_waiting_request": TooManyPending, "an_ask_rings_once": _ask_used}):
-            room = await connection.fetchrow(
-                queries.fix, fixed.id, document.type, document.data, fixed.context_bytes, fixed.credential, None,
-                fixed.caller, now, fixed.expires_at, mac, document.text("verification_code"), MAX_PENDING,
-                now - CODE_REST, document.object("caller")["id"], None if signed is None else signed.nonce,
+        document = fixed.document
+
+        def args() -> Sequence[object]:
+            now = self._clock.now()
+            return (
+                fixed.id, document.type, document.data, fixed.context_bytes, fixed.credential, None, fixed.caller, now,
+                fixed.expires_at, mac, document.text("verification_code"), MAX_PENDING, now - CODE_REST,
+                document.object("caller")["id"], None if signed is None else signed.nonce,
             )  # fmt: skip
-        assert room is not None, "a SELECT without FROM has one row"
-        if not room["free"]:
-            raise TooManyPending(f"{MAX_PENDING} requests wait")
-        if room["frozen"]:
-            raise CallerFrozen(str(fixed.caller))
-        if not room["code_rests"]:
-            raise _CodeTaken
-        self._audit.note(
-            connection,
-            "document.fixed",
-            document=fixed.id,
-            type=document.type,
-            hash=document.hash,
-            credential=fixed.credential,
-        )
+
+        def written(connection: Connection, room: Record) -> None:
+            if not room["free"]:
+                raise TooManyPending(f"{MAX_PENDING} requests wait")
+            if room["frozen"]:
+                raise CallerFrozen(str(fixed.caller))
+            if not room["code_rests"]:
+                raise _CodeTaken
+            self._audit.note(
+                connection,
+                "document.fixed",
+                document=fixed.id,
+                type=document.type,
+                hash=document.hash,
+                credential=fixed.credential,
+            )
+
+        lock = self._credentials.locking(str(fixed.credential))
+        with on_violation({"one_waiting_request": TooManyPending, "an_ask_rings_once": _ask_used}):
+            await self._commits.run(Statement(queries.fix, args, written, first=lock))
 
     async def _caller(
         self, credential: str, kind: str, id_: str, looked: Record, since: int

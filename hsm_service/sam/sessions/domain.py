@@ -1,7 +1,7 @@
 """One use of a session, as it was reserved. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -48,6 +48,16 @@ class Reserved:
     def rank(self) -> int:
         """Reserved, then signed."""
         return 0 if self.signatures is None else 1
+
+    def is_still(self, activation: str, counter: int, digest: bytes, count: int, mac: bytes) -> bool:
+        """Whether a row is this one, byte by byte, its MAC included."""
+        return (self.activation, self.counter, self.digest, self.count, self.mac) == (
+            activation, counter, digest, count, mac,
+        )  # fmt: skip
+
+    def signed(self, signatures: Sequence[bytes]) -> "Reserved":
+        """With what was stored for it."""
+        return replace(self, signatures=signatures)
 
     def meaning(self) -> JsonObject:
         """Under the MAC: a counter that nobody reserved here does not exist, so none is used without being counted."""

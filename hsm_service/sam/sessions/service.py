@@ -11,6 +11,7 @@ gets the stored signatures; with another use it is refused.
 
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -46,6 +47,10 @@ _RIVALS: Final = 5
 
 class _Rival(Exception):
     """Not reserved: undo, and look again why."""
+
+
+class _TurnedBack(Exception):
+    """The count was lowered between our looking and our counting: undo, and tell."""
 
 
 class Sessions:
@@ -117,16 +122,25 @@ class Sessions:
         the holder allowed, and none after the session ended."""
         use, mac, count = call.use, await self._store.seal(call.use), len(call.use.digests)
 
-        async def work(connection: Connection) -> int:
-            await self._count_consent(connection, opened.activation.consent, count)
-            total = await self._store.reserve(connection, use, mac, self._clock.now())
+        def counted(_connection: Connection, total: int | None) -> int:
             if total is None:
                 raise _Rival
-            await self._demand_counted(opened, total, call)
+            if total < opened.activation.used + count:
+                raise _TurnedBack
             return total
 
-        total = await self._commits.run(work)
-        return Reserved(use.activation, use.counter, use.digest, len(use.digests), total, None, mac)
+        counting = self._store.reserving(use, mac, self._clock, counted)
+
+        async def with_consent(connection: Connection) -> int:
+            await self._count_consent(connection, opened.activation.consent, count)
+            return await counting.run(connection)
+
+        try:
+            total = await self._commits.run(counting if opened.activation.consent is None else with_consent)
+        except _TurnedBack:
+            await self._alarm.raise_("session.turned_back", TABLE, use.activation)
+            raise SignatureNotReleased("the session's count went back") from None
+        return Reserved(use.activation, use.counter, use.digest, count, total, None, mac)
 
     async def _count_consent(self, connection: Connection, consent: str | None, count: int) -> None:
         """U7, where a session rests on a consent: of both limits the narrower one holds. The consent's row first, as
@@ -145,20 +159,13 @@ class Sessions:
             raise CounterUsed(reserved.id)
         return reserved
 
-    async def _demand_counted(self, opened: OpenedUse, total: int, call: UseCall) -> None:
-        """Whoever lowered the count between our looking and our counting is noticed, and the transaction undone."""
-        if total < opened.activation.used + len(call.use.digests):
-            await self._alarm.raise_("session.turned_back", TABLE, call.use.activation)
-            raise SignatureNotReleased("the session's count went back")
-
     async def _sign_and_store(
         self, opened: OpenedUse, reserved: Reserved, call: UseCall
     ) -> tuple[Reserved, list[bytes]]:
         """Steps U8 and U9: the use with its signatures as stored, ours or those of whoever was faster; and ours."""
         made = await self._signer.sign(self._opening.permit(opened, call), opened.certificate)  # U8
 
-        async def work(connection: Connection) -> Reserved | None:  # U9
-            stored = await self._store.store_signatures(connection, call.use, made, self._clock.now())
+        def kept(connection: Connection, stored: Reserved | None) -> Reserved | None:  # U9
             if stored is not None:
                 self._audit.note(
                     connection,
@@ -177,13 +184,20 @@ class Sessions:
             return stored
 
         try:
-            stored = await self._commits.run(work) or await self._store.of(self._database, call.use)
+            storing = self._store.storing(reserved, made, self._clock, kept)
+            stored = await self._commits.run(storing) or await self._store.of(self._database, call.use)
         except ForgedUse as forged:
+            await self._seen_changed(call)
             raise SignatureNotReleased(f"{forged}: its row does not hold") from forged
         self._faults.reach("8-signed-after-commit")
         if stored is None:
             raise SignatureNotReleased("the use went away")
         return self._same(stored, call), made
+
+    async def _seen_changed(self, call: UseCall) -> None:
+        """Nothing was stored over a row that is not the one reserved; one that no SAM wrote is told to the audit."""
+        with suppress(ForgedUse):
+            await self._store.of(self._database, call.use)
 
     async def _signed_meanwhile(self, reserved: Reserved, call: UseCall) -> Reserved:
         """The row said that it was not signed, and this process knows better: the same use, come twice, was faster

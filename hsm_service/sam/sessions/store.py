@@ -1,9 +1,11 @@
 """Rows of ``sam.uses``; only those whose MAC holds come out."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+from foundation.clock import Clock
 from foundation.database import Connection, Record
+from foundation.group_commit import Statement
 from foundation.queries import Queries
 from hsm_service.sam.rows import Reader, RowSeals
 from hsm_service.sam.sessions.domain import Reserved
@@ -11,6 +13,8 @@ from protocol.sessions import Use
 
 queries = Queries.load("hsm_service.sam.sessions")
 TABLE = "uses"
+
+T = TypeVar("T")
 
 
 class ForgedUse(Exception):
@@ -44,17 +48,35 @@ class UseStore:
         wanted = Reserved(use.activation, use.counter, use.digest, len(use.digests), 0, None)
         return await self._seals.seal(TABLE, wanted.meaning())
 
-    async def reserve(self, connection: Connection, use: Use, mac: bytes, now: datetime) -> int | None:
-        """The signatures of the session reserved so far, with these; None: not so many are left, it is over, or a rival
-        took the counter. The transaction must then be undone."""
-        total: int | None = await connection.fetchval(
-            queries.reserve, use.activation, use.counter, use.digest, len(use.digests), now, mac
+    @staticmethod
+    def reserving(use: Use, mac: bytes, clock: Clock, then: "Callable[[Connection, int | None], T]") -> "Statement[T]":
+        """``then`` gets the signatures of the session reserved so far, with these; None: not so many are left, it is
+        over, or a rival took the counter. The transaction must then be undone."""
+        return Statement(
+            queries.reserve,
+            lambda: (use.activation, use.counter, use.digest, len(use.digests), clock.now(), mac),
+            lambda connection, row: then(connection, row["total"]),
         )
-        return total
 
-    async def store_signatures(
-        self, connection: Connection, use: Use, signatures: Sequence[bytes], now: datetime
-    ) -> Reserved | None:
-        """The use as it is stored now; None when somebody else was first. Raises ForgedUse."""
-        row = await connection.fetchrow(queries.store_signatures, use.activation, use.counter, list(signatures), now)
-        return None if row is None else await self.read(row, use)
+    @staticmethod
+    def storing(
+        reserved: Reserved,
+        signatures: Sequence[bytes],
+        clock: Clock,
+        then: "Callable[[Connection, Reserved | None], T]",
+    ) -> "Statement[T]":
+        """``then`` gets the use as it is stored now; None when somebody else was first. Raises ForgedUse, and so undoes
+        it, for a row that is not, byte by byte, the one that was reserved: that one is not looked at here."""
+
+        def stored(connection: Connection, row: Record) -> T:
+            if row["activation"] is None:
+                return then(connection, None)
+            if not reserved.is_still(row["activation"], row["counter"], row["digest"], row["count"], row["mac"]):
+                raise ForgedUse(reserved.id)
+            return then(connection, reserved.signed(row["signatures"]))
+
+        return Statement(
+            queries.store_signatures,
+            lambda: (reserved.activation, reserved.counter, list(signatures), clock.now()),
+            stored,
+        )

@@ -72,8 +72,7 @@ class Signatures:
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         made = await self._signer.sign(self._activations.permit(opened), certificate)
 
-        async def work(connection: Connection) -> list[bytes]:
-            rows = await self._store.store_signatures(connection, activation, made, self._clock.now())
+        def kept(connection: Connection, rows: Sequence[Occurrence]) -> list[bytes]:
             if rows:  # 9: outcome and signatures stand or fall together
                 self._audit.note(
                     connection,
@@ -89,7 +88,7 @@ class Signatures:
             self._faults.reach("8-signed-before-commit")
             return [row.signature for row in rows if row.signature is not None]
 
-        stored = await self._commits.run(work)
+        stored = await self._store.store_signatures(self._commits, activation, made, self._clock, kept)
         self._faults.reach("8-signed-after-commit")
         if stored == made:  # read back as we made and verified them
             return stored

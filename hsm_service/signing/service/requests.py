@@ -72,8 +72,9 @@ class Asked:
     handle: str = field(repr=False)
     document: str
     verification_code: str
-    statement: str
     expires_in: int
+    statement: str | None = None
+    """None where a call was repeated: its first answer had it."""
 
 
 class SigningService:
@@ -276,6 +277,17 @@ class SigningService:
             if request.caller.kind is caller.kind and known.is_the_one_of(request.secret_digest):
                 return secret.handle_text(request.name, known)
         return None
+
+    async def asked_before(self, caller: Caller, credential: str, call_key: bytes) -> Asked | None:
+        """What this very call was answered before; None when it was not. Raises RequestPending while it is made."""
+        handle = await self.of_call(caller, credential, call_key)
+        if handle is None:
+            return None
+        request, _ = await self._lives.own(caller, handle)
+        if request.document is None or request.verification_code is None:
+            raise RequestPending(retry_after=1, data={"why": "pending"})
+        left = self._lives.seconds_until(request.expires)
+        return Asked(handle, request.document, request.verification_code, left)
 
     async def extend(
         self, caller: Caller, *, sad: object, credential: str, count: int, hash_algorithm: str

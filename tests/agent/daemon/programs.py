@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -23,8 +25,10 @@ class Done:
     output: str
 
 
-async def run(words: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Done:
-    """One program, while this process goes on serving it."""
+async def run(
+    words: Sequence[str | Path], environment: Mapping[str, str], folder: Path, patience: float = PATIENCE
+) -> Done:
+    """One program, while this process goes on serving it. Raises TimeoutError, and ends it and its children."""
     process = await asyncio.create_subprocess_exec(
         *map(str, words),
         env={**environment},
@@ -32,12 +36,14 @@ async def run(words: Sequence[str | Path], environment: Mapping[str, str], folde
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+        output, _ = await asyncio.wait_for(process.communicate(), patience)
     finally:
         if process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     return Done(process.returncode or 0, output.decode(errors="replace"))
 

@@ -228,9 +228,9 @@ def asked_for(**other: object) -> Asked:
 def test_a_late_yes_is_for_one_thing(other: dict[str, object]) -> None:
     """Another program, certificate, algorithm or digest gets nothing; the right one gets it, once."""
     grants = Grants(lambda: 1000)
-    grants.keep(asked_for(), b"signature")
+    grants.keep(asked_for(), [b"signature"])
     assert grants.take(asked_for(**other)) is None
-    assert grants.take(asked_for()) == b"signature"
+    assert grants.take(asked_for()) == [b"signature"]
     assert grants.take(asked_for()) is None
 
 
@@ -238,7 +238,7 @@ def test_a_late_yes_grows_old() -> None:
     """Two minutes later it serves nobody."""
     now = [1000]
     grants = Grants(lambda: now[0])
-    grants.keep(asked_for(), b"signature")
+    grants.keep(asked_for(), [b"signature"])
     now[0] += LATE_YES_SECONDS
     assert grants.take(asked_for()) is None
 

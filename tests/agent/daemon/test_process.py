@@ -97,25 +97,65 @@ async def test_one_for_each_user_and_nothing_left_behind(
         await one.close()
 
 
-async def test_sockets_that_systemd_hands_over(outside: Outside, tmp_path: Path, short_folder: Path) -> None:
-    """A program that connects before the daemon is there is answered when it comes (sd_listen_fds)."""
+async def test_sockets_that_systemd_hands_over(outside: Outside, short_folder: Path, gateway: AgentGateway) -> None:
+    """A program that connects before the daemon is there is answered when it comes (sd_listen_fds).
+
+    Killed while a request waits, nothing is signed and nobody took the request back; the sockets are still there, and
+    the next daemon finds the same certificates and signs.
+    """
     with socket.socket(socket.AF_UNIX) as p11, socket.socket(socket.AF_UNIX) as control:
         for one, name in ((p11, "p11"), (control, "control")):
             one.bind(str(short_folder / f"systemd-{name}"))
             one.listen()
-        early = asyncio.ensure_future(P11Client.connect(short_folder / "systemd-p11"))
         shell = f'exec 3<&{p11.fileno()} 4<&{control.fileno()}; export LISTEN_PID=$$ LISTEN_FDS=2; exec "$@"'
-        daemon = await outside.start(
-            "daemon", fds=(p11.fileno(), control.fileno()), prefix=("bash", "-c", shell, "bash")
-        )
+
+        async def started() -> asyncio.subprocess.Process:
+            fds = (p11.fileno(), control.fileno())
+            return await outside.start("daemon", fds=fds, prefix=("bash", "-c", shell, "bash"))
+
+        early = asyncio.ensure_future(P11Client.connect(short_folder / "systemd-p11"))
+        first = await started()
         async with asyncio.timeout(60):
             program = await early
         status = await call(short_folder / "systemd-control", "status")
-        assert status["pid"] == daemon.pid
+        assert status["pid"] == first.pid
         assert not (short_folder / "p11").exists()
-        daemon.terminate()
-        await daemon.wait()
+
+        gateway.answer = "never"
+        (key,) = await program.find(await program.session(), {Cka.CLASS: 3})
+        signing = asyncio.ensure_future(program.sign(key, Ckm.SHA256_RSA_PKCS, b"x"))
+        async with asyncio.timeout(60):
+            while not (gateway.requests and gateway.requests[-1]["checks"]):
+                await asyncio.sleep(0.02)
+        first.kill()
+        await first.wait()
+        with pytest.raises(ConnectionError):
+            await signing
+        assert gateway.withdrawn == []
+        gateway.answer = "approve"
+        early = asyncio.ensure_future(P11Client.connect(short_folder / "systemd-p11"))
+        second = await started()
+        async with asyncio.timeout(60):
+            again = await early
+        (key,) = await again.find(await again.session(), {Cka.CLASS: 3})
+        assert await again.sign(key, Ckm.SHA256_RSA_PKCS, b"x")
+        assert len(gateway.requests) == 2
+        second.terminate()
+        await second.wait()
         await program.close()
+        await again.close()
+
+
+async def test_a_daemon_that_ends_before_it_answers(short_folder: Path) -> None:
+    """Whoever asked it for something hears that, and not that there is none: the next call starts it again."""
+
+    async def ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    async with await asyncio.start_unix_server(ends, str(short_folder / "control")):
+        with pytest.raises(NoConnection, match="terminou antes de responder"):
+            await call(short_folder / "control", "status")
 
 
 async def test_an_association_that_ends(running: Running, profiles: Profiles) -> None:

@@ -82,7 +82,7 @@ def test_the_window_among_the_programs(
     application, menu, script = (part.path for part in parts)
     entry = ConfigParser(interpolation=None, strict=True)
     entry.read(application, "utf-8")
-    assert entry["Desktop Entry"]["MimeType"] == "application/pdf;"
+    assert entry["Desktop Entry"]["MimeType"] == "application/pdf;application/xml;text/xml;"
     assert Path(entry["Desktop Entry"]["Icon"]).read_bytes().startswith(b"<svg")
     # the specification: once as a string, then as a quoted argument, then the field codes
     text = entry["Desktop Entry"]["Exec"].replace("\\\\", "\\")
@@ -170,7 +170,10 @@ async def test_doctor_says_why_a_program_sees_nothing(running: Running, computer
     module = next(part for part in make(profiles, computer).parts if isinstance(part, File))
     module.do(Record(profiles.home))
     module.path.write_text("remote: unix:path=/elsewhere\n")
+    running.gateway.ended = True
     bad = [finding.what for finding in await look(profiles, computer) if not finding.good]
     assert any("aponta para outro lugar" in what for what in bad)
     assert any("Firefox não conhece" in what for what in bad)
-    assert any("daemon" in what for what in bad)
+    assert any("o daemon não tem nenhum certificado" in what for what in bad)
+    running.gateway.ended = False
+    assert any("os programas veem" in finding.what for finding in await look(profiles, computer)), "before any came"

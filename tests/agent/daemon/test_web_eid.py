@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
+from desktop_agent.domain.site import NEW
 from desktop_agent.web_eid.messages import NotOurs, origin_of
 from tests.agent.daemon.conftest import Running
 from tests.agent.pki import Holder, der
@@ -84,13 +85,15 @@ def verify(certificate: str, signature: str, digest: bytes) -> None:
 
 
 async def test_a_page_logs_in_and_signs(running: Running, browser: Browser, maria: Holder, ana: Holder) -> None:
-    """Token and signature verify; the phone shows the page's address; refused and nobody there are told apart."""
+    """Token and signature verify; the phone asks about the site first, and shows its address; refused and nobody there
+    are told apart."""
     token = await browser.ask("authenticate", challengeNonce=NONCE, origin=ORIGIN, lang="pt")
     parts = b"".join(hashlib.sha256(text.encode()).digest() for text in (ORIGIN, NONCE))
     verify(token["unverifiedCertificate"], token["signature"], hashlib.sha256(parts).digest())
     assert token["format"] == "web-eid:1.0"
     assert token["algorithm"] in ("RS256", "ES256")
-    assert running.gateway.requests[-1]["document"]["documents"][0]["label"] == f"{ORIGIN}: entrar na página"
+    shown = [request["document"]["documents"][0]["label"] for request in running.gateway.requests]
+    assert shown == [f"{ORIGIN}: {NEW}", f"{ORIGIN}: entrar na página"]
 
     offered = await browser.ask("get-signing-certificate", origin=ORIGIN)
     assert offered["certificate"] == token["unverifiedCertificate"]
@@ -130,7 +133,9 @@ async def test_requests_that_are_none(running: Running, browser: Browser) -> Non
                  b'{"command":"sign","arguments":[]}', b'{"command":"launch-missiles"}'):  # fmt: skip
         browser.send_bytes(body)
         assert (await browser.receive())["error"]["code"] == INVALID, body
-    assert running.gateway.requests == []
+    browser.send({"linkid": 1, "do": "sign", "origin": ORIGIN})  # our own messages, over the same process
+    assert (await browser.receive()) == {"linkid": 1, "error": {"code": "invalid", "message": "1 to 20 documents"}}
+    assert len(running.gateway.requests) == 1, "only the site was asked about"
 
 
 async def test_a_message_that_is_too_large(browser: Browser) -> None:
@@ -167,7 +172,8 @@ async def test_without_a_daemon(running: Running) -> None:
     "origin",
     ["http://a.example", "https://a.example/", "https://a.example/x", "https://u@a.example", "https://", "https://a b",
      "https://a.example:99999", "https://a.example?x", "https://A.example", "https://.example", "https://á.example",
-     "https://a.example\n", "HTTPS://a.example", "null", "", 7, None, "https://" + "a" * 300, "https://a.example:"],
+     "https://a.example\n", "HTTPS://a.example", "null", "", 7, None, "https://" + "a" * 300, "https://a.example:",
+     "https://" + "a" * 50 + ".example"],
 )  # fmt: skip
 def test_origins_that_are_none(origin: object) -> None:
     """https, a host, perhaps a port, and nothing else: what is shown is what the browser means."""

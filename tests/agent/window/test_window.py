@@ -24,12 +24,14 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_agent.client.csc_client import Credential
+from desktop_agent.daemon.control import call
 from desktop_agent.daemon.diary import Diary, Entry
 from desktop_agent.daemon.grants import OpenSession
 from desktop_agent.domain.certificate import read_chain
 from desktop_agent.domain.request import Terms
 from desktop_agent.pkcs11.codes import Ckm
 from desktop_agent.profiles import HOME_VARIABLE, Profiles
+from desktop_agent.verify import signatures_of
 from desktop_agent.window import look
 from desktop_agent.window.frame import Frame
 from desktop_agent.window.preview import Preview
@@ -106,8 +108,9 @@ async def test_a_document_is_signed_with_a_stamp(
     gateway.answer = "never"
     page, waiting = desk.frame.sign, desk.frame.waiting
     page.qr_after = 0.0
-    drop(page, source, tmp_path / "nota.xml")
-    assert "ficou de fora: nota.xml" in page.state.text()
+    (tmp_path / "vazia").mkdir()
+    drop(page, source, tmp_path / "vazia")
+    assert "Não há PDFs em: vazia" in page.state.text()
     await desk.until(lambda: "1 de 3" in page.page_words.text())
     QTest.mouseClick(page.after, Qt.MouseButton.LeftButton)
     await desk.until(lambda: "2 de 3" in page.page_words.text())
@@ -136,6 +139,50 @@ async def test_a_document_is_signed_with_a_stamp(
     signed = tmp_path / "contrato-assinado.pdf"
     assert await asyncio.to_thread(pdfs.all_valid, signed, authority)
     assert b"Assinado digitalmente" in signed.read_bytes() or b"/Matrix" in signed.read_bytes()
+
+
+async def test_files_without_pages(
+    associated: ECKey, desk: Desk, gateway: AgentGateway, authority: Authority, tmp_path: Path
+) -> None:
+    """Words in place of pages, nothing to stamp, no markup and no parsing; one approval signs an XML inside, a text
+    beside itself, and, when it is wanted, a PDF beside itself."""
+    xml, text, binary = tmp_path / "nota.xml", tmp_path / "carta.txt", tmp_path / "foto.png"
+    xml.write_bytes(b"<nota><valor>10</valor></nota>")
+    text.write_text("Prezados,\n\u202e<b>linha</b>\x1b[31m\n" + "x" * 500, "utf-8")
+    binary.write_bytes(b"\x89PNG\0" * 50)
+    page = desk.frame.sign
+    page.qr_after = 100.0
+    page.add([pdfs.blank(tmp_path / "contrato.pdf"), xml, text, binary, tmp_path / "gone.txt"])
+    await desk.until(lambda: "1 de 1" in page.page_words.text())
+    assert page.stamped.isEnabled()
+    page.stamped.setChecked(True)
+    seen = []
+    for row in range(1, 5):
+        page.files.setCurrentRow(row)
+        seen.append(page.preview.accessibleDescription())
+        assert (page.stamped.isEnabled(), page.stamped.isChecked(), page.after.isEnabled()) == (False, False, False)
+        desk.picture(f"words-{row}")
+    assert "dentro do XML (XAdES): nota-assinado.xml" in seen[0]
+    assert "<valor>10</valor>" in seen[0]
+    assert "em um arquivo ao lado (CAdES): carta.txt.p7s" in seen[1]
+    assert "<b>linha</b>" in seen[1]
+    assert not {"\u202e", "\x1b"} & set(seen[1])
+    assert seen[2].endswith("foto.png.p7s")
+    assert "Não foi possível ler" in seen[3]
+    page.remove_button.click()
+    page.beside.setChecked(True)
+    page.files.setCurrentRow(0)
+    await desk.until(lambda: "contrato.pdf.p7s" in page.preview.text)
+    page.beside.setChecked(False)
+    await desk.until(page.stamped.isChecked)
+
+    page.sign()
+    await desk.until(lambda: "4 documentos assinados" in page.state.text())
+    assert len(gateway.requests) == 1
+    assert await asyncio.to_thread(pdfs.all_valid, tmp_path / "contrato-assinado.pdf", authority)
+    for name in ("nota-assinado.xml", "carta.txt.p7s", "foto.png.p7s"):
+        (found,) = await asyncio.to_thread(signatures_of, tmp_path / name)
+        assert found.good
 
 
 async def test_what_is_refused_or_given_up(
@@ -195,7 +242,7 @@ async def test_programs_that_wait(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A program's request stands on a card with its code and its end, a session in the list until it is ended."""
+    """A program's request stands on a card with its code and its end; sessions and sites in lists until taken away."""
     monkeypatch.setenv(HOME_VARIABLE, str(profiles.home))
     running.gateway.answer = "never"
     async with opened(app, profiles, tmp_path) as desk:
@@ -225,6 +272,20 @@ async def test_programs_that_wait(
         sessions.end_button.click()
         await desk.until(lambda: sessions.table.rowCount() == 0)
         assert running.daemon._grants.listed() == []
+
+        running.gateway.answer = "approve"
+        origin = "https://portal.example"
+        await desk.also(asyncio.ensure_future(call(running.control, "web-certificates", origin=origin)))
+        sites = desk.frame.sites
+        desk.frame.go(sites)
+        await desk.until(lambda: sites.table.rowCount() == 1)
+        assert row_of(sites.table)[0] == origin
+        assert not sites.forget_button.isEnabled()
+        sites.table.selectRow(0)
+        desk.picture("sites")
+        sites.forget_button.click()
+        await desk.until(lambda: sites.table.rowCount() == 0)
+        assert (await desk.also(asyncio.ensure_future(call(running.control, "sites"))))["sites"] == []
 
 
 def test_days_that_a_certificate_has_left(maria: Holder) -> None:
