@@ -157,18 +157,14 @@ DELETE FROM psc.outcomes WHERE token = $1 RETURNING token;
 
 -- name: begin_start
 -- What becomes of this authorization is posted to its application.
-INSERT INTO psc.starts (id, client, short_digest, sealed, named_at, due_at) VALUES ($1, $2, $3, $4, $5, $6);
+INSERT INTO psc.starts (id, client, short_digest, sealed, due_at) VALUES ($1, $2, $3, $4, $5);
 
 -- name: start_by_short
 -- The one that an application's short token stands for.
 SELECT s.*, a.opened_at FROM psc.starts s JOIN psc.authorizations a ON a.id = s.id WHERE s.short_digest = $1;
 
 -- name: name_holder
--- Its holder is named after it began; once, by one of all who try.
-UPDATE psc.starts SET named_at = $2 WHERE id = $1 AND named_at IS NULL RETURNING id;
-
--- name: hinted
--- From now on it is of that holder only.
+-- Its holder is named after it began; once, by one of all who try. From now on it is of that holder only.
 UPDATE psc.authorizations SET hint = $2 WHERE id = $1 AND started AND step = 'open' AND hint IS NULL AND expires_at > $3
 RETURNING id;
 

@@ -15,7 +15,6 @@ CREATE TABLE psc.starts (
     client       text        NOT NULL CHECK (client ~ '^cli_[0-9a-z]{26}$'),
     short_digest bytea       NOT NULL UNIQUE CHECK (octet_length(short_digest) = 32),
     sealed       bytea       NOT NULL,
-    named_at     timestamptz,                                -- when its holder was named; once
     asked_at     timestamptz,                                -- when a gateway set out to ask the phone for a session
     due_at       timestamptz                                 -- when a gateway looks at it next; null: it was posted
 );
@@ -23,4 +22,4 @@ CREATE INDEX starts_by_time ON psc.starts (due_at) WHERE due_at IS NOT NULL;
 
 GRANT UPDATE (hint) ON psc.authorizations TO linkid_gateway;
 GRANT SELECT, INSERT ON psc.starts TO linkid_gateway;
-GRANT UPDATE (named_at, asked_at, due_at) ON psc.starts TO linkid_gateway;
+GRANT UPDATE (asked_at, due_at) ON psc.starts TO linkid_gateway;

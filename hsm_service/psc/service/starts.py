@@ -147,8 +147,7 @@ class StartService:
                 connection=connection,
                 calls=links,
             )
-            named = None if hint is None else now
-            await self._store.begin(connection, row, short, named=named, due=now + AGAIN)
+            await self._store.begin(connection, row, short, now + AGAIN)
             self._audit.note(connection, "psc.started", client=client.id, authorization=name, scope=wish.scope.value)
         self._bells.begun(client.id)
         if hint is not None:
@@ -166,9 +165,8 @@ class StartService:
             raise WaitOver("it went on, or its time is over")
         hint = self._holders.digest(identification)
         self._demand_within_limits(client, hint, now)
-        async with self._database.transaction() as connection:
-            if not await self._store.name_holder(connection, row.id, hint, now):
-                raise HolderNamed()
+        if not await self._store.name_holder(row.id, hint, now):
+            raise HolderNamed()
         scope = found.wanted.scope
         self._background.start(self._ring(row, started, client, scope, hint, address, len(found.calls)))
 

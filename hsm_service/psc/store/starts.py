@@ -25,24 +25,18 @@ class StartStore:
         """The gateway's database."""
         self._database = database
 
-    async def begin(
-        self, connection: Connection, row: StartRow, short_token: str, *, named: datetime | None, due: datetime
-    ) -> None:
-        """``named``: when its holder was named, if that is already so; ``due``: when it is looked at first."""
-        await connection.execute(
-            QUERIES.begin_start, row.id, row.client, secret_digest(short_token), row.sealed, named, due
-        )
+    async def begin(self, connection: Connection, row: StartRow, short_token: str, due: datetime) -> None:
+        """``due``: when it is looked at first."""
+        await connection.execute(QUERIES.begin_start, row.id, row.client, secret_digest(short_token), row.sealed, due)
 
     async def by_short(self, short_token: str) -> StartRow | None:
         """The one that this text stands for."""
         row = await self._database.fetchrow(QUERIES.start_by_short, secret_digest(short_token))
         return None if row is None else _start(row)
 
-    async def name_holder(self, connection: Connection, name: str, hint: bytes, now: datetime) -> bool:
+    async def name_holder(self, name: str, hint: bytes, now: datetime) -> bool:
         """Whether it is of this holder from now on; False when one was named before, or it went on."""
-        if await connection.fetchval(QUERIES.name_holder, name, now) is None:
-            return False
-        return await connection.fetchval(QUERIES.hinted, name, hint, now) is not None
+        return await self._database.fetchval(QUERIES.name_holder, name, hint, now) is not None
 
     async def set_out(self, name: str, now: datetime, forsaken: datetime) -> bool:
         """Whether it is ours to ask for the session. ``forsaken``: whoever set out before then does not come back."""
