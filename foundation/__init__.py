@@ -10,8 +10,6 @@ Where to look first:
 * ``group_commit``: what several callers write at one moment, as one transaction; ``together``: what they look at, in
   one statement.
 * ``threads``: blocking calls in threads of their own, handed over cheaply.
-* ``group_commit``: what several callers write at one moment, as one transaction; ``threads``: blocking calls beside the
-  event loop.
 * ``audit``: the chained, append-only record.
 * ``web`` (public HTTP), ``channel`` (frames between our processes), ``dpop`` (proof of possession), ``tls``.
 * ``settings``, ``logs``: what an operator writes, and what an operator reads; ``watched_file``: what is replaced while
