@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from demo.agent import Offered
-from sandbox_phone.domain import decision as decisions
 from sandbox_phone.domain import keys
 from sandbox_phone.domain.statement import Statement
 from sandbox_phone.emission import SandboxEmission
@@ -72,9 +70,8 @@ class _Witness(SandboxPhone):
         super().__init__(*arguments)
         self.kept: list[Evidence] = []
 
-    async def _decide(self, statement: Statement, decision: str, password: str | None) -> dict[str, Any]:
-        body = await asyncio.to_thread(decisions.decide, self._key, statement, decision, password=password)
-        answer = await self._gateway.call("POST", f"/phone/v1/documents/{statement.id}/decision", body)
+    async def _send(self, statement: Statement, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await super()._send(statement, body)
         self.kept.append(Evidence(statement.document, dict(body), dict(keys.public_jwk(self._key))))
         return answer
 

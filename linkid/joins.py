@@ -31,6 +31,7 @@ from hsm_service.documents.service import DocumentService
 from hsm_service.oauth import ports as oauth
 from hsm_service.psc import ports as psc
 from hsm_service.psc.service.outcomes import Outcomes
+from hsm_service.psc.service.start_bells import StartBells
 from hsm_service.registration import ports as registration
 from hsm_service.signing import ports as signing
 from hsm_service.signing.domain.labels import labels_for
@@ -42,7 +43,7 @@ from hsm_service.webhooks.domain.address import checked
 from hsm_service.webhooks.service import AddressService, Event, EventType, Telling
 from pairing import ports as pairing
 from pairing.domain.letters import Letter
-from pairing.service.calls import CallService
+from pairing.service.calls import CallService, Numbered
 from pairing.service.links import LinkService
 from pairing.service.phones import PhoneService
 from pairing.web import Doorkeeper
@@ -147,12 +148,32 @@ class CallsOfPsc:
     def __init__(self, calls: CallService) -> None:
         self._calls = calls
 
+    def number(self, secret: str) -> str:
+        """Of all links of a secret."""
+        return self._calls.number(secret)
+
+    async def show(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, numbered: psc.Numbered
+    ) -> tuple[str, str]:
+        """A link with a code that stays the same."""
+        asking, of = pairing.AskingIntegrator(client, client_name), Numbered(numbered.until, numbered.calls)
+        return await self._calls.show(secret, asking, scope=scope, address=address, numbered=of)
+
     async def call(
-        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+        self,
+        secret: str,
+        *,
+        client: str,
+        client_name: str,
+        scope: str,
+        address: str,
+        credential: str,
+        numbered: psc.Numbered | None = None,
     ) -> list[str]:
         """A link for each phone."""
         asking = pairing.AskingIntegrator(client, client_name)
-        return await self._calls.call(secret, asking, scope=scope, address=address, credential=credential)
+        of = None if numbered is None else Numbered(numbered.until, numbered.calls)
+        return await self._calls.call(secret, asking, scope=scope, address=address, credential=credential, numbered=of)
 
     async def answer(self, calls: Sequence[str], secret: str) -> psc.CallAnswer:
         """The first yes or no."""
@@ -178,15 +199,16 @@ class PostsOfPsc:
 
 class NoticesOfSigning:
     """`signing.ports.Notices` by the webhooks slice, where a request that came to its answer is an event, and by the
-    Brazilian dialect, which posts what became of a consent."""
+    Brazilian dialect, which posts what became of a consent, or of a session that an application started."""
 
-    def __init__(self, telling: Telling, outcomes: Outcomes) -> None:
+    def __init__(self, telling: Telling, outcomes: Outcomes, starts: StartBells) -> None:
         self._telling = telling
         self._outcomes = outcomes
+        self._starts = starts
 
     def listening(self) -> Collection[str]:
-        """Applications with an address, or that wait for a consent."""
-        return {*self._telling.listening(), *self._outcomes.listening()}
+        """Applications with an address, or that wait for a consent or a session."""
+        return {*self._telling.listening(), *self._outcomes.listening(), *self._starts.listening()}
 
     async def settled(self, connection: Connection, request: Request) -> None:
         """Told, if its caller is an application and a holder could see it."""
@@ -198,6 +220,8 @@ class NoticesOfSigning:
         await self._telling.tell(connection, event, None if session is None else request.expires)
         if request.kind is RequestKind.CONSENT and request.state in (State.APPROVED, State.REFUSED):
             await self._outcomes.settled(connection, request.document)
+        if request.kind is RequestKind.SESSION:
+            await self._starts.settled(connection, request.document)
 
     async def given_back(self, activation: str) -> None:
         """Its application ended a session. It is over whether or not that can be told."""
@@ -216,11 +240,12 @@ _EVENTS: Final = {
 
 
 class CallersOfPairing:
-    """`pairing.ports.Callers` by the signing slice and the webhooks slice."""
+    """`pairing.ports.Callers` by the signing slice, the webhooks slice and the Brazilian dialect."""
 
-    def __init__(self, signing: SigningService, telling: Telling) -> None:
+    def __init__(self, signing: SigningService, telling: Telling, starts: StartBells) -> None:
         self._signing = signing
         self._telling = telling
+        self._starts = starts
 
     async def decided(self, document: str) -> None:
         """A phone decided."""
@@ -232,6 +257,13 @@ class CallersOfPairing:
             await self._telling.session_ended(activation, "holder")
         except Unavailable as error:
             _log.warning("session_end_not_told", error_code=error.code)
+
+    async def answered(self, link: str) -> None:
+        """A phone told an application who is there. Whoever waits looks by themselves, a little later."""
+        try:
+            await self._starts.answered(link)
+        except Unavailable as error:
+            _log.warning("answer_not_told", error_code=error.code)
 
 
 class SignaturesOfOAuth:

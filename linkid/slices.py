@@ -53,6 +53,7 @@ from hsm_service.oauth.web.endpoints import CSC_V1, RFC, Manners, OAuthEndpoints
 from hsm_service.oauth.web.metadata import audiences
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.outcomes import Outcomes
+from hsm_service.psc.service.start_bells import StartBells
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.registration.service.applications import ApplicationService as RegisteredApplications
@@ -242,22 +243,20 @@ async def mount_slices(app: web.Application, ground: Ground, stack: AsyncExitSta
     webhooks = mount_webhooks(app, ground, stack, push)
     telling = webhooks.telling
     development = ground.settings.environment == "development"
-    outcomes = Outcomes(
-        ground.database,
-        ground.clock,
-        PostsOfPsc(webhooks.outbox, development=development),
-        ground.settings.gateway_key("psc-outcomes"),
-    )
-    signing = await make_signing(ground, stack, push, credentials, NoticesOfSigning(telling, outcomes))
+    posts = PostsOfPsc(webhooks.outbox, development=development)
+    outcomes = Outcomes(ground.database, ground.clock, posts, ground.settings.gateway_key("psc-outcomes"))
+    starts = StartBells(ground.database, ground.clock)
+    signing = await make_signing(ground, stack, push, credentials, NoticesOfSigning(telling, outcomes, starts))
     in_background(stack, outcomes.run(signing))
     explicit = make_explicit(ground, credentials)
-    pairing = mount_pairing(app, ground, stack, push, credentials, CallersOfPairing(signing, telling), explicit)
+    pairing = mount_pairing(app, ground, stack, push, credentials, CallersOfPairing(signing, telling, starts), explicit)
     oauth = mount_oauth(app, ground, pairing, credentials, signing)
     nursery = Nursery()
     stack.callback(nursery.close)
     documents = make_documents(ground, nursery)
     psc_holders = PscHolders(credentials, identifications)
-    mount_psc(app, ground, pairing, oauth, psc_holders, signing, explicit, documents, outcomes)
+    mount_psc(app, ground, pairing, oauth, psc_holders, signing, explicit, documents, outcomes, starts, posts)
+    in_background(stack, starts.run())
     mount_csc(app, ground, pairing, oauth, credentials, signing, explicit, documents)
     mount_registration(app, ground, oauth, credentials, identifications, telling)
     mount_verification(app, ground, nursery)
@@ -421,7 +420,7 @@ def mount_pairing(
         pauses=pauses,
         numbers=numbers,
     )
-    life = LinkLife(database, clock, audit, code_key, sam)
+    life = LinkLife(database, clock, audit, code_key, sam, callers)
     links = LinkService(database, clock, audit, life=life, holders=holders, letters=letters, app=ground.app)
     scans = ScanService(database, clock, audit, life=life, sam=sam, app=ground.app)
     warnings = WarningService(database, clock, audit, doorbell=push.doorbell, letters=letters)
@@ -469,7 +468,7 @@ def mount_pairing(
     app.add_routes([*live_routes(push.hub, devices), *address_routes(push.addresses, devices)])
     if ground.settings.push.sms_for_requests:
         push.doorbell.also_by_sms(NumbersOfPush(phones))
-    calls = CallService(database, clock, links=links, scans=scans, doorbell=push.doorbell)
+    calls = CallService(database, clock, life=life, links=links, scans=scans, doorbell=push.doorbell)
     return Pairing(links, life, computers, calls, pauses)
 
 
@@ -529,6 +528,8 @@ def mount_psc(
     explicit: ExplicitSigning,
     documents: Documents,
     outcomes: Outcomes,
+    starts: StartBells,
+    posts: PostsOfPsc,
 ) -> None:
     """The Brazilian dialect, once for each vendor's variant."""
     parts = PscParts(
@@ -544,9 +545,13 @@ def mount_psc(
         signing=signing,
         explicit=explicit,
         outcomes=outcomes,
+        bells=starts,
         calls=CallsOfPsc(pairing.calls),
+        posts=posts,
+        key=ground.settings.gateway_key("psc-starts"),
         documents=DocumentsOfPsc(documents.service, ground.origin + VERIFY_PATH),
         origin=ground.origin,
+        environment=ground.settings.environment,
         proxies=ground.proxies,
     )
     app.add_routes(psc_routes(parts))

@@ -304,6 +304,30 @@ class CheckSpent(Gone):
     message = "Foram três códigos errados e a associação foi desfeita. Comece de novo."
 
 
+class ShownNumberNeeded(BadInput):
+    """The yes to an application that shows a number came without that number. It does not count as a try."""
+
+    code = "shown_number_needed"
+    summary = "Type the number that the application shows."
+    message = "Digite o número que aparece na tela do sistema."
+
+
+class ShownNumberWrong(BadInput):
+    """Not the number that the application shows. ``data``: ``tries_left``."""
+
+    code = "shown_number_wrong"
+    summary = "This is not the number that the application shows."
+    message = "Número errado. Confira o que aparece na tela do sistema."
+
+
+class ShownNumberSpent(Gone):
+    """Three wrong numbers: this request is over."""
+
+    code = "shown_number_spent"
+    summary = "Too many wrong numbers. Begin again where you began."
+    message = "Foram três números errados e o pedido terminou. Comece de novo no sistema, se foi você que começou."
+
+
 class TooManyLinks(TooMany):
     """This network opened too many links lately."""
 

@@ -373,3 +373,7 @@ class Callers(Protocol):
     async def session_ended(self, activation: str) -> None:
         """The holder ended a session on the phone."""
         ...
+
+    async def answered(self, link: str) -> None:
+        """An application's question who is there has its answer, or ended. Only a hint."""
+        ...

@@ -162,16 +162,17 @@ RETURNING id;
 -- name: add_link
 -- A link begins. A computer whose key we know keeps its id.
 INSERT INTO pairing.links (id, purpose, state, jkt, key, token, locator, computer, name, os, version, integrator, scope,
-                           address, checks, created_at, expires_at, called)
+                           address, checks, created_at, expires_at, called, numbered, still)
 VALUES ($1, $2, $3, $4, $5, $6, $7,
         CASE WHEN $8::text IS NOT NULL THEN coalesce((SELECT id FROM pairing.computers WHERE jkt = $4), $8) END,
-        $9, $10, $11, $12, $13, $14, 0, $15, $16, $17);
+        $9, $10, $11, $12, $13, $14, 0, $15, $16, $17, $18, $19);
 
 -- name: link
 -- A link, to the key that began it only, with the nickname of the phone that claimed it.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.numbered, link.number_typed, link.still, link.created_at,
+       link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.id = $1 AND link.jkt = $2;
 
@@ -179,7 +180,8 @@ WHERE link.id = $1 AND link.jkt = $2;
 -- The link whose frame was scanned.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.numbered, link.number_typed, link.still, link.created_at,
+       link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.token = $1;
 
@@ -187,7 +189,8 @@ WHERE link.token = $1;
 -- The open link whose code was typed.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.numbered, link.number_typed, link.still, link.created_at,
+       link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.locator = $1 AND NOT link.called AND link.state IN ('waiting', 'claimed', 'approved');
 
@@ -195,7 +198,8 @@ WHERE link.locator = $1 AND NOT link.called AND link.state IN ('waiting', 'claim
 -- The link that a decided document belongs to.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.numbered, link.number_typed, link.still, link.created_at,
+       link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.document = $1;
 
@@ -232,6 +236,22 @@ UPDATE pairing.links SET checks = checks + 1
 WHERE id = $1 AND jkt = $2 AND NOT called AND state = 'approved' AND checks < 3 AND expires_at > $3
 RETURNING checks;
 
+-- name: reserve_number
+-- Count a number typed on the phone that was asked, before it is compared.
+UPDATE pairing.links SET checks = checks + 1
+WHERE id = $1 AND device = $2 AND numbered IS NOT NULL AND state = 'claimed' AND checks < 3 AND expires_at > $3
+RETURNING checks;
+
+-- name: number_right
+-- The number that the application shows was typed on the phone: from now on its yes counts.
+UPDATE pairing.links SET number_typed = true
+WHERE id = $1 AND numbered IS NOT NULL AND state = 'claimed' AND expires_at > $2 RETURNING id;
+
+-- name: rung_documents
+-- Of these documents of a phone, those that it was rung for or read from a code that stays the same.
+SELECT document, numbered IS NOT NULL AND NOT number_typed AS wants_number, still FROM pairing.links
+WHERE called AND device = $1 AND document = ANY ($2::text[]);
+
 -- name: taken_back
 -- Nothing of what this link led to is left at the SAM.
 UPDATE pairing.links SET taken_back_at = $2 WHERE id = $1 AND taken_back_at IS NULL;
@@ -240,7 +260,8 @@ UPDATE pairing.links SET taken_back_at = $2 WHERE id = $1 AND taken_back_at IS N
 -- Links that died, or whose time is over, with a document at the SAM that nobody has taken back.
 SELECT link.id, link.purpose, link.state, link.ended_by, link.jkt, link.key, link.token, link.locator, link.computer,
        link.name, link.os, link.version, link.integrator, link.scope, link.address, link.device, link.credentials,
-       link.document, link.checks, link.called, link.created_at, link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
+       link.document, link.checks, link.called, link.numbered, link.number_typed, link.still, link.created_at,
+       link.expires_at, device.nickname AS phone, device.jkt AS device_jkt
 FROM pairing.links AS link LEFT JOIN pairing.devices AS device ON device.id = link.device
 WHERE link.document IS NOT NULL AND link.taken_back_at IS NULL AND link.state NOT IN ('associated', 'refused')
   AND (link.state = 'dead' OR link.expires_at <= $1)

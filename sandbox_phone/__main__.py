@@ -112,9 +112,12 @@ def mistyped(right: str) -> str:
     return right[:-1] + ("x" if right[-1] != "x" else "y")
 
 
-async def decide(phone: SandboxPhone, statement: Statement, without_key: bool = False) -> None:
+async def decide(
+    phone: SandboxPhone, statement: Statement, without_key: bool = False, number: str | None = None
+) -> None:
     express = without_key and statement.without_key
-    answer = await phone.approve(statement, password() if statement.proof else None, without_key=express)
+    secret = password() if statement.proof else None
+    answer = await phone.approve(statement, secret, without_key=express, shown_number=number)
     say(f"{statement.id}: {answer['state']}")
     if check := answer.get("next", {}).get("check_code"):
         say(f"Type this on the computer: {check}")
@@ -123,7 +126,7 @@ async def decide(phone: SandboxPhone, statement: Statement, without_key: bool = 
 async def approve(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
     statement = await phone.fetch(arguments.document)
     say(describe(statement))
-    await decide(phone, statement, arguments.without_key)
+    await decide(phone, statement, arguments.without_key, arguments.number)
 
 
 async def refuse(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
@@ -135,7 +138,7 @@ async def scan(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
     statement = await phone.scan(arguments.text)
     say(describe(statement))
     if arguments.approve:
-        await decide(phone, statement)
+        await decide(phone, statement, number=arguments.number)
 
 
 async def show(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
@@ -197,12 +200,14 @@ def build_parser() -> argparse.ArgumentParser:
     approving.add_argument("document")
     for command in (waiting, approving):
         command.add_argument("--without-key", action="store_true", help="sessions of callers without a key too")
+    approving.add_argument("--number", help="what the application shows that asks who you are")
     refusing = add("refuse", refuse, "refuse a document")
     refusing.add_argument("document")
     refusing.add_argument("reason", nargs="?", default="changed-mind", choices=[r.partition(":")[2] for r in REFUSALS])
     scanning = add("scan", scan, "what the camera read, or the code typed by hand")
     scanning.add_argument("text")
     scanning.add_argument("--approve", action="store_true")
+    scanning.add_argument("--number", help="what the application shows beside its code")
     add("show", show, "what this phone is bound to")
     add("remove", remove, "end the association of a computer").add_argument("computer")
     add("end", end, "end a session").add_argument("session")

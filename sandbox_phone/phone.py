@@ -39,6 +39,8 @@ REQUEST_QR: Final = "/r#1."
 """Between the app's address and the id of a request, in the QR that a computer shows when the phone does not ring."""
 _FRAME_KEY: Final = re.compile(r"/l#1\.[^.]+\.[^.]+\.[^.]+\.([A-Za-z0-9_-]{43})\Z")
 """What a computer adds to the frames it shows: the thumbprint of the key that it wants associated."""
+STILL_CODE: Final = "/l#2."
+"""Between the app's address and what an application's own code says: it asks who is there, and nothing else."""
 RECONNECT_SECONDS: Final = 1.0
 """Between a live channel that broke (not one that ended in order) and the next attempt."""
 MAX_AWAY_SECONDS: Final = 75.0
@@ -210,26 +212,36 @@ class SandboxPhone:
                 some = random.random()  # noqa: S311 - within that second, phones come one after the other
                 await asyncio.sleep(min(max(after, 1), MAX_AWAY_SECONDS) + some)
 
+    async def wants_number(self, document: str) -> bool:
+        """Whether the application that asks shows a number, without which the gateway takes no yes."""
+        return "shown_number" in await self._gateway.call("GET", f"/phone/v1/documents/{document}")
+
     async def approve(
-        self, statement: Statement, password: str | None = None, *, without_key: bool = False
+        self,
+        statement: Statement,
+        password: str | None = None,
+        *,
+        without_key: bool = False,
+        shown_number: str | None = None,
     ) -> dict[str, Any]:
         """Sign the yes. Answers {``state``, ``next``?}.
 
-        ``without_key``: the express yes that a session without keys needs, and nothing else takes.
+        ``without_key``: the express yes that a session without keys needs, and nothing else takes. ``shown_number``:
+        what the application shows that asks who is there.
 
         When the transport key retired meanwhile, the statement is fetched again, must be about the very same bytes, and
         the approval is repeated once. Raises GatewayRefused, Untrusted, BadPassword.
         """
         word = decisions.APPROVE_WITHOUT_KEY if without_key else decisions.APPROVE
         try:
-            return await self._decide(statement, word, password)
+            return await self._decide(statement, word, password, shown_number)
         except GatewayRefused as refused:
             if refused.reason != "transport_key_retired":
                 raise
         fresh = await self.fetch(statement.id)
         if fresh.document != statement.document:
             raise Untrusted("the document changed after it was shown")
-        return await self._decide(fresh, word, password)
+        return await self._decide(fresh, word, password, shown_number)
 
     async def refuse(self, statement: Statement, reason: str = "refuse:changed-mind") -> dict[str, Any]:
         """Sign the no. ``reason``: one of the protocol's three, with or without ``refuse:``."""
@@ -239,23 +251,32 @@ class SandboxPhone:
         """What the camera read, or a code typed by hand.
 
         The QR of a request opens that request and no other: what the asking computer shows is bound to what is approved
-        here, whatever the gateway answers; a frame with a computer's key leads to that computer and no other. Raises
-        GatewayRefused (``frame_expired`` …), Untrusted.
+        here, whatever the gateway answers; a frame with a computer's key leads to that computer and no other; a code
+        that an application draws associates nothing. Raises GatewayRefused (``frame_expired`` …), Untrusted.
         """
         answer = await self._gateway.call("POST", "/phone/v1/scan", {"text": text})
         _, of_request, request = text.strip().rpartition(REQUEST_QR)
         if of_request:
             return self.read(answer["statement"], "sign", "session", "consent", id=request)
+        if STILL_CODE in text:
+            return self.read(answer["statement"], "identify")
         statement = self.read(answer["statement"], "associate", "identify")
         key = _FRAME_KEY.search(text.strip())
         if key and (statement.content.get("computer") or {}).get("key") != key[1]:
             raise Untrusted("another computer than the one that showed the code")
         return statement
 
-    async def _decide(self, statement: Statement, decision: str, password: str | None) -> dict[str, Any]:
+    async def _decide(
+        self, statement: Statement, decision: str, password: str | None, shown_number: str | None = None
+    ) -> dict[str, Any]:
         body = await asyncio.to_thread(decisions.decide, self._key, statement, decision, password=password)
+        if shown_number is not None:
+            body["shown_number"] = shown_number
         if decision in decisions.APPROVALS and statement.type not in ("pair", "test") and self._passkey is not None:
             body["passkey"] = self._passkey.speak(statement.document)
+        return await self._send(statement, body)
+
+    async def _send(self, statement: Statement, body: dict[str, Any]) -> dict[str, Any]:
         return await self._gateway.call("POST", f"/phone/v1/documents/{statement.id}/decision", body)
 
     # --- what this phone is bound to ----------------------------------------------------------------------------------

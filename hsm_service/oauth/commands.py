@@ -149,6 +149,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     limit.add_argument("calls", metavar="CALLS", nargs="?", type=int, help="a minute; none: as the settings say")
     limit.set_defaults(act=_limit)
     for name, act, about in (
+        ("show-codes", _show_codes, "let an application draw codes for phones on its own page (BirdID's qr_code)"),
+        ("hide-codes", _hide_codes, "take that back"),
+    ):
+        one = actions.add_parser(name, help=about)
+        one.add_argument("client", metavar="CLIENT", help="cli_…")
+        one.set_defaults(act=act)
+    for name, act, about in (
         ("let-read", _let_read, "let a resource server ask what an application's tokens are (introspection)"),
         ("stop-reading", _stop_reading, "take that back"),
     ):
@@ -221,7 +228,8 @@ async def _list(given: argparse.Namespace, operator: Operator) -> int:
     else:
         for one in found:
             state = "" if one.disabled is None else "   (shut out)"
-            operator.say(f"{one.id}  {one.name}  [{one.method}: {', '.join(one.grants)}]{state}")
+            draws = "   (draws codes)" if one.shows_codes else ""
+            operator.say(f"{one.id}  {one.name}  [{one.method}: {', '.join(one.grants)}]{draws}{state}")
             for redirect in one.redirects:
                 operator.say(f"{'':32}{redirect}")
     return 0
@@ -263,6 +271,21 @@ async def _webhook(given: argparse.Namespace, operator: Operator) -> int:
 async def _limit(given: argparse.Namespace, operator: Operator) -> int:
     await operator.clients.limit_calls(given.client, given.calls)
     operator.say("as the settings say" if given.calls is None else f"{given.calls} calls a minute from now on")
+    return 0
+
+
+async def _show_codes(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.show_codes(given.client, True)
+    operator.say(
+        "it may draw codes that stay the same for five minutes, so they can be photographed; phones say whose the code "
+        "is, and want the number beside it"
+    )
+    return 0
+
+
+async def _hide_codes(given: argparse.Namespace, operator: Operator) -> int:
+    await operator.clients.show_codes(given.client, False)
+    operator.say("taken back")
     return 0
 
 
@@ -355,6 +378,7 @@ def _summary(one: ClientSummary) -> dict[str, Any]:
         "auth": one.method,
         "grants": list(one.grants),
         "redirect_uris": list(redirects),
+        "shows_codes": one.shows_codes,
         "created": one.created.isoformat(),
         "disabled": None if one.disabled is None else one.disabled.isoformat(),
     }

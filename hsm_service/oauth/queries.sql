@@ -3,12 +3,13 @@
 -- name: client
 -- A client that may ask for tokens.
 SELECT id, name, method, secret_digest, old_secret_digest, old_secret_until, keys, redirects, grants, tls_subject,
-       certificates, calls_per_minute
+       certificates, calls_per_minute, shows_codes
 FROM oauth.clients WHERE id = $1 AND disabled_at IS NULL;
 
 -- name: clients
 -- Every client, for an operator.
-SELECT id, name, method, redirects, grants, created_at, disabled_at FROM oauth.clients ORDER BY created_at, id;
+SELECT id, name, method, redirects, grants, created_at, disabled_at, shows_codes FROM oauth.clients
+ORDER BY created_at, id;
 
 -- name: add_client
 -- Register an integrator.
@@ -51,6 +52,10 @@ FROM oauth.clients c WHERE c.id = ANY ($1::text[]);
 -- name: limit_calls
 -- How often a client may call, by an operator's word; null: as the settings say.
 UPDATE oauth.clients SET calls_per_minute = $2 WHERE id = $1 RETURNING id;
+
+-- name: show_codes
+-- Whether a client may draw codes that stay the same, by an operator's word.
+UPDATE oauth.clients SET shows_codes = $2 WHERE id = $1 AND disabled_at IS NULL RETURNING id;
 
 -- name: take_calls
 -- A gateway takes $3 calls out of a client's bucket of $2 a minute, which fills steadily and holds a minute's worth. No

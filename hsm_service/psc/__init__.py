@@ -3,7 +3,8 @@
     authorize (the holder identifies) → token → certificate-discovery → signature (the phone rings) → revoke
 
 * ``domain``: requests read, scopes and lives, vendors as data, what is sealed under codes and tokens. Pure.
-* ``service``: from authorize to token, and from token to signature, by pages and by phones that are rung.
+* ``service``: from authorize to token, and from token to signature, by pages and by phones that are rung; ``starts``:
+  by pages that applications draw.
 * ``web``: the endpoints; ``problems`` the error bodies. docs/psc-api.md is the table of all of it.
 
 Start with ``service/authorizations.py``, then ``service/signatures.py``. Why it has tables although CSC has none:

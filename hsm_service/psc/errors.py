@@ -105,15 +105,12 @@ class FactorsRefused(BadInput):
     message = "Senha ou código incorreto, ou o titular não autorizou este aplicativo."
 
 
-class StartUnavailable(NotPermitted):
-    """BirdID's ``/oauth/start``: a QR code that stays the same, and a result over a socket nobody published."""
+class HolderNamed(BadInput):
+    """``/oauth/notify`` for a start whose holder was named before (``invalid_request``)."""
 
-    code = "psc_start_unavailable"
-    summary = (
-        "This service has no QR codes to be shown elsewhere. Send the person to /v0/oauth/authorize, whose page shows "
-        "one; or ring the phone with /async-signature."
-    )
-    message = "Este aplicativo precisa abrir a página de autorização, ou pedir a assinatura pelo celular."
+    code = "psc_holder_named"
+    summary = "The holder of this start was named already. Begin another one with /oauth/start."
+    message = "Este pedido já foi enviado a um celular. Comece de novo no aplicativo."
 
 
 class RegistrationOff(NotPermitted):

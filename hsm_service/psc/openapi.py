@@ -1,4 +1,7 @@
-"""What programs call of the Brazilian API, as a table: the norm's own addresses. docs/psc-api.md has the vendors'."""
+"""What programs call of the Brazilian API, as a table: the norm's own addresses, and BirdID's ``/oauth/start``.
+
+docs/psc-api.md has all of the vendors'.
+"""
 
 from typing import Final
 
@@ -17,6 +20,7 @@ _SCOPES: Final[Schema] = {"type": "string", "enum": [scope.value for scope in OF
 _TOKEN: Final = ("pscBearer",)
 _GIVE_BACK: Final = {"give_back": ("pscRevoke", {"token": "$response.body#/access_token"})}
 _HTML: Final = "text/html"
+_START: Final = "/psc/birdid/oauth/start"
 _PROGRAM: Final = (400, 401, 403, 413, 415, 429, 503)
 
 
@@ -176,6 +180,47 @@ SECTION: Final = Section(
             client_id=_ANY_TEXT,
             client_secret=text(_ANY_TEXT, "Told once.", "Dito uma só vez."),
         ),
+        "PscStartRequest": _object(
+            ["client_id", "callback_url"],
+            callback_url=text(_TEXT, "One that is registered.", "Um endereço cadastrado."),
+            username=text({"type": ["string", "null"]}, "Whose phone rings.", "De quem é o celular que toca."),
+            scope=_SCOPES,
+            lifetime={"type": "integer", "minimum": 1},
+            **_CLIENT,
+        ),
+        "PscStarted": _object(
+            [
+                "challenge",
+                "client_name",
+                "short_token",
+                "ws_token",
+                "can_notify",
+                "notified",
+                "qr_code",
+                "environment",
+                "auth_ttl",
+            ],
+            challenge=text(_ANY_TEXT, "To be shown; typed on the phone.", "Para mostrar; digitado no celular."),
+            client_name=_ANY_TEXT,
+            short_token=_ANY_TEXT,
+            ws_token={"type": "null"},
+            can_notify={"type": "boolean"},
+            notified=text(
+                {"type": "boolean"},
+                "Whether somebody was named; never whether there is such a holder.",
+                "Se alguém foi nomeado; nunca se existe esse titular.",
+            ),
+            qr_code=text(
+                {"type": ["string", "null"]},
+                "Text for a QR code, for applications that may draw one.",
+                "Texto de um QR Code, para aplicações que podem mostrar um.",
+            ),
+            environment=_ANY_TEXT,
+            auth_ttl={"type": "integer"},
+        ),
+        "PscNotifyRequest": _object(["username", "short_token"], username=_NUMBER, short_token=_TEXT),
+        "PscNotified": _object(["notified"], notified={"type": "boolean"}),
+        "PscStartOutcome": _object(["code", "short_token"], code=_ANY_TEXT, short_token=_ANY_TEXT),
         "PscNothing": {"type": "object"},
     },
     security={"pscBearer": {"type": "http", "scheme": "bearer", "description": "`pst_…` of /v0/oauth/token"}},
@@ -346,6 +391,48 @@ SECTION: Final = Section(
             },
             errors=(400, 401, 403, 503),
             security=_TOKEN,
+        ),
+        Operation(
+            id="pscStart",
+            method="POST",
+            path=_START,
+            summary=Words(
+                "BirdID: begin on a page of your own; the outcome is posted to callback_url",
+                "BirdID: começar numa página sua; o resultado vai por POST para callback_url",
+            ),
+            answers={200: Answer(Words("The same whoever is named.", "O mesmo para qualquer um."), ref("PscStarted"))},
+            errors=(400, 401, 413, 415, 429, 503),
+            body=Body(
+                ref("PscStartRequest"),
+                example={
+                    "client_id": "cli_…",
+                    "scope": "single_signature",
+                    "callback_url": "https://erp.example/callback",
+                    "username": "52998224725",
+                },
+            ),
+        ),
+        Operation(
+            id="pscNotify",
+            method="POST",
+            path="/psc/birdid/oauth/notify",
+            summary=Words("BirdID: ring for a start that named nobody", "BirdID: tocar para um início sem nome"),
+            answers={200: Answer(Words("Whoever is named.", "Para qualquer um."), ref("PscNotified"))},
+            errors=(400, 404, 413, 415, 429, 503),
+            body=Body(ref("PscNotifyRequest"), example={"username": "52998224725", "short_token": "pss_…"}),
+        ),
+        Operation(
+            id="pscStartOutcome",
+            method="GET",
+            path=_START,
+            summary=Words("What became of a start", "O que aconteceu com um início"),
+            parameters=[Parameter("short_token", "query", _ANY_TEXT, required=True)],
+            answers={
+                200: Answer(Words("The holder said yes.", "O titular aprovou."), ref("PscStartOutcome")),
+                202: Answer(Words("Not decided yet.", "Ainda não decidiu."), ref("PscWaiting")),
+            },
+            errors=(400, 401, 404, 429, 503),
+            security=("basic",),
         ),
         Operation(
             id="pscApplication",

@@ -17,11 +17,37 @@ class CallAnswer:
     credentials: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """Of an application that shows a number which holders type: when its asking ends, how many calls it has already."""
+
+    until: datetime
+    calls: int = 0
+
+
 class Calls(Protocol):
-    """Pairing's: asking which holder is there by ringing the phone."""
+    """Pairing's: asking which holder is there by ringing the phone, or by a code that the application draws."""
+
+    def number(self, secret: str) -> str:
+        """What the application shows, and whoever is asked under this secret (``Numbered``) types before the yes."""
+        ...
+
+    async def show(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, numbered: Numbered
+    ) -> tuple[str, str]:
+        """A call of whoever reads a code first: what to ask ``answer`` with, and the code's text."""
+        ...
 
     async def call(
-        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+        self,
+        secret: str,
+        *,
+        client: str,
+        client_name: str,
+        scope: str,
+        address: str,
+        credential: str,
+        numbered: Numbered | None = None,
     ) -> Sequence[str]:
         """Ring every phone of a credential; what to ask ``answer`` with. Raises a TooMany."""
         ...

@@ -35,7 +35,6 @@ from hsm_service.psc.errors import (
     PscTokenInvalid,
     ScopeTooSmall,
     ScopeUnavailable,
-    StartUnavailable,
     UserDenied,
     WaitUnknown,
 )
@@ -51,7 +50,6 @@ ENTRIES: Final[Mapping[type[LinkIdError], Entry]] = MappingProxyType(
         CallerUnknown: (403, "unauthorized_client"),
         PasswordGrantOff: (403, "unauthorized_client"),
         FactorsRefused: (400, "invalid_grant"),
-        StartUnavailable: (403, "unauthorized_client"),
         GrantTypeUnavailable: (400, "unsupported_grant_type"),
         ResponseTypeUnknown: (400, "unsupported_response_type"),
         ScopeUnavailable: (400, "invalid_scope"),

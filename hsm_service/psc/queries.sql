@@ -1,10 +1,10 @@
 -- The Brazilian dialect's grants. What may happen once happens in one guarded statement; steps by domain/authorization.py.
 
 -- name: open
--- Somebody arrives, by a page or by a request that rings the phone.
+-- Somebody arrives, by a page or by a request that rings the phone; or an application starts one on a page of its own.
 INSERT INTO psc.authorizations (id, client, scope, redirect, redirect_given, state_param, challenge, lifetime, hint, page,
-                                step, wait_digest, opened_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13);
+                                step, wait_digest, opened_at, expires_at, started, calls)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13, $14, $15);
 
 -- name: authorization
 -- One that has not outlived its step.
@@ -27,8 +27,8 @@ SET step = $2, credentials = $3, wait_digest = $4, code_digest = $5, sealed = $6
 WHERE id = $1 AND step = ANY($10::text[]) AND expires_at > $11 RETURNING id;
 
 -- name: called
--- Phones were rung to ask who is there.
-UPDATE psc.authorizations SET calls = $2 WHERE id = $1 AND step = 'open' AND expires_at > $3;
+-- Phones were rung to ask who is there, besides those that it has.
+UPDATE psc.authorizations SET calls = calls || $2::text[] WHERE id = $1 AND step = 'open' AND expires_at > $3;
 
 -- name: stepped
 -- Approved or denied: nothing else of the row changes but its time.
@@ -154,6 +154,50 @@ WHERE o.due_at <= $1 ORDER BY o.due_at LIMIT $2;
 -- name: take_outcome
 -- Of several gateways one posts it: the one that takes the row away.
 DELETE FROM psc.outcomes WHERE token = $1 RETURNING token;
+
+-- name: begin_start
+-- What becomes of this authorization is posted to its application.
+INSERT INTO psc.starts (id, client, short_digest, sealed, due_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: start_by_short
+-- The one that an application's short token stands for.
+SELECT s.*, a.opened_at FROM psc.starts s JOIN psc.authorizations a ON a.id = s.id WHERE s.short_digest = $1;
+
+-- name: name_holder
+-- Its holder is named after it began; once, by one of all who try. From now on it is of that holder only.
+UPDATE psc.authorizations SET hint = $2 WHERE id = $1 AND started AND step = 'open' AND hint IS NULL AND expires_at > $3
+RETURNING id;
+
+-- name: set_out
+-- Set out to ask the phone for a session: of all who try, one; or another when the first never came back.
+UPDATE psc.starts SET asked_at = $2 WHERE id = $1 AND (asked_at IS NULL OR asked_at < $3) RETURNING id;
+
+-- name: start_answered
+-- A phone answered one of its calls.
+UPDATE psc.starts SET due_at = $2 WHERE due_at > $2 AND id IN (
+    SELECT id FROM psc.authorizations WHERE started AND calls @> ARRAY[$1::text]);
+
+-- name: start_settled
+-- A phone answered about its session.
+UPDATE psc.starts SET due_at = $2 WHERE due_at > $2 AND id IN (
+    SELECT id FROM psc.authorizations WHERE started AND document = $1);
+
+-- name: start_put_off
+-- There is nothing to post yet.
+UPDATE psc.starts SET due_at = $2 WHERE id = $1 AND due_at IS NOT NULL;
+
+-- name: starting
+-- Applications that will be posted what became of a start.
+SELECT DISTINCT client FROM psc.starts WHERE due_at IS NOT NULL;
+
+-- name: due_starts
+-- Starts that are to be looked at now.
+SELECT s.*, a.opened_at FROM psc.starts s JOIN psc.authorizations a ON a.id = s.id
+WHERE s.due_at <= $1 ORDER BY s.due_at LIMIT $2;
+
+-- name: take_start
+-- Of several gateways one posts it.
+UPDATE psc.starts SET due_at = NULL WHERE id = $1 AND due_at IS NOT NULL RETURNING id;
 
 -- name: forget_session_calls
 -- Calls that nobody repeats any more.

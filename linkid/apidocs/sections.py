@@ -56,7 +56,10 @@ PRIVATE: Final = {
     "/verificar/assets/": "the files of the page that verifies",
     "/v0/oauth/authorize/": "the pages' own calls",
     "/v0/oauth/assets/": "the script of one of them",
-    "/psc/": "the same as /v0/oauth in the words of other vendors (docs/psc-api.md)",
+    **dict.fromkeys(
+        ("/psc/safeid/", "/psc/vidaas/", "/psc/neoid/", "/psc/birdid/v0/", "/psc/birdid/async-signature"),
+        "the same as /v0/oauth in the words of other vendors, and their own ways of it (docs/psc-api.md)",
+    ),
     "/docs/api/assets/": "the files of the page of this description",
     "/dev/": "exists only in development, for this very machine (9.7)",
     "/csc/v1/{method}": "answers 501 to every method that we do not have",

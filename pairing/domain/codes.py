@@ -19,6 +19,7 @@ from pairing.errors import CodeMalformed
 KEY_BYTES: Final = 32
 SMS_DIGITS: Final = 6
 CHECK_DIGITS: Final = 3
+NUMBER_DIGITS: Final = 4
 
 _SEPARATORS = re.compile(r"[\s-]+")
 
@@ -50,6 +51,12 @@ class CodeKey:
         """Three digits that only the phone which approved is shown. Both keys are in it: another pair, another code."""
         number = int.from_bytes(self._derive("check", link, device_jkt, asker_jkt), "big")
         return f"{number % 10**CHECK_DIGITS:0{CHECK_DIGITS}}"
+
+    # a number shown, N2
+    def shown_number(self, numbered: str) -> str:
+        """Four digits that an application shows and a holder types on the phone. ``numbered``: a link's."""
+        number = int.from_bytes(self._derive("number", numbered), "big")
+        return f"{number % 10**NUMBER_DIGITS:0{NUMBER_DIGITS}}"
 
     def _hotp(self, pairing: str) -> pyotp.HOTP:
         secret = base64.b32encode(self._derive("sms", pairing)).decode("ascii")

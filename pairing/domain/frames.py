@@ -4,6 +4,9 @@ docs/protocol.md 9.3. The *server* makes every frame with a secret the computer 
 nor a copied agent can show frames ahead of time. The address before ``#`` is only there for people who point their
 camera app at it: what follows never reaches a server's log, and the page it opens only says "scan inside the app". A
 computer adds its key's thumbprint at the end: that is for the phone, which must not take our word for it.
+
+An application that an operator lets show codes draws one that stays the same while its link lives. It says so by its
+version: the phone then demands the number that the application shows beside it.
 """
 
 import hashlib
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from foundation.encoding import b64u
 from foundation.ids import ALPHABET, is_id, same
 from pairing.errors import CodeNotOurs, FrameExpired
 from protocol.links import frame_mac
@@ -39,6 +43,7 @@ _LOCATOR_CHARS: Final = 5
 _FRAME = re.compile(
     r"(?P<token>[A-Za-z0-9_-]{22})\.(?P<second>0|[1-9][0-9]{0,4})\.(?P<mac>[A-Za-z0-9_-]{22})(?:\.[A-Za-z0-9_-]{43})?\Z"
 )
+_STILL = re.compile(r"(?P<token>[A-Za-z0-9_-]{22})\.(?P<mac>[A-Za-z0-9_-]{22})\Z")
 _TYPED = re.compile(rf"[{ALPHABET}]{{10}}\Z")
 _MISREAD: Final = str.maketrans({"o": "0", "i": "1", "l": "1", " ": None, "-": None})
 
@@ -72,13 +77,21 @@ class TypedCode:
 
 
 @dataclass(frozen=True)
+class StillCode:
+    """A code that an application draws, not yet believed."""
+
+    token: str
+    mac: str
+
+
+@dataclass(frozen=True)
 class RequestCode:
     """The QR code of a signature request that push did not reach (docs/protocol.md 9.5)."""
 
     request: str
 
 
-def read_scan(text: str, app: str) -> Frame | TypedCode | RequestCode:
+def read_scan(text: str, app: str) -> Frame | StillCode | TypedCode | RequestCode:
     """What a scanned or typed text is. Raises CodeNotOurs for anything else, other addresses and versions included."""
     if len(text) > MAX_TEXT:
         raise CodeNotOurs("too long")
@@ -87,6 +100,10 @@ def read_scan(text: str, app: str) -> Frame | TypedCode | RequestCode:
         match = _FRAME.match(text.removeprefix(f"{app}/l#1."))
         if match:
             return Frame(match["token"], int(match["second"]), match["mac"])
+    elif text.startswith(f"{app}/l#2."):
+        match = _STILL.match(text.removeprefix(f"{app}/l#2."))
+        if match:
+            return StillCode(match["token"], match["mac"])
     elif text.startswith(f"{app}/r#1."):
         request = text.removeprefix(f"{app}/r#1.")
         if is_id(request, "req"):
@@ -117,6 +134,17 @@ def check_frame(scanned: Frame, shown: Shown, now: datetime) -> None:
         raise FrameExpired(f"the frame is {age} seconds old")
 
 
+def still_code(app: str, shown: Shown) -> str:
+    """The text of a QR code that an application draws."""
+    return f"{app}/l#2.{shown.token}.{_still_mac(shown)}"
+
+
+def check_still(scanned: StillCode, shown: Shown) -> None:
+    """2b. Raise CodeNotOurs unless we made it; how long it is good for is the link's life."""
+    if not same(scanned.mac, _still_mac(shown)):
+        raise CodeNotOurs("the still code's MAC does not match")
+
+
 def typed_code(shown: Shown, locator: str, now: datetime) -> str:
     """The code to type, as ``XXXXX-XXXXX``. Its first half finds the link, its second half changes every 30 seconds."""
     return f"{locator}-{_tail(shown, locator, _elapsed(shown, now) // CODE_TURN)}".upper()
@@ -144,6 +172,11 @@ def _elapsed(shown: Shown, now: datetime) -> int:
 
 def _mac(shown: Shown, second: int) -> str:
     return frame_mac(shown.secret, shown.token, second, shown.jkt, shown.name)
+
+
+def _still_mac(shown: Shown) -> str:
+    text = "|".join(("linkid-link-still-v1", shown.token, shown.jkt, shown.name))
+    return b64u(hmac.digest(shown.secret, text.encode("utf-8"), hashlib.sha256))[:22]
 
 
 def _tail(shown: Shown, locator: str, turn: int) -> str:

@@ -12,6 +12,10 @@ What each step is for (attack and defence in docs/threats.md, row 8):
 * The *check code* is shown on the phone and typed into the machine that showed the code. Somebody who scanned over a
   shoulder has the code on the wrong phone; somebody who relayed the picture has to ask the victim for it.
 
+An application that draws its own page (``called``) shows no frames and takes no check code. It shows a *number* that
+the holder types on the phone before the phone's yes: somebody rung by a request that they did not begin does not know
+it. Three wrong ones end the link.
+
 Time is not an event in this table: a link that outlived ``LINK_LIFE`` reads as dead whatever its row says
 (``state_at``), and every guarded UPDATE refuses it. So nothing depends on a sweeper having run.
 """
@@ -26,7 +30,7 @@ LINK_LIFE: Final = timedelta(minutes=5)
 """From the first frame to the typed check code: long enough to find the phone, short enough to be watched."""
 
 MAX_CHECKS: Final = 3
-"""Check codes that may be typed. Three of a thousand: a stranger has 0.3 %."""
+"""Check codes that may be typed. Three of a thousand: a stranger has 0.3 %. And numbers, of ten thousand."""
 
 
 class Purpose(StrEnum):
@@ -57,6 +61,7 @@ class LinkEvent(StrEnum):
     REFUSE = "refuse"
     CHECK_RIGHT = "check_right"
     CHECKS_SPENT = "checks_spent"
+    NUMBER_SPENT = "number_spent"
     GIVE_UP = "give_up"
 
 
@@ -71,6 +76,7 @@ LINK: Final[Machine[Link, LinkEvent]] = Machine(
         Link.CLAIMED: {
             LinkEvent.SECOND_SCAN: Link.DEAD,
             LinkEvent.NOT_ASKED: Link.DEAD,  # the SAM would not ask that phone; a claimed code is never shown again
+            LinkEvent.NUMBER_SPENT: Link.DEAD,
             LinkEvent.APPROVE: Link.APPROVED,
             LinkEvent.REFUSE: Link.REFUSED,
             LinkEvent.GIVE_UP: Link.DEAD,

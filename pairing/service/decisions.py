@@ -47,7 +47,7 @@ from pairing.service.admissions import AdmissionService
 from pairing.service.passkeys import PasskeyService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
-from pairing.store import DeviceRow, DeviceStore
+from pairing.store import DeviceRow, DeviceStore, RungDocument
 from protocol.documents import REQUESTS
 from protocol.errors import CredentialLocked, PasswordWrong
 
@@ -147,6 +147,10 @@ class DecisionService:
         except NotFound as cause:
             raise NothingToDecide(document) from cause
 
+    async def rung(self, device: DeviceRow, documents: Sequence[str]) -> dict[str, RungDocument]:
+        """Which of these are questions of applications without a page."""
+        return await self._scans.rung(device, [one for one in documents if is_id(one, "doc")])
+
     async def decide(
         self,
         device: DeviceRow,
@@ -156,13 +160,18 @@ class DecisionService:
         proof: str | None,
         signature: str,
         passkey: JsonObject | None = None,
+        shown_number: str | None = None,
     ) -> Decided:
         """Carry a decision to the SAM and react to its verdict, or to the lock that a wrong password brought on.
 
-        Raises NothingToDecide and the errors of ``protocol.errors`` about decisions, passkeys, proofs and passwords.
+        ``shown_number``: what an application shows, for the yes to its question who is there. Raises NothingToDecide,
+        what ``ScanService.demand_number`` raises, and the errors of ``protocol.errors`` about decisions, passkeys,
+        proofs and passwords.
         """
         if not (is_id(document, "doc") or is_id(document, "req")):
             raise NothingToDecide("not a document's id")
+        if is_id(document, "doc") and not decision.startswith("refuse:"):
+            await self._scans.demand_number(device, document, shown_number)
         try:
             verdict = await self._sam.decide(
                 document, device.id, decision=decision, proof=proof, signature=signature, passkey=passkey

@@ -10,7 +10,7 @@ from foundation.logs import get_logger
 from pairing.domain.codes import CodeKey
 from pairing.domain.frames import Shown
 from pairing.domain.link import LinkEvent, Purpose
-from pairing.ports import Sam
+from pairing.ports import Callers, Sam
 from pairing.store import LinkRow, LinkStore
 
 _SWEEP: Final = 100
@@ -22,13 +22,22 @@ _log = get_logger(__name__)
 class LinkLife:
     """Made once by the roof, for ``LinkService`` and ``ScanService``."""
 
-    def __init__(self, database: Database, clock: Clock, audit: AuditChain, code_key: CodeKey, sam: Sam) -> None:
-        """The gateway's database. ``sweep`` is to be called every few minutes."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        audit: AuditChain,
+        code_key: CodeKey,
+        sam: Sam,
+        callers: Callers | None = None,
+    ) -> None:
+        """The gateway's database. ``sweep`` is to be called every few minutes; ``callers``: told of what ends."""
         self._database = database
         self._clock = clock
         self._audit = audit
         self._code_key = code_key
         self._sam = sam
+        self._callers = callers
         self._links = LinkStore(database)
 
     def shown(self, row: LinkRow) -> Shown:
@@ -40,6 +49,20 @@ class LinkLife:
         assert row.device_jkt is not None, "only claimed links have one"
         return self._code_key.check_code(row.id, row.device_jkt, row.jkt)
 
+    def shown_number(self, row: LinkRow) -> str:
+        """What the application shows."""
+        assert row.numbered is not None, "only links of applications have one"
+        return self._code_key.shown_number(row.numbered)
+
+    def number(self, numbered: str) -> str:
+        """The same, of links that will be made."""
+        return self._code_key.shown_number(numbered)
+
+    async def tell(self, row: LinkRow) -> None:
+        """An application without a page hears that it has its answer."""
+        if row.called and self._callers is not None:
+            await self._callers.answered(row.id)
+
     async def kill(self, row: LinkRow, event: LinkEvent) -> None:
         """End a link by ``event``, if it can still end so, and take back what it led to."""
         async with self._database.transaction() as connection:
@@ -48,6 +71,7 @@ class LinkLife:
                 self._audit.note(connection, f"link.{event}", link=row.id, device=row.device, document=row.document)
         if ended:
             await self.take_back(row)
+            await self.tell(row)
 
     async def take_back(self, row: LinkRow) -> None:
         """Withdraw the document of a link that is over; and end what the SAM granted, if it was approved already.

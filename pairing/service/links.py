@@ -134,22 +134,40 @@ class LinkService:
         )
 
     async def begin_call(
-        self, session_jkt: str, integrator: AskingIntegrator, *, scope: str, address: str, credential: str
+        self,
+        session_jkt: str,
+        integrator: AskingIntegrator,
+        *,
+        scope: str,
+        address: str,
+        credential: str,
+        numbered: str | None = None,
+        until: datetime | None = None,
     ) -> str:
         """A link for a phone that is rung (``calls.py``): the limits are the holder's, not a network's.
 
-        Raises TooManyLinks.
+        ``numbered``: what the number follows from that the application shows; ``until``: when it ends, if sooner than
+        usual. Raises TooManyLinks.
         """
-        row = replace(
-            self._blank(Purpose.IDENTIFY, session_jkt, address),
-            integrator=integrator.id,
-            name=read_computer_name(integrator.name),
-            scope=scope,
-            called=True,
-        )
+        row = self._called(session_jkt, integrator, scope, address, numbered, until)
         limits = [(limit, credential) for limit in CALLS]
         limits += [(limit, f"{integrator.id}|{credential}") for limit in CALLS_OF_ONE]
         return (await self._begin(row, limits)).link
+
+    async def begin_still(
+        self,
+        session_jkt: str,
+        integrator: AskingIntegrator,
+        *,
+        scope: str,
+        address: str,
+        numbered: str,
+        until: datetime,
+    ) -> tuple[str, str]:
+        """A link whose code stays the same, and its text: for applications that draw it. They have limits of theirs."""
+        row = replace(self._called(session_jkt, integrator, scope, address, numbered, until), still=True)
+        link = (await self._begin(row, [])).link
+        return link, frames.still_code(self._app, self._life.shown(await self._own(link, session_jkt)))
 
     async def look(self, link: str, jkt: str) -> LinkView:
         """How the link stands, with this second's frame while it waits. Raises LinkNotFound."""
@@ -213,11 +231,12 @@ class LinkService:
         await self._life.kill(await self._own(link, jkt), LinkEvent.GIVE_UP)
 
     async def _begin(self, row: LinkRow, limits: Sequence[tuple[Limit, str]] | None = None) -> Begun:
-        limits = limits or [(limit, network(row.address)) for limit in LINKS]
+        if limits is None:
+            limits = [(limit, network(row.address)) for limit in LINKS]
         # 1. One open link per key: the newest counts, and what an older one led to is taken back.
         for forsaken in await self._add(row, limits, _LOCATOR_ATTEMPTS):
             await self._life.take_back(await self._own(forsaken, row.jkt))
-        return Begun(row.id, _seconds(LINK_LIFE))
+        return Begun(row.id, _seconds(row.expires_at - row.created_at))
 
     async def _add(self, row: LinkRow, limits: Sequence[tuple[Limit, str]], attempts: int) -> list[str]:
         """Write the link down; the links that ended by it."""
@@ -234,6 +253,26 @@ class LinkService:
             if attempts == 1:
                 raise
             return await self._add(row, limits, attempts - 1)
+
+    def _called(
+        self,
+        session_jkt: str,
+        integrator: AskingIntegrator,
+        scope: str,
+        address: str,
+        numbered: str | None,
+        until: datetime | None,
+    ) -> LinkRow:
+        row = self._blank(Purpose.IDENTIFY, session_jkt, address)
+        return replace(
+            row,
+            integrator=integrator.id,
+            name=read_computer_name(integrator.name),
+            scope=scope,
+            called=True,
+            numbered=numbered,
+            expires_at=row.expires_at if until is None else min(row.expires_at, until),
+        )
 
     def _blank(self, purpose: Purpose, jkt: str, address: str) -> LinkRow:
         now = self._clock.now()

@@ -3,21 +3,34 @@
 The numbers are those of docs/walkthroughs/one-association.md.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.errors import LinkIdError, NotFound
+from foundation.ids import same
 from pairing.domain import frames
-from pairing.domain.frames import Frame, RequestCode, TypedCode
+from pairing.domain.codes import NUMBER_DIGITS, read_digits
+from pairing.domain.frames import Frame, RequestCode, StillCode, TypedCode
 from pairing.domain.limits import MISSES, Scope
-from pairing.domain.link import LINK, Link, LinkEvent, Purpose, state_at
-from pairing.errors import BindingNotActive, CodeNotOurs, LinkOver, LinkTaken, NotForYou, TooManyGuesses
+from pairing.domain.link import LINK, MAX_CHECKS, Link, LinkEvent, Purpose, state_at
+from pairing.errors import (
+    BindingNotActive,
+    CodeNotOurs,
+    LinkOver,
+    LinkTaken,
+    NotForYou,
+    ShownNumberNeeded,
+    ShownNumberSpent,
+    ShownNumberWrong,
+    TooManyGuesses,
+)
 from pairing.ports import AskingComputer, AskingIntegrator, FixedDocument, Sam
 from pairing.service.link_life import LinkLife
 from pairing.service.meter import Meter
-from pairing.store import DeviceRow, LinkRow, LinkStore
+from pairing.store import DeviceRow, LinkRow, LinkStore, RungDocument
 from protocol.errors import DocumentDecided
 
 
@@ -62,10 +75,40 @@ class ScanService:
         now = self._clock.now()
         return await self._document(device, await self._claim(device, row, now), now)
 
+    async def rung(self, device: DeviceRow, documents: Sequence[str]) -> dict[str, RungDocument]:
+        """Which of these an application without a page asks of this phone, and whether a number must be typed."""
+        return await self._links.rung(device.id, documents) if documents else {}
+
+    async def demand_number(self, device: DeviceRow, document: str, typed: str | None) -> None:
+        """N1 to N3, before the yes of a phone is carried anywhere: the number that the application shows.
+
+        Nothing for a document without one, and once it was right. Raises ShownNumberNeeded, CodeMalformed,
+        ShownNumberWrong, ShownNumberSpent, LinkOver.
+        """
+        row = await self._links.by_document(document)
+        if row is None or row.numbered is None or row.number_typed or row.device != device.id:
+            return
+        if typed is None:
+            raise ShownNumberNeeded()
+        number, now = read_digits(typed, NUMBER_DIGITS), self._clock.now()
+        # N1. Count the try, committed, before anything is compared.
+        tries = await self._links.reserve_number(row.id, device.id, now)
+        if tries is None:
+            state = state_at(row.state, row.expires_at, now)
+            if state is not Link.CLAIMED:
+                raise LinkOver(data={"state": state})
+            tries, number = MAX_CHECKS, ""  # who made the last try did not live to end it
+        # N2. Compare.
+        if not same(number, self._life.shown_number(row)):
+            raise await self._wrong_number(row, MAX_CHECKS - tries)
+        # N3. From now on this phone's yes counts; the database refuses it before.
+        if not await self._links.number_right(row.id, now):
+            raise LinkOver(data={"state": Link.DEAD})
+
     async def approve(self, device: DeviceRow, document: str) -> str | None:
         """5. The SAM says that the phone approved: the check code to show. Repeated, it is the same one.
 
-        None where the phone was rung: there is nowhere to type it.
+        None where an application without a page asks: there is nowhere to type it.
 
         Raises DocumentDecided when the circle is closed already, LinkOver when nobody waits any more; what the SAM
         granted is then taken back.
@@ -78,6 +121,8 @@ class ScanService:
         row = await self._links.by_document(document)
         if row is None:
             raise LinkOver(data={"state": Link.DEAD})
+        if approved:
+            await self._life.tell(row)
         match state_at(row.state, row.expires_at, now):
             case Link.APPROVED:
                 return None if row.called else self._life.check_code(row)
@@ -93,12 +138,17 @@ class ScanService:
         if row is not None:
             await self._life.kill(row, LinkEvent.REFUSE)
 
-    async def _believed(self, scanned: Frame | TypedCode, now: datetime) -> LinkRow:
-        """The link that a frame or typed code was really shown for, about now. Raises CodeNotOurs, FrameExpired."""
-        if isinstance(scanned, Frame):
+    async def _believed(self, scanned: Frame | StillCode | TypedCode, now: datetime) -> LinkRow:
+        """The link that a code was really shown for, about now. Raises CodeNotOurs, FrameExpired."""
+        if isinstance(scanned, StillCode):
             row = await self._links.by_token(scanned.token)
-            if row is None:
-                raise CodeNotOurs("no link has this token")
+            if row is None or not row.still:
+                raise CodeNotOurs("no link with a still code has this token")
+            frames.check_still(scanned, self._life.shown(row))
+        elif isinstance(scanned, Frame):
+            row = await self._links.by_token(scanned.token)
+            if row is None or row.called:
+                raise CodeNotOurs("no link has frames with this token")
             frames.check_frame(scanned, self._life.shown(row), now)
         else:
             row = await self._links.by_locator(scanned.locator)
@@ -162,6 +212,15 @@ class ScanService:
             return await self._sam.statement(request, device.id)
         except NotFound as cause:
             raise NotForYou(request) from cause
+
+    async def _wrong_number(self, row: LinkRow, left: int) -> LinkIdError:
+        """Write down that a number was wrong, and end the link if it was the last try."""
+        async with self._database.transaction() as connection:
+            self._audit.note(connection, "link.number_wrong", link=row.id, device=row.device, tries_left=left)
+        if left:
+            return ShownNumberWrong(data={"tries_left": left})
+        await self._life.kill(row, LinkEvent.NUMBER_SPENT)
+        return ShownNumberSpent()
 
     async def _note_miss(self, device: DeviceRow, now: datetime) -> None:
         async with self._database.transaction() as connection:

@@ -8,7 +8,7 @@ statements. Methods that take a ``connection`` are part of the caller's transact
 """
 
 from pairing.store.computers import AssociatedRow, ComputerRow, ComputerStore
-from pairing.store.links import LinkRow, LinkStore
+from pairing.store.links import LinkRow, LinkStore, RungDocument
 from pairing.store.look import LookStore
 from pairing.store.pauses import PauseRow, PauseStore
 from pairing.store.phones import DeviceRow, DeviceStore, PairingRow, PairingStore, SeenRow
@@ -29,6 +29,7 @@ __all__ = [
     "PairingStore",
     "PauseRow",
     "PauseStore",
+    "RungDocument",
     "SeenRow",
     "UseStore",
     "WarningRow",

@@ -39,7 +39,21 @@ class LinkRow:
     phone: str | None
     device_jkt: str | None
     called: bool = False
-    """Its phone was rung: it shows no frames, and is answered without a check code."""
+    """An application without a page of ours asks: there are no frames, and it is answered without a check code."""
+    numbered: str | None = None
+    """What the number follows from that the application shows; None: it shows none."""
+    number_typed: bool = False
+    """Whether that number was typed on the phone."""
+    still: bool = False
+    """Its phone is not rung: the application shows a code that stays the same."""
+
+
+@dataclass(frozen=True)
+class RungDocument:
+    """What a phone is asked by an application without a page. ``still``: it read that application's code."""
+
+    wants_number: bool
+    still: bool
 
 
 class LinkStore:
@@ -76,6 +90,8 @@ class LinkStore:
             row.created_at,
             row.expires_at,
             row.called,
+            row.numbered,
+            row.still,
         )
 
     async def find(self, link: str, jkt: str) -> LinkRow | None:
@@ -131,6 +147,20 @@ class LinkStore:
         checks: int | None = await self._database.fetchval(queries.reserve_check, link, jkt, now)
         return checks
 
+    async def reserve_number(self, link: str, device: str, now: datetime) -> int | None:
+        """How many numbers were typed on the phone with this one; None when no more are taken."""
+        tries: int | None = await self._database.fetchval(queries.reserve_number, link, device, now)
+        return tries
+
+    async def number_right(self, link: str, now: datetime) -> bool:
+        """The number was the one shown. False when the link is over."""
+        return await self._database.fetchval(queries.number_right, link, now) is not None
+
+    async def rung(self, device: str, documents: Sequence[str]) -> dict[str, RungDocument]:
+        """Those of these documents by which an application asks this phone who is there."""
+        rows = await self._database.fetch(queries.rung_documents, device, list(documents))
+        return {row["document"]: RungDocument(row["wants_number"], row["still"]) for row in rows}
+
 
 def _link(row: Record | None) -> LinkRow | None:
     if row is None:
@@ -160,4 +190,7 @@ def _link(row: Record | None) -> LinkRow | None:
         phone=row["phone"],
         device_jkt=row["device_jkt"],
         called=row["called"],
+        numbered=row["numbered"],
+        number_typed=row["number_typed"],
+        still=row["still"],
     )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from foundation.encoding import JsonObject
 from foundation.web import WireModel, answer, read_json
+from pairing.domain.codes import NUMBER_DIGITS
 from pairing.ports import Blocked, CredentialFacts, GivenConsent, OpenSession, PastRequest
 from pairing.service.admissions import AdmissionService
 from pairing.service.blocks import BlockService
@@ -20,7 +21,7 @@ from pairing.service.phones import CodeOnItsWay, PhoneService, Portrait
 from pairing.service.possessions import ListedPhone, PossessionService
 from pairing.service.scans import ScanService
 from pairing.service.warnings import WarningService
-from pairing.store import WarningRow
+from pairing.store import RungDocument, WarningRow
 from pairing.web.doorkeeper import Doorkeeper
 from protocol.decisions import MAX_PROOF_CHARACTERS
 
@@ -98,6 +99,7 @@ class DecisionBody(WireModel):
     decision: Annotated[str, Field(max_length=32)]
     proof: Annotated[str, Field(max_length=MAX_PROOF_CHARACTERS)] | None
     signature: Annotated[str, Field(max_length=100)]
+    shown_number: Annotated[str, Field(max_length=16)] | None = None
     passkey: AssertionBody | None = None
 
 
@@ -241,6 +243,7 @@ class PhoneRoutes:
     async def waiting(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         items = await self._decisions.waiting(device)
+        rung = await self._decisions.rung(device, [item.document for item in items if item.type == "identify"])
         return answer(
             {
                 "items": [
@@ -249,6 +252,7 @@ class PhoneRoutes:
                         "type": item.type,
                         "statement": item.statement,
                         "expires": instant(item.expires),
+                        **_rung(rung.get(item.document)),
                     }
                     for item in items
                 ]
@@ -258,7 +262,8 @@ class PhoneRoutes:
     async def document(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
         fixed = await self._decisions.statement(device, request.match_info["document"])
-        return answer({"statement": fixed.statement})
+        rung = await self._decisions.rung(device, [fixed.document])
+        return answer({"statement": fixed.statement, **_rung(rung.get(fixed.document))})
 
     async def decide(self, request: web.Request) -> web.Response:
         device = await self._doorkeeper.device(request)
@@ -269,6 +274,7 @@ class PhoneRoutes:
             decision=body.decision,
             proof=body.proof,
             signature=body.signature,
+            shown_number=body.shown_number,
             passkey=None if body.passkey is None else body.passkey.model_dump(),
         )
         following: JsonObject = {
@@ -347,7 +353,8 @@ class PhoneRoutes:
         device = await self._doorkeeper.device(request)
         body = await read_json(request, ScanBody)
         fixed = await self._scans.scan(device, body.text)
-        return answer({"statement": fixed.statement})
+        rung = await self._decisions.rung(device, [fixed.document])
+        return answer({"statement": fixed.statement, **_rung(rung.get(fixed.document))})
 
 
 def instant(moment: datetime) -> str:
@@ -363,6 +370,16 @@ def credential_body(facts: CredentialFacts) -> JsonObject:
         "kind": facts.kind,
         "valid_to": instant(facts.valid_to),
         "state": facts.state,
+    }
+
+
+def _rung(rung: RungDocument | None) -> JsonObject:
+    """Of an application's question: that this phone was rung for it, and how many digits are to be typed."""
+    if rung is None:
+        return {}
+    return {
+        **({} if rung.still else {"rung": True}),
+        **({"shown_number": NUMBER_DIGITS} if rung.wants_number else {}),
     }
 
 

@@ -69,8 +69,11 @@ export class Ceremony {
     return statement;
   }
 
-  /** Sends the holder's decision. Throws ApiError; after `password_wrong` the same statement may be answered again. */
-  async answer(statement: Statement<PhoneDocument>, choice: Choice, password: string | null, tell: (stage: Stage) => void): Promise<Outcome> {
+  /**
+   * Sends the holder's decision. `shown`: the number that an application shows which asks who is there. Throws ApiError; after
+   * `password_wrong` and `shown_number_wrong` the same statement may be answered again.
+   */
+  async answer(statement: Statement<PhoneDocument>, choice: Choice, password: string | null, tell: (stage: Stage) => void, shown: string | null = null): Promise<Outcome> {
     if (approves(choice) && choice !== yesTo(statement.document)) throw new Error("another yes than this document takes");
     // The screen lock first: without it nothing is done with the password.
     const word = approves(choice) ? await this.word(statement, tell) : null;
@@ -78,7 +81,7 @@ export class Ceremony {
     tell("sending");
     const id = statement.document.id;
     try {
-      return await this.send(statement, choice, stretched, word);
+      return await this.send(statement, choice, stretched, word, shown);
     } catch (error) {
       if (error instanceof ApiError && error.code.startsWith("passkey_")) this.misunderstood(id, error);
       if (!(error instanceof ApiError) || error.code !== "transport_key_retired") throw error;
@@ -86,7 +89,7 @@ export class Ceremony {
       const newer = await this.fetch(id, [statement.document.type]);
       if (!sameBytes(newer.bytes, statement.bytes)) throw new Untrusted("the document changed under the same id");
       const again = stretched && !sameStretch(newer, statement) ? await this.stretched(newer, password, tell) : stretched;
-      return await this.send(newer, choice, again, word);
+      return await this.send(newer, choice, again, word, shown);
     }
   }
 
@@ -120,11 +123,12 @@ export class Ceremony {
     return this.stretch(password, statement.proof);
   }
 
-  private async send(statement: Statement<PhoneDocument>, choice: Choice, stretched: Bytes | null, word: Assertion | null): Promise<Outcome> {
+  private async send(statement: Statement<PhoneDocument>, choice: Choice, stretched: Bytes | null, word: Assertion | null, shown: string | null): Promise<Outcome> {
     const proof = stretched && (await proveStretched(stretched, statement, this.key.jkt));
     const decision = await decide(statement.bytes, choice, proof, this.key);
     const path = `/phone/v1/documents/${encodeURIComponent(statement.document.id)}/decision`;
-    const outcome = readOutcome(await this.gateway.call("POST", path, word === null ? { ...decision } : { ...decision, passkey: { ...word } }, 60_000));
+    const beside = { ...(word !== null && { passkey: { ...word } }), ...(shown !== null && { shown_number: shown }) };
+    const outcome = readOutcome(await this.gateway.call("POST", path, { ...decision, ...beside }, 60_000));
     this.given.delete(statement.document.id);
     return outcome;
   }

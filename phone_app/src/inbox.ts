@@ -3,15 +3,20 @@
 import type { Gateway } from "./api";
 import { now, type Ceremony, type Opened, type PhoneType } from "./ceremony";
 import type { PhoneDocument } from "./documents";
-import { asObject } from "./encoding";
+import { asObject, type JsonObject } from "./encoding";
 import { Expired } from "./trust";
 
 /** What may come by itself. */
 const TYPES: readonly PhoneType[] = ["sign", "session", "consent", "test", "associate", "identify"];
 /** Answered on the very screens that asked for them, and nowhere else. */
 const ASKED_HERE: readonly unknown[] = ["pair", "unblock", "generator", "admit", "passkey", "passkey-end"];
-/** What waits only because this phone read a code lately; its answer may have been lost. Anything else nobody asked for. */
+/**
+ * What waits only because this phone read a code lately; its answer may have been lost. Anything else nobody asked for, but for
+ * an application that says it rang: it learns who is there, which the gateway could tell it without this phone.
+ */
 const INVITED: readonly PhoneType[] = ["associate", "identify"];
+/** Digits of a number to type; the gateway's word for it is a number, and no more. */
+const MOST_DIGITS = 8;
 
 export class Inbox {
   items: Opened[] = [];
@@ -20,6 +25,8 @@ export class Inbox {
   /** The error of the last refresh, if it failed. */
   problem: unknown = null;
   private readonly gone = new Set<string>();
+  /** How many digits the application shows that asks, by document; the gateway demands them, not the signed bytes. */
+  private readonly shown = new Map<string, number>();
   private readonly listeners = new Set<(arrived: Opened[]) => void>();
   private running: Promise<void> | undefined;
   private again = false;
@@ -59,6 +66,18 @@ export class Inbox {
     this.items = this.items.filter((one) => one.document.id !== id);
   }
 
+  /** What an answer says beside a statement: whether a number is to be typed. */
+  remember(id: string, answer: JsonObject): void {
+    const digits = answer.shown_number;
+    if (typeof digits === "number" && Number.isSafeInteger(digits) && digits > 0 && digits <= MOST_DIGITS) this.shown.set(id, digits);
+    else this.shown.delete(id);
+  }
+
+  /** How many digits are to be typed before the yes to this document; null: none. */
+  digits(id: string): number | null {
+    return this.shown.get(id) ?? null;
+  }
+
   private async ask(): Promise<void> {
     const before = new Set(this.items.map((one) => one.document.id));
     try {
@@ -67,8 +86,11 @@ export class Inbox {
       this.discarded = 0;
       for (const item of Array.isArray(answer.items) ? answer.items.slice(0, 50) : []) {
         try {
-          const statement = await this.ceremony.open(asObject(item).statement, TYPES);
-          const unasked = INVITED.includes(statement.document.type) && !this.hasScanned(statement.document);
+          const told = asObject(item);
+          const statement = await this.ceremony.open(told.statement, TYPES);
+          this.remember(statement.document.id, told);
+          const rung = told.rung === true && statement.document.type === "identify";
+          const unasked = INVITED.includes(statement.document.type) && !rung && !this.hasScanned(statement.document);
           if (!unasked && !this.gone.has(statement.document.id)) opened.push(statement);
         } catch (error) {
           // Expired between there and here is nothing to worry about.

@@ -7,7 +7,7 @@ import type { Json, JsonObject } from "../src/encoding";
 import { Inbox } from "../src/inbox";
 import { makeSigningKey, type SigningKey } from "../src/keys";
 import type { Keystore, Profile } from "../src/keystore";
-import { keyIn } from "../src/screens/scan";
+import { isStill, keyIn } from "../src/screens/scan";
 import { Untrusted } from "../src/trust";
 import type { Shell } from "../src/ui/shell";
 import { hash32, nonce, NOW, proofRequest, signDocument, statement } from "./signing";
@@ -34,6 +34,10 @@ async function inboxOf(hasScanned: (document: PhoneDocument) => boolean): Promis
     { statement: await statement(unasked("identify"), null) },
     { statement: await statement(signDocument(), await proofRequest()) },
   ];
+  return inboxWith(items, hasScanned);
+}
+
+async function inboxWith(items: Json[], hasScanned: (document: PhoneDocument) => boolean): Promise<Inbox> {
   vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ items }), { headers: { "Content-Type": "application/json" } }));
   const gateway = new Gateway("https://g.example", key);
   const inbox = new Inbox(gateway, new Ceremony(gateway, await trust(), key, () => profile()), hasScanned);
@@ -61,6 +65,19 @@ describe("what waits", () => {
     expect(inbox.items.map((one) => one.document.type).sort()).toEqual(["associate", "identify", "sign"]);
   });
 
+  test("an application that rang is there, with its number; an association never, whatever the gateway calls it", async () => {
+    const items: Json[] = [
+      { statement: await statement(unasked("associate"), null), rung: true, shown_number: 4 },
+      { statement: await statement(unasked("identify"), null), rung: true, shown_number: 4 },
+    ];
+    const inbox = await inboxWith(items, () => false);
+    expect(inbox.items.map((one) => [one.document.type, inbox.digits(one.document.id)])).toEqual([["identify", 4]]);
+    for (const digits of [0, 9, 4.5, "4", null, undefined]) {
+      inbox.remember("doc_identify", { shown_number: digits as Json });
+      expect(inbox.digits("doc_identify")).toBeNull();
+    }
+  });
+
   test("an association of another computer than the one scanned is not there", async () => {
     const app = await appWith({ at: NOW, key: "another" });
     const inbox = await inboxOf((document) => app.hasScanned(document));
@@ -85,6 +102,11 @@ describe("what waits", () => {
 });
 
 describe("the key in a frame", () => {
+  test("a code that an application draws has none, and is known by its version", () => {
+    const still = `https://a.example/l#2.${"t".repeat(22)}.${"m".repeat(22)}`;
+    expect([keyIn(still, "https://a.example"), isStill(still, "https://a.example"), isStill(still, "https://b.example")]).toEqual([null, true, false]);
+  });
+
   const frame = `https://a.example/l#1.${"t".repeat(22)}.7.${"m".repeat(22)}`;
 
   test.each([

@@ -59,6 +59,18 @@ async def test_allowing_and_shutting_out(world: World) -> None:
     assert "(shut out)" in (await typed(world, "list"))[1]
 
 
+async def test_who_may_draw_codes(world: World) -> None:
+    """Nobody, until an operator says so; the list shows who, and it can be taken back."""
+    _, out, _ = await typed(world, "new", "--name", "Folha", "--by-itself", "--json")
+    client = json.loads(out)["client_id"]
+    for word, draws in (("hide-codes", False), ("show-codes", True), ("hide-codes", False)):
+        assert (await typed(world, word, client))[0] == 0
+        (listed,) = json.loads((await typed(world, "list", "--json"))[1])
+        assert listed["shows_codes"] is draws
+        assert ("(draws codes)" in (await typed(world, "list"))[1]) is draws
+    assert (await typed(world, "show-codes", "cli_" + "0" * 26))[0] == 1
+
+
 async def test_the_sam_is_told_first(world: World) -> None:
     """While it takes no word of ours nothing is registered, and the line says what to run."""
     world.vouching.away = BadClientData("there is no operator key at x; run: linkid operator init")

@@ -123,7 +123,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             pauses=pauses,
             numbers=numbers,
         )
-        life = LinkLife(gateway_database, clock, audit, key, sam)
+        life = LinkLife(gateway_database, clock, audit, key, sam, callers)
         links = LinkService(gateway_database, clock, audit, life=life, holders=holders, letters=letters, app=APP)
         scans = ScanService(gateway_database, clock, audit, life=life, sam=sam, app=APP)
         warnings = WarningService(gateway_database, clock, audit, doorbell=doorbell, letters=letters)
@@ -184,7 +184,7 @@ async def make_gateway(gateway_database: Database, clock: FixedClock) -> AsyncIt
             links,
             computers,
             bells,
-            CallService(gateway_database, clock, links=links, scans=scans, doorbell=doorbell),
+            CallService(gateway_database, clock, life=life, links=links, scans=scans, doorbell=doorbell),
             pauses,
             registry,
         )

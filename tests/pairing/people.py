@@ -108,6 +108,12 @@ class Phone(Caller):
         body = {"decision": word, "proof": proof, "signature": signature, **changes}
         return await self.call("POST", f"/phone/v1/documents/{document.id}/decision", body)
 
+    async def asked(self, document: str) -> dict[str, Any]:
+        """A document as the gateway hands it out, with what stands beside its statement."""
+        status, body = await self.call("GET", f"/phone/v1/documents/{document}")
+        assert status == 200, body
+        return body
+
     async def scan(self, text: str) -> tuple[int, dict[str, Any]]:
         """What the camera read, or what was typed."""
         return await self.call("POST", "/phone/v1/scan", {"text": text})

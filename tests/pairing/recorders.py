@@ -82,9 +82,13 @@ class RecordingCallers:
     def __init__(self) -> None:
         self.woken: list[str] = []
         self.ended: list[str] = []
+        self.told: list[str] = []
 
     async def decided(self, document: str) -> None:
         self.woken.append(document)
 
     async def session_ended(self, activation: str) -> None:
         self.ended.append(activation)
+
+    async def answered(self, link: str) -> None:
+        self.told.append(link)

@@ -96,6 +96,8 @@ class GatewayDouble:
         self.code_tries = 5
         self.password_tries = 3
         self.scans: dict[str, str] = {}
+        self.rung: dict[str, str | None] = {}
+        """By document: what the application shows that rang; None: nothing."""
         self.scanned: list[str] = []
         self.scan_errors: list[Refusal] = []
         self.locked: Refusal | None = None
@@ -551,6 +553,13 @@ class GatewayDouble:
         self.scans[text] = made
         return made
 
+    def ask_who(self, number: str | None = None) -> str:
+        """An application without a page rings to ask who is there; `number`: what it shows on a page of its own."""
+        made = self.show_link("", "identify")
+        del self.scans[""]
+        self.rung[made] = number
+        return made
+
     def ring(self) -> None:
         for queue in self.listeners:
             queue.put_nowait(new_id("not"))
@@ -568,10 +577,12 @@ class GatewayDouble:
                 "type": one.document["type"],
                 "statement": self.statement(id),
                 "expires": "2029-01-01T00:00:00Z",
+                **({"rung": True} if id in self.rung else {}),
+                **({"shown_number": 4} if self.rung.get(id) else {}),
             }
             for id, one in self.documents.items()
             if one.decision is None
-            and one.document["type"] in ("sign", "session", "consent", "test")
+            and (one.document["type"] in ("sign", "session", "consent", "test") or id in self.rung)
             and id not in self.scans.values()
         ]
         return web.json_response({"items": items})
@@ -592,12 +603,16 @@ class GatewayDouble:
 
     async def decide(self, request: web.Request) -> web.Response:
         wanted, body = self.documents[request.match_info["id"]], await request.json()
+        shown = body.pop("shown_number", None)
         said = body.pop("passkey", None)
         assert set(body) == {"decision", "proof", "signature"}
         assert self.key is not None
         demand_decision(self.key, wanted.data, body)
         if wanted.decision is not None:
             raise Refusal(409, "document_decided")
+        number = self.rung.get(wanted.document["id"]) if body["decision"] == "approve" else None
+        if shown != number:
+            raise Refusal(400, "shown_number_wrong", tries_left=2)
         if body["decision"].startswith("approve"):
             self._demand_passkey(wanted, said)
         else:
@@ -679,6 +694,8 @@ class GatewayDouble:
             self.warnings = [one for one in self.warnings if one["kind"] != "phone_waiting"]
         if document["type"] == "unblock":
             del self.blocks[document["credential"]]
+        if document["id"] in self.rung:
+            return {"state": "approved"}
         if document["type"] in ("associate", "identify"):
             return {"state": "approved", "next": {"check_code": "042"}}
         return {"state": "approved"}

@@ -309,6 +309,33 @@ async def test_a_system_that_asks_who_one_is(world: World) -> None:
     assert world.gateway.documents[made].decision == "refuse:not-me"
 
 
+async def test_a_system_whose_page_shows_a_number(world: World) -> None:
+    """It rings: the screen says whose page it is and wants the number, and sends it with the yes; a wrong one is told
+    beside the field and can be typed anew. One that shows none asks for none."""
+    world.chromium.expect_trouble("400")
+    phone = await world.paired()
+    made = world.gateway.ask_who("0427")
+    world.gateway.ring()
+    await phone.at("identification")
+    await phone.expect_text("A página é dele, não do Link ID")
+    await phone.press("Aprovar")
+    await phone.expect_text("Digite os 4 números")
+    await phone.fill("Número que aparece na tela", "0428")
+    await phone.press("Aprovar")
+    await phone.expect_text("Número errado. Confira o que aparece na página. Restam 2 tentativas.")
+    await phone.fill("Número que aparece na tela", "04 27")
+    await phone.press("Aprovar")
+    await phone.at("approved")
+    assert world.gateway.documents[made].decision == "approve"
+    await phone.finish()
+    without = world.gateway.ask_who()
+    world.gateway.ring()
+    await phone.at("identification")
+    await phone.press("Aprovar")
+    await phone.at("approved")
+    assert world.gateway.documents[without].decision == "approve"
+
+
 async def test_a_code_that_is_not_ours_can_be_typed_again(world: World) -> None:
     """A wrong code is told beside the field."""
     world.chromium.expect_trouble("400")

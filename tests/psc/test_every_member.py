@@ -44,7 +44,7 @@ def right(app: BirdIdApplication) -> dict[str, dict[str, Any]]:
         "POST /v0/oauth/application": described,
         "PUT /v0/oauth/client_maintenance": {**described, "client_id": app.client_id},
         "POST /async-signature": {**who, "username": MARIA, "message": "m", "hashes": [digest("a").hex()]},
-        "POST /oauth/start": {**who, "username": MARIA},
+        "POST /oauth/start": {**who, "username": MARIA, "callback_url": CALLBACK},
         "POST /oauth/notify": {"username": MARIA, "short_token": "x"},
     }
 

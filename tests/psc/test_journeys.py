@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from asn1crypto import cms, core
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -27,6 +29,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from demo.stack import Stack
 from demo.world import World, settled
 from linkid.platform import program
+from sandbox_phone.errors import GatewayRefused
 from sandbox_phone.loopback import connector
 from tests.agent.pdfs import blank
 from tests.documents import strangers
@@ -59,6 +62,22 @@ class Journey:
     session: aiohttp.ClientSession
     folder: Path
     registered: Mapping[str, str]
+    callback: str
+    """An address of the application's at which somebody listens."""
+    posted: asyncio.Queue[dict[str, Any]]
+
+    def starting(self) -> BirdIdApplication:
+        """BirdID's, with a page of its own."""
+        app = self.application("BirdID")
+        assert isinstance(app, BirdIdApplication)
+        app.redirect_uri = self.callback
+        return app
+
+    async def called_back(self, app: BirdIdApplication) -> None:
+        """What was posted becomes a token."""
+        async with asyncio.timeout(60):
+            token = await app.called_back(await self.posted.get())
+        assert token["authorized_identification"] == self.world.holder.cpf
 
     def application(self, vendor: str | None = None) -> Application:
         """As that vendor's makers wrote it; the norm's for None. It is one application, whatever it speaks."""
@@ -135,11 +154,30 @@ async def journey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Jou
     stack = Stack(
         folder / "linkid", {f"LINKID__DOCUMENTS__POLICIES__{form}_AD_RT": given for form in ("CADES", "PADES")}
     )
-    async with stack, settled(stack) as world:
-        words = ["integrator", "new", "--name", "Contratos SA", "--redirect", CALLBACK, "--json"]
+    posted: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def take(request: web.Request) -> web.Response:
+        posted.put_nowait(await request.json())
+        return web.Response(status=204)
+
+    application = web.Application()
+    application.router.add_post("/callback", take)
+    async with TestServer(application, host="127.0.0.1") as server, stack, settled(stack) as world:
+        callback = f"http://127.0.0.1:{server.port}/callback"
+        words = [
+            "integrator",
+            "new",
+            "--name",
+            "Contratos SA",
+            "--redirect",
+            CALLBACK,
+            "--redirect",
+            callback,
+            "--json",
+        ]
         registered = json.loads(await stack.linkid(*words))
         async with aiohttp.ClientSession(connector=connector()) as session:
-            yield Journey(world, session, folder, registered)
+            yield Journey(world, session, folder, registered, callback, posted)
 
 
 @every_vendor
@@ -208,6 +246,51 @@ async def test_signs_by_push(journey: Journey, vendor: str) -> None:
         case _:
             certificate, signature = await push_of_the_norm(journey, app)
     journey.verified(certificate, b"contrato", signature)
+
+
+async def test_birdid_starts_by_push(journey: Journey) -> None:
+    """The phone rings and wants the number of the application's page; the code comes to its address; then the signature
+    rings, and openssl verifies it."""
+    app, phone = journey.starting(), journey.world.phone
+    started = await app.start("single_signature", journey.callback, username=journey.world.holder.cpf)
+    statement = await phone.wait_for("identify")
+    assert (statement.content["integrator"]["name"], statement.content["scope"]) == ("Contratos SA", "single_signature")
+    assert await phone.wants_number(statement.id)
+    for typed, reason in ((None, "shown_number_needed"), (wrong_number(started["challenge"]), "shown_number_wrong")):
+        with pytest.raises(GatewayRefused) as told:
+            await phone.approve(statement, shown_number=typed)
+        assert told.value.reason == reason
+    assert journey.posted.empty()
+    await phone.approve(statement, shown_number=started["challenge"])
+    await journey.called_back(app)
+    certificate, signature = await rung_signature(journey, app)
+    journey.verified(certificate, b"contrato", signature)
+
+
+async def test_birdid_starts_by_a_code_that_it_draws(journey: Journey) -> None:
+    """Where an operator lets it: the phone reads the application's code and wants its number, then is asked for the
+    session expressly; then nothing rings."""
+    app, phone = journey.starting(), journey.world.phone
+    assert (await app.start("signature_session", journey.callback))["qr_code"] is None
+    await journey.world.stack.linkid("integrator", "show-codes", app.client_id)
+    started = await app.start("signature_session", journey.callback, lifetime=3600)
+    statement = await phone.scan(started["qr_code"])
+    assert statement.type == "identify"
+    decided = await phone.approve(statement, shown_number=started["challenge"])
+    assert "check_code" not in (decided.get("next") or {})
+    await journey.approve_session()
+    await journey.called_back(app)
+    (listed,) = await app.certificates()
+    for content in (b"um", b"dois"):
+        (signature,) = await app.sign([("nota.xml", content)])
+        journey.verified(listed["certificate"], content, signature)
+    assert await phone.waiting() == []
+    await app.revoke()
+
+
+def wrong_number(number: str) -> str:
+    """Another one."""
+    return f"{(int(number) + 1) % 10_000:04}"
 
 
 async def open_session(journey: Journey, app: Application) -> None:

@@ -230,31 +230,3 @@ async def test_an_application_without_a_secret_rings_nobody(world: World) -> Non
     for number in (MARIA, STRANGER):
         assert await refused(app.ring(number)) == (400, "unauthorized_client")
     assert not world.calls.calls
-
-
-async def test_a_start_that_leads_elsewhere(world: World) -> None:
-    """BirdID's /oauth/start and /oauth/notify say where to go instead, to those who prove who they are, whoever is
-    named; strangers and nonsense hear of themselves first."""
-    await world.credential(number=MARIA)
-    app = await birdid(world)
-
-    async def said(path: str, **body: Any) -> tuple[int, str]:
-        async with app.session.post(app.base + path, json=body) as response:
-            told = await response.json()
-            assert {"error", "error_description", "message"} <= set(told)
-            return response.status, told["error"]
-
-    who = {"client_id": app.client_id, "client_secret": app.client_secret}
-    more = {"scope": "single_signature", "callback_url": CALLBACK, "lifetime": 300}
-    off = (403, "unauthorized_client")
-    for number in (MARIA, STRANGER):
-        assert await said("/oauth/start", **who, **more, username=number) == off
-        assert await said("/oauth/notify", username=number, short_token="x") == off
-    assert await said("/oauth/start", **who) == off
-    assert await said("/oauth/start", **{**who, "client_secret": "cls_wrong"}) == (401, "invalid_client")
-    for wrong in ({}, {**who, "username": "1"}, {**who, "username": [MARIA]}, {**who, "client_id": 7}):
-        assert await said("/oauth/start", **wrong) == (400, "invalid_request")
-    for wrong in ({}, {"username": MARIA}, {"username": 7, "short_token": "x"}, {"username": MARIA, "short_token": []}):
-        assert await said("/oauth/notify", **wrong) == (400, "invalid_request")
-    assert not world.doorbell.rings
-    assert not world.calls.calls

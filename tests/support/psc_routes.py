@@ -8,7 +8,7 @@ from foundation.ids import new_id
 from hsm_service.documents.adapters.files import read_policies
 from hsm_service.documents.domain.policies import PolicyShelf
 from hsm_service.documents.settings import PolicyFile, PolicySettings
-from hsm_service.psc.ports import CallAnswer
+from hsm_service.psc.ports import CallAnswer, Numbered
 from hsm_service.psc.settings import PscSettings
 from tests.documents.policy_files import policy_file
 
@@ -28,6 +28,7 @@ class Call:
     scope: str
     address: str
     credential: str
+    numbered: Numbered | None = None
     answer: CallAnswer = field(default_factory=lambda: CallAnswer("waiting"))
 
 
@@ -37,17 +38,39 @@ class Calls:
     def __init__(self) -> None:
         self.calls: dict[str, Call] = {}
 
+    def number(self, secret: str) -> str:
+        return f"{int(secret[:8], 16) % 10_000:04}"
+
+    async def show(
+        self, secret: str, *, client: str, client_name: str, scope: str, address: str, numbered: Numbered
+    ) -> tuple[str, str]:
+        link = new_id("lnk")
+        self.calls[link] = Call(secret, client, client_name, scope, address, "", numbered)
+        return link, f"https://app.linkid.test/l#2.{link}"
+
     async def call(
-        self, secret: str, *, client: str, client_name: str, scope: str, address: str, credential: str
+        self,
+        secret: str,
+        *,
+        client: str,
+        client_name: str,
+        scope: str,
+        address: str,
+        credential: str,
+        numbered: Numbered | None = None,
     ) -> Sequence[str]:
         link = new_id("lnk")
-        self.calls[link] = Call(secret, client, client_name, scope, address, credential)
+        self.calls[link] = Call(secret, client, client_name, scope, address, credential, numbered)
         return [link]
 
     async def answer(self, calls: Sequence[str], secret: str) -> CallAnswer:
-        (link,) = calls
-        assert self.calls[link].secret == secret
-        return self.calls[link].answer
+        assert {self.calls[link].secret for link in calls} == {secret}
+        answers = [self.calls[link].answer for link in calls]
+        for state in ("approved", "refused", "waiting"):
+            for one in answers:
+                if one.state == state:
+                    return one
+        return CallAnswer("dead")
 
     @property
     def last(self) -> Call:

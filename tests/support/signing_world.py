@@ -73,6 +73,7 @@ from hsm_service.psc.problems import by_prefix
 from hsm_service.psc.service.holders import Holders as PscHolders
 from hsm_service.psc.service.outcomes import Outcomes
 from hsm_service.psc.service.pushes import Background
+from hsm_service.psc.service.start_bells import StartBells
 from hsm_service.psc.web.mounting import Parts as PscParts
 from hsm_service.psc.web.mounting import psc_routes
 from hsm_service.registration.service.applications import ApplicationService
@@ -404,6 +405,7 @@ class World:
     """Carries an application's events when it is told to work."""
     told: Told
     outcomes: Outcomes
+    bells: StartBells
     """Of authorize-ca; posts when it is told to look."""
     pace: CallPace
     """Of every call; no limit unless a test sets one."""
@@ -486,7 +488,7 @@ EMPTY = """
 TRUNCATE sam.credential_facts, credentials.holders, credentials.holdings, signing.requests, signing.responses,
          signing.preparations,
          oauth.clients, oauth.allowed, oauth.readers, oauth.pushed, oauth.pages, oauth.codes, oauth.tokens,
-         oauth.refresh_tokens, oauth.calls, psc.authorizations, psc.session_calls, psc.outcomes, psc.tokens,
+         oauth.refresh_tokens, oauth.calls, psc.authorizations, psc.session_calls, psc.starts, psc.outcomes, psc.tokens,
          psc.applications,
          credentials.identifications, web.seen_proofs, registration.page, registration.sign_ins,
          registration.applications, registration.changes, webhooks.addresses, webhooks.deliveries, push.outbox
@@ -629,6 +631,7 @@ async def signing_world(
         queue = OutboxService(ours, clock, seal, outbox)
         telling = Telling(ours, clock, queue)
         outcomes = Outcomes(ours, clock, PostsOfPsc(queue, development=True), bytes(32))
+        bells = StartBells(ours, clock)
         signing = SigningService(
             ours,
             clock,
@@ -637,7 +640,7 @@ async def signing_world(
             doorbell=doorbell,
             credentials=CredentialsPort(credentials),
             wakeups=wakeups,
-            notices=NoticesOfSigning(telling, outcomes),
+            notices=NoticesOfSigning(telling, outcomes, bells),
         )
         explicit_sam = ExplicitOverChannel(channel, clock, {sam.root.jkt: sam.root})
         explicit = ExplicitSigning(ours, clock, audit, sam=None, credentials=CredentialsPort(credentials))
@@ -726,11 +729,15 @@ async def signing_world(
                 signing=signing,
                 explicit=explicit,
                 outcomes=outcomes,
+                bells=bells,
                 calls=calls,
+                posts=PostsOfPsc(queue, development=True),
+                key=bytes(32),
                 documents=DocumentsOfPsc(
                     DocumentService(clock, policies=policies_in(Path(folder))), f"{ORIGIN}/verificar"
                 ),
                 origin=origin,
+                environment="development",
                 background=background,
             )
         )
@@ -788,5 +795,6 @@ async def signing_world(
             outbox=outbox,
             told=told,
             outcomes=outcomes,
+            bells=bells,
             pace=pace,
         )

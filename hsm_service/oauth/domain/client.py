@@ -69,6 +69,8 @@ class Client:
     """DER, those it signed itself."""
     calls_per_minute: int | None = None
     """By an operator's word; None: as the settings say."""
+    shows_codes: bool = False
+    """Whether an operator lets it draw a code that stays the same, on a page of its own."""
 
     def secret_digests(self, now: datetime) -> Sequence[bytes]:
         """Of the secrets that are good now: one, or two while the one before is still taken."""

@@ -192,6 +192,11 @@ class ClientService:
         if not await self._store.limit_calls(client_id, per_minute):
             raise BadClientData(f"{client_id}: no such integrator")
 
+    async def show_codes(self, client_id: str, allowed: bool) -> None:
+        """Whether it may draw codes that stay the same, on a page of its own. Raises BadClientData."""
+        if not await self._store.show_codes(client_id, allowed):
+            raise BadClientData(f"{client_id}: no such integrator, or shut out")
+
     async def let_read(self, reader: str, client: str) -> None:
         """A resource server may ask what this client's tokens are (introspection). Raises BadClientData."""
         for one in (reader, client):

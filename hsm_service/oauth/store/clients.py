@@ -21,6 +21,7 @@ class ClientSummary:
     redirects: Sequence[str]
     created: datetime
     disabled: datetime | None
+    shows_codes: bool
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class ClientStore:
             tls_subject=row["tls_subject"],
             certificates=tuple(row["certificates"]),
             calls_per_minute=row["calls_per_minute"],
+            shows_codes=row["shows_codes"],
         )
 
     async def certificates(self) -> list[bytes]:
@@ -79,6 +81,7 @@ class ClientStore:
                 row["redirects"],
                 row["created_at"],
                 row["disabled_at"],
+                row["shows_codes"],
             )
             for row in await self._database.fetch(QUERIES.clients)
         ]
@@ -144,6 +147,10 @@ class ClientStore:
     async def limit_calls(self, client_id: str, per_minute: int | None) -> bool:
         """How often it may call; None: as the settings say. False when there is none."""
         return await self._database.fetchval(QUERIES.limit_calls, client_id, per_minute) is not None
+
+    async def show_codes(self, client_id: str, allowed: bool) -> bool:
+        """Whether it may draw codes that stay the same. False when there is none, or it is shut out."""
+        return await self._database.fetchval(QUERIES.show_codes, client_id, allowed) is not None
 
     async def allow(self, client_id: str, credential: str, now: datetime) -> None:
         """A client may ask for a credential by itself."""

@@ -73,7 +73,8 @@ class Wanted:
     redirect_given: bool
     scope: Scope
     state: str | None
-    challenge: str
+    challenge: str | None
+    """None: no browser carries the code, it is posted (``starts``)."""
     lifetime: int | None
     hint: bytes | None
 

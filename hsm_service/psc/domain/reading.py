@@ -183,6 +183,26 @@ def read_consent_wish(body: JsonObject) -> ConsentWishBody:
     )
 
 
+@dataclass(frozen=True)
+class StartBody:
+    """``/oauth/start``. ``username``: of whoever shall be rung; without it they are named later, or read a code."""
+
+    username: str | None
+    scope: Scope
+    callback: str
+    lifetime: int | None
+
+
+def read_start(body: JsonObject) -> StartBody:
+    """Raises BadPscRequest, ScopeUnavailable."""
+    return StartBody(
+        optional_text(body, "username", _MAX_ID),
+        read_scope(optional_text(body, "scope", _MAX_ID)),
+        text(body, "callback_url"),
+        _seconds(body, "lifetime"),
+    )
+
+
 def _seconds(body: JsonObject, name: str) -> int | None:
     value = body.get(name)
     if value in (None, ""):

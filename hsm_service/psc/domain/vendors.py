@@ -31,7 +31,7 @@ class Vendor:
     pending_status: int = 304
     """Of a poll that has nothing to say yet."""
     asynchronous: bool = False
-    """Whether there is ``/async-signature``."""
+    """Whether there is ``/async-signature``, and ``/oauth/start``."""
 
 
 _ALL: Final = (

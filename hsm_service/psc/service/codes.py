@@ -81,7 +81,7 @@ class CodeService:
             if found is not None and holder is not None:
                 try:
                     _check_redirect(found, redirect)
-                    check_verifier(verifier, found.wanted.challenge)
+                    _check_verifier(verifier, found.wanted.challenge)
                     return await self._issue(connection, client, found, holder, secret, now)
                 except GrantRefused as cause:
                     refusal = CodeRefused(cause.detail)
@@ -147,6 +147,14 @@ class CodeService:
         except SealBroken as cause:
             raise CodeRefused("the row is not the one this code was made for") from cause
         return seal(token.secret, token.public_id, handle, self._random)
+
+
+def _check_verifier(verifier: str | None, challenge: str | None) -> None:
+    """RFC 7636; where there was no challenge (the code was posted), a verifier is somebody else's (RFC 9700, 4.8.2)."""
+    if challenge is not None:
+        check_verifier(verifier, challenge)
+    elif verifier is not None:
+        raise GrantRefused("code_verifier without a code_challenge")
 
 
 def _check_redirect(found: Authorization, redirect: str | None) -> None:

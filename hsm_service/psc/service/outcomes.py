@@ -68,10 +68,7 @@ class Outcomes:
 
     def demand_registered(self, client: Client, redirect: str) -> None:
         """O1. Raises BadPscRequest, BadInput."""
-        # Not as for a browser, whose loopback address may have any port: here it is us who call.
-        if redirect not in client.redirects:
-            raise BadPscRequest("redirect_uri is not one that this application registered")
-        self._posts.check(redirect)
+        demand_registered(client, redirect, self._posts, "redirect_uri")
 
     async def expect(self, connection: Connection, token: Token, client: str, expected: Expected) -> None:
         """From this transaction on the outcome is posted, whoever was named."""
@@ -163,3 +160,11 @@ class Outcomes:
 
     async def _wake(self) -> None:
         self._woken.set()
+
+
+def demand_registered(client: Client, address: str, posts: Posts, member: str) -> None:
+    """That an address is one that the application registered, and one that we would post to. Raises BadPscRequest."""
+    # Not as for a browser, whose loopback address may have any port: here it is us who call.
+    if address not in client.redirects:
+        raise BadPscRequest(f"{member} is not one that this application registered")
+    posts.check(address)

@@ -14,7 +14,7 @@ from hsm_service.oauth.service.pages import PageService
 from hsm_service.oauth.web.authorize import AuthorizePages
 from hsm_service.oauth.web.clients import ClientReader
 from hsm_service.psc.domain.vendors import VENDORS, as_configured
-from hsm_service.psc.ports import Calls, Documents
+from hsm_service.psc.ports import Calls, Documents, Posts
 from hsm_service.psc.service.applications import ApplicationService
 from hsm_service.psc.service.async_signatures import AsyncSignatureService
 from hsm_service.psc.service.authorizations import AuthorizationService
@@ -27,6 +27,8 @@ from hsm_service.psc.service.outcomes import Outcomes
 from hsm_service.psc.service.pushes import Background, PushService
 from hsm_service.psc.service.requests import AuthorizeRequests
 from hsm_service.psc.service.signatures import SignatureService
+from hsm_service.psc.service.start_bells import StartBells
+from hsm_service.psc.service.starts import StartService
 from hsm_service.psc.service.tokens import TokenService
 from hsm_service.psc.settings import PscSettings
 from hsm_service.psc.web.applications import PscApplications
@@ -34,6 +36,7 @@ from hsm_service.psc.web.authorize import PscPages, script_route
 from hsm_service.psc.web.clients import Applications
 from hsm_service.psc.web.endpoints import PscEndpoints
 from hsm_service.psc.web.programs import PscAsyncSignatures, PscPushes
+from hsm_service.psc.web.starts import PscStarts
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.explicit import ExplicitSigning
 
@@ -54,9 +57,14 @@ class Parts:
     signing: SigningService
     explicit: ExplicitSigning
     outcomes: Outcomes
+    bells: StartBells
     calls: Calls
+    posts: Posts
+    key: bytes
+    """Under which is sealed what the gateways keep of starts: 32 bytes that all of them share."""
     documents: Documents | None
     origin: str
+    environment: str
     proxies: tuple[Network, ...] = ()
     background: Background | None = None
 
@@ -86,6 +94,20 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
         calls=parts.calls,
         background=background,
     )
+    starts = StartService(
+        database,
+        clock,
+        parts.audit,
+        requests=requests,
+        authorizations=authorizations,
+        holders=holders,
+        calls=parts.calls,
+        posts=parts.posts,
+        bells=parts.bells,
+        background=background,
+        key=parts.key,
+    )
+    parts.bells.looked_at_by(starts.look)
     later = AsyncSignatureService(database, clock, holders=holders, signing=signing, background=background)
     applications = Applications(parts.clients)
     endings = SessionEndings(database, clock, signing)
@@ -123,6 +145,7 @@ def psc_routes(parts: Parts) -> Iterator[web.RouteDef]:
             yield from rung.routes()
         if vendor.asynchronous:
             yield from PscAsyncSignatures(vendor, later, applications, tokens, settings).routes()
+            yield from PscStarts(vendor, starts, applications, parts.environment, parts.proxies).routes()
         yield from PscPages(
             vendor, authorizations, parts.shown, rung, origin=parts.origin, trusted_proxies=parts.proxies
         ).routes()

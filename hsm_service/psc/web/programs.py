@@ -12,7 +12,7 @@ from hsm_service.credentials.domain.identification import read_identification
 from hsm_service.oauth.web.form import once
 from hsm_service.psc.domain import reading
 from hsm_service.psc.domain.vendors import Vendor
-from hsm_service.psc.errors import BadPscRequest, StartUnavailable
+from hsm_service.psc.errors import BadPscRequest
 from hsm_service.psc.service.async_signatures import AsyncRequest, AsyncSignatureService
 from hsm_service.psc.service.authorizations import Waiting
 from hsm_service.psc.service.pushes import PushService
@@ -24,8 +24,6 @@ from hsm_service.psc.web.clients import Applications, read_json_object
 
 POLL_PATH: Final = "/valid/api/v1/trusted-services/authentications"
 ASYNC_PATH: Final = "/async-signature"
-START_PATH: Final = "/oauth/start"
-NOTIFY_PATH: Final = "/oauth/notify"
 MAX_MESSAGE: Final = 200
 _POLL_SECONDS: Final = 1
 
@@ -93,24 +91,7 @@ class PscAsyncSignatures:
         return [
             web.post(self._prefix + ASYNC_PATH, self.begin),
             web.get(self._prefix + ASYNC_PATH, self.result),
-            web.post(self._prefix + START_PATH, self.start),
-            web.post(self._prefix + NOTIFY_PATH, self.notify),
         ]
-
-    async def start(self, request: web.Request) -> web.Response:
-        """Not here (decision 0040). Who first; then the same answer whoever is named."""
-        body = await read_json_object(request)
-        await self._applications.in_body(request, body)
-        if reading.optional_text(body, "username") is not None:
-            read_identification(reading.text(body, "username"))
-        raise StartUnavailable()
-
-    async def notify(self, request: web.Request) -> web.Response:
-        """Likewise: nothing was started."""
-        body = await read_json_object(request)
-        reading.text(body, "short_token")
-        read_identification(reading.text(body, "username"))
-        raise StartUnavailable()
 
     async def begin(self, request: web.Request) -> web.Response:
         """201 with a token, whoever is named."""

@@ -1,11 +1,12 @@
 /** A computer asks to be associated; a system asks who you are. No password: nothing is signed by it, and it can be undone. */
 
+import { ApiError } from "../api";
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import type { CredentialName } from "../documents";
 import { t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
-import { actions, busy, button, card, countdown, facts, lead, notice, progress } from "../ui/parts";
+import { actions, busy, button, card, countdown, facts, field, form, lead, notice, progress, submitButton, type Field } from "../ui/parts";
 import { problemText } from "../ui/problem";
 import { isOver, showCheckCode, showEnding, showOver, showRefusal } from "./outcome";
 
@@ -31,18 +32,20 @@ export function showAssociation(app: App, statement: Opened<"associate">): void 
 }
 
 export function showIdentification(app: App, statement: Opened<"identify">): void {
-  const { integrator, scope, address, credentials } = statement.document;
+  const { integrator, scope, address, credentials, id } = statement.document;
+  const digits = app.inbox.digits(id);
   showConsent(app, statement, {
     name: "identification",
     title: t.identification.title,
-    lead: t.identification.lead,
+    lead: digits === null ? t.identification.lead : t.identification.numberLead(shorten(integrator.name)),
+    digits,
     facts: [
       [t.identification.integrator, h("strong", {}, foreign(integrator.name, t.common.noName))],
       [t.identification.scope, scopes(scope)],
       [t.identification.address, foreign(address)],
       [t.identification.certificates, subjects(credentials)],
     ],
-    warning: t.identification.warning,
+    warning: digits === null ? t.identification.warning : t.identification.numberWarning,
     approve: t.identification.approve,
     done: (code) =>
       code === null
@@ -56,6 +59,8 @@ interface Consent {
   title: string;
   lead: string;
   facts: [string, Node | string][];
+  /** How many digits the asking application shows, to be typed here before the yes. */
+  digits?: number | null;
   warning: string;
   approve: string;
   done: (checkCode: string | null) => void;
@@ -64,18 +69,26 @@ interface Consent {
 function showConsent(app: App, statement: Opened<"associate" | "identify">, consent: Consent): void {
   const trouble = h("div", {});
   const doing = progress();
+  const shown = consent.digits ? numberField(consent.digits) : null;
   const left = countdown(statement.document.created, statement.expires, () => showOver(app, t.problems.expired));
   const approve = async (): Promise<void> => {
     trouble.replaceChildren();
+    const number = shown === null ? null : shown.value();
+    if (shown !== null && number === null) return;
     doing.say(t.password.sending);
     try {
-      const outcome = await app.ceremony.answer(statement, "approve", null, () => undefined);
+      const outcome = await app.ceremony.answer(statement, "approve", null, () => undefined, number);
       left.stop();
       app.remember(statement, true);
       consent.done(outcome.checkCode);
     } catch (error) {
-      if (isOver(error)) showOver(app, problemText(error, app.gateway));
-      else trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
+      if (shown !== null && error instanceof ApiError && error.code === "shown_number_wrong") {
+        shown.input.value = "";
+        shown.complain(problemText(error));
+      } else if (isOver(error)) {
+        app.inbox.drop(statement.document.id);
+        showOver(app, problemText(error, app.gateway));
+      } else trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
     } finally {
       doing.say(null);
     }
@@ -89,13 +102,39 @@ function showConsent(app: App, statement: Opened<"associate" | "identify">, cons
     card(facts(...consent.facts)),
     notice("warning", consent.warning),
     trouble,
-    doing.element,
-    actions(
-      button(consent.approve, "primary", () => busy(content, approve), "check"),
-      button(t.approval.refuse, "danger", () => showRefusal(app, statement, again)),
-    ),
+    ...(shown === null
+      ? [
+          doing.element,
+          actions(
+            button(consent.approve, "primary", () => busy(content, approve), "check"),
+            button(t.approval.refuse, "danger", () => showRefusal(app, statement, again)),
+          ),
+        ]
+      : [form(approve, shown.element, doing.element, actions(submitButton(consent.approve), button(t.approval.refuse, "danger", () => showRefusal(app, statement, again))))]),
   );
   app.visit({ name: consent.name, title: consent.title, leave: () => left.stop(), content: [content] });
+}
+
+interface NumberField extends Field {
+  /** The digits, or null after complaining. */
+  value(): string | null;
+}
+
+/** What the asking application shows on its page. */
+function numberField(digits: number): NumberField {
+  const made = field(t.identification.number, {
+    hint: t.identification.numberHint(digits),
+    attributes: { inputmode: "numeric", autocomplete: "off", maxlength: 2 * digits, class: "code-input" },
+  });
+  return {
+    ...made,
+    value() {
+      const typed = made.input.value.replace(/\s/g, "");
+      if (typed.length === digits && /^[0-9]+$/.test(typed)) return typed;
+      made.complain(t.identification.numberInvalid(digits));
+      return null;
+    },
+  };
 }
 
 function subjects(credentials: CredentialName[]): HTMLElement {

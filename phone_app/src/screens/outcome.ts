@@ -112,7 +112,7 @@ function showRefused(app: App, reason: Refusal): void {
   });
 }
 
-const OVER: readonly string[] = ["document_expired", "document_decided", "document_not_found", "not_found", "not_for_you", "link_taken", "link_over", "link_not_found"];
+const OVER: readonly string[] = ["document_expired", "document_decided", "document_not_found", "not_found", "not_for_you", "link_taken", "link_over", "link_not_found", "shown_number_spent"];
 
 /** The answer says that there is nothing left to decide. */
 export function isOver(error: unknown): boolean {

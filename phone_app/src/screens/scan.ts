@@ -15,6 +15,9 @@ import { showConsenting } from "./consenting";
 import { isOver, showOver } from "./outcome";
 import { showSession } from "./session";
 
+/** Of the number beside a code that an application draws (docs/protocol.md section 9.3). */
+const SHOWN_DIGITS = 4;
+
 export function showScan(app: App): void {
   const video = h("video", { class: "camera", playsinline: true, muted: true, "aria-hidden": "true" });
   video.muted = true;
@@ -100,13 +103,22 @@ async function ask(app: App, text: string): Promise<Opened<"associate" | "identi
   if (request === null) await app.save({ scan: { at: now(), key: keyIn(text, location.origin) } });
   const answer = await app.gateway.call("POST", "/phone/v1/scan", { text });
   if (request === null) {
-    const statement = await app.ceremony.open(answer.statement, ["associate", "identify"]);
+    const still = isStill(text, location.origin);
+    const statement = await app.ceremony.open(answer.statement, still ? ["identify"] : ["associate", "identify"]);
+    // A code that stays the same is worth nothing without the number beside it, whatever the gateway says.
+    app.inbox.remember(statement.document.id, still ? { shown_number: SHOWN_DIGITS } : answer);
     if (!app.hasScanned(statement.document)) throw new Untrusted("another computer than the one scanned");
     return statement;
   }
   const statement = await app.ceremony.open(answer.statement, ["sign", "session", "consent"]);
   if (statement.document.id !== request) throw new Untrusted("another request than the one scanned");
   return statement;
+}
+
+/** A code that an application draws on a page of its own, and that stays the same while it lives. */
+export function isStill(text: string, origin: string): boolean {
+  const trimmed = text.trim();
+  return trimmed.startsWith(`${origin}/l#2.`) && /^[\w-]{22}\.[\w-]{22}$/.test(trimmed.slice(`${origin}/l#2.`.length));
 }
 
 /** The request that a QR names, or null for frames of a link and codes typed by hand. */
@@ -119,7 +131,7 @@ export function requestIn(text: string, origin: string): string | null {
 /** The thumbprint of the key that a computer added to its frame; null for an authorize page's, and for codes typed by hand. */
 export function keyIn(text: string, origin: string): string | null {
   const trimmed = text.trim();
-  if (!trimmed.startsWith(`${origin}/l#`)) return null;
+  if (!trimmed.startsWith(`${origin}/l#`) || isStill(trimmed, origin)) return null;
   // The gateway's three parts are shorter than a thumbprint: leaving one out does not hide the key behind it.
   const frame = /^1\.[\w-]{1,42}\.\d{1,5}\.[\w-]{1,42}(?:\.([\w-]{43}))?$/.exec(trimmed.slice(`${origin}/l#`.length));
   if (frame === null) throw new Untrusted("not a frame of ours");

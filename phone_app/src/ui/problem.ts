@@ -57,7 +57,7 @@ function apiProblem(error: ApiError): string {
   if (error.code === "emission_locked") return t.emission.locked(inAbout(error.retryAfter ?? 3600));
   if (isLocked(error)) return lockText(error);
   const known = t.problems.codes[error.code];
-  if (known !== undefined && error.code === "emission_refused") {
+  if (known !== undefined && (error.code === "emission_refused" || error.code === "shown_number_wrong")) {
     const left = error.number("tries_left");
     return left === null ? known : `${known} ${t.problems.triesLeft(left)}`;
   }

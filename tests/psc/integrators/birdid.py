@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.psc.integrators.norm import Application, Refused
@@ -17,6 +17,36 @@ class BirdIdApplication(Application):
     def encoded(digest: bytes) -> str:
         """Hexadecimal."""
         return digest.hex()
+
+    async def start(self, scope: str, callback: str, **more: Any) -> dict[str, Any]:
+        """POST /oauth/start: what the application's page shows, and what it knows the flow by."""
+        body = {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "scope": scope,
+            "callback_url": callback,
+            "lifetime": 36000,
+            **more,
+        }
+        return await self._call("POST", "/oauth/start", json=body)
+
+    async def notify(self, number: str, short_token: str) -> None:
+        """POST /oauth/notify."""
+        await self._call("POST", "/oauth/notify", json={"username": number, "short_token": short_token})
+
+    async def called_back(self, posted: Mapping[str, Any]) -> dict[str, Any]:
+        """What came to callback_url becomes a token. Raises Refused."""
+        if "error" in posted:
+            raise Refused(0, dict(posted))
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "code": posted["code"],
+            "redirect_uri": self.redirect_uri,
+        }
+        self.token = await self._call("POST", "/v0/oauth/token", data=form)
+        return self.token
 
     async def ask(self, number: str, message: str, contents: Sequence[bytes]) -> str:
         """POST /async-signature: a token to come back with."""

@@ -1,4 +1,4 @@
-"""Rows of schema ``psc`` as domain objects."""
+"""Authorizations and tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,9 @@ from typing import Final
 
 from foundation.database import Connection, Database, Record
 from foundation.ids import Token, secret_digest
-from foundation.queries import Queries
-from hsm_service.psc.domain.application import Application
 from hsm_service.psc.domain.authorization import AUTHORIZATION, Authorization, Event, Granted, Step, Wanted
 from hsm_service.psc.domain.scopes import Scope
-
-QUERIES = Queries.load("hsm_service.psc")
+from hsm_service.psc.store.queries import QUERIES
 
 WAITING: Final = timedelta(days=30)
 """How long an application that registered itself waits for an operator."""
@@ -70,9 +67,11 @@ class PscStore:
         wait_digest: bytes | None,
         now: datetime,
         until: datetime,
+        connection: Connection | None = None,
+        calls: Sequence[str] = (),
     ) -> None:
-        """An authorization in step ``open``."""
-        await self._database.execute(
+        """An authorization in step ``open``; without a challenge one whose code is only posted (``starts``)."""
+        await (connection or self._database).execute(
             QUERIES.open,
             name,
             wanted.client,
@@ -87,6 +86,8 @@ class PscStore:
             wait_digest,
             now,
             until,
+            wanted.challenge is None,
+            list(calls),
         )
 
     async def authorization(self, name: str, now: datetime) -> tuple[Authorization, str | None] | None:
@@ -257,109 +258,6 @@ class PscStore:
         for query in (QUERIES.forget_tokens, QUERIES.forget_authorizations):
             await self._database.execute(query, now - KEPT, limit)
         await self._database.execute(QUERIES.forget_applications, now - WAITING, limit)
-
-
-@dataclass(frozen=True)
-class DueOutcome:
-    """An outcome of ``authorize-ca`` that is to be posted. ``document``: None where no phone was asked."""
-
-    token: str
-    client: str
-    document: str | None
-    sealed: bytes = field(repr=False)
-    given_back: bool
-    """Whether the application gave the identifier back."""
-
-
-class OutcomeStore:
-    """Outcomes of ``authorize-ca`` that are to be posted."""
-
-    def __init__(self, database: Database) -> None:
-        """The gateway's database."""
-        self._database = database
-
-    async def expect(self, connection: Connection, token: str, client: str, sealed: bytes, due: datetime) -> None:
-        """One for each identifier."""
-        await connection.execute(QUERIES.expect_outcome, token, client, sealed, due)
-
-    async def asked(self, token: str, document: str, sealed: bytes) -> None:
-        """A phone was asked."""
-        await self._database.execute(QUERIES.outcome_asked, token, document, sealed)
-
-    async def due(self, connection: Connection, document: str, now: datetime) -> None:
-        """What the phone was asked has its answer."""
-        await connection.execute(QUERIES.outcome_due, document, now)
-
-    async def put_off(self, token: str, until: datetime) -> None:
-        """Not before then."""
-        await self._database.execute(QUERIES.outcome_put_off, token, until)
-
-    async def expecting(self) -> frozenset[str]:
-        """Every application that will be posted something."""
-        return frozenset(row["client"] for row in await self._database.fetch(QUERIES.expecting))
-
-    async def all_due(self, now: datetime, count: int) -> list[DueOutcome]:
-        """The eldest first."""
-        return [
-            DueOutcome(row["token"], row["client"], row["document"], row["sealed"], row["given_back"])
-            for row in await self._database.fetch(QUERIES.due_outcomes, now, count)
-        ]
-
-    async def take(self, connection: Connection, token: str) -> bool:
-        """Whether it is ours to post."""
-        return await connection.fetchval(QUERIES.take_outcome, token) is not None
-
-
-class ApplicationStore:
-    """Applications that registered themselves."""
-
-    def __init__(self, database: Database) -> None:
-        """The gateway's database."""
-        self._database = database
-
-    async def add(self, one: Application, most: int) -> bool:
-        """False when so many wait already."""
-        added = await self._database.fetchval(
-            QUERIES.ask_in,
-            one.id,
-            one.name,
-            one.comments,
-            one.email,
-            list(one.redirects),
-            one.secret_digest,
-            one.asked,
-            most,
-        )
-        return added is not None
-
-    async def waiting(self) -> list[Application]:
-        """Oldest first."""
-        return [_application(row) for row in await self._database.fetch(QUERIES.waiting_applications)]
-
-    async def one_waiting(self, name: str) -> Application | None:
-        """One of them."""
-        row = await self._database.fetchrow(QUERIES.waiting_application, name)
-        return None if row is None else _application(row)
-
-    async def admitted(self, name: str, now: datetime) -> None:
-        """An operator let it in."""
-        await self._database.execute(QUERIES.admitted, name, now)
-
-    async def change(self, name: str, comments: str | None, email: str | None, redirects: Sequence[str]) -> None:
-        """What it says of itself; nothing for one that an operator registered."""
-        await self._database.execute(QUERIES.change_application, name, comments, email, list(redirects))
-
-
-def _application(row: Record) -> Application:
-    return Application(
-        row["id"],
-        row["name"],
-        row["comments"],
-        row["email"],
-        tuple(row["redirects"]),
-        row["secret_digest"],
-        row["asked_at"],
-    )
 
 
 def _authorization(row: Record) -> Authorization:
