@@ -4,7 +4,6 @@ import asyncio
 import errno
 import json
 import os
-import pty
 import re
 import signal
 import sys
@@ -29,6 +28,7 @@ from tests.agent.gateway_double import AgentGateway
 from tests.agent.pki import Authority
 from tests.sandbox_phone.roots import new_id
 from tests.support.camera import picture_of_half_blocks, read_qr
+from tests.support.terminals import open_terminal
 
 
 @dataclass
@@ -472,10 +472,7 @@ async def test_removing_needs_a_yes(shell: Shell, gateway: AgentGateway, associa
 
 async def test_a_real_terminal_draws_the_qr(shell: Shell, gateway: AgentGateway) -> None:
     """On a terminal the frame is drawn in half blocks and redrawn in place, and a camera could read it."""
-    try:
-        leader, follower = pty.openpty()
-    except OSError:
-        pytest.skip("this machine has no terminals to give (a container without /dev/pts)")
+    leader, follower = open_terminal()
     shell.environment |= {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "desktop_agent", "associate", "--no-window", "--no-page",

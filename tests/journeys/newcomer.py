@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import os
-import pty
 import re
 import shutil
 import sys
@@ -24,6 +23,7 @@ from demo.world import World
 from linkid.platform import ROOT, program
 from tests.agent.daemon.test_web_eid import verify
 from tests.support.chromium import launch_arguments
+from tests.support.terminals import open_terminal
 
 EXTENSION: Final = ROOT / "desktop_agent" / "web_eid" / "extension"
 SITE, FRAMED = "https://portal.example", "https://dentro.example"
@@ -60,7 +60,7 @@ class Computer:
     async def type(self, line: str, act: Callable[[Typing], Awaitable[None]] | None = None) -> str:
         """A line of the document at a terminal, by a shell; what it said. It must end well."""
         words = line.replace("https://app.example", self.world.stack.app)
-        ours, theirs = pty.openpty()
+        ours, theirs = open_terminal()
         process = await asyncio.create_subprocess_exec(
             "bash", "-c", words, cwd=self.home, env=self.environment, stdin=theirs,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
