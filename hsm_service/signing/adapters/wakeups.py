@@ -20,6 +20,9 @@ from hsm_service.signing.store import QUERIES
 
 CHANNEL: Final = "signing_settled"
 _AGAIN_SECONDS: Final = 2.0
+_SEPARATOR: Final = ","
+_TOGETHER: Final = 200
+"""Documents of one notification: 31 bytes each, of the 8,000 that PostgreSQL takes."""
 _log = get_logger(__name__)
 
 
@@ -48,6 +51,8 @@ class PostgresWakeups:
         self._dsn = dsn
         self._bells: dict[str, set[_Bell]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._told: list[str] = []
+        self._telling: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def listen(self, document: str) -> Iterator[_Bell]:
@@ -63,10 +68,21 @@ class PostgresWakeups:
                 del self._bells[document]
 
     async def announce(self, document: str) -> None:
-        """See ports.Wakeups. A database that does not answer is not worth failing for: it is a hint."""
+        """See ports.Wakeups. Those here at once; the other gateways by one notification for all that come meanwhile."""
         self._ring(document)
-        with contextlib.suppress(Unavailable):
-            await self._database.execute(QUERIES.announce, document)
+        self._told.append(document)
+        if self._telling is None:
+            self._telling = asyncio.create_task(self._tell_others(), name="signing-announce")
+
+    async def _tell_others(self) -> None:
+        """A database that does not answer is not worth failing for: it is a hint."""
+        try:
+            while self._told:
+                told, self._told = self._told[:_TOGETHER], self._told[_TOGETHER:]
+                with contextlib.suppress(Unavailable):
+                    await self._database.execute(QUERIES.announce, _SEPARATOR.join(told))
+        finally:
+            self._telling = None
 
     async def __aenter__(self) -> "PostgresWakeups":
         """Begin to listen."""
@@ -76,7 +92,9 @@ class PostgresWakeups:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
+        """Stop; what was announced is told first."""
+        if self._telling is not None:
+            await asyncio.wait([self._telling])
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -112,4 +130,5 @@ class PostgresWakeups:
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         if isinstance(payload, str):
-            self._ring(payload)
+            for document in payload.split(_SEPARATOR):
+                self._ring(document)
