@@ -122,13 +122,15 @@ class Lives:
             return moved or await self.reread(request)
         return request
 
-    async def carried(self, connection: Connection, document: str, verdict: Verdict) -> None:
-        """A verdict that this gateway heard as it carried a decision. Known already, or nobody's request: nothing."""
+    async def carried(self, connection: Connection, document: str, verdict: Verdict) -> Request | None:
+        """A verdict that this gateway heard as it carried a decision; what became of the request. None: it was known
+        already, or is nobody's."""
         now = self._clock.now()
         learnt = _learnt(verdict, now)
         settled = None if learnt is None else await self._store.carried(connection, document, learnt, now=now)
         if settled is not None:
             await self._tell(connection, settled)
+        return settled
 
     async def withdrawn(self, request: Request) -> Request:
         """Pending no more; one that was decided stays as it is."""

@@ -200,7 +200,7 @@ class SigningService:
                 if request.state not in PENDING or left <= 0:
                     return self._lives.answer(request, activation_secret)
                 if await bell.wait(min(left, LOOK_AGAIN)):
-                    request = await self._lives.reread(request)
+                    request = bell.news or await self._lives.reread(request)
 
     async def sign(
         self,
@@ -334,8 +334,8 @@ class SigningService:
 
         What fails here is made good by those who look by themselves, and by ``follow_up``.
         """
-        await self._lives.carried(connection, document, verdict)
-        connection.after_commit(lambda: self._wakeups.announce(document))
+        news = await self._lives.carried(connection, document, verdict)
+        connection.after_commit(lambda: self._wakeups.announce(document, news))
 
     async def follow_up(self) -> int:
         """Settle what is over and nobody asks about, for those who want to be told; how many were looked at."""
