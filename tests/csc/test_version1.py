@@ -64,7 +64,7 @@ async def approved(world: World, caller: Computer | BearerCaller, body: dict[str
         await asyncio.sleep(0.01)
     if not waiting.done():
         world.sam.approve(world.sam.last)
-        await world.signing.decided(world.sam.last)
+        await world.decided(world.sam.last)
     status, answer = await waiting
     assert status == 200, answer
     return answer
@@ -168,7 +168,7 @@ async def test_rivals_with_the_same_call_ring_once(world: World) -> None:
     while sum(call == "documents/state" for call, _ in world.sam.bodies) < len(rivals):
         await asyncio.sleep(0.01)  # until each of them waits
     world.sam.approve(world.sam.last)
-    await world.signing.decided(world.sam.last)
+    await world.decided(world.sam.last)
     answers = await asyncio.gather(*rivals)
     assert {status for status, _ in answers} == {200}, answers
     assert len({answer["SAD"] for _, answer in answers}) == 1
