@@ -83,19 +83,31 @@ _CONTENDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Foreign errors die here."""
+def _translated(connection: "Connection | None" = None) -> Iterator[None]:
+    """Foreign errors die here. ``connection``: whose transaction is spoilt by what goes wrong in the server."""
     try:
         yield
-    except _CONTENDED as cause:
-        raise Contended(type(cause).__name__) from cause
-    except asyncpg.InterfaceError as cause:
+    except (Exception, asyncio.CancelledError) as cause:
+        if connection is not None and not isinstance(cause, asyncpg.InterfaceError):  # that one never left us
+            connection.spoilt = True
+        ours = _ours(cause)
+        if ours is None:
+            raise
+        raise ours from cause
+
+
+def _ours(cause: BaseException) -> LinkIdError | None:
+    """What leaves this module in its place; None: itself."""
+    if isinstance(cause, _CONTENDED):
+        return Contended(type(cause).__name__)
+    if isinstance(cause, asyncpg.InterfaceError):
         # InterfaceError is also how asyncpg reports a wrong use of itself (wrong argument count or type): a defect.
         if isinstance(cause, asyncpg.exceptions.DataError) or not _says_closed(cause):
-            raise
-        raise Unavailable("the database connection is closed") from cause
-    except _GONE as cause:
-        raise Unavailable(f"the database is not available ({type(cause).__name__})") from cause
+            return None
+        return Unavailable("the database connection is closed")
+    if isinstance(cause, _GONE):
+        return Unavailable(f"the database is not available ({type(cause).__name__})")
+    return None
 
 
 def _says_closed(error: asyncpg.InterfaceError) -> bool:
@@ -129,33 +141,36 @@ class Connection:
         self.raw = raw
         self.scratch: dict[str, Any] = {}
         """What belongs to this transaction and to no row, by the name of the module that put it there."""
+        self.spoilt = False
+        """A statement failed outside a savepoint. PostgreSQL answers the COMMIT of such a transaction without an error,
+        and rolls it back: whoever passed over the failure must not be told that it was done."""
         self._before_commit: list[Hook] = []
         self._last_before_commit: list[Hook] = []
         self._after_commit: list[Hook] = []
 
     async def execute(self, query: str, *args: object) -> str:
         """Run; the answer is PostgreSQL's command tag, such as ``UPDATE 1``."""
-        with _translated():
+        with _translated(self):
             return await self.raw.execute(query, *args)
 
     async def fetch(self, query: str, *args: object) -> Sequence[Record]:
         """All rows."""
-        with _translated():
+        with _translated(self):
             return await self.raw.fetch(query, *args)
 
     async def fetchrow(self, query: str, *args: object) -> Record | None:
         """The first row, or None."""
-        with _translated():
+        with _translated(self):
             return await self.raw.fetchrow(query, *args)
 
     async def fetchval(self, query: str, *args: object) -> Any:
         """The first column of the first row, or None."""
-        with _translated():
+        with _translated(self):
             return await self.raw.fetchval(query, *args)
 
     async def fetch_each(self, query: str, rows: Sequence[Sequence[object]]) -> Sequence[Record]:
         """One statement, run with each of these arguments in turn, in one trip. It must be one that has one row."""
-        with _translated():
+        with _translated(self):
             found = await (self.raw.fetch(query, *rows[0]) if len(rows) == 1 else self.raw.fetchmany(query, rows))
         if len(found) != len(rows):
             raise Internal(f"{len(found)} rows of a statement that was run {len(rows)} times")
@@ -163,28 +178,29 @@ class Connection:
 
     async def executemany(self, query: str, rows: Sequence[Sequence[object]]) -> None:
         """One statement for many rows."""
-        with _translated():
+        with _translated(self):
             await self.raw.executemany(query, rows)
 
     async def cursor(self, query: str, *args: object, prefetch: int = 500) -> AsyncGenerator[Record, None]:
         """Rows as they come, for results that do not fit in memory. Leave early only inside ``contextlib.aclosing``."""
-        with _translated():
+        with _translated(self):
             async for row in self.raw.cursor(query, *args, prefetch=prefetch):
                 yield row
 
     @contextlib.asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that may fail alone: an exception inside undoes only what was done inside."""
-        scope = self.raw.transaction()
-        with _translated():
+        scope, before = self.raw.transaction(), self.spoilt
+        with _translated(self):
             await scope.start()
         try:
             yield
         except BaseException:
             with contextlib.suppress(Exception):
                 await scope.rollback()
+                self.spoilt = before
             raise
-        with _translated():
+        with _translated(self):
             await scope.commit()
 
     def before_commit(self, hook: Hook, *, last: bool = False) -> None:
@@ -256,6 +272,8 @@ class Database:
             try:
                 yield connection
                 await connection._run_before_commit()
+                if connection.spoilt:
+                    raise Internal("a statement failed and was passed over: nothing of this transaction can stay")
             except BaseException:
                 # The connection may be the very thing that broke; the first error is the one worth hearing.
                 with contextlib.suppress(Exception):

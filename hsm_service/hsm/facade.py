@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -224,8 +225,9 @@ class Hsm:
             """In the thread. Whoever comes from now on sends another trip."""
             taken = trip.taken = []
             trips.called = False
-            while trips.waiting:
-                taken.append(trips.waiting.popleft())
+            with suppress(IndexError):  # empty; a trip in another thread may have taken the last one just now
+                while True:
+                    taken.append(trips.waiting.popleft())
             messages = [message for one in taken for message in one.messages]
             if not messages:  # the trip before took them
                 return []

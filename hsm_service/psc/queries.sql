@@ -95,6 +95,17 @@ WHERE id = $1 AND opened IS NOT NULL AND revoked_at IS NULL AND (use_digest IS N
 -- The request that the phone was asked.
 UPDATE psc.tokens SET sealed = $2 WHERE id = $1 AND use_digest = $3 AND sealed IS NULL RETURNING id;
 
+-- name: request_bytes
+-- How much is kept of an application's requests around documents.
+SELECT coalesce(sum(octet_length(sealed)), 0)::bigint FROM psc.tokens
+WHERE client = $1 AND use_digest IS NOT NULL AND opened IS NULL AND sealed <> '';
+
+-- name: forget_requests
+-- What a one-use token kept: nobody opens it any more, nor takes back what it asked.
+UPDATE psc.tokens SET sealed = '' WHERE id IN (
+    SELECT id FROM psc.tokens
+    WHERE use_digest IS NOT NULL AND opened IS NULL AND sealed <> '' AND expires_at < $1 LIMIT $2);
+
 -- name: give_up_use
 -- The phone could not be asked: the token has not been used.
 UPDATE psc.tokens SET use_digest = NULL, asked_at = NULL WHERE id = $1 AND use_digest = $2 AND sealed IS NULL;

@@ -54,7 +54,8 @@ class WebhookSigner:
 def is_public(address: str) -> bool:
     """Whether this is an address of the internet: not of this machine, a network inside, a link, or a cloud's metadata.
 
-    IPv6 addresses that carry an IPv4 one (mapped, 6to4, Teredo, NAT64) are judged by both.
+    IPv6 addresses that carry an IPv4 one (mapped, 6to4, Teredo, NAT64) are judged by both. Of the others only global
+    unicast is the internet's: what is assigned to nothing yet, or was site-local once, may be routed inside.
     """
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
@@ -68,9 +69,12 @@ def is_public(address: str) -> bool:
             inner.append(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF))
         if found.ipv4_mapped is not None:
             return all(_global(one) for one in inner)
+        if found not in _UNICAST and found not in _NAT64:
+            return False
     return _global(found) and all(_global(one) for one in inner)
 
 
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 

@@ -22,7 +22,7 @@ from hsm_service.documents.domain.parcel import Parcel
 from hsm_service.documents.domain.question import Question
 from hsm_service.documents.errors import BadPreparation, DocumentTooCostly, UnsuitableDocument
 from hsm_service.documents.service import jobs, workshop
-from hsm_service.documents.service.workshop import Nursery, Workshop, WorkshopBusy, understood
+from hsm_service.documents.service.workshop import Hold, Nursery, Workshop, WorkshopBusy, understood
 from tests.agent import pdfs
 from tests.agent.pki import Holder
 from tests.documents import strangers
@@ -102,12 +102,31 @@ async def test_a_child_has_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> N
     assert not {place for place in seen["open"] if place.startswith("/") and not place.startswith("/dev/null")}
 
 
+def held(child: Hold) -> list[str]:
+    """What the kernel says of a hold."""
+    return Path(f"/proc/self/fdinfo/{child.pidfd}").read_text().splitlines()
+
+
+async def test_a_child_that_ended_is_nobody_else() -> None:
+    """Killing it reaches no process that got its number: it is held, and is nobody once it was buried. Nor does it stay
+    in the table of processes until the next one comes."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        child = await asyncio.to_thread(NURSERY.child, theirs)
+    assert "Pid:\t-1" not in held(child)
+    ours.close()  # it reads that there is no job
+    while "Pid:\t-1" not in held(child):
+        await asyncio.sleep(0)
+    child.kill()
+
+
 async def looked_at() -> dict[str, Any]:
     """A child from outside, while it waits for its job."""
     ours, theirs = socket.socketpair()
     with theirs:
         child = await asyncio.to_thread(NURSERY.child, theirs)
-    here = Path(f"/proc/{child}")
+    (number,) = [line.split()[1] for line in held(child) if line.startswith("Pid:")]
+    here = Path(f"/proc/{number}")
     try:
         while "Max file size             0" not in (limits := (here / "limits").read_text()):
             await asyncio.sleep(0)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import asyncpg
@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from foundation.database import Connection, Contended, Database, OutcomeUnknown, on_violation, open_pool
-from foundation.errors import Conflict, Unavailable
+from foundation.errors import Conflict, Internal, Unavailable
 from tests.foundation.broken_line import broken_line
 from tests.support.postgres import TestDatabase
 
@@ -116,6 +116,24 @@ async def test_savepoint_lets_a_part_fail(opened: Database) -> None:
         await connection.execute("INSERT INTO shop.codes VALUES (3, 'c')")
 
     assert [row["id"] for row in await opened.fetch("SELECT id FROM shop.codes ORDER BY id")] == [1, 3]
+
+
+async def test_a_failure_that_is_passed_over_commits_nothing(opened: Database) -> None:
+    """PostgreSQL says yes to such a COMMIT, and rolls back: whoever waits for it hears so. What a savepoint undid
+    spoils nothing."""
+    again = "INSERT INTO shop.codes VALUES (1, 'a')"
+    with pytest.raises(Internal):
+        async with opened.transaction() as connection:
+            await connection.execute(again)
+            with suppress(asyncpg.UniqueViolationError):
+                await connection.execute(again)
+    assert await count(opened) == 0
+    async with opened.transaction() as connection:
+        await connection.execute(again)
+        with suppress(asyncpg.UniqueViolationError):
+            async with connection.savepoint():
+                await connection.execute(again)
+    assert await count(opened) == 1
 
 
 async def test_a_good_savepoint_stays(opened: Database) -> None:

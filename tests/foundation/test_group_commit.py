@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -66,6 +67,25 @@ async def test_one_who_fails_fails_alone(database: Database) -> None:
     assert isinstance(answers[10], asyncpg.UniqueViolationError)
     assert [answer for answer in answers if not isinstance(answer, BaseException)] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
     assert await numbers(database) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+
+
+async def test_one_who_passes_over_a_failure_breaks_no_promise(database: Database) -> None:
+    """Its transaction is spoilt, and the server would say yes to its COMMIT all the same: whoever came with it is
+    committed without it, and what was promised to each stands in the database."""
+
+    async def careless(connection: Connection) -> str:
+        with suppress(asyncpg.UniqueViolationError):
+            for _ in range(2):
+                await connection.execute("INSERT INTO public.numbers (n) VALUES (99)")
+        return "done"
+
+    commits = GroupCommit(database)
+    works: list[Work[object]] = [*(adding(n) for n in range(5)), careless]
+    answers = await asyncio.gather(*map(commits.run, works), return_exceptions=True)
+
+    assert answers[:5] == [0, 1, 2, 3, 4]
+    assert isinstance(answers[5], Internal)
+    assert await numbers(database) == [0, 1, 2, 3, 4]
 
 
 async def test_hooks_run_once_for_what_was_committed(database: Database) -> None:

@@ -5,9 +5,10 @@ import hashlib
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pkcs11
 import pytest
@@ -18,7 +19,7 @@ from pkcs11 import Attribute, ObjectClass
 
 from foundation.errors import LinkIdError
 from hsm_service.hsm import operations
-from hsm_service.hsm.facade import Hsm
+from hsm_service.hsm.facade import Hsm, _Trips
 from hsm_service.hsm.faults import HsmKeyMissing, HsmRequestFault, HsmUnavailable, StaleHandle
 from hsm_service.hsm.keys import WrappedKey
 from hsm_service.hsm.settings import HsmSettings
@@ -299,4 +300,22 @@ async def test_macs_go_together(settings: HsmSettings, token: Token, monkeypatch
         assert hsm.at_work == 0
     finally:
         release.set()
+        await hsm.close()
+
+
+async def test_a_trip_goes_with_what_is_left(settings: HsmSettings) -> None:
+    """Two trips take from one list of waiting callers: one whose look said that somebody waits, and whom the other took
+    just then, goes with those that it has; nobody hears of it."""
+
+    class TakenMeanwhile(deque[Any]):
+        """Says once more than is true that somebody waits."""
+
+        def __bool__(self) -> bool:
+            return True
+
+    hsm = Hsm(settings.model_copy(update={"threads": 1}))
+    try:
+        hsm._trips["pepper.1"] = _Trips(waiting=TakenMeanwhile())
+        assert len(await hsm.hmac("pepper.1", b"x")) == 32
+    finally:
         await hsm.close()

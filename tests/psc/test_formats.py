@@ -169,6 +169,29 @@ async def test_a_session_keeps_no_more_than_it_may(world: World, monkeypatch: py
     assert (await signature(world, app, {**entry, "alias": "outra"}))[0] == 200
 
 
+async def test_an_application_keeps_no_more_than_it_may(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what one-use tokens keep as well: 429, and nothing rings or is used up; raw hashes and another application go
+    on. Some time after a token's end it keeps nothing."""
+    credential = await world.credential(number=MARIA)
+    app, other = await application(world), await application(world)
+    entry = {"hash": b64(digest("nota")), "signature_format": "CMS"}
+    await granted(world, app, "single_signature", credential)
+    assert (await signature(world, app, entry))[0] == 503
+    world.sam.approve(ring(world))
+    assert (await signature(world, app, entry))[0] == 200
+    kept = await world.owner.fetchval("SELECT sum(octet_length(sealed)) FROM psc.tokens")
+    monkeypatch.setattr(signatures, "MOST_OF_APPLICATION", kept - 1)
+    await granted(world, app, "single_signature", credential)
+    rings = len(world.doorbell.rings)
+    status, answer = await signature(world, app, entry)
+    assert (status, answer["error"], len(world.doorbell.rings)) == (429, "temporarily_unavailable", rings)
+    assert (await signature(world, app, {"hash": b64(digest("nota"))}))[0] == 503  # raw: only its hash is kept
+    await granted(world, other, "single_signature", credential)
+    assert (await signature(world, other, entry))[0] == 503
+    await PscStore(world.database).forget(world.clock.now() + timedelta(minutes=16))
+    assert await world.owner.fetchval("SELECT sum(octet_length(sealed)) FROM psc.tokens") == 0
+
+
 async def test_one_application_leaves_the_others_their_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two calls with PDFs are prepared at a time, and four long bodies arrive: the next of that application hears 429,
     and somebody else is served."""

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from foundation.web import SlidingWindow
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from hsm_service.psc.ports import CallAnswer
+from hsm_service.psc.web import programs
 from hsm_service.psc.web.answers import pem
 from tests.psc.integrators.birdid import BirdIdApplication
 from tests.psc.integrators.norm import Refused
@@ -125,6 +127,29 @@ async def test_another_holders_phone_is_no_answer(world: World) -> None:
     await world.background.done()
     world.calls.last.answer = CallAnswer("approved", (other,))
     assert await refused(app.poll(code)) == (400, "user_denied")
+
+
+async def test_strangers_leave_an_application_its_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may ring in an application's name: those of one network, a customer of IPv6 too, have their own share of
+    its requests, and the application's own server has another."""
+    app = await vidaas(world)
+    server: Any = world.client.server
+    handlers = (route.handler for route in server.app.router.routes())
+    service: Any = next(one.__self__._pushes for one in handlers if getattr(one, "__name__", "") == "poll")
+    monkeypatch.setattr(service, "_of_network", SlidingWindow(2, timedelta(minutes=1)))
+
+    async def rung(address: str, number: str) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(programs, "client_address", lambda *_: address)
+            await app.ring(number)
+
+    for address in ("2001:db8::1", "2001:db8::2"):
+        await rung(address, STRANGER)
+    assert (await refused(rung("2001:db8::3", MARIA)))[0] == 429
+    await rung("203.0.113.7", MARIA)
+    monkeypatch.setattr(service, "_of_application", SlidingWindow(1, timedelta(minutes=1)))
+    await rung("2001:db8:1::1", MARIA)
+    assert (await refused(rung("203.0.113.8", MARIA)))[0] == 429  # of all networks together there is an end too
 
 
 async def test_holders_are_left_in_peace(world: World) -> None:

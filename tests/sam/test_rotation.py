@@ -69,9 +69,11 @@ async def test_the_next_password_binds_by_the_new_pepper(own: World, house_setti
     assert (await rows(own, credential)) == after
 
 
-async def test_generators_follow_by_themselves(own: World, house_settings: HsmSettings, authority: Authority) -> None:
-    """What no password is needed for is kept under the new pepper by the SAM itself: codes go on, and until then the
-    old pepper is needed."""
+async def test_generators_follow_by_themselves(
+    own: World, house_settings: HsmSettings, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no password is needed for is kept under the new pepper by the SAM itself: codes go on, also one that is
+    being judged just then, and until then the old pepper is needed."""
     world = await open_world(own.sam.hsm, own.database, own.head, own.clock, authority, explicit=ON)
     try:
         await world.sam.watch.look()
@@ -86,6 +88,21 @@ async def test_generators_follow_by_themselves(own: World, house_settings: HsmSe
         assert need == [0, 1]
         await application.open(made.next(), [digest("a")])
         assert (await world.events()).count("generator.rebound") == 1
+        rotate(house_settings, "pepper", 3)
+        world.sam.versions.forget()
+        opening: Any = world.sam.rooms.explicit._opening
+        judge = opening.judge
+
+        async def meanwhile(*given: Any) -> Any:
+            right = await judge(*given)
+            assert await generators.renew() == 1
+            return right
+
+        with monkeypatch.context() as patched:
+            patched.setattr(opening, "judge", meanwhile)
+            await application.open(made.next(), [digest("b")])
+        assert await application.refused(made.code()) == "factors_wrong"  # it served
+        await application.open(made.next(), [digest("c")])
     finally:
         await world.close()
 

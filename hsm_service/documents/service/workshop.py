@@ -34,7 +34,6 @@ MAX_ANSWER: Final = 64 * 1024 * 1024
 """Bytes: the largest document, with evidence and a stamp."""
 _WAITING: Final = 8
 _RETRY_SECONDS: Final = 10
-_NUMBER_BYTES: Final = 4
 _SILENT_SECONDS: Final = 30
 """A nursery that is alive and says nothing for so long is replaced as one that is gone."""
 _NOTHING: Final = subprocess.DEVNULL
@@ -61,6 +60,23 @@ class WorkshopAway(Unavailable):
     code = "documents_unavailable"
 
 
+class Hold:
+    """One child, and no other: its number could be another process's as soon as it ended."""
+
+    def __init__(self, pidfd: int) -> None:
+        """``pidfd`` is ours to close from now on."""
+        self.pidfd = pidfd
+
+    def kill(self) -> None:
+        """Nothing when it ended by itself."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+
+    def __del__(self) -> None:
+        """Whoever gave up waiting for it lets go as well."""
+        os.close(self.pidfd)
+
+
 class Nursery:
     """The process that forks children. Of threads: `child` blocks for milliseconds, and a second when it starts."""
 
@@ -69,18 +85,18 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
-    def child(self, connection: socket.socket) -> int:
-        """A child that works on ``connection``; its number. Raises WorkshopAway."""
+    def child(self, connection: socket.socket) -> Hold:
+        """A child that works on ``connection``. Raises WorkshopAway."""
         with self._lock:
             for _ in range(2):  # one that was gone is followed by a fresh one
                 control = self._control or self._started()
                 try:
                     socket.send_fds(control, [b"j"], [connection.fileno()])
-                    number = control.recv(_NUMBER_BYTES, socket.MSG_WAITALL)
+                    _, held, _, _ = socket.recv_fds(control, 1, 1, socket.MSG_CMSG_CLOEXEC)
                 except OSError:
-                    number = b""
-                if len(number) == _NUMBER_BYTES:
-                    return int.from_bytes(number, "big")
+                    held = []
+                if held:
+                    return Hold(held[0])
                 self._gone()
         raise WorkshopAway("the nursery does not answer")
 
@@ -155,9 +171,8 @@ class Workshop:
         except (TimeoutError, OSError):
             collected.clear()
         finally:
-            if not reader.at_eof():  # it lives: its number is still its own
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)
+            if not reader.at_eof():  # it lives, or just ended: this reaches nobody else
+                child.kill()
             writer.close()
         return bytes(collected) if len(collected) <= MAX_ANSWER else b""
 

@@ -20,6 +20,7 @@ from foundation.database import Database
 from foundation.errors import LinkIdError
 from foundation.ids import Random, new_id, secret_digest
 from foundation.logs import get_logger
+from foundation.network import network
 from foundation.web import SlidingWindow
 from hsm_service.oauth.domain.client import Client
 from hsm_service.psc.domain.authorization import AUTHORIZATION_PREFIX, PAGE_LIFE, Authorization, Event, Step, Wanted
@@ -36,6 +37,9 @@ PER_HOLDER: Final = 5
 """Requests of one application that name one holder, in ten minutes; counted whether or not there is such a holder."""
 PER_APPLICATION: Final = 120
 """Requests of one application in a minute."""
+OF_ALL_NETWORKS: Final = 10 * PER_APPLICATION
+"""Of one application, wherever they come from. By ``push://`` anybody may ask in its name: so ``PER_APPLICATION`` is
+for each network, and a stranger leaves the application's own requests their turn."""
 _LONGEST: Final = 64
 
 _log = get_logger(__name__)
@@ -92,7 +96,8 @@ class PushService:
         self._background = background
         self._random = random
         self._of_holder = SlidingWindow(PER_HOLDER, timedelta(minutes=10))
-        self._of_application = SlidingWindow(PER_APPLICATION, timedelta(minutes=1))
+        self._of_network = SlidingWindow(PER_APPLICATION, timedelta(minutes=1))
+        self._of_application = SlidingWindow(OF_ALL_NETWORKS, timedelta(minutes=1))
 
     async def open(self, parameters: Mapping[str, str], *, address: str) -> str:
         """A2: what the application polls with. Raises UnknownClient, BadPscRequest, TooMany …"""
@@ -100,6 +105,7 @@ class PushService:
         hint = wanted.hint
         assert hint is not None, "of_program demands it"
         now = self._clock.now()
+        self._of_network.demand(f"{client.id}|{network(address)}", now)
         self._of_application.demand(client.id, now)
         self._of_holder.demand(f"{client.id}|{hint.hex()}", now)
         name, secret = new_id(AUTHORIZATION_PREFIX, self._random), str(uuid.UUID(bytes=self._random(16), version=4))

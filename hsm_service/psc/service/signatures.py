@@ -61,6 +61,8 @@ FORSAKEN: Final = timedelta(seconds=45)
 """After which somebody who set out to ask the phone does not come back: longer than the SAM's deadline."""
 MOST_OF_SESSION: Final = 256 * 1024 * 1024
 """Bytes kept of one session's calls, for as long as a call is known again: some twenty of the largest PDFs."""
+MOST_OF_APPLICATION: Final = MOST_OF_SESSION
+"""Bytes kept of one application's requests with one-use tokens, each until its token's end."""
 _RETRY_SECONDS: Final = 60
 AT_ONCE: Final = 2
 """Calls of one application on one gateway whose PDFs are prepared at the same time: others have their turn too."""
@@ -261,6 +263,8 @@ class SignatureService:
         """P4. The phone shows exactly these hashes with their names. A request that cannot be made uses nothing up."""
         granted, use = bearer.granted, wanted.use
         try:
+            if wanted.format != RAW and await self._store.bytes_of_requests(granted.client) > MOST_OF_APPLICATION:
+                raise TooMuchKept(retry_after=_RETRY_SECONDS, data={"why": "documents"})
             digests, kept = await self._prepared(bearer.client.id, credential, wanted, algorithm)
             ask = Ask(
                 credential=credential.id,

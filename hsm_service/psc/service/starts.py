@@ -164,9 +164,11 @@ class StartService:
         if found is None or found.step is not Step.OPEN or now >= row.opened + START_LIFE:
             raise WaitOver("it went on, or its time is over")
         hint = self._holders.digest(identification)
-        self._demand_within_limits(client, hint, now)
+        # Named first, then counted: so a token, which proves nobody, takes one place among those of its application and
+        # holder, however often it comes. The application's own places its start took, which proved who it is.
         if not await self._store.name_holder(row.id, hint, now):
             raise HolderNamed()
+        self._demand_for_holder(client, hint, now)
         scope = found.wanted.scope
         self._background.start(self._ring(row, started, client, scope, hint, address, len(found.calls)))
 
@@ -341,7 +343,10 @@ class StartService:
         """Counted whether or not there is such a holder."""
         self._of_application.demand(client.id, now)
         if hint is not None:
-            self._of_holder.demand(f"{client.id}|{hint.hex()}", now)
+            self._demand_for_holder(client, hint, now)
+
+    def _demand_for_holder(self, client: Client, hint: bytes, now: datetime) -> None:
+        self._of_holder.demand(f"{client.id}|{hint.hex()}", now)
 
 
 @dataclass(frozen=True)

@@ -252,9 +252,14 @@ class PscStore:
         """Kept of its calls."""
         return int(await self._database.fetchval(QUERIES.session_bytes, token))
 
+    async def bytes_of_requests(self, client: str) -> int:
+        """Kept of an application's one-use tokens."""
+        return int(await self._database.fetchval(QUERIES.request_bytes, client))
+
     async def forget(self, now: datetime, limit: int = 10_000) -> None:
         """Remove what is over since ``KEPT``, in the order of the references; call from time to time."""
         await self._database.execute(QUERIES.forget_session_calls, now - REPEATED, limit)
+        await self._database.execute(QUERIES.forget_requests, now - REPEATED, limit)
         for query in (QUERIES.forget_tokens, QUERIES.forget_authorizations):
             await self._database.execute(query, now - KEPT, limit)
         await self._database.execute(QUERIES.forget_applications, now - WAITING, limit)

@@ -79,6 +79,11 @@ class Right:
     after: Generator
 
 
+@dataclass(frozen=True)
+class ServedBefore:
+    """The password was right, and the code was right when it came first: nothing opens, and nobody guessed."""
+
+
 class ExplicitOpening:
     """Judges; writes nothing."""
 
@@ -156,7 +161,7 @@ class ExplicitOpening:
         plaintext = jwe.decrypt(await self._hsm.derive(key.version, jwe.epk))
         return explicit.read(plaintext, explicit.Purpose(call.caller, call.ask.credential, call.ask.activation_key))
 
-    async def judge(self, allowed: Allowed, factors: Factors) -> Right | None:
+    async def judge(self, allowed: Allowed, factors: Factors) -> Right | ServedBefore | None:
         """E6 and E7: always both, so that nobody learns by time which was wrong. None: not right.
 
         Raises HsmUnavailable: then nothing was tried.
@@ -171,13 +176,16 @@ class ExplicitOpening:
         used = await self._generator_of(allowed, factors.code)
         if wrapped is None or stretched is None or used is None:
             return None
+        if isinstance(used, ServedBefore):
+            return used
         before, step = used
         return Right(wrapped, stretched, before, await self._generators.sealed(before.used_at(step)))
 
-    async def _generator_of(self, allowed: Allowed, code: str) -> tuple[Generator, int] | None:
+    async def _generator_of(self, allowed: Allowed, code: str) -> tuple[Generator, int] | ServedBefore | None:
+        code, now = code if codes.is_code(code) else "", self._clock.now()
         bound = await self._bindings.of_credentials(self._database, [allowed.credential.id])
         active = {one.id for one in bound if one.state is BindingState.ACTIVE}
-        found = None
+        found: tuple[Generator, int] | ServedBefore | None = None
         for generator in allowed.generators:
             if generator.binding not in active:
                 continue
@@ -185,7 +193,9 @@ class ExplicitOpening:
                 secret = await self._custody.kept(generator)
             except custody.DoesNotOpen:
                 continue
-            step = codes.accepted_step(secret, code if codes.is_code(code) else "", self._clock.now(), generator.step)
+            step = codes.accepted_step(secret, code, now, generator.step)
             if step is not None:
                 found = generator, step
+            elif codes.accepted_step(secret, code, now, newest=-1) is not None:
+                found = found or ServedBefore()
         return found

@@ -41,7 +41,7 @@ from hsm_service.sam.documents.requests import Prepared, Requests, SignAsk
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.documents.store import queries as document_queries
 from hsm_service.sam.errors import CredentialUnknown
-from hsm_service.sam.explicit.opening import Allowed, ExplicitCall, ExplicitOpening, NotLearntYet, Right
+from hsm_service.sam.explicit.opening import Allowed, ExplicitCall, ExplicitOpening, NotLearntYet, Right, ServedBefore
 from hsm_service.sam.explicit.stretching import StretchingFull, StretchingRoom
 from hsm_service.sam.generators.store import GeneratorStore
 from hsm_service.sam.sessions.asking import SessionAsks
@@ -122,6 +122,8 @@ class Explicit:
                     raise
                 if right is None:
                     raise await self._wrong(consent)
+                if isinstance(right, ServedBefore):
+                    raise await self._again(consent)
                 return await self._write(call, prepared, replace(allowed, consent=consent), right)  # E8
 
     async def standing(self, credential: str, caller_kind: str, caller_id: str) -> JsonObject:
@@ -222,6 +224,15 @@ class Explicit:
         since = int(self._clock.now().timestamp())
         return FactorsWrong(data={"ended": {"credential": consent.credential, "consent": consent.id, "since": since}})
 
+    async def _again(self, consent: Consent) -> FactorsWrong:
+        """A code that served comes again: a call that was repeated, or several documents under one code. Refused in the
+        words of a wrong one, and not counted as one (docs/decisions/0056): nothing was guessed."""
+        after = await self._consents.sealed(consent.untried())
+        async with self._database.transaction() as connection:
+            if await self._consents.give_back(connection, consent, after):
+                self._audit.note(connection, "consent.code_again", consent=consent.id, total=consent.total)
+        return FactorsWrong()
+
     # E8 -----------------------------------------------------------------------------------------------------------
 
     async def _write(self, call: ExplicitCall, prepared: Prepared, allowed: Allowed, right: Right) -> JsonObject:
@@ -259,7 +270,10 @@ class Explicit:
             except _Changed:
                 consent = await self._counted_meanwhile(consent)
             except _CodeTaken:
-                raise await self._wrong(allowed.consent) from None
+                renewed = await self._kept_anew(right)
+                if renewed is None:
+                    raise await self._again(consent) from None
+                right = renewed
             else:
                 break
         else:
@@ -277,6 +291,14 @@ class Explicit:
         if found is None or found.state is not ConsentState.ACTIVE or found.mac == before.mac:
             raise ConsentUnknown("it ended meanwhile, or was used up")
         return found
+
+    async def _kept_anew(self, right: Right) -> Right | None:
+        """The generator's row changed meanwhile: its secret went under a newer pepper, and the code is as good as
+        before. None when a code was taken, this one or a later one, or when the generator ended."""
+        now = await self._generators.of_binding(self._database, right.before.binding)
+        if now is None or now.id != right.before.id or now.step >= right.after.step or now.mac == right.before.mac:
+            return None
+        return replace(right, before=now, after=await self._generators.sealed(now.used_at(right.after.step)))
 
     def _fixed(self, call: ExplicitCall, prepared: Prepared, allowed: Allowed, right: Right) -> Fixed:
         """The document, as a phone would have been asked; which consent answered for it stands in its context."""
