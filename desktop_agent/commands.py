@@ -124,7 +124,9 @@ async def status(arguments: argparse.Namespace, screen: Screen) -> None:
         screen.say(f"{screen.bold(item['name'])}  {item['state']}")
         for label, member in (("serviço", "service"), ("perfil", "profile"), ("computador", "computer"),
                               ("desde", "associated_at"), ("chave", "key"), ("impressão", "trust")):  # fmt: skip
-            screen.say(f"  {label:<11}{_moment(item[member]) if member == 'associated_at' else item[member]}")
+            told = _moment(item[member]) if member == "associated_at" else item[member]
+            screen.prose(told, f"  {label:<11}", " " * 13)
+        screen.prose(item["key_against"], " " * 13)
 
 
 async def computers(arguments: argparse.Namespace, screen: Screen) -> None:
@@ -164,9 +166,9 @@ async def doctor(arguments: argparse.Namespace, screen: Screen) -> None:
     if os.name == "posix":
         findings += await sight.look(profiles, Computer.ours())
     for finding in findings:
-        screen.say(f"{'✓' if finding.good else '✗'} {finding.what}")
+        screen.prose(finding.what, f"{'✓' if finding.good else '✗'} ", "  ")
         if finding.advice:
-            screen.say(f"    {finding.advice}")
+            screen.prose(finding.advice, "    ")
     bad = sum(not finding.good for finding in findings)
     if bad:
         raise AgentError(f"{bad} problema{'s' if bad > 1 else ''} encontrado{'s' if bad > 1 else ''}.", "")
@@ -299,8 +301,8 @@ def _associate_options(command: words.Parser) -> None:
     add("--ca", metavar="ARQUIVO", type=Path, help="autoridades https de uma rede própria (PEM)")
     add(
         "--keychain",
-        choices=("keyring", "file"),
-        help="onde guardar a chave: chaveiro do sistema (keyring) ou arquivo (file); padrão: o chaveiro, se funcionar",
+        choices=("tpm", "keyring", "file"),
+        help="onde guardar a chave: TPM, chaveiro do sistema (keyring), arquivo (file); padrão: o primeiro que houver",
     )
     add("--no-window", action="store_true", help="não abre o navegador (o endereço da página aparece aqui)")
     add("--no-page", action="store_true", help="só o terminal, nenhuma página")

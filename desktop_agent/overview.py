@@ -98,6 +98,7 @@ def status_of(profiles: Profiles) -> list[dict[str, Any]]:
     found = []
     for name in profiles.names():
         profile, trust = profiles.choose(name)
+        chain = keychain.named(profile.keychain, profiles.home)
         found.append(
             {
                 "profile": name,
@@ -107,7 +108,8 @@ def status_of(profiles: Profiles) -> list[dict[str, Any]]:
                 "computer": profile.computer,
                 "name": profile.computer_name,
                 "associated_at": profile.associated_at,
-                "key": keychain.named(profile.keychain, profiles.home).where(profile),
+                "key": chain.where(profile),
+                "key_against": chain.against(profile),
                 "trust": trust.fingerprint,
             }
         )
@@ -182,9 +184,11 @@ class Doctor:
             findings.append(Finding(True, what))
             return result
 
-        key = await try_to(f"a chave deste computador está no {chain.where(profile)}", chain.load(profile))
+        key = await try_to("a chave deste computador pode ser usada", chain.load(profile))
         if key is None:
             return findings
+        # Said after it was loaded: a file of an earlier version is sealed by that.
+        findings.append(Finding(True, f"ela está no {chain.where(profile)}", chain.against(profile)))
         async with Caller(trust.gateway, key, tls=self._tls(profile.ca)) as caller:
             if await try_to("o serviço reconhece este computador", access_token(caller, profile.computer)):
                 listed: Sequence[Credential] | None = await try_to(

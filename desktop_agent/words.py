@@ -32,7 +32,8 @@ Códigos de saída:
 Onde as coisas ficam:
   associação  {home}
               (em outro lugar: variável LINKID_DESKTOP_HOME)
-  chave       no chaveiro do sistema; se não houver, em um arquivo que só o seu usuário lê
+  chave       no TPM ou no chaveiro do sistema; se não houver, em um arquivo selado
+              (linkid-desktop status diz onde, e de quem isso a protege)
   serviço     --server, ou a variável LINKID_SERVER
 """
 

@@ -7,6 +7,7 @@ import asyncio
 import os
 import re
 import sys
+import textwrap
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,19 @@ class Screen:
         """A line that stays."""
         self.clear()
         self._write(text + "\n")
+
+    def prose(self, text: str, first: str = "", rest: str | None = None) -> None:
+        """Words that stay, broken between words where the window ends; ``first`` and ``rest`` stand before the lines.
+
+        A pipe gets one line: programs search in it.
+        """
+        indent = first if rest is None else rest
+        width = max(get_terminal_size().columns - 1, len(indent) + 20)
+        lines = textwrap.wrap(
+            text, width - len(indent), break_long_words=False, break_on_hyphens=False
+        ) if self.live else [text]  # fmt: skip
+        for number, line in enumerate(lines or [""]):
+            self.say((indent if number else first) + line)
 
     def draw(self, lines: Sequence[str]) -> None:
         """Replace the block."""

@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import sys
+import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from io import StringIO
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from desktop_agent.commands import main
 from desktop_agent.domain.link import Link, LinkState
 from desktop_agent.domain.request import Confirmed
 from desktop_agent.errors import BadCommand
+from desktop_agent.overview import Doctor
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profiles
 from desktop_agent.ui.terminal import Screen, TerminalAssociation, TerminalSigning, Typed
@@ -155,7 +158,7 @@ async def test_a_whole_life(shell: Shell, gateway: AgentGateway, authority: Auth
     assert "7KQ2M-9XA4T" in said
     assert "São exatamente 3 números" in said
     assert "certificado de MARIA DA SILVA" in said
-    assert "só o seu usuário lê" in said
+    assert "association-key.json" in said
     assert "\x1b" not in said
 
     again = await shell.run("associate", "--no-window")
@@ -255,7 +258,7 @@ async def test_what_is_lost_here_is_associated_again(
 ) -> None:
     """A key that is gone, state nobody can read: `sign` says to associate, and neither stands in the way of it."""
     home = Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test"
-    (home / "association-key.pem").unlink() if lost == "key" else (home / "profile.json").write_text("{")
+    (home / "association-key.json").unlink() if lost == "key" else (home / "profile.json").write_text("{")
     pdfs.blank(shell.folder / "a.pdf")
     done = await shell.run("sign", "a.pdf")
     assert (done.status, "linkid-desktop associate" in done.err) == (9, True)
@@ -271,13 +274,29 @@ async def test_what_is_lost_here_is_associated_again(
 
 async def test_a_lost_key_does_not_stop_the_removal(shell: Shell, gateway: AgentGateway, associated: ECKey) -> None:
     """Nothing can be said to the service without it: the person is told to remove the computer on the phone too."""
-    (Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test" / "association-key.pem").write_text("x")
+    (Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test" / "association-key.json").write_text("x")
 
     done = await shell.run("remove", "--yes")
 
     assert (done.status, gateway.ended) == (0, False)
     assert "remova este computador também no aplicativo" in done.out
     assert (await shell.run("status")).status == 3
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(0, "está certo"), (-3600, "adiantado 3"), (3600, "atrasado 3")])
+async def test_a_clock_that_is_wrong(
+    gateway: AgentGateway, profiles: Profiles, associated: ECKey, ahead: int, told: str
+) -> None:
+    """The doctor compares it with the service's, and says by how much and what to do."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, headers={"Date": formatdate(time.time() + ahead, usegmt=True)})
+
+    gateway.faults["/csc/v2/info"] = [answer]
+    (finding,) = [one for one in await Doctor(profiles, None, lambda _: None).run() if "relógio" in one.what]
+    assert told in finding.what
+    assert finding.good is (ahead == 0)
+    assert finding.good or "acerto automático" in finding.advice
 
 
 async def test_a_dead_service_does_not_stop_the_removal_here(shell: Shell, associated: ECKey) -> None:

@@ -304,9 +304,11 @@ class SigningService:
         return answer
 
     async def withdraw(self, caller: Caller, handle: object) -> None:
-        """Whoever asked gives up; the phone then stops showing it. A decided request stays as it is."""
+        """Whoever asked gives up; the phone then stops showing it. A decided request stays as it is, but for an open
+        session, which ends.
+        """
         request, _ = await self._lives.own(caller, handle)
-        await self._lives.withdrawn(request)
+        await self._given_up(caller, request)
 
     async def give_back(self, caller: Caller, document: str) -> None:
         """The caller has no more use for what it asked under this document: nobody need decide it any more, and a
@@ -315,7 +317,10 @@ class SigningService:
         request = await self._store.by_document(document)
         if request is None or (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
             raise UnknownHandle("no such request of this caller")
-        request = await self._lives.withdrawn(await self._lives.refresh(request))
+        await self._given_up(caller, await self._lives.refresh(request))
+
+    async def _given_up(self, caller: Caller, request: Request) -> None:
+        request = await self._lives.withdrawn(request)
         if request.kind is Kind.SESSION and request.state in USABLE:
             assert request.activation is not None, "the table's CHECK: an approved request has its activation"
             await self._sam.give_back(caller, request.activation)
