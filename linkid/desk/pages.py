@@ -49,7 +49,7 @@ class Pages:
         self._clock: Clock = context.clock
         source = files("linkid.desk").joinpath("page/desk.html").read_text("utf-8")
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-        environment.filters |= {"shown": _shown, "word": word}
+        environment.filters |= {"shown": _shown, "word": word, "moment": _moment}
         self._template = environment.from_string(source)
 
     def home(self) -> str:
@@ -78,6 +78,7 @@ class Pages:
         )  # fmt: skip
         return self._drawn(
             "holder", page.line.name, line=page.line, parts=parts, stands=stands, done=DONE.get(done or ""),
+            names={one["id"]: f" ({one['name']})" for one in page.computers},
             reasons=get_args(ShutReason), identified=get_args(Identified),
         )  # fmt: skip
 
@@ -117,8 +118,12 @@ class Pages:
 
     def _drawn(self, kind: str, title: str, **values: object) -> str:
         empty: dict[str, object] = {"words": "", "lines": (), "line": None, "parts": (), "stands": (), "done": None,
-                                    "paused": (), "reasons": (), "identified": ()}  # fmt: skip
+                                    "paused": (), "reasons": (), "identified": (), "names": {}}  # fmt: skip
         return self._template.render(empty | {"kind": kind, "title": title} | values)
+
+
+def _moment(seconds: int) -> str:
+    return _shown(datetime.fromtimestamp(seconds, UTC))
 
 
 def _shown(value: object) -> str:
