@@ -3,7 +3,7 @@
 Whoever registers an address could point it at a machine inside ours (SSRF), also by a name that leads elsewhere the
 second time it is asked. So the name is resolved here, every address that it leads to must be public, and the connection
 goes to those very addresses. Redirects are not followed, no proxy of the environment is used, an answer's body is not
-read, cookies are not kept.
+read, cookies are not kept. One that keeps silent is left alone for a while (``domain/silence.py``).
 """
 
 import socket
@@ -17,6 +17,7 @@ from yarl import URL
 
 from foundation.clock import Clock
 from foundation.encoding import canonical_json
+from push.domain.silence import Silence
 from push.domain.webhooks import WebhookSigner, is_public
 from push.errors import CarrierBusy, CarrierRefused
 from push.ports import Parcel
@@ -74,6 +75,7 @@ class WebhookCarrier:
         self._signer = signer
         self._clock = clock
         self._development = development
+        self._silence = Silence()
         inner = resolver or aiohttp.ThreadedResolver()
         self._connector = aiohttp.TCPConnector(
             resolver=PublicResolver(inner, loopback=development), use_dns_cache=False, limit=50, limit_per_host=5,
@@ -95,6 +97,10 @@ class WebhookCarrier:
         name = str(parcel.content.get("id") or event["id"])  # queued before ids stood beside events
         headers = self._signer.headers(name, int(self._clock.now().timestamp()), body)
         self._demand_safe(url)
+        receiver = URL(url).authority
+        wait = self._silence.wait(receiver, self._clock.now())
+        if wait:
+            raise CarrierBusy("it kept silent", retry_after=wait)
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 status, wish = answer.status, answer.headers.getall("Retry-After", [])
@@ -103,7 +109,10 @@ class WebhookCarrier:
                 raise CarrierRefused("the address is not public") from None
             raise CarrierBusy(type(cause).__name__) from None
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as cause:
+            if isinstance(cause, TimeoutError):
+                self._silence.silent(receiver, self._clock.now())
             raise CarrierBusy(type(cause).__name__) from None
+        self._silence.answered(receiver)
         if 200 <= status < 300:
             return
         if status == 410:

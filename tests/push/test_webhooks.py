@@ -7,7 +7,7 @@ import base64
 import json
 import socket
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -24,6 +24,7 @@ from foundation.encoding import unb64u
 from push.adapters.webhooks import NotPublic, PublicResolver, WebhookCarrier
 from push.domain.outbox import MAX_ATTEMPTS, Attempt, Kind, MessageEvent, after_failure
 from push.domain.sealing import Seal
+from push.domain.silence import LONGEST, Silence
 from push.domain.webhooks import WebhookSigner, is_public
 from push.errors import CarrierBusy, CarrierRefused
 from push.ports import Parcel
@@ -176,6 +177,61 @@ async def test_a_receiver_that_says_nothing_is_left(clock: FixedClock) -> None:
     for writer in held:
         writer.close()
     await carrier.close()
+
+
+async def test_a_receiver_that_keeps_silent_keeps_nobody_waiting(
+    clock: FixedClock, receiver: tuple[Receiver, str]
+) -> None:
+    """It costs the deadline once; then its events are put off at once, one goes to look after each pause, which double,
+    and another receiver is told meanwhile. When it answers again it is a receiver like any other."""
+    talking = asyncio.Event()
+    came: list[str] = []
+
+    async def silent(request: web.Request) -> web.Response:
+        came.append(request.path)
+        await talking.wait()
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/", silent)
+    hasty, patient = (WebhookCarrier(WebhookSigner(KEY), clock, development=True, deadline=one) for one in (0.2, 10.0))
+    patient._silence = hasty._silence
+    async with TestServer(app, host="127.0.0.1") as server:
+        url = f"http://127.0.0.1:{server.port}/"
+
+        async def puts_off() -> int | None:
+            with pytest.raises(CarrierBusy) as busy:
+                await hasty.carry(parcel(url, clock))
+            return busy.value.retry_after
+
+        assert await asyncio.gather(*(puts_off() for _ in range(4))) == [None] * 4
+        gone = len(came)
+        assert (await puts_off(), len(came)) == (5, gone)
+        await patient.carry(parcel(receiver[1], clock))
+        assert len(receiver[0].got) == 1
+        clock.advance(timedelta(seconds=5))
+        assert sorted(filter(None, await asyncio.gather(*(puts_off() for _ in range(4))))) == [30] * 3
+        assert (await puts_off(), len(came) <= gone + 1) == (10, True)
+        clock.advance(timedelta(seconds=10))
+        talking.set()
+        for _ in range(2):
+            await patient.carry(parcel(url, clock))
+    await hasty.close()
+    await patient.close()
+
+
+def test_silence_is_bounded_in_time_and_number() -> None:
+    """No pause is longer than ten minutes, and no more receivers are remembered than there is room for."""
+    silence, now = Silence(), datetime(2026, 11, 30, tzinfo=UTC)
+    for _ in range(20):
+        assert silence.wait("a", now) == 0
+        silence.silent("a", now)
+        now += LONGEST
+    silence.silent("a", now)
+    assert silence.wait("a", now) == LONGEST.total_seconds()
+    for number in range(10_000):
+        silence.silent(f"b{number}", now)
+    assert silence.wait("a", now) == 0
 
 
 INSIDE = [

@@ -181,6 +181,33 @@ async def test_two_words_of_one_number_at_once(world: World) -> None:
     assert len(await world.sql("SELECT * FROM sam.activations WHERE credential = $1", credential)) == 1
 
 
+@pytest.mark.parametrize("type_", ["sign", "session"])
+async def test_a_yes_that_was_on_its_way_when_it_was_enrolled(
+    world: World, monkeypatch: pytest.MonkeyPatch, type_: str
+) -> None:
+    """Whoever uses the phone's key and knows the password is not faster than the passkey by a moment: what is committed
+    after it was enrolled needs its word."""
+    credential = await world.credential("P-256")
+    phone = await world.phone(credential)
+    asked: Any = await (world.ask(credential, algorithm=ES256) if type_ == "sign" else world.ask_session(credential))
+    word = {} if type_ == "sign" else {"word": asked.word}
+    custody: Any = world.sam.rooms.decisions._custody
+    unbind = custody.unbind
+
+    async def meanwhile(*given: Any) -> Any:
+        monkeypatch.undo()
+        opened = await unbind(*given)
+        await guard(world, credential, phone)
+        return opened
+
+    monkeypatch.setattr(custody, "unbind", meanwhile)
+    code = await world.refused(
+        "documents/decide", document=asked.id, device=phone.id, **phone.decision(asked.statement, **word)
+    )
+    assert code == "decision_invalid"
+    assert await world.sql("SELECT * FROM sam.activations") == []
+
+
 async def test_a_thief_of_the_phones_key_enrols_nothing(world: World) -> None:
     """Without the password, without the new passkey's own word, with another key than the bytes name, of another's
     certificate: no passkey; and where one stands, no second one."""

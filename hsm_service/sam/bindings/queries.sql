@@ -62,5 +62,5 @@ SELECT id, credential, device, device_key, nickname, state, document, created_at
 FROM sam.bindings WHERE device = $1 AND credential = $2 AND state <> 'ended';
 
 -- name: hold
--- A binding that is active, and stays so until this transaction ends.
-SELECT id FROM sam.bindings WHERE id = $1 AND state = 'active' FOR SHARE;
+-- A binding that is active, and stays so until this transaction ends; guarded as it was ($2: turns; null: however).
+SELECT id FROM sam.bindings WHERE id = $1 AND state = 'active' AND turns = coalesce($2, turns) FOR SHARE;

@@ -44,9 +44,11 @@ class BindingStore:
         """Every phone's, on trial or active."""
         return await self._seals.fetch(TABLE, _read, reader, queries.of_credentials, list(credentials))
 
-    async def hold(self, connection: Connection, binding: Binding) -> bool:
-        """Whether it is active still; whoever would end it waits until this transaction is over."""
-        return await connection.fetchval(queries.hold, binding.id) is not None
+    async def hold(self, connection: Connection, binding: Binding, *, however_guarded: bool = False) -> bool:
+        """Whether it is active still, and the same passkey, or none, in front of it; whoever would end or change it
+        waits until this transaction is over."""
+        turns = None if however_guarded else binding.turns
+        return await connection.fetchval(queries.hold, binding.id, turns) is not None
 
     async def add(self, connection: Connection, binding: Binding) -> None:
         """Raises a unique violation when the phone has a binding that has not ended."""

@@ -31,13 +31,13 @@ WHERE d.id = $1;
 
 -- name: approve
 -- 7f for a request, whole or not at all: the ladder is forgiven over exactly the row that was read, the phone is bound
--- still (and stays so until this is committed), the document waits still; only then the evidence, the activation, and
+-- still, behind the same passkey or none (and stays so until this is committed), the document waits still; only then the evidence, the activation, and
 -- its occurrences, reserved. Says which of the three held.
 WITH ladder AS (
     UPDATE sam.attempts SET forgiven = $8, mac = $9 WHERE credential = $2 AND purpose = 'sign' AND mac = $10
     RETURNING credential
 ), binding AS (
-    SELECT id FROM sam.bindings WHERE id = $3 AND state = 'active' FOR SHARE
+    SELECT id FROM sam.bindings WHERE id = $3 AND state = 'active' AND turns = $18 FOR SHARE
 ), consumed AS (
     UPDATE sam.documents SET state = 'approved'
     WHERE id = $1 AND state = 'waiting' AND EXISTS (SELECT FROM ladder) AND EXISTS (SELECT FROM binding) RETURNING id

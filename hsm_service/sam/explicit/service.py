@@ -247,7 +247,9 @@ class Explicit:
             await self._credentials.lock(connection, fixed.document.text("credential"))
             if renewal is not None:
                 await renew(connection, self._credentials, self._audit, renewal)
-            if not await self._bindings.hold(connection, allowed.binding):
+            if not await self._bindings.hold(
+                connection, allowed.binding, however_guarded=True
+            ):  # the phone says nothing
                 raise _Changed
             now = self._clock.now()
             used = await self._consents.open(connection, consent, after, call.count, now)
