@@ -107,7 +107,7 @@ class Pages:
             for one in await self._pauses.standing()
         ]
         parts = (("Enviadas em 24 horas", told.sent), ("Na fila", told.waiting),
-                 ("Códigos por bloco de números", told.conversions))  # fmt: skip
+                 ("Códigos por bloco de números", [_with_rate(one) for one in told.conversions]))  # fmt: skip
         return self._drawn("messages", "Mensagens", parts=parts, paused=paused, done=DONE.get(done or ""))
 
     async def resumed(self, prefix: str, case: str) -> str:
@@ -122,13 +122,17 @@ class Pages:
         return self._template.render(empty | {"kind": kind, "title": title} | values)
 
 
+def _with_rate(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**block, "rate": f"{100 * block['entered'] / max(1, block['messages']):.0f} %"}
+
+
 def _moment(seconds: int) -> str:
     return _shown(datetime.fromtimestamp(seconds, UTC))
 
 
 def _shown(value: object) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%d/%m/%Y %H:%M UTC")
+        return value.astimezone().strftime("%d/%m/%Y %H:%M %Z")  # of this machine, which is the operator's
     if isinstance(value, list | tuple):
         return ", ".join(_shown(one) for one in value) or "-"
     if isinstance(value, Mapping):

@@ -54,8 +54,9 @@ const pt = {
     installTitle: "Instale antes de começar",
     iosTitle: "Primeiro, instale o Link ID",
     iosWhy: "No iPhone e no iPad o Link ID funciona pelo ícone na Tela de Início: só assim a sua chave fica guardada e os avisos chegam.",
+    iosShare: "Toque em Compartilhar",
+    iosShareWhere: ", o quadrado com a seta para cima. Se ele não aparece, toque antes em “…”.",
     iosSteps: [
-      "Toque em Compartilhar, o quadrado com a seta para cima. Se ele não aparece, toque antes em “…”.",
       "Escolha “Adicionar à Tela de Início” e toque em “Adicionar”.",
       "Abra o Link ID pelo ícone novo e toque em “Vamos começar!”.",
     ],
@@ -866,10 +867,15 @@ export function size(bytes: number | null): string {
   return `${NUMBER.format(value)} ${units[unit]}`;
 }
 
-/** The first four bytes of a hash (b64u), as they are read aloud: `3F9A 21BC`. */
+/** A hash (b64u) as people compare it, in groups of four: `3F9A 21BC …`. */
+export function digest(hash: string): string {
+  const hex = [...unb64u(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
+  return (hex.match(/.{4}/g) ?? []).join(" ");
+}
+
+/** Its beginning: what tells two documents of one name apart at a glance. */
 export function shortDigest(hash: string): string {
-  const hex = [...unb64u(hash).slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
-  return `${hex.slice(0, 4)} ${hex.slice(4)}`;
+  return digest(hash).slice(0, 9);
 }
 
 /** `m:ss` */

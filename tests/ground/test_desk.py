@@ -105,6 +105,7 @@ async def test_a_holder_is_found_and_nothing_secret_is_shown(office: Office) -> 
         texts.append(text)
     assert "Celular da Maria" in texts[1]
     assert "+553198765" in texts[2]
+    assert "25 %" in texts[2]  # one code of four was typed
     for text in texts:
         assert [secret for secret in (*SECRETS, FID, "123456") if secret in text.replace("+553198765", "")] == []
     events = [line["event"] for line in (await office.town.audited())[-3:]]

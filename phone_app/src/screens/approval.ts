@@ -9,7 +9,7 @@ import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import { yesTo } from "../decision";
 import type { RequestDocument, SignDocument } from "../documents";
-import { shortDigest, size, t } from "../strings";
+import { digest, shortDigest, size, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton, type Gate } from "../ui/parts";
@@ -23,7 +23,7 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
     title: t.approval.title,
     about: [files(document)],
     fixed: t.approval.fixed,
-    technical: document.documents.map((file) => [t.approval.hash, h("code", {}, foreign(file.hash))]),
+    technical: document.documents.map((file) => [t.approval.hash, h("code", {}, digest(file.hash))]),
     approved: { title: t.approval.approved, text: t.approval.approvedWhat },
     back: () => showApproval(app, statement),
   });

@@ -27,13 +27,12 @@ export function showWelcome(app: App, message?: string): void {
 
 /** In place of the beginning: on an iPhone it is in the installed app alone. */
 function installFirst(): HTMLElement {
-  const [first, ...others] = t.welcome.iosSteps;
   return h(
     "section",
     { class: "card install-first" },
     h("h2", {}, t.welcome.iosTitle),
     h("p", {}, t.welcome.iosWhy),
-    h("ol", { class: "numbered" }, h("li", {}, h("span", { class: "with-icon" }, first as string, icon("share"))), ...others.map((step) => h("li", {}, step))),
+    h("ol", { class: "numbered" }, h("li", { class: "with-icon" }, t.welcome.iosShare, icon("share"), t.welcome.iosShareWhere), ...t.welcome.iosSteps.map((step) => h("li", {}, step))),
     h("p", { class: "hint" }, t.welcome.iosElsewhere(location.host)),
   );
 }
