@@ -232,11 +232,12 @@ async def test_a_request_nobody_decided_lapses_in_version_1_too(world: World) ->
 async def test_a_request_is_found_by_its_own_token_alone(world: World) -> None:
     """The same words with another token, of the same client or of another, are another call: no SAD of this one."""
     credential = await world.credential()
-    caller, stranger = await world.integrator(credential), await world.integrator(credential, name="Outra SA")
+    caller = await world.integrator(credential)
+    row = await world.owner.fetchval("SELECT client FROM oauth.tokens")
+    stranger = await world.integrator(credential, name="Outra SA")
     body = authorize(credential, "a")
     await post(caller, "credentials/authorize", body, **NOW_NOT)
     world.sam.approve(world.sam.last)
-    row = (await world.owner.fetch("SELECT client FROM oauth.tokens ORDER BY issued_at, client"))[0]["client"]
     secret = await world.clients.new_secret(row)
     form = {"grant_type": "client_credentials", "client_id": row, "client_secret": secret}
     async with world.client.post("/oauth2/token", data=form) as response:
