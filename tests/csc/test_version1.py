@@ -236,9 +236,9 @@ async def test_a_request_is_found_by_its_own_token_alone(world: World) -> None:
     body = authorize(credential, "a")
     await post(caller, "credentials/authorize", body, **NOW_NOT)
     world.sam.approve(world.sam.last)
-    row = (await world.owner.fetch("SELECT client FROM oauth.tokens ORDER BY issued_at, client"))[0]["client"]
-    secret = await world.clients.new_secret(row)
-    form = {"grant_type": "client_credentials", "client_id": row, "client_secret": secret}
+    own = await world.owner.fetchval("SELECT id FROM oauth.clients WHERE name <> 'Outra SA'")
+    secret = await world.clients.new_secret(own)
+    form = {"grant_type": "client_credentials", "client_id": own, "client_secret": secret}
     async with world.client.post("/oauth2/token", data=form) as response:
         other_token = BearerCaller(world.client, (await response.json())["access_token"])
     for other in (stranger, other_token):
