@@ -201,7 +201,7 @@ async def history(arguments: argparse.Namespace, screen: Screen) -> None:
         waiting = (await call(_control(), "status"))["waiting"]
     except NoConnection:
         if not arguments.json:
-            screen.say("O daemon não está funcionando; isto é o que ficou anotado.")
+            screen.say("O Link ID não está funcionando em segundo plano; isto é o que ficou anotado.")
     if arguments.json:
         screen.say(json.dumps({"history": entries, "waiting": waiting}, indent=1, ensure_ascii=False))
         return

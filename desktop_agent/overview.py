@@ -87,6 +87,13 @@ def told(entry: Mapping[str, Any]) -> Told:
     return Told(at, str(entry.get("program")), str(entry.get("what")), words, by)
 
 
+def moment(said: str) -> str:
+    """A time of RFC 3339 in this computer's; what is none, as it is."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(said).astimezone().strftime("%d/%m/%Y, %H:%M")
+    return said
+
+
 def site_row(one: Mapping[str, Any]) -> tuple[str, str, str]:
     """A site that was allowed: its address, whose certificate it sees, since when."""
     since = datetime.fromtimestamp(one["created"], UTC).astimezone().strftime("%d/%m/%Y, %H:%M")
@@ -142,7 +149,7 @@ class Doctor:
     async def _keyring(self) -> Finding:
         if await keychain.KeyringKeychain().works():
             return Finding(True, "o chaveiro do sistema funciona")
-        return Finding(True, "sem chaveiro do sistema; a chave fica em um arquivo que só o seu usuário lê")
+        return Finding(True, "este sistema não tem um chaveiro que funcione")
 
     async def _reach(self, trust: Trust, profile: Profile) -> list[Finding]:
         """The two hosts, and the difference of the clocks."""

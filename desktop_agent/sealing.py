@@ -144,7 +144,7 @@ class SystemdSeal:
             raise KeychainProblem("O systemd não respondeu, e a chave deste computador está selada por ele.") from cause
 
     def _ask(self, program: str, what: str, given: bytes, label: str) -> bytes:
-        words = [program, "--user", f"--name=linkid-desktop.{label}", "--no-ask-password", what, "-", "-"]
+        words = [program, "--user", f"--name=linkid-desktop.{label}", what, "-", "-"]
         done = subprocess.run(words, input=given, capture_output=True, timeout=_ANSWER_SECONDS, check=True)
         return done.stdout
 

@@ -17,13 +17,13 @@ import pytest
 from aiohttp import web
 from joserfc.jwk import ECKey
 
-from desktop_agent.commands import main
+from desktop_agent.commands import build_parser, main
 from desktop_agent.domain.link import Link, LinkState
 from desktop_agent.domain.request import Confirmed
 from desktop_agent.errors import BadCommand
 from desktop_agent.overview import Doctor
 from desktop_agent.plan import plan
-from desktop_agent.profiles import Profiles
+from desktop_agent.profiles import HOME_VARIABLE, Profiles
 from desktop_agent.ui.terminal import Screen, TerminalAssociation, TerminalSigning, Typed
 from desktop_agent.words import lasting, of_system
 from tests.agent import pdfs
@@ -391,8 +391,44 @@ async def test_the_code_stays_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:
 
     *block, last, _ = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", out.getvalue()).split("\n")
     assert len(block) > 20
-    assert last.startswith("Código 2 7  Aguardando a aprovação…  restam 2:05")
+    assert last.startswith("Código 2 7  Aguardando a aprovação…  ██████████ restam 2:05")
     assert len(last) < 80
+
+
+async def test_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several files are read and signed behind a bar; the time that is left shrinks; one file has no bar."""
+    for name, value in {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}.items():
+        monkeypatch.setenv(name, value)
+
+    async def drawn(files: int) -> str:
+        out = StringIO()
+        monkeypatch.setattr(out, "isatty", lambda: True)
+        view = TerminalSigning(Screen(out), Typed(), interactive=False, files=files)
+        await view.preparing(Path("a.pdf"), 1000)
+        await view.waiting(180, online=True)
+        await view.waiting(60, online=False)
+        await view.signed(Path("a.pdf"), Path("a-assinado.pdf"))
+        return out.getvalue()
+
+    many = await drawn(4)
+    for said in ("Lendo ██░░░░░░░░ 1 de 4: a.pdf (1,0 kB)…", "██████████ restam 3:00", "███░░░░░░░ restam 1:00",
+                 "Assinando ██░░░░░░░░ 1 de 4"):  # fmt: skip
+        assert said in many
+    one = await drawn(1)
+    assert "Lendo a.pdf (1,0 kB)…" in one
+    assert "Assinando" not in one
+
+
+def test_help_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is asked about: no line is wider than the terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv(HOME_VARIABLE, "/home/maria")
+    for words in ([], *([name] for name in ("associate", "sign", "sessions", "setup", "sites", "verify", "window"))):
+        with pytest.raises(SystemExit):
+            build_parser().parse_args([*words, "--help"])
+        said = capsys.readouterr().out
+        assert said.count("\n") > 5
+        assert [line for line in said.splitlines() if len(line) > 80] == []
 
 
 async def test_a_window_too_small_says_how_large(monkeypatch: pytest.MonkeyPatch) -> None:

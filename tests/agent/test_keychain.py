@@ -220,7 +220,7 @@ class Creds:
         self.program = folder / "bin" / "systemd-creds"
         self.program.parent.mkdir()
         self.behave(
-            """words="--user --name=linkid-desktop.cmp_00000000000000000000000000 --no-ask-password"
+            """words="--user --name=linkid-desktop.cmp_00000000000000000000000000"
             case "$*" in
             "$words encrypt - -") base64 | rev ;;
             "$words decrypt - -") rev | base64 -d ;;
