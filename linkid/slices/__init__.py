@@ -1,6 +1,9 @@
 """The slices of the gateway, each made and mounted by a file of its own, in the order in which they need one another.
 
 What one slice needs of another is a port of its own; `linkid.joins` speaks them. Nothing here decides anything.
+
+`ground` (what all stand on); `push`, `webhooks` (reaching people and programs); `signing`, `pairing`, `oauth`,
+`documents`; the dialects `psc` and `csc`; `registration`, `issuance`.
 """
 
 from __future__ import annotations
