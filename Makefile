@@ -7,7 +7,7 @@ PACKAGES := $(wildcard app_host foundation protocol hsm_service pairing push iss
 JOBS ?= 3
 TESTS ?=
 
-.PHONY: help setup run sandbox fuzz fuzz-token test test-programs check fix demo bench soak web lock clean programs
+.PHONY: help setup run sandbox fuzz fuzz-token test test-programs check check-types check-rest fix demo bench soak web lock clean programs
 
 help: ## this text
 	@awk 'BEGIN {FS = ":.*## "; print "Link ID. Each command sets up by itself what it needs.\n"} \
@@ -40,9 +40,14 @@ test-programs: ## the certificate in every program that is here, a quarter of an
 	@$(PYTHON) -m tests.agent.daemon.survey $(ONLY)
 
 check: setup ## formatting, lint, types, import rules
+	@$(MAKE) --no-print-directory --output-sync=target -j 2 check-types check-rest
+
+check-types:
+	@$(PYTHON) -m mypy $(PACKAGES)
+
+check-rest:
 	@$(PYTHON) -m ruff format --check $(PACKAGES)
 	@$(PYTHON) -m ruff check $(PACKAGES)
-	@$(PYTHON) -m mypy $(PACKAGES)
 	@.venv/bin/lint-imports
 	@$(PYTHON) -m tools.web typecheck
 

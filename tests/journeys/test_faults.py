@@ -47,6 +47,9 @@ async def token(world: World) -> AsyncIterator[Path]:
     await world.stack.ready()
 
 
+_CALLERS: list[HttpCaller] = []
+
+
 def away(slot: Path) -> Path:
     return slot.with_name("away")
 
@@ -152,9 +155,12 @@ async def second(world: World) -> AsyncIterator[Gateway]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def first(world: World) -> AsyncIterator[Gateway]:
-    """That of `linkid serve`, up at the beginning and at the end."""
+    """That of `linkid serve`, up at the beginning and at the end; who called whichever gateway hangs up."""
     await world.stack.ready()
     yield first_gateway(world.stack)
+    while _CALLERS:
+        for line in _CALLERS.pop().lines:
+            line.close()
     await world.stack.ready()
 
 
@@ -163,6 +169,7 @@ async def at(gateway: Gateway, world: World, lane: Lane) -> HttpCaller:
     caller = HttpCaller(Crowd(world.stack.gateway, [], [lane]), lane, 0)
     caller.port = gateway.port
     await caller.prepare()
+    _CALLERS.append(caller)
     return caller
 
 
