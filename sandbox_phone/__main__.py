@@ -141,6 +141,12 @@ async def scan(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
         await decide(phone, statement, number=arguments.number)
 
 
+async def type_number(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
+    statement = await phone.wait_for_number()
+    say(describe(statement))
+    await decide(phone, statement, number=arguments.number)
+
+
 async def show(phone: SandboxPhone, arguments: argparse.Namespace) -> None:
     about = await phone.about()
     say(f"{about['nickname']}  {about['device']}")
@@ -208,6 +214,8 @@ def build_parser() -> argparse.ArgumentParser:
     scanning.add_argument("text")
     scanning.add_argument("--approve", action="store_true")
     scanning.add_argument("--number", help="what the application shows beside its code")
+    typing = add("type", type_number, "approve who you are, by the number that an application shows")
+    typing.add_argument("number")
     add("show", show, "what this phone is bound to")
     add("remove", remove, "end the association of a computer").add_argument("computer")
     add("end", end, "end a session").add_argument("session")

@@ -17,7 +17,7 @@ import random
 import re
 import secrets
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Self
@@ -181,11 +181,26 @@ class SandboxPhone:
 
     async def wait_for(self, kind: str, seconds: float = 60) -> Statement:
         """The first undecided ``kind``: one that waits already, or the next to ring. Raises TimedOut."""
+
+        async def fits(statement: Statement) -> bool:
+            return statement.type == kind
+
+        return await self._wait_until(fits, kind, seconds)
+
+    async def wait_for_number(self, seconds: float = 60) -> Statement:
+        """The first question who is there that wants the number which its application shows. Raises TimedOut."""
+
+        async def fits(statement: Statement) -> bool:
+            return statement.type == "identify" and await self.wants_number(statement.id)
+
+        return await self._wait_until(fits, "identify with a number", seconds)
+
+    async def _wait_until(self, fits: Callable[[Statement], Awaitable[bool]], kind: str, seconds: float) -> Statement:
         try:
             async with asyncio.timeout(seconds), aclosing(self.rings()) as rings:
                 async for _ in rings:
                     for statement in await self.waiting():
-                        if statement.type == kind:
+                        if await fits(statement):
                             return statement
         except TimeoutError as cause:
             raise TimedOut(f"no {kind} in {seconds} s") from cause

@@ -12,7 +12,7 @@ from contextlib import suppress
 import aiohttp
 
 from foundation.errors import LinkIdError
-from linkid.sandbox.children import PATIENCE, children, identify
+from linkid.sandbox.children import PATIENCE, children, identify, type_number
 from linkid.sandbox.kit import Kit, card
 from linkid.sandbox.making import make
 from linkid.sandbox.operator import run_operator
@@ -23,10 +23,11 @@ from sandbox_phone.errors import PhoneError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """`--make`, `--operator`, `--identify`."""
+    """`--make`, `--operator`, `--identify`, `--number`."""
     parser.add_argument("--make", action="store_true", help="only make test holders and application; a server must run")
     parser.add_argument("--operator", action="store_true", help="only let in whatever is registered, until Ctrl-C")
     parser.add_argument("--identify", metavar="CODE", help="be Ana for an authorize page: the code below its QR code")
+    parser.add_argument("--number", metavar="NUMBER", help="be Ana for an application that shows a number and rings")
 
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
@@ -42,9 +43,10 @@ def run(settings: Settings, given: argparse.Namespace) -> int:
             asyncio.run(run_operator(settings))
         return 0
     kit = Kit.load(settings)
-    if given.identify is not None:
-        command, environment = identify(settings, kit, given.identify)
-        return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+    for said, act in ((given.identify, identify), (given.number, type_number)):
+        if said is not None:
+            command, environment = act(settings, kit, said)
+            return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
     words = ("--settings", str(given.settings)) if given.settings else ()
     table = children(settings, words, kit, attached=runs_in(settings.places.run))
     supervisor = Supervisor(table, kit.folder / "run", PATIENCE)

@@ -45,16 +45,18 @@ def children(settings: Settings, settings_arguments: Sequence[str], kit: Kit, *,
 
 def identify(settings: Settings, kit: Kit, code: str) -> tuple[Sequence[str], dict[str, str]]:
     """The command, and its environment's own part, by which Ana says who she is to the page that shows a code."""
-    words = (
-        "--app",
-        settings.url("app"),
-        "--state",
-        str(phone_file(kit.folder, HOLDERS[0])),
-        "scan",
-        "--approve",
-        code,
-    )
-    return (sys.executable, "-m", "sandbox_phone", *words), {"LINKID_SANDBOX_PASSWORD": kit.passwords[HOLDERS[0].key]}
+    return _ana(settings, kit, "scan", "--approve", code)
+
+
+def type_number(settings: Settings, kit: Kit, number: str) -> tuple[Sequence[str], dict[str, str]]:
+    """The same to an application that shows a number, and rang her phone."""
+    return _ana(settings, kit, "type", number)
+
+
+def _ana(settings: Settings, kit: Kit, *words: str) -> tuple[Sequence[str], dict[str, str]]:
+    phone = ("--app", settings.url("app"), "--state", str(phone_file(kit.folder, HOLDERS[0])))
+    environment = {"LINKID_SANDBOX_PASSWORD": kit.passwords[HOLDERS[0].key]}
+    return (sys.executable, "-m", "sandbox_phone", *phone, *words), environment
 
 
 def _phone(settings: Settings, folder: Path, kit: Kit, holder: TestHolder) -> Child:

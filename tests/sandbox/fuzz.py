@@ -137,7 +137,7 @@ class Fuzzing:
 
     async def in_suite(self, calls: int = IN_SUITE) -> int:
         """The run in the tests: how many calls it made. Raises Found."""
-        made, seed = generated(await self.round(1, examples=1, phases="coverage", linked=30)), 1
+        made, seed = generated(await self.round(1, examples=1, phases="coverage", linked=10)), 1
         while made < calls:
             seed += 1
             made += generated(await self.run(seed, examples=_MORE, phases="fuzzing,stateful"))

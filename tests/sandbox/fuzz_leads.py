@@ -37,7 +37,7 @@ _DIGESTS: Final = [
 _SECRETS: Final = ("handle", "SAD", "token", "requestID", "credentialID", "code", "short_token", "request_uri")
 """What links fill in: new each time."""
 _LINKED: Final = 0.9
-"""Of the calls that follow each other."""
+"""Of the calls that follow each other, where they are not alone."""
 _asked: dict[str, str] = (
     json.loads((FOLDER / "asked").read_text(encoding="utf-8")) if FOLDER and (FOLDER / "asked").exists() else {}
 )
@@ -62,10 +62,12 @@ def lead(case: Any) -> None:
 
 
 def lead_linked(case: Any) -> None:
-    """Nine of ten: to the answers that links begin at, and through those that they lead to."""
+    """Nine of ten, and alone all: to the answers that links begin at, and through those that they lead to."""
     label, chance = case.operation.label, _chance(case)
     found, body = _LEADS.get(label), case.body
-    if found is None or not (isinstance(body, dict) or label.startswith("GET ")) or chance() >= _LINKED:
+    if found is None or not (isinstance(body, dict) or label.startswith("GET ")):
+        return
+    if not ALONE and chance() >= _LINKED:  # the plainest bodies come most often, and alone have to arrive
         return
     if isinstance(body, dict) and found is not _look:
         _name(body)

@@ -16,6 +16,7 @@ from cryptography import x509
 
 from demo.stack import free_ports
 from linkid.platform import ROOT
+from linkid.sandbox.kit import REDIRECT
 from tests.sandbox.fuzz import IN_SUITE, Fuzzing
 from tests.sandbox.newcomer import CALL_SECONDS, Sandbox
 
@@ -228,13 +229,32 @@ async def test_an_application_of_ones_own_in_a_minute(sandbox: Sandbox) -> None:
     assert (await own.ask("HOLDER_APPROVES")).startswith("req_")
 
 
+async def test_ana_types_the_number_of_an_application(sandbox: Sandbox) -> None:
+    """An application of BirdID's rings and shows a number: her program, which says yes to everything, does not know it;
+    a person tells it, once, and then there is a code."""
+    who = {"client_id": sandbox.variables["CLIENT_ID"], "client_secret": sandbox.variables["CLIENT_SECRET"]}
+    wish = {**who, "callback_url": REDIRECT, "username": "70010020110", "scope": "single_signature"}
+    basic = {"Authorization": aiohttp.encode_basic_auth(*who.values())}
+    path = "/psc/birdid/oauth/start"
+    async with aiohttp.ClientSession(sandbox.url) as session:
+        async with session.post(path, json=wish) as answer:
+            started = await answer.json()
+            assert answer.status == 200, started
+        wrong = f"{(int(started['challenge']) + 1) % 10_000:04}"
+        for number, code in ((wrong, 1), (started["challenge"], 0)):
+            ended, said = await sandbox.run("linkid", "sandbox", "--number", number)
+            assert ended == code, said
+        async with session.get(path, params={"short_token": started["short_token"]}, headers=basic) as answer:
+            assert (answer.status, set(await answer.json())) == (200, {"code", "short_token"})
+
+
 async def test_nothing_undescribed_comes_back(sandbox: Sandbox) -> None:
     """schemathesis, unmodified, on every operation and along every link to success; `make fuzz` is the long run.
 
     The last one here: so many pages are opened that the gateway asks for a minute's patience.
     """
     fuzzing = await Fuzzing.begin(sandbox)
-    assert len(fuzzing.links) >= 27
+    assert len(fuzzing.links) >= 29
     assert len(fuzzing.shared) == 4
     assert await fuzzing.in_suite() >= IN_SUITE
     assert fuzzing.missed() == []

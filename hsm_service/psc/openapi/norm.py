@@ -19,6 +19,7 @@ from hsm_service.psc.openapi.schemas import (
 )
 from hsm_service.psc.web.endpoints import ROOT
 
+_SIGN: Final = {"sign": ("pscSignature", bearer("access_token"))}
 _CERTIFICATES: Final = {"certificates": ("pscCertificateDiscovery", bearer("access_token"))}
 _GIVE_BACK: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "give_back": ("pscRevoke", {"token": "$response.body#/access_token"})
@@ -62,7 +63,7 @@ _CALLS: Final = (
             200: Answer(
                 Words("With scope and identification.", "Com escopo e identificação."),
                 ref("PscToken"),
-                links={**_CERTIFICATES, **_GIVE_BACK},
+                links={**_SIGN, **_CERTIFICATES, **_GIVE_BACK},
                 example={
                     "access_token": "pst_…",
                     "token_type": "Bearer",
@@ -153,7 +154,11 @@ _CALLS: Final = (
             "A token by the holder's factors, under their consent",
             "Um token pelos fatores do titular, com o consentimento dele",
         ),
-        answers={200: Answer(Words("For what the scope says.", "Para o que o escopo diz."), ref("PscPasswordToken"))},
+        answers={
+            200: Answer(
+                Words("For what the scope says.", "Para o que o escopo diz."), ref("PscPasswordToken"), links=_SIGN
+            )
+        },
         errors=TOKENS,
         body=Body(
             ref("PscPasswordRequest"),
