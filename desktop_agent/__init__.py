@@ -8,7 +8,7 @@
 | programs | `daemon/`, `pkcs11/`, `web_eid/`, `setup/` | the certificate in every program and page of this user |
 | screens | `ui/` | `port.py` says what a story shows; terminal, local page and silence fulfil it |
 | files | `copies`, `pdf`, `drawing`, `xml_file`, `cms_file` | each form of signature in two halves |
-| adapters | `client/`, `keychain`, `profiles`, `places` | service, secrets and state |
+| adapters | `client/`, `keychain`, `sealing`, `tpm`, `profiles`, `places` | service, secrets and state |
 | errors | `errors.py` | what can go wrong, in words for people |
 | rules | `domain/` | trust, what a request must say, states; no input or output |
 

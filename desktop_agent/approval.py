@@ -56,14 +56,26 @@ class Pace:
 
 
 class Approval:
-    """One request at a time, for one association."""
+    """One request at a time, for one association.
 
-    def __init__(self, caller: Caller, csc: CscClient, trust: Trust, view: ApprovalView, pace: Pace) -> None:
+    ``held`` is told the handle of what is on the phone, and the empty text when nothing of ours is there any more.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        csc: CscClient,
+        trust: Trust,
+        view: ApprovalView,
+        pace: Pace,
+        held: Callable[[str], None] = lambda handle: None,
+    ) -> None:
         self._caller = caller
         self._csc = csc
         self._trust = trust
         self._view = view
         self._pace = pace
+        self._held = held
         self._session = Session.READY
         self._handle = ""
         """Of the request that waits; the service may exchange it for another at every look."""
@@ -93,7 +105,7 @@ class Approval:
     ) -> Approved:
         """Steps 4 to 6, and the withdrawal of what nobody answered."""
         self._session = advance(self._session, Event.ASKED)
-        self._handle = authorization.handle
+        self._hold(authorization.handle)
         try:
             now = self._caller.clock()
             if isinstance(asked, Asked):  # 4
@@ -114,6 +126,8 @@ class Approval:
         finally:
             if self._session is Session.WAITING:
                 await self._withdraw()
+            else:
+                self._held("")
         await self._view.approved()
         return approved
 
@@ -148,7 +162,7 @@ class Approval:
                         looked = checking.result()
                         if isinstance(looked, Approved):
                             return looked
-                        self._handle = looked.handle
+                        self._hold(looked.handle)
                         online, pause = True, max(pause, looked.pause)
                     except NoConnection:
                         online = False
@@ -182,3 +196,9 @@ class Approval:
         self._session = advance(self._session, Event.ANSWERED)
         with suppress(AgentError, TimeoutError):
             await asyncio.wait_for(self._csc.withdraw(self._handle), WITHDRAW_SECONDS)
+            self._held("")
+
+    def _hold(self, handle: str) -> None:
+        if handle != self._handle:
+            self._handle = handle
+            self._held(handle)

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import aiohttp
-from joserfc.jwk import ECKey
 
 from desktop_agent.client.csc_client import CscClient
 from desktop_agent.client.http import Caller, all_of, wall_clock
@@ -144,7 +143,7 @@ class Ceremony:
                     "Se a troca foi anunciada: linkid-desktop remove, e associe de novo.",
                 )
             await self._view.trust(trust, known=pinned is not None)
-            key = ECKey.generate_key("P-256")  # 2
+            key = await self._keychain.make()  # 2
             async with Caller(trust.gateway, key, tls=self._tls, clock=self._clock) as caller:
                 return await self._link(caller, trust, wanted)
         except AgentError as error:

@@ -13,7 +13,6 @@ import traceback
 import webbrowser
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -21,7 +20,7 @@ from desktop_agent import VERSION, commands_daemon, commands_window, desk, sight
 from desktop_agent.client.tls import tls_for
 from desktop_agent.domain.stamp import read_stamp
 from desktop_agent.errors import INTERRUPTED, AgentError, BadCommand, NotAssociated
-from desktop_agent.overview import ELSEWHERE, Doctor, describe, has_window, status_of
+from desktop_agent.overview import ELSEWHERE, Doctor, describe, has_window, moment, status_of
 from desktop_agent.plan import plan
 from desktop_agent.profiles import Profiles
 from desktop_agent.setup.plan import Computer
@@ -123,8 +122,10 @@ async def status(arguments: argparse.Namespace, screen: Screen) -> None:
     for item in found:
         screen.say(f"{screen.bold(item['name'])}  {item['state']}")
         for label, member in (("serviço", "service"), ("perfil", "profile"), ("computador", "computer"),
-                              ("desde", "associated_at"), ("chave", "key"), ("impressão", "trust")):  # fmt: skip
-            screen.say(f"  {label:<11}{_moment(item[member]) if member == 'associated_at' else item[member]}")
+                              ("desde", "associated_at"), ("impressão", "trust"), ("chave", "key"),
+                              ("", "key_against")):  # fmt: skip
+            told = moment(item[member]) if member == "associated_at" else item[member]
+            screen.prose(told, f"  {label:<11}", " " * 13)
 
 
 async def computers(arguments: argparse.Namespace, screen: Screen) -> None:
@@ -134,11 +135,12 @@ async def computers(arguments: argparse.Namespace, screen: Screen) -> None:
         screen.say(json.dumps(found, indent=1, ensure_ascii=False))
         return
     for item in found:
-        screen.say(f"{screen.bold(item['name'])}  associado em {_moment(item['associated_at'])}, {item['service']}")
-        screen.say(f"  {item['computer']}  para encerrar: linkid-desktop remove --profile {item['profile']}")
+        screen.say(f"{screen.bold(item['name'])}  associado em {moment(item['associated_at'])}, {item['service']}")
+        screen.say(f"  {item['computer']}")
+        screen.say(f"  para encerrar: linkid-desktop remove --profile {item['profile']}")
     if not found:
         screen.say("Este computador não está associado.")
-    screen.say(ELSEWHERE)
+    screen.prose(ELSEWHERE)
 
 
 async def certs(arguments: argparse.Namespace, screen: Screen) -> None:
@@ -164,23 +166,16 @@ async def doctor(arguments: argparse.Namespace, screen: Screen) -> None:
     if os.name == "posix":
         findings += await sight.look(profiles, Computer.ours())
     for finding in findings:
-        screen.say(f"{'✓' if finding.good else '✗'} {finding.what}")
+        screen.prose(finding.what, f"{'✓' if finding.good else '✗'} ", "  ")
         if finding.advice:
-            screen.say(f"    {finding.advice}")
+            screen.prose(finding.advice, "    ")
     bad = sum(not finding.good for finding in findings)
     if bad:
         raise AgentError(f"{bad} problema{'s' if bad > 1 else ''} encontrado{'s' if bad > 1 else ''}.", "")
 
 
-def _moment(moment: str) -> str:
-    """In this computer's time."""
-    with suppress(ValueError):
-        return datetime.fromisoformat(moment).astimezone().strftime("%d/%m/%Y, %H:%M")
-    return moment
-
-
-def _day(moment: str) -> str:
-    year, month, day = moment[:10].split("-")
+def _day(said: str) -> str:
+    year, month, day = said[:10].split("-")
     return f"{day}/{month}/{year}"
 
 
@@ -197,7 +192,7 @@ async def sign(arguments: argparse.Namespace, screen: Screen) -> None:
     jobs = plan(arguments.files, arguments.output, overwrite=arguments.overwrite, stamp=stamp, beside=arguments.p7s)
     view: SigningView = SilentSigning()
     if not arguments.quiet:
-        view = TerminalSigning(screen, Typed(), interactive=sys.stdin.isatty() and screen.live)
+        view = TerminalSigning(screen, Typed(), interactive=sys.stdin.isatty() and screen.live, files=len(jobs))
     options = Options(
         credential=arguments.certificate,
         reason=arguments.reason,
@@ -299,8 +294,8 @@ def _associate_options(command: words.Parser) -> None:
     add("--ca", metavar="ARQUIVO", type=Path, help="autoridades https de uma rede própria (PEM)")
     add(
         "--keychain",
-        choices=("keyring", "file"),
-        help="onde guardar a chave: chaveiro do sistema (keyring) ou arquivo (file); padrão: o chaveiro, se funcionar",
+        choices=("tpm", "keyring", "file"),
+        help="onde guardar a chave: TPM, chaveiro do sistema (keyring), arquivo (file); padrão: o primeiro que houver",
     )
     add("--no-window", action="store_true", help="não abre o navegador (o endereço da página aparece aqui)")
     add("--no-page", action="store_true", help="só o terminal, nenhuma página")

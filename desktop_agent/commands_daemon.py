@@ -24,6 +24,10 @@ from desktop_agent.ui.terminal import Screen, Typed
 Command: TypeAlias = Callable[[argparse.Namespace, Screen], Awaitable[None]]
 Add: TypeAlias = Callable[..., words.Parser]
 
+SESSION_ENDED: Final = "A sessão foi encerrada."
+SESSION_FORGOTTEN: Final = (
+    "Este computador não usará mais a sessão, mas o serviço não respondeu: para encerrá-la de vez, use o celular."
+)
 FAMILIES: Final = {"documento": ("RSA-PKCS1", "SHA-256"), "tls": ("RSA-PSS", "SHA-256"), "ec": ("ECDSA", "SHA-256"),
                    "ssh": ("RSA-PKCS1", "SHA-512")}  # fmt: skip
 
@@ -35,7 +39,7 @@ def add_to(add: Add) -> None:
     setting.options.add_argument("--dry-run", action="store_true", help="só mostra o que faria")
     setting.options.add_argument("--yes", action="store_true", help="não pergunta")
     add("daemon", daemon, "serve o certificado aos programas (o systemd o inicia sozinho)")
-    session = add("sessions", sessions, "abre, mostra e esquece sessões: uma aprovação, várias assinaturas", _SESSIONS)
+    session = add("sessions", sessions, "abre, mostra e encerra sessões: uma aprovação, várias assinaturas", _SESSIONS)
     session.options.add_argument("--open", metavar="TEMPO", help="por quanto tempo: 10m, 2h, 1d")
     session.options.add_argument("--count", metavar="N", type=int, default=20, help="quantas assinaturas (padrão: 20)")
     session.options.add_argument("--program", metavar="NOME", help="só para este programa (como em history)")
@@ -43,7 +47,7 @@ def add_to(add: Add) -> None:
                                  help="documento (padrão), tls, ssh ou ec (certificado de curva elíptica)")  # fmt: skip
     session.options.add_argument("--purpose", metavar="TEXTO", help="o que o celular mostra")
     session.options.add_argument("--certificate", metavar="ID", help="qual certificado, se há mais de um")
-    session.options.add_argument("--forget", metavar="SESSÃO", help="deixa de usar uma sessão neste computador")
+    session.options.add_argument("--forget", metavar="SESSÃO", help="encerra uma sessão")
     session.options.add_argument("--json", action="store_true", help="para programas")
     allowed = add("sites", sites, "mostra e retira os sites que podem ver o certificado", _SITES)
     allowed.options.add_argument("--forget", metavar="SITE", help="retira um site: https://portal.exemplo")
@@ -62,7 +66,8 @@ fará; não substitui nada que não tenha escrito; --undo desfaz exatamente o qu
 """
 _SESSIONS: Final = """
 Uma sessão é aprovada uma vez no celular e vale por um tempo e um número de assinaturas. Serve a programas que assinam
-mais de uma vez (pdfsig) ou que não esperam (navegadores). O titular a encerra no celular quando quiser.
+mais de uma vez (pdfsig) ou que não esperam (navegadores). Quem a abriu a encerra quando quiser: aqui, com --forget, ou
+no celular.
 """
 _SITES: Final = """
 Na primeira vez que um site quer ver o certificado neste computador, o celular pergunta; a resposta vale até que o site
@@ -148,7 +153,7 @@ async def sessions(arguments: argparse.Namespace, screen: Screen) -> None:
         ended = await call(_control(), "end-session", activation=arguments.forget)
         if not ended["ended"]:
             raise BadCommand("Não há sessão com este nome.", "linkid-desktop sessions mostra as abertas.")
-        screen.say("Este computador não usará mais a sessão. Para encerrá-la de vez, use o celular.")
+        screen.say(SESSION_ENDED if ended["told"] else SESSION_FORGOTTEN)
         return
     if arguments.open:
         family, hash_name = FAMILIES[arguments.use]
@@ -196,7 +201,7 @@ async def history(arguments: argparse.Namespace, screen: Screen) -> None:
         waiting = (await call(_control(), "status"))["waiting"]
     except NoConnection:
         if not arguments.json:
-            screen.say("O daemon não está funcionando; isto é o que ficou anotado.")
+            screen.say("O Link ID não está funcionando em segundo plano; isto é o que ficou anotado.")
     if arguments.json:
         screen.say(json.dumps({"history": entries, "waiting": waiting}, indent=1, ensure_ascii=False))
         return

@@ -87,6 +87,13 @@ def told(entry: Mapping[str, Any]) -> Told:
     return Told(at, str(entry.get("program")), str(entry.get("what")), words, by)
 
 
+def moment(said: str) -> str:
+    """A time of RFC 3339 in this computer's; what is none, as it is."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(said).astimezone().strftime("%d/%m/%Y, %H:%M")
+    return said
+
+
 def site_row(one: Mapping[str, Any]) -> tuple[str, str, str]:
     """A site that was allowed: its address, whose certificate it sees, since when."""
     since = datetime.fromtimestamp(one["created"], UTC).astimezone().strftime("%d/%m/%Y, %H:%M")
@@ -98,6 +105,7 @@ def status_of(profiles: Profiles) -> list[dict[str, Any]]:
     found = []
     for name in profiles.names():
         profile, trust = profiles.choose(name)
+        chain = keychain.named(profile.keychain, profiles.home)
         found.append(
             {
                 "profile": name,
@@ -107,7 +115,8 @@ def status_of(profiles: Profiles) -> list[dict[str, Any]]:
                 "computer": profile.computer,
                 "name": profile.computer_name,
                 "associated_at": profile.associated_at,
-                "key": keychain.named(profile.keychain, profiles.home).where(profile),
+                "key": chain.where(profile),
+                "key_against": chain.against(profile),
                 "trust": trust.fingerprint,
             }
         )
@@ -140,7 +149,7 @@ class Doctor:
     async def _keyring(self) -> Finding:
         if await keychain.KeyringKeychain().works():
             return Finding(True, "o chaveiro do sistema funciona")
-        return Finding(True, "sem chaveiro do sistema; a chave fica em um arquivo que só o seu usuário lê")
+        return Finding(True, "este sistema não tem um chaveiro que funcione")
 
     async def _reach(self, trust: Trust, profile: Profile) -> list[Finding]:
         """The two hosts, and the difference of the clocks."""
@@ -182,9 +191,11 @@ class Doctor:
             findings.append(Finding(True, what))
             return result
 
-        key = await try_to(f"a chave deste computador está no {chain.where(profile)}", chain.load(profile))
+        key = await try_to("a chave deste computador pode ser usada", chain.load(profile))
         if key is None:
             return findings
+        # Said after it was loaded: a file of an earlier version is sealed by that.
+        findings.append(Finding(True, f"ela está no {chain.where(profile)}", chain.against(profile)))
         async with Caller(trust.gateway, key, tls=self._tls(profile.ca)) as caller:
             if await try_to("o serviço reconhece este computador", access_token(caller, profile.computer)):
                 listed: Sequence[Credential] | None = await try_to(

@@ -64,7 +64,7 @@ class PreparedPdf:
     def finish(self, signature: bytes) -> None:
         """The second half: put the signature in, validate everything, flush to disk. Raises UnsuitablePdf."""
         signer = external_signer(self.certificate, signature)
-        with self.copy.open("r+b") as file, as_unsuitable(self.source):
+        with as_unsuitable(self.source), self.copy.open("r+b") as file:
             content = asyncio.run(signer.async_sign_prescribed_attributes(DIGEST, self.attributes))
             self.hole.fill_with_cms(file, content)
             file.flush()
@@ -90,6 +90,12 @@ def check(path: Path) -> list[EarlierSignature]:
             )
         if int(reader.root["/Pages"]["/Count"]) < 1:
             raise UnsuitablePdf(f"{path.name} não tem nenhuma página.")
+        if "/AcroForm" in reader.root and "/XFA" in reader.root["/AcroForm"]:
+            raise UnsuitablePdf(
+                f"As páginas de {path.name} são montadas por um programa dentro dele (formulário XFA): "
+                "o que é assinado não seria o que se vê.",
+                "Abra-o no Adobe Reader, imprima em PDF (“Imprimir em PDF”), e assine a cópia.",
+            )
         signatures = list(reader.embedded_signatures)
         if any(item.docmdp_level is fields.MDPPerm.NO_CHANGES for item in signatures):
             raise UnsuitablePdf(
@@ -107,7 +113,7 @@ def prepare(
     earlier = check(path)
     copy = copied(path, beside)
     try:
-        with copy.open("r+b") as file, as_unsuitable(path):
+        with as_unsuitable(path), copy.open("r+b") as file:  # closing it may be what the disk refuses
             size = os.fstat(file.fileno()).st_size
             digest, attributes, hole = asyncio.run(_append_update(file, path, certificate, reason, stamp))
     except BaseException:

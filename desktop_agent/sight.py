@@ -70,6 +70,11 @@ async def _daemon(runtime: Path) -> list[Finding]:
         advice = "Associe este computador, ou veja acima por que o serviço não respondeu; depois reabra o programa."
         findings.append(Finding(False, "o daemon não tem nenhum certificado para mostrar", advice))
     findings += [Finding(False, f"associação {name}: {told}") for name, told in status["troubles"].items()]
+    findings += [
+        Finding(False, f"{one['program']} (processo {one['pid']}) perdeu o certificado quando o daemon terminou",
+                "Feche esse programa e abra de novo.")
+        for one in status["stranded"]
+    ]  # fmt: skip
     return findings
 
 

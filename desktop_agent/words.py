@@ -2,8 +2,10 @@
 
 import argparse
 import errno
+import itertools
 import re
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -14,17 +16,17 @@ Link ID no seu computador: assine documentos com o seu certificado em nuvem.
 Cada assinatura é aprovada no seu celular, com a sua senha de uso. Neste computador não se digita senha nenhuma.
 
 Para começar:
-  1. linkid-desktop associate              mostra um QR Code; leia-o com o aplicativo Link ID
-  2. linkid-desktop sign contrato.pdf      o celular toca; confira o código e aprove
+  1. linkid-desktop associate          mostra um QR Code: leia-o com o celular
+  2. linkid-desktop sign contrato.pdf  confira o código no celular, e aprove
      o resultado é contrato-assinado.pdf; o original não é alterado
 """
 
 EPILOG: Final = """\
 Exemplos:
-  linkid-desktop sign a.pdf b.pdf c.pdf              três documentos, uma aprovação
-  linkid-desktop sign contrato.pdf -o final.pdf      escolhe o nome do resultado
-  linkid-desktop sign contrato.pdf --qr              mostra logo o QR, se o celular não toca
-  linkid-desktop certs --json                        para programas
+  linkid-desktop sign a.pdf b.pdf c.pdf          uma aprovação para os três
+  linkid-desktop sign contrato.pdf -o final.pdf  escolhe o nome do resultado
+  linkid-desktop sign contrato.pdf --qr          mostra logo o QR do pedido
+  linkid-desktop certs --json                    para programas
 
 Códigos de saída:
 {statuses}
@@ -32,7 +34,8 @@ Códigos de saída:
 Onde as coisas ficam:
   associação  {home}
               (em outro lugar: variável LINKID_DESKTOP_HOME)
-  chave       no chaveiro do sistema; se não houver, em um arquivo que só o seu usuário lê
+  chave       no TPM, no chaveiro do sistema, ou em um arquivo selado
+              (linkid-desktop status diz onde, e de quem isso a protege)
   serviço     --server, ou a variável LINKID_SERVER
 """
 
@@ -91,6 +94,40 @@ def again(seconds: int | None) -> str:
     return f"Tente de novo em {lasting(seconds)}." if seconds else "Tente de novo mais tarde."
 
 
+class Layout(argparse.RawDescriptionHelpFormatter):
+    """Paragraphs as wide as the terminal; lines that begin with spaces stay lines, and hang where they are too long."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines: list[str] = []
+        for plain, block in itertools.groupby(text.splitlines(), lambda line: bool(line) and line[0] != " "):
+            if plain:
+                for paragraph in _paragraphs(block):
+                    lines += textwrap.wrap(paragraph, width, break_on_hyphens=False)
+            else:
+                for line in block:
+                    column = max((gap.end() for gap in re.finditer(r"(?<=\S)  +", line)), default=4)
+                    lines += textwrap.wrap(line, width, subsequent_indent=" " * column, break_on_hyphens=False) or [""]
+        return "\n".join(lines)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """argparse forgets that the names of commands stand further right than those of options."""
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += self._indent_increment
+
+
+def _paragraphs(block: Iterator[str]) -> Iterator[str]:
+    """A line that ends a sentence ends a paragraph."""
+    said = ""
+    for line in block:
+        said = f"{said} {line}".strip()
+        if line.endswith((".", ":")):
+            yield said
+            said = ""
+    if said:
+        yield said
+
+
 class Parser(argparse.ArgumentParser):
     """argparse that speaks Portuguese and raises BadCommand instead of leaving."""
 
@@ -101,7 +138,7 @@ class Parser(argparse.ArgumentParser):
             epilog=epilog,
             add_help=False,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Layout,
         )
         self.options = self.add_argument_group("opções")
         self.options.add_argument("-h", "--help", action="help", help="mostra esta ajuda")

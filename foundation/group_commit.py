@@ -11,6 +11,8 @@ Each caller gets what its own transaction would have given it: its answer after 
 of a group fails, the group is rolled back and each of it runs again alone. So a work must be safe to begin again: it
 acts through the connection only (``after_commit`` for the rest), and is ready to find the world changed.
 
+What nobody waits for (``soon``) goes into the next one; ``ended`` waits for all of it.
+
 What is done for every signature and is one statement says so (``Statement``): those of a group that are the same go to
 the server in one trip, one after the other as ever.
 """
@@ -23,6 +25,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from foundation.database import Connection, Contended, Database, Record
 from foundation.errors import Unavailable
+from foundation.logs import get_logger
 
 T = TypeVar("T")
 Work: TypeAlias = "Callable[[Connection], Awaitable[T]]"
@@ -30,6 +33,9 @@ Work: TypeAlias = "Callable[[Connection], Awaitable[T]]"
 MOST: Final = 32
 """Works of one transaction: enough to make the commit cheap, few enough that the first does not wait long for the
 last."""
+MOST_UNWAITED: Final = 256
+"""Works in the queue from which on ``soon`` waits like ``run``: a database that is slow slows down who asks it."""
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,11 +68,29 @@ class GroupCommit:
 
     async def run(self, work: "Work[T] | Statement[T]") -> T:
         """The answer of ``work``, committed. Raises what it raised, Unavailable, OutcomeUnknown."""
+        return await self._queued(work)
+
+    async def soon(self, work: "Work[T] | Statement[T]") -> None:
+        """The same, by and by: for a note that the caller's answer need not wait for. What fails is logged.
+
+        A process that is killed before the commit lacks it: only for what is right without it.
+        """
+        answer = self._queued(work)
+        answer.add_done_callback(_tell)
+        if len(self._queue) > MOST_UNWAITED:
+            await asyncio.wait([answer])
+
+    async def ended(self) -> None:
+        """Wait until nothing is left to commit: before the database closes."""
+        while self._running is not None:
+            await asyncio.wait([self._running])
+
+    def _queued(self, work: "Work[T] | Statement[T]") -> "asyncio.Future[T]":
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.append((work, answer))
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await answer
+        return answer
 
     async def _run(self) -> None:
         try:
@@ -123,6 +147,12 @@ async def _alike(connection: Connection, statements: "Sequence[Statement[T]]") -
         await connection.fetch_each(query, args)
     rows = await connection.fetch_each(statements[0].query, [one.args() for one in statements])
     return [one.then(connection, row) for one, row in zip(statements, rows, strict=True)]
+
+
+def _tell(answer: "asyncio.Future[Any]") -> None:
+    """Of what nobody waited for."""
+    if not answer.cancelled() and answer.exception() is not None:
+        _log.error("unwaited_work_failed", exc_info=answer.exception())
 
 
 def _fail(answer: "asyncio.Future[Any]", error: Exception) -> None:

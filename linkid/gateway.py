@@ -138,6 +138,7 @@ async def _open_ground(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     stack.push_async_callback(database.close)
     tls = settings.private_tls.files if settings.private_tls else None
     commits = GroupCommit(database)
+    stack.push_async_callback(commits.ended)
     return Ground(
         settings=settings,
         clock=clock,

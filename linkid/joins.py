@@ -247,9 +247,10 @@ class CallersOfPairing:
         self._telling = telling
         self._starts = starts
 
-    async def decided(self, document: str) -> None:
+    async def decided(self, connection: Connection, document: str, verdict: pairing.Verdict) -> None:
         """A phone decided."""
-        await self._signing.decided(document)
+        told = signing.Verdict(signing.Outcome(verdict.state), verdict.reason, verdict.activation, verdict.until)
+        await self._signing.decided(connection, document, told)
 
     async def session_ended(self, activation: str) -> None:
         """The holder ended a session. It is over whether or not that can be told."""

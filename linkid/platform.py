@@ -53,7 +53,10 @@ _KNOWN: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "nginx": ("nginx", ("/usr/sbin/nginx",)),
     "certutil": ("libnss3-tools", ()),
     "modutil": ("libnss3-tools", ()),
+    "p11tool": ("gnutls-bin", ()),
     "pkcs11-tool": ("opensc", ()),
+    "swtpm": ("swtpm", ()),
+    "tpm2_create": ("tpm2-tools", ()),
     "pkcs11-engine": (
         "libengine-pkcs11-openssl",
         ("/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so", "/usr/lib/aarch64-linux-gnu/engines-3/pkcs11.so"),

@@ -33,13 +33,17 @@ class WaitingDocument:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``, ``activation`` for requests; of an
-    ``unblock`` the credential, and since when it had been shut."""
+    """What the SAM made of a decision. ``binding`` for ``pair`` and ``test``; of an ``unblock`` the credential, and
+    since when it had been shut."""
 
     state: Literal["approved", "refused"]
     type: str
     binding: str | None = None
     activation: str | None = None
+    """Of a request that was approved, if it left one; ``until``: how long that may be used, or a consent stands."""
+    until: datetime | None = None
+    reason: str | None = None
+    """The word of a no."""
     unblocked: tuple[str, datetime] | None = None
     generator: JsonObject | None = None
     """Of a ``generator``: {``id``, ``sealed``: to the phone's own key}."""
@@ -366,8 +370,8 @@ class Letters(Protocol):
 class Callers(Protocol):
     """Whoever waits for signatures."""
 
-    async def decided(self, document: str) -> None:
-        """A phone decided a signature request: wake who waits for it. Only a hint."""
+    async def decided(self, connection: Connection, document: str, verdict: Verdict) -> None:
+        """A phone decided a request, and this came of it: written down in this transaction, told with its commit."""
         ...
 
     async def session_ended(self, activation: str) -> None:

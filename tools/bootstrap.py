@@ -133,6 +133,8 @@ def main() -> int:
         try:
             python_environment()
             programs.bring(wanted, DEPS, say)
+            if "tests" in sys.argv[1:]:
+                programs.bring_what_can_be(programs.FOR_A_TPM, DEPS, say)
             if "survey" in sys.argv[1:]:
                 programs.bring_what_can_be(programs.FOR_SURVEY, DEPS, say)
         except (CannotSetUp, programs.Missing) as missing:

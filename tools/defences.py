@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turns each defence off, in a copy of the project, and runs the test that should notice.
 
-    .venv/bin/python -m tools.defences             all of tests/attacks/defences.toml (about half an hour)
+    .venv/bin/python -m tools.defences             all of tests/attacks/defences.toml (an hour and a half)
     .venv/bin/python -m tools.defences possession  those with that word in their name
 
 Exit code 1 when a test does not notice: then nothing holds that defence, and a test is missing.
@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import tomllib
 from dataclasses import dataclass
@@ -57,6 +58,14 @@ def copy(to: Path) -> None:
     for name in _COPIED:
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, to / name, dirs_exist_ok=True)
+    _environment(to)
+
+
+def _environment(to: Path) -> None:
+    """A Python that knows our libraries and the copy: one that a test starts without any environment has it, too."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", to / ".venv"], check=True)
+    (packages,) = (to / ".venv").glob("lib/python*/site-packages")
+    (packages / "copy.pth").write_text(f"{to}\n{sysconfig.get_path('purelib')}\n", encoding="utf-8")
 
 
 def noticed(defence: Defence, project: Path) -> bool:
@@ -74,16 +83,12 @@ def noticed(defence: Defence, project: Path) -> bool:
 
 def _run(test: str, project: Path) -> int:
     words = ["tools.web", "test"] if test.endswith(".ts") else ["pytest", "-q", "-x", "-p", "no:cacheprovider", test]
-    # The copy's code, not that which is installed in place.
-    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    python = project / ".venv/bin/python"  # the copy's code, not that which is installed in place
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     quiet = subprocess.DEVNULL
     if test.startswith("tests/phone/"):
-        subprocess.run(
-            [sys.executable, "-m", "tools.web", "build"], cwd=project, env=environment, stdout=quiet, check=True
-        )
-    return subprocess.run(
-        [sys.executable, "-m", *words], cwd=project, env=environment, stdout=quiet, stderr=quiet
-    ).returncode
+        subprocess.run([python, "-m", "tools.web", "build"], cwd=project, env=environment, stdout=quiet, check=True)
+    return subprocess.run([python, "-m", *words], cwd=project, env=environment, stdout=quiet, stderr=quiet).returncode
 
 
 def main(words: list[str]) -> int:

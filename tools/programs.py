@@ -68,6 +68,7 @@ FOR_TESTS = (
     Program("certutil", "libnss3-tools", ("usr/bin/certutil",), None),
     Program("modutil", "libnss3-tools", ("usr/bin/modutil",), None),
     Program("pkcs11-tool", "opensc", ("usr/bin/pkcs11-tool",), None),
+    Program("p11tool", "gnutls-bin", ("usr/bin/p11tool",), ("--version",)),
     Program("pkcs11-engine", "libengine-pkcs11-openssl", ("usr/lib*/*/engines-3/pkcs11.so",), None),
     *(  # what Qt's libraries in PySide6-Essentials expect of the system (tests/support/qt.py loads them where unpacked)
         Program(name, package, (f"usr/lib*/*/{name}", f"usr/lib*/{name}", f"lib*/*/{name}"), None)
@@ -90,8 +91,22 @@ FOR_TESTS = (
         '[ "$(id -u)" != 0 ] || set -- --no-sandbox "$@"\n[ -w /dev/shm ] || set -- --disable-dev-shm-usage "$@"\n',
     ),
 )
+FOR_A_TPM = (  # a TPM 2.0 as a process, and what speaks to one; where they cannot be had, those tests say so
+    Program(
+        "swtpm",
+        "swtpm",
+        ("usr/bin/swtpm",),
+        ("--version",),
+        private='export LD_LIBRARY_PATH="$LD_LIBRARY_PATH:$(echo "{tree}"/usr/lib/*/swtpm)"\n',
+    ),
+    *(
+        Program(name, "tpm2-tools", (f"usr/bin/{name}",), ("--version",), ("libtss2-tcti-swtpm0",))
+        for name in (
+            "tpm2_createprimary", "tpm2_create", "tpm2_load", "tpm2_readpublic", "tpm2_sign", "tpm2_flushcontext",
+        )
+    ),
+)  # fmt: skip
 FOR_SURVEY = (  # `make test-programs`: programs that are not ours, each as it comes
-    Program("p11tool", "gnutls-bin", ("usr/bin/p11tool",), ("--version",)),
     Program("ssh", "openssh-client", ("usr/bin/ssh",), ("-V",)),
     Program("jarsigner", "default-jdk-headless", ("usr/bin/jarsigner",), None),
     Program("soffice", "libreoffice-writer-nogui", ("usr/bin/soffice",), None, ("python3-uno",)),

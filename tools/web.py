@@ -3,25 +3,33 @@
 
     .venv/bin/python -m tools.web build        phone_app/dist, unless it is up to date
     .venv/bin/python -m tools.web typecheck    any script of phone_app/package.json
-    .venv/bin/python -m tools.web strangers    the OAuth clients of others, which tests call the gateway with
+    .venv/bin/python -m tools.web strangers    what others published, which tests use: OAuth clients, Twilio's API
 
 Libraries are installed only when package-lock.json changed, the build runs only when a source changed.
 """
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import hashlib
 import importlib.util
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = ROOT / "phone_app"
 STRANGERS = ROOT / "tests" / "oauth" / "strangers"
+TWILIO = ROOT / "var/strangers/twilio_api_v2010.json"
+"""Twilio's own description of its API. Nothing else of the package that carries it is unpacked, and nothing is run."""
+_TWILIO_PACKAGE = "@twilio/cli-core@9.0.0"
+_TWILIO_SHA512 = "FPHm5gXAUwM2oATmQi3AGYPFz4Urg5G5/vDkpUu5WqNuwueQaS93HwXjdX1OM+miuq0LMimdfbXDTLEp4Nsjfg=="
+_TWILIO_MEMBER = "package/src/services/twilio-api/twilio_api_v2010.json"
 _MADE = ("node_modules", "dist")
 
 
@@ -70,10 +78,33 @@ def libraries(folder: Path = APP, whose: str = "the phone app's") -> int:
 
 
 def strangers() -> int:
-    """The libraries of tests/oauth/strangers, by one process at a time."""
+    """The libraries of tests/oauth/strangers and Twilio's description, by one process at a time."""
     with (STRANGERS / "package.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return libraries(STRANGERS, "the strangers'")
+        return libraries(STRANGERS, "the strangers'") or twilio()
+
+
+def twilio() -> int:
+    """Twilio's description of its API, out of a package that Twilio publishes."""
+    stamp = TWILIO.with_suffix(".made-from")
+    if TWILIO.exists() and _reads(stamp) == _TWILIO_SHA512:
+        return 0
+    say("fetching Twilio's description of its API")
+    with TemporaryDirectory() as name:
+        code = npm("pack", _TWILIO_PACKAGE, "--pack-destination", name, quiet=True)
+        if code != 0:
+            return code
+        [package] = Path(name).glob("*.tgz")
+        digest = hashlib.sha512(package.read_bytes()).digest()
+        if base64.b64encode(digest).decode() != _TWILIO_SHA512:
+            raise SystemExit(f"web: {_TWILIO_PACKAGE} is another one than it was")
+        with tarfile.open(package) as archive:
+            described = archive.extractfile(_TWILIO_MEMBER)
+            assert described is not None, "a file"
+            TWILIO.parent.mkdir(parents=True, exist_ok=True)
+            TWILIO.write_bytes(described.read())
+    stamp.write_text(_TWILIO_SHA512)
+    return 0
 
 
 def build() -> int:

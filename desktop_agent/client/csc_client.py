@@ -57,6 +57,8 @@ class Approved:
 
     sad: str = field(repr=False)
     activation: str
+    handle: str = field(repr=False)
+    """By which a session is given back."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class CscClient:
             again = reply.content.get("handle", handle)
             return Undecided(_secret(again), min(reply.retry_after or 0, WAIT_SECONDS))
         activation = _ours(reply, "activation")
-        return Approved(_secret(reply.content.get("SAD")), activation if isinstance(activation, str) else "")
+        return Approved(_secret(reply.content.get("SAD")), activation if isinstance(activation, str) else "", handle)
 
     async def sign(
         self,
@@ -169,7 +171,7 @@ class CscClient:
         return signatures
 
     async def withdraw(self, handle: str) -> None:
-        """Take the request back from the phone. A service that cannot lets it expire."""
+        """Take the request back from the phone, or end the session that it opened."""
         await self._call("linkid/withdraw", {"handle": handle}, seconds=_WITHDRAWN)
 
     async def _call(

@@ -9,6 +9,7 @@
 | `pages.py`, `sites.py` | what pages get, and which sites the holder allowed |
 | `shelf.py` | the certificates, as last heard from the service |
 | `service.py` | one association as a caller of the service, opened when first needed |
+| `trail.py` | what the next daemon must know when this one is killed |
 | `diary.py`, `notices.py` | what was asked and how it ended; telling the person at the screen |
 
 It starts in a blink, so nothing that loads slowly (HTTP, key stores) is imported before it is needed.

@@ -169,7 +169,9 @@ class Broker:
         async with service.line:
             approval = await service.approval(view, self._the_pace())
             approved = await approval.ask_session(credential_of(held), terms, algorithm)
-        opened = OpenSession(held.profile, held.credential, approved.activation, approved.sad, terms, program)
+        opened = OpenSession(
+            held.profile, held.credential, approved.activation, approved.sad, terms, program, approved.handle
+        )
         self._grants.open(opened)
         self._refused = {key: moment for key, moment in self._refused.items() if key[1] != held.credential}
         return opened

@@ -59,8 +59,8 @@ class Control:
 async def call(socket: Path, do: str, **arguments: object) -> dict[str, Any]:
     """Ask the daemon. Raises the AgentError that it answers; NoConnection when there is no daemon."""
     nobody = NoConnection(
-        "O daemon do Link ID não está funcionando.",
-        "Ative-o com: linkid-desktop setup, ou execute linkid-desktop daemon",
+        "O Link ID não está funcionando em segundo plano neste computador.",
+        "Para ligá-lo: linkid-desktop setup (sem systemd: linkid-desktop daemon)",
     )
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket), limit=MOST_BYTES * 16)

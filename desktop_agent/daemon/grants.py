@@ -41,6 +41,8 @@ class OpenSession:
     sad: str = field(repr=False)
     terms: Terms
     program: str | None = None
+    handle: str = field(default="", repr=False)
+    """By which the service is told that it ends."""
     used: int = 0
 
     @property
@@ -92,9 +94,9 @@ class Grants:
     def open(self, session: OpenSession) -> None:
         self.sessions[session.activation] = session
 
-    def end(self, activation: str) -> bool:
-        """Whether there was one."""
-        return self.sessions.pop(activation, None) is not None
+    def end(self, activation: str) -> OpenSession | None:
+        """It serves nobody any more. Answers it, if there was one."""
+        return self.sessions.pop(activation, None)
 
     def forget(self, profile: str) -> None:
         """Everything of an association that ended."""

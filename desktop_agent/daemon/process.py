@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,15 +22,17 @@ from desktop_agent import VERSION, places
 from desktop_agent.daemon import control
 from desktop_agent.daemon.broker import Broker, Teller
 from desktop_agent.daemon.diary import Diary
-from desktop_agent.daemon.grants import Grants
+from desktop_agent.daemon.grants import Grants, OpenSession
 from desktop_agent.daemon.notices import Notices
 from desktop_agent.daemon.pages import Pages
 from desktop_agent.daemon.service import Service
 from desktop_agent.daemon.shelf import Shelf
 from desktop_agent.daemon.sites import Sites
+from desktop_agent.daemon.trail import FILE as TRAIL
+from desktop_agent.daemon.trail import Trail
 from desktop_agent.domain.algorithm import algorithm
 from desktop_agent.domain.request import Terms, clean_label
-from desktop_agent.errors import AgentError, BadCommand, NotAssociated
+from desktop_agent.errors import AgentError, BadCommand, NoConnection, NotAssociated
 from desktop_agent.pkcs11.content import Content
 from desktop_agent.pkcs11.mechanisms import Wanted
 from desktop_agent.pkcs11.peer import Program
@@ -48,6 +51,7 @@ FRESH_SECONDS: Final = 600.0
 SETTLE_SECONDS: Final = 1.0
 """What is on file is shown first; asking the service loads much, and programs wait for their first answer."""
 FAREWELL_SECONDS: Final = 8.0
+TIDY_AGAIN_SECONDS: Final = 5.0
 LONGEST_SESSION: Final = 7 * 86400
 MOST_SIGNATURES: Final = 100_000
 _FIRST_FD: Final = 3
@@ -61,7 +65,9 @@ class Daemon:
         self, profiles: Profiles, teller: Teller, *, pace: "Pace | None" = None, hurried_seconds: float | None = None
     ) -> None:
         self._profiles = profiles
+        self._teller = teller
         self._services: dict[str, Service] = {}
+        self.trail = Trail(places.runtime_folder(profiles.home) / TRAIL, lambda: int(time.time()))
         self._shelf = Shelf(profiles)
         self._grants = Grants(lambda: int(time.time()))
         hurry = {} if hurried_seconds is None else {"hurried_seconds": hurried_seconds}
@@ -103,12 +109,30 @@ class Daemon:
     async def sign(self, program: Program, key: Key, wanted: Wanted, content: Content) -> bytes:
         return await self._broker.sign(program, key.held, wanted, content)
 
+    async def tidy(self) -> None:
+        """What a daemon that was killed left behind: its request leaves the phone, its programs are named."""
+        for name, left in self.trail.left.items():
+            while int(time.time()) < left.until:
+                try:
+                    await self._service(name).withdraw(left.handle)
+                except NoConnection:
+                    await asyncio.sleep(TIDY_AGAIN_SECONDS)
+                    continue
+                except AgentError as error:
+                    _log.info("%s: %s", name, error)
+                break
+            self.trail.withdrawn(name)
+        names = ", ".join(dict.fromkeys(one.name for one in self.trail.stranded()))
+        if names:
+            self._teller.tell("O Link ID foi reiniciado", f"Para ver o certificado de novo, feche e abra: {names}")
+
     async def close(self) -> None:
         """Nothing of ours stays on the phone."""
         if self._refreshing is not None:
             self._refreshing.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._broker.close(), FAREWELL_SECONDS)
+        await asyncio.gather(*(self._give_back(one) for one in self._grants.listed()))  # they live in this memory only
         for service in self._services.values():
             await service.close()
 
@@ -157,7 +181,8 @@ class Daemon:
         profile, trust = self._profiles.choose(name)
         known = self._services.get(name)
         if known is None or known.profile != profile:
-            known = self._services[name] = Service(self._profiles, profile, trust, None)
+            held = partial(self.trail.holds, name)
+            known = self._services[name] = Service(self._profiles, profile, trust, None, held)
             self._grants.forget(name)
             self._sites.drop(name)
         return known
@@ -179,6 +204,7 @@ class Daemon:
         return {
             "version": VERSION, "pid": os.getpid(), "certificates": holders, "waiting": waiting,
             "troubles": self._troubles,
+            "stranded": [{"program": one.name, "pid": one.pid} for one in self.trail.stranded()],
         }  # fmt: skip
 
     async def _refresh_now(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -213,7 +239,16 @@ class Daemon:
         return {"activation": opened.activation, "until": terms.until, "maximum": maximum, "purpose": purpose}
 
     async def _end_session(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"ended": self._grants.end(str(asked["activation"]))}
+        """Here at once, whatever happens; and for the service and the phone, if they can be told."""
+        session = self._grants.end(str(asked["activation"]))
+        return {"ended": session is not None, "told": session is not None and await self._give_back(session)}
+
+    async def _give_back(self, session: OpenSession) -> bool:
+        """Whether the service knows now that nobody will use it."""
+        with suppress(AgentError, TimeoutError):
+            await asyncio.wait_for(self._service(session.profile).withdraw(session.handle), FAREWELL_SECONDS)
+            return True
+        return False
 
     async def _web_certificates(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         await self.ready()
@@ -271,9 +306,7 @@ def _listening(path: Path) -> socket.socket:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         if path.exists() and probe.connect_ex(str(path)) == 0:
             listening.close()
-            raise BadCommand(
-                "O daemon do Link ID já está funcionando.", "linkid-desktop status --daemon mostra como está."
-            )
+            raise BadCommand("O daemon do Link ID já está funcionando.", "linkid-desktop doctor mostra como está.")
     path.unlink(missing_ok=True)  # of a daemon that is gone
     before = os.umask(0o177)
     try:
@@ -286,15 +319,18 @@ def _listening(path: Path) -> socket.socket:
 
 async def serve(daemon: Daemon, sockets: Mapping[str, socket.socket], stop: asyncio.Event) -> None:
     """Until ``stop``."""
-    server = Server(daemon)
+    server = Server(daemon, daemon.trail.present)
     listening = []
     for name, handler in ((places.P11, server.connected), (places.CONTROL, control.Control(daemon.deeds).connected)):
         if name in sockets:
             sockets[name].setblocking(False)
             listening.append(await asyncio.start_unix_server(handler, sock=sockets[name], limit=control.MOST_BYTES))
+    tidying = asyncio.create_task(daemon.tidy())
     try:
         await stop.wait()
     finally:
+        daemon.trail.end()
+        tidying.cancel()
         for one in listening:
             one.close()
         await server.close()

@@ -22,9 +22,17 @@ MOST_TOGETHER: Final = 1
 
 
 class Service:
-    """``line``: who holds it may ask the phone."""
+    """``line``: who holds it may ask the phone. ``held``: told what `Approval` holds there."""
 
-    def __init__(self, profiles: Profiles, profile: Profile, trust: "Trust", clock: Callable[[], int] | None) -> None:
+    def __init__(
+        self,
+        profiles: Profiles,
+        profile: Profile,
+        trust: "Trust",
+        clock: Callable[[], int] | None,
+        held: Callable[[str], None],
+    ) -> None:
+        self._held = held
         self._profiles = profiles
         self.profile = profile
         self.trust = trust
@@ -44,7 +52,12 @@ class Service:
         from desktop_agent.approval import Approval
 
         caller, csc = await self._opened()
-        return Approval(caller, csc, self.trust, view, pace)
+        return Approval(caller, csc, self.trust, view, pace, self._held)
+
+    async def withdraw(self, handle: str) -> None:
+        """Take off the phone what an earlier daemon asked there. Raises AgentError."""
+        _, csc = await self._opened()
+        await csc.withdraw(handle)
 
     async def use(self, session: OpenSession, counter: int, held: Held, way: Algorithm, digest: bytes) -> bytes:
         """One use of a session. Raises ServiceRefused (over, used up), NoConnection, UntrustedServer."""

@@ -35,7 +35,7 @@ def describe(wanted: Wanted, program: str) -> Content:
         found = _cms(data) or _ssh(data)
         if found is not None:
             return Content(found)
-        return Content(f"dados ({len(data)} bytes)")
+        return Content(f"dados ({len(data)} byte{'' if len(data) == 1 else 's'})")
     if _SSH.search(program):
         return Content("acesso a um servidor (SSH)")
     if _BROWSERS.match(program):

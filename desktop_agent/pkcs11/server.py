@@ -7,7 +7,8 @@ none ends it. 5. When the program goes away, whatever it waited for is cancelled
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Final
 
 from desktop_agent.pkcs11.calls import CALLS, HIGHEST_VERSION
@@ -25,10 +26,12 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Answers connections in the name of one `Signer`."""
+    """Answers connections in the name of one `Signer`. ``present`` is entered while a program is connected."""
 
-    def __init__(self, signer: Signer) -> None:
-        self._signer = signer
+    def __init__(
+        self, signer: Signer, present: Callable[[Program], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        self._signer, self._present = signer, present
         self._programs: set[asyncio.Task[None]] = set()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,7 +43,8 @@ class Server:
         self._programs.add(task)
         try:
             program = program_of(writer.get_extra_info("socket"))
-            await Conversation(self._signer, program, reader, writer).run()
+            with self._present(program):
+                await Conversation(self._signer, program, reader, writer).run()
         except Stranger:
             _log.warning("somebody else's process was turned away")
         except (asyncio.IncompleteReadError, ConnectionError, Malformed, TimeoutError):

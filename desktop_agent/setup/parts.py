@@ -161,7 +161,7 @@ class Units:
 
     @property
     def what(self) -> str:
-        return f"ativa {self.socket}: o daemon começa quando o primeiro programa procura o certificado"
+        return f"ativa {self.socket}: o Link ID começa quando um programa procura o certificado"
 
     def state(self, record: Record) -> tuple[State, str]:
         asked = subprocess.run(

@@ -92,13 +92,19 @@ def _start(plan: Plan, computer: Computer, runtime: Path) -> Iterator[Part]:
     systemctl = found("systemctl")
     if systemctl is not None and (Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "systemd").exists():
         units = computer.config / "systemd" / "user"
-        yield File("systemd: os sockets do daemon", units / SOCKET_UNIT, _SOCKET.format(runtime=runtime))
-        yield File("systemd: o daemon", units / SERVICE_UNIT, _SERVICE.format(command=computer.command))
+        yield File(
+            "systemd: os sockets por onde os programas chegam ao Link ID",
+            units / SOCKET_UNIT,
+            _SOCKET.format(runtime=runtime),
+        )
+        yield File(
+            "systemd: o Link ID em segundo plano", units / SERVICE_UNIT, _SERVICE.format(command=computer.command)
+        )
         yield Units(systemctl, SOCKET_UNIT)
         return
-    plan.lacking.append("sem systemd de usuário: até a próxima sessão, execute linkid-desktop daemon")
+    plan.lacking.append("sem systemd de usuário: até entrar de novo no computador, deixe aberto: linkid-desktop daemon")
     starter = computer.config / "autostart" / "linkid-desktop.desktop"
-    yield File("inicia o daemon com a sessão", starter, _AUTOSTART.format(command=computer.command))
+    yield File("inicia o Link ID em segundo plano, com a sessão", starter, _AUTOSTART.format(command=computer.command))
 
 
 def _nss(plan: Plan, computer: Computer) -> Iterator[Part]:

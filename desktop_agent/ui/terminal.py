@@ -7,6 +7,7 @@ import asyncio
 import os
 import re
 import sys
+import textwrap
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from desktop_agent.domain.trust import Trust
 from desktop_agent.ui import qr
 
 CHECK_DIGITS: Final = 3
+_BAR: Final = 10
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
@@ -37,6 +39,19 @@ class Screen:
         """A line that stays."""
         self.clear()
         self._write(text + "\n")
+
+    def prose(self, text: str, first: str = "", rest: str | None = None) -> None:
+        """Words that stay, broken between words where the window ends; ``first`` and ``rest`` stand before the lines.
+
+        A pipe gets one line: programs search in it.
+        """
+        indent = first if rest is None else rest
+        width = max(get_terminal_size().columns - 1, len(indent) + 20)
+        lines = textwrap.wrap(
+            text, width - len(indent), break_long_words=False, break_on_hyphens=False
+        ) if self.live else [text]  # fmt: skip
+        for number, line in enumerate(lines or [""]):
+            self.say((indent if number else first) + line)
 
     def draw(self, lines: Sequence[str]) -> None:
         """Replace the block."""
@@ -182,17 +197,21 @@ class TerminalAssociation:
 class TerminalSigning:
     """A SigningView."""
 
-    def __init__(self, screen: Screen, typed: Typed, *, interactive: bool) -> None:
-        """``interactive``: somebody can be asked which certificate."""
+    def __init__(self, screen: Screen, typed: Typed, *, interactive: bool, files: int = 1) -> None:
+        """``interactive``: somebody can be asked which certificate. ``files``: how many are to be signed."""
         self._screen = screen
         self._typed = typed
         self._interactive = interactive
         self._block: list[str] = []
         self._code = ""
         self._asked = self._queued = False
+        self._files, self._read, self._signed = files, 0, 0
+        self._longest = 1
 
     async def preparing(self, path: Path, size: int) -> None:
-        self._screen.draw([f"Lendo {path.name} ({size_words(size)})…"])
+        self._read += 1
+        which = f"{_bar(self._read, self._files)} {self._read} de {self._files}: " if self._files > 1 else ""
+        self._screen.draw([f"Lendo {which}{path.name} ({size_words(size)})…"])
 
     async def warning(self, message: str) -> None:
         self._screen.say(f"Atenção: {message}")
@@ -240,8 +259,10 @@ class TerminalSigning:
         if not self._screen.live and not self._asked:
             self._screen.say(f"{state} (até {_clock(seconds_left)})…")
         self._asked = True
+        self._longest = max(self._longest, seconds_left)
+        left = f"{_bar(seconds_left, self._longest)} restam {_clock(seconds_left)}"
         # The code once more: below a QR, what was said before may have left the window.
-        last = f"Código {self._code}  {state}…  restam {_clock(seconds_left)}   (Ctrl-C desiste)"
+        last = f"Código {self._code}  {state}…  {left}  (Ctrl-C desiste)"
         self._screen.draw([*self._block, last])
 
     async def approved(self) -> None:
@@ -249,12 +270,21 @@ class TerminalSigning:
 
     async def signed(self, source: Path, output: Path) -> None:
         self._screen.say(f"Assinado: {self._screen.bold(str(output))}")
+        self._signed += 1
+        if self._signed < self._files:
+            self._screen.draw([f"Assinando {_bar(self._signed, self._files)} {self._signed} de {self._files}"])
 
 
 def _fit(line: str, width: int) -> str:
     """``line`` if it fits; else cut, without its colours."""
     bare = _COLOURS.sub("", line)
     return line if len(bare) <= width else bare[:width]
+
+
+def _bar(part: int, whole: int) -> str:
+    """Ten columns, filled as far as it is."""
+    full = round(_BAR * max(0, min(part, whole)) / max(whole, 1))
+    return "█" * full + "░" * (_BAR - full)
 
 
 def _clock(seconds: int) -> str:

@@ -57,7 +57,7 @@ class AssociatePage(QWidget):
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.addRow("&Endereço do serviço", self.server)
         form.addRow("&Nome deste computador", self.name)
-        return look.card(form, look.beside(self.begin_button))
+        return look.card(form, look.beside(self.begin_button), rest=True)
 
     def _scanning(self) -> QWidget:
         self.qr = QrPicture("QR Code que muda a cada segundo; leia-o com o aplicativo Link ID")
@@ -81,8 +81,9 @@ class AssociatePage(QWidget):
         self.finish_button.clicked.connect(self._give_digits)
         self.digits.returnPressed.connect(self._give_digits)
         return look.card(
-            look.words("Digite os 3 números que o celular mostra:"), self.digits, self.wrong, self.finish_button
-        )
+            look.words("Digite os 3 números que o celular mostra:"), self.digits, self.wrong,
+            look.beside(self.finish_button), rest=True,
+        )  # fmt: skip
 
     def _turn(self, stage: int) -> None:
         """Each stage takes the room that it needs, and not that of the largest."""

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QMessageBox, QVBoxLayout, QWidget
 
 from desktop_agent import desk
 from desktop_agent.errors import AgentError
-from desktop_agent.overview import ELSEWHERE, status_of
+from desktop_agent.overview import ELSEWHERE, moment, status_of
 from desktop_agent.profiles import Profiles
 from desktop_agent.window import look
 from desktop_agent.window.tables import Table
@@ -42,8 +42,11 @@ class ComputerPage(QWidget):
             look.say(self.state, f"{error} {error.advice}", "bad")
             return
         self._names = [one["profile"] for one in found]
-        self._details = [f"Chave: {one['key']}. Impressão digital do serviço: {one['trust']}" for one in found]
-        self.table.fill([(one["name"], one["service"], one["associated_at"][:10]) for one in found])
+        self._details = [
+            f"Chave deste computador: {one['key']}.\n{one['key_against']}\nImpressão digital do serviço: {one['trust']}"
+            for one in found
+        ]
+        self.table.fill([(one["name"], one["service"], moment(one["associated_at"])[:10]) for one in found])
         if found and self.table.currentRow() < 0:
             self.table.selectRow(0)
         self._changed()

@@ -139,8 +139,8 @@ def button(text: str, *, main: bool = False) -> QPushButton:
     return made
 
 
-def card(*things: QWidget | QLayout) -> QFrame:
-    """Things that belong together."""
+def card(*things: QWidget | QLayout, rest: bool = False) -> QFrame:
+    """Things that belong together. ``rest``: what room is left stays below them, and not between."""
     frame = QFrame()
     frame.setObjectName("card")
     column = QVBoxLayout(frame)
@@ -150,6 +150,8 @@ def card(*things: QWidget | QLayout) -> QFrame:
             column.addWidget(thing)
         else:
             column.addLayout(thing)
+    if rest:
+        column.addStretch(1)
     return frame
 
 

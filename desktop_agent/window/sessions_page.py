@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
 from desktop_agent import places
-from desktop_agent.commands_daemon import FAMILIES
+from desktop_agent.commands_daemon import FAMILIES, SESSION_ENDED, SESSION_FORGOTTEN
 from desktop_agent.daemon.control import call
 from desktop_agent.errors import AgentError
 from desktop_agent.profiles import Profiles
@@ -85,7 +85,7 @@ class SessionsPage(QWidget):
         )  # fmt: skip
 
     def end(self) -> None:
-        """This computer forgets the session, at once; on the phone the holder ends it for good."""
+        """At once, here and for the service."""
         row = self.table.currentRow()
         if 0 <= row < len(self._names):
             self._worker.do(call(self._control, "end-session", activation=self._names[row]), self._ended, self._failed)
@@ -96,8 +96,8 @@ class SessionsPage(QWidget):
         look.say(self.state, "Sessão aberta.", "good")
         self.refresh()
 
-    def _ended(self, _told: Mapping[str, Any]) -> None:
-        look.say(self.state, "Este computador não usará mais a sessão. Para encerrá-la de vez, use o celular.")
+    def _ended(self, told: Mapping[str, Any]) -> None:
+        look.say(self.state, SESSION_ENDED if told["told"] else SESSION_FORGOTTEN, "good" if told["told"] else "")
         self.refresh()
 
     def _show(self, told: Mapping[str, Any]) -> None:

@@ -46,27 +46,45 @@ class Parameter:
     place: str
     schema: Schema
     required: bool = False
+    example: JsonValue = None
 
 
 @dataclass(frozen=True)
 class Body:
-    """What is sent. ``example``: one that the readers take."""
+    """What is sent. ``example``: one that the readers take; ``others``: content types that it may have instead."""
 
     schema: Schema
     media: str = JSON
     example: JsonValue = None
     required: bool = True
+    others: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes back. ``media`` None: nothing. ``links``: name to (operation, {its member: expression})."""
+    """What comes back. ``media`` None: nothing; ``others``: what it may be instead.
+
+    ``links``: name to (operation, {member: expression}). A member of the next call's body by its name, whatever else it
+    takes by ``query.NAME`` or ``header.NAME``.
+    """
 
     about: Words
     schema: Schema | None = None
     media: str | None = JSON
     headers: Mapping[str, Schema] = field(default_factory=dict)
     links: Mapping[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
+    others: Mapping[str, Schema | None] = field(default_factory=dict)
+    example: JsonValue = None
+
+
+@dataclass(frozen=True)
+class Callback:
+    """What we post by ourselves because of a call, to an address that stood in it (``to``: an expression)."""
+
+    about: Words
+    to: str
+    schema: Schema
+    example: JsonValue = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,9 @@ class Operation:
     """Names of schemes, any one of which will do; none: anybody may call."""
     optional_security: bool = False
     """It may also be called without any: those that it has travel in the body."""
+    below: Sequence[str] = ()
+    """Beginnings of paths under which the very same call is too."""
+    callbacks: Mapping[str, Callback] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,7 +153,7 @@ def document(sections: Sequence[Section], *, server: str, title: str, version: s
         security |= section.security
         webhooks |= {name: _event(section, *told) for name, told in section.events.items()}
         for operation in section.operations:
-            paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, section)
+            paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, section, server)
     return {
         "openapi": DIALECT,
         "info": {"title": title, "version": version, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
@@ -144,7 +165,7 @@ def document(sections: Sequence[Section], *, server: str, title: str, version: s
     }
 
 
-def _operation(operation: Operation, section: Section) -> JsonObject:
+def _operation(operation: Operation, section: Section, server: str) -> JsonObject:
     told: dict[str, JsonValue] = {
         "operationId": operation.id,
         "tags": [section.tag],
@@ -157,14 +178,22 @@ def _operation(operation: Operation, section: Section) -> JsonObject:
     }
     if operation.parameters:
         told["parameters"] = [
-            {"name": one.name, "in": one.place, "required": one.required or one.place == "path", "schema": one.schema}
+            {
+                "name": one.name,
+                "in": one.place,
+                "required": one.required or one.place == "path",
+                **_content(one.schema, one.example),
+            }
             for one in operation.parameters
         ]
     if operation.body is not None:
-        content: dict[str, JsonValue] = {"schema": operation.body.schema}
-        if operation.body.example is not None:
-            content["example"] = operation.body.example
-        told["requestBody"] = {"required": operation.body.required, "content": {operation.body.media: content}}
+        content = _content(operation.body.schema, operation.body.example)
+        kinds = (operation.body.media, *operation.body.others)
+        told["requestBody"] = {"required": operation.body.required, "content": dict.fromkeys(kinds, content)}
+    if operation.below:
+        told["servers"] = [{"url": server + beginning} for beginning in ("", *operation.below)]
+    if operation.callbacks:
+        told["callbacks"] = {name: {one.to: _callback(section, one)} for name, one in operation.callbacks.items()}
     alternatives: list[JsonValue] = [{name: []} for name in operation.security]
     told["security"] = [*alternatives, {}] if operation.optional_security else alternatives
     return told
@@ -173,26 +202,45 @@ def _operation(operation: Operation, section: Section) -> JsonObject:
 def _answer(answer: Answer) -> JsonObject:
     told: dict[str, JsonValue] = {"description": answer.about.en, "x-descricao": answer.about.pt}
     if answer.media is not None:
-        told["content"] = {answer.media: {"schema": answer.schema} if answer.schema is not None else {}}
+        others = {media: _content(schema) for media, schema in answer.others.items()}
+        told["content"] = {answer.media: _content(answer.schema, answer.example), **others}
     if answer.headers:
         told["headers"] = {name: {"schema": schema, "required": True} for name, schema in answer.headers.items()}
     if answer.links:
-        told["links"] = {
-            name: {"operationId": to, "requestBody": dict(members)} for name, (to, members) in answer.links.items()
-        }
+        told["links"] = {name: _link(to, members) for name, (to, members) in answer.links.items()}
     return told
 
 
-def _event(section: Section, about: Words, schema: Schema) -> JsonObject:
+def _content(schema: Schema | None, example: JsonValue = None) -> dict[str, JsonValue]:
+    told: dict[str, JsonValue] = {} if schema is None else {"schema": schema}
+    return told if example is None else {**told, "example": example}
+
+
+def _link(to: str, members: Mapping[str, str]) -> JsonObject:
+    elsewhere = {name: one for name, one in members.items() if "." in name}
+    body = {name: one for name, one in members.items() if "." not in name}
+    told: dict[str, JsonValue] = {"operationId": to}
+    if elsewhere:
+        told["parameters"] = elsewhere
+    if body:
+        told["requestBody"] = body
+    return told
+
+
+def _event(section: Section, about: Words, schema: Schema, example: JsonValue = None) -> JsonObject:
     return {
         "post": {
             "tags": [section.tag],
             "summary": about.en,
             "x-resumo": about.pt,
-            "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
+            "requestBody": {"required": True, "content": {JSON: _content(schema, example)}},
             "responses": {"2XX": {"description": "Taken; anything else is tried again.", "x-descricao": "Aceito."}},
         }
     }
+
+
+def _callback(section: Section, one: Callback) -> JsonObject:
+    return _event(section, one.about, one.schema, one.example)
 
 
 def _error(status: int, section: Section) -> JsonObject:
@@ -206,5 +254,10 @@ def path_of(route: str) -> str:
 
 
 def told_of(sections: Iterable[Section]) -> set[tuple[str, str]]:
-    """Method and path of everything that is described."""
-    return {(one.method, one.path) for section in sections for one in section.operations}
+    """Method and path of everything that is described, wherever it is."""
+    return {
+        (one.method, beginning + one.path)
+        for section in sections
+        for one in section.operations
+        for beginning in ("", *one.below)
+    }

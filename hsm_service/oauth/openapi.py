@@ -47,6 +47,27 @@ _ASKED: Final[dict[str, JsonValue]] = {
     "dpop_jkt": text(_TEXT, "The key that redeems the code (RFC 9449).", "A chave que troca o código (RFC 9449)."),
 }
 """What an authorize request may say, pushed or not."""
+_DPOP: Final = Parameter(
+    "DPoP", "header", text(_TEXT, "A proof: binds the token (RFC 9449).", "Uma prova: prende o token (RFC 9449).")
+)
+_ENDPOINTS: Final = ("pushed_authorization_request_endpoint", "introspection_endpoint", "revocation_endpoint")
+_SUPPORTED: Final = (
+    "scopes_supported",
+    "response_types_supported",
+    "grant_types_supported",
+    "code_challenge_methods_supported",
+    "token_endpoint_auth_methods_supported",
+    "authorization_details_types_supported",
+    "dpop_signing_alg_values_supported",
+)
+GIVEN_BACK: Final = {"token": "$response.body#/access_token"}
+BEARER: Final = {"header.Authorization": "Bearer {$response.body#/access_token}"}
+
+
+def _asked(name: str, schema: JsonValue) -> Schema:
+    """In an address: the application hears of an unknown scope where it sent the person."""
+    return _TEXT if name == "scope" else {**schema}  # type: ignore[dict-item]
+
 
 SECTION: Final = Section(
     tag="OAuth",
@@ -139,8 +160,12 @@ SECTION: Final = Section(
                 "issuer": _URL,
                 "token_endpoint": _URL,
                 "authorization_endpoint": _URL,
-                "grant_types_supported": _STRINGS,
-                "code_challenge_methods_supported": _STRINGS,
+                **dict.fromkeys(_ENDPOINTS, _URL),
+                **dict.fromkeys(_SUPPORTED, _STRINGS),
+                "authorization_response_iss_parameter_supported": {"const": True},
+                "mtls_endpoint_aliases": text(
+                    {"type": "object"}, "Where certificates are asked for.", "Onde se pede certificado."
+                ),
             },
         },
     },
@@ -156,12 +181,15 @@ SECTION: Final = Section(
                     Words("Good for an hour.", "Vale uma hora."),
                     ref("Token"),
                     links={
-                        "look": ("oauthIntrospect", {"token": "$response.body#/access_token"}),
-                        "give_back": ("oauthRevoke", {"token": "$response.body#/access_token"}),
+                        "use": ("cscV2List", BEARER),
+                        "look": ("oauthIntrospect", GIVEN_BACK),
+                        "give_back": ("oauthRevoke", GIVEN_BACK),
                     },
+                    example={"access_token": "at_…", "token_type": "Bearer", "expires_in": 3600, "scope": "service"},
                 )
             },
             errors=(400, 401, 413, 415, 429, 503),
+            parameters=[_DPOP],
             body=Body(ref("TokenRequest"), FORM, example={"grant_type": "client_credentials"}),
             security=("basic",),
             optional_security=True,
@@ -171,8 +199,15 @@ SECTION: Final = Section(
             method="POST",
             path=PUSH_PATH,
             summary=Words("Push an authorize request (RFC 9126)", "Enviar um pedido de autorização antes (RFC 9126)"),
-            answers={201: Answer(Words("Good once, for 90 seconds.", "Vale uma vez, por 90 segundos."), ref("Pushed"))},
+            answers={
+                201: Answer(
+                    Words("Good once, for 90 seconds.", "Vale uma vez, por 90 segundos."),
+                    ref("Pushed"),
+                    links={"show": ("oauthAuthorize", {"query.request_uri": "$response.body#/request_uri"})},
+                )
+            },
             errors=(400, 401, 413, 415, 429, 503),
+            parameters=[_DPOP],
             body=Body(
                 ref("PushRequest"),
                 FORM,
@@ -228,15 +263,11 @@ SECTION: Final = Section(
                 "The page where a holder identifies or approves", "A página em que o titular se identifica ou aprova"
             ),
             parameters=[
-                Parameter("response_type", "query", {"type": "string", "enum": ["code"]}),
                 Parameter("client_id", "query", _TEXT, required=True),
-                Parameter("redirect_uri", "query", _TEXT),
-                Parameter("scope", "query", _TEXT),
-                Parameter("state", "query", _TEXT),
-                Parameter("code_challenge", "query", _TEXT),
-                Parameter("code_challenge_method", "query", {"type": "string", "enum": ["S256"]}),
-                Parameter("request_uri", "query", _TEXT),
-                Parameter("authorization_details", "query", _TEXT),
+                Parameter(
+                    "request_uri", "query", text(_TEXT, "Pushed before, instead of all others.", "Enviado antes.")
+                ),
+                *(Parameter(name, "query", _asked(name, schema)) for name, schema in _ASKED.items()),
             ],
             answers={
                 200: Answer(Words("For the holder's browser.", "Para o navegador do titular."), media=_HTML),

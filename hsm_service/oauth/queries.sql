@@ -45,7 +45,7 @@ UPDATE oauth.clients SET redirects = $3 WHERE id = $1 AND redirects = $2 AND dis
 
 -- name: standing
 -- How clients stand, for their owner; what an operator allowed each to ask for by itself is part of it.
-SELECT c.id, c.redirects, c.disabled_at, c.old_secret_until, c.calls_per_minute,
+SELECT c.id, c.redirects, c.disabled_at, c.old_secret_until, c.calls_per_minute, c.shows_codes,
        ARRAY(SELECT a.credential FROM oauth.allowed a WHERE a.client = c.id ORDER BY a.since, a.credential) AS allowed
 FROM oauth.clients c WHERE c.id = ANY ($1::text[]);
 

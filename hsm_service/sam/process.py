@@ -282,7 +282,9 @@ async def build_sam(
             memory=memory.sessions, learn=recollection.back_to, alarm=alarm, faults=faults,
         ),
         blocks=blocks,
-        holder_orders=HolderOrders(database, clock, credentials, bindings, blocks, phones, pinned.operators),
+        holder_orders=HolderOrders(
+            database, clock, credentials, bindings, blocks, phones, documents_store, pinned.operators
+        ),
         bindings=phones,
         associations=Associations(database, audit, associations, bindings, endings),
         clients=Clients(database, audit, clock, clients, pinned.operators, endings),

@@ -4,7 +4,8 @@
 -- Write down that a caller asks, before the SAM hears of it. The index one_pending_request refuses a second.
 INSERT INTO signing.requests (name, secret_digest, caller_kind, caller, caller_name, credential, count, hash_algorithm,
                               sign_algorithm, state, asked_at, expires_at, kind)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'asked', $10, $11, $12);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'asked', $10, $11, $12)
+RETURNING name;
 
 -- name: add_opened
 -- A request that the holder's factors opened under a consent: it never waited, and rang nobody.
@@ -20,10 +21,6 @@ SELECT * FROM signing.requests WHERE name = $1;
 -- One request, by the SAM's id of it.
 SELECT * FROM signing.requests WHERE document = $1;
 
--- name: pending_of_caller
--- What this caller still waits for from this credential's holder: none or one.
-SELECT * FROM signing.requests WHERE caller = $1 AND credential = $2 AND state IN ('asked', 'waiting');
-
 -- name: findable
 -- What a caller that repeats its call may mean: what it waits for, what was approved and not signed whole, and what was
 -- refused just now, so that a no that came while nobody listened is heard and not asked for twice.
@@ -35,14 +32,11 @@ UNION ALL
         OR (state = 'refused' AND settled_at > $5))
  ORDER BY settled_at DESC LIMIT 20);
 
--- name: count_pending
--- How many requests ring for a credential now, of all callers.
-SELECT count(*) FROM signing.requests WHERE credential = $1 AND state IN ('asked', 'waiting') AND expires_at > $2;
-
--- name: history
+-- name: situation
 -- What this caller was told since the last approval: how many noes, and the last one. Whoever asks and withdraws rang
 -- the phone as well: a withdrawn request counts like one that nobody answered. What never had a document rang nowhere;
--- what has an activation was approved, also when it lapsed afterwards.
+-- what has an activation was approved, also when it lapsed afterwards. Beside it how many requests ring for the
+-- credential now, of all callers, and which one this caller waits for still.
 WITH settled AS (
     SELECT state, reason, settled_at, activation FROM signing.requests
     WHERE caller = $1 AND credential = $2 AND settled_at > $3 AND document IS NOT NULL
@@ -55,7 +49,11 @@ WITH settled AS (
 SELECT count(*) FILTER (WHERE state = 'refused') AS refusals,
        count(*) FILTER (WHERE state IN ('lapsed', 'withdrawn')) AS unanswered,
        (SELECT reason FROM noes ORDER BY settled_at DESC LIMIT 1) AS last_reason,
-       max(settled_at) AS last_no
+       max(settled_at) AS last_no,
+       (SELECT count(*) FROM signing.requests
+        WHERE credential = $2 AND state IN ('asked', 'waiting') AND expires_at > $4) AS pending,
+       (SELECT name FROM signing.requests
+        WHERE caller = $1 AND credential = $2 AND state IN ('asked', 'waiting')) AS own
 FROM noes;
 
 -- name: overdue
@@ -74,12 +72,18 @@ UPDATE signing.requests
 SET state = $2, reason = $3, activation = $4, settled_at = $5, expires_at = coalesce($6, expires_at)
 WHERE name = $1 AND state = ANY($7::text[]) RETURNING *;
 
+-- name: carried
+-- The holder answered, and this gateway carried the answer.
+UPDATE signing.requests
+SET state = $2, reason = $3, activation = $4, settled_at = $5, expires_at = coalesce($6, expires_at)
+WHERE document = $1 AND state = 'waiting' RETURNING *;
+
 -- name: moved
 -- Signed in part, signed whole, or not used in time.
 UPDATE signing.requests SET state = $2 WHERE name = $1 AND state = ANY($3::text[]) RETURNING *;
 
 -- name: announce
--- Wake whoever waits for this request, on every gateway.
+-- Wake whoever waits for these requests, on every gateway.
 SELECT pg_notify('signing_settled', $1);
 
 -- name: keep_response

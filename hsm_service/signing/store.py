@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from foundation.database import Connection, Database, Record, on_violation
+from foundation.group_commit import GroupCommit, Statement
 from foundation.queries import Queries
 from hsm_service.signing.domain.policy import PENDING_RETRY_SECONDS, History
 from hsm_service.signing.domain.request import (
@@ -33,6 +34,26 @@ REFUSED_FOR: Final = timedelta(seconds=30)
 once; whoever comes later means to ask anew."""
 
 
+@dataclass(frozen=True)
+class Around:
+    """What the rules look at. ``pending``: how many requests ring for the credential, of all callers; ``own``: the name
+    of the one that this caller waits for still."""
+
+    history: History
+    pending: int
+    own: str | None
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What became of a request that was pending. ``reason`` when refused; ``activation``, ``until`` when approved."""
+
+    event: Event
+    reason: str | None = None
+    activation: str | None = None
+    until: datetime | None = None
+
+
 class RequestStore:
     """Reads by itself; writes in the transaction it is given."""
 
@@ -48,10 +69,6 @@ class RequestStore:
         """By the SAM's id."""
         return _maybe(await self._database.fetchrow(QUERIES.by_document, document))
 
-    async def pending_of(self, caller: Caller, credential: str) -> Request | None:
-        """What this caller still waits for."""
-        return _maybe(await self._database.fetchrow(QUERIES.pending_of_caller, caller.id, credential))
-
     async def overdue(self, callers: Collection[str], now: datetime, count: int) -> list[Request]:
         """Of these callers, pending beyond their time."""
         rows = await self._database.fetch(QUERIES.overdue, list(callers), now, count)
@@ -64,19 +81,16 @@ class RequestStore:
         )
         return [_request(row) for row in rows]
 
-    async def count_pending(self, credential: str, now: datetime) -> int:
-        """Of all callers."""
-        return int(await self._database.fetchval(QUERIES.count_pending, credential, now))
-
-    async def history(self, caller: Caller, credential: str, since: datetime) -> History:
-        """What the back-off needs."""
-        row = await self._database.fetchrow(QUERIES.history, caller.id, credential, since)
+    async def around(self, caller: Caller, credential: str, *, since: datetime, now: datetime) -> Around:
+        """What the rules look at. ``since``: from when on noes are remembered."""
+        row = await self._database.fetchrow(QUERIES.situation, caller.id, credential, since, now)
         assert row is not None, "an aggregate without GROUP BY always has one row"
-        return History(row["refusals"], row["unanswered"], row["last_reason"], row["last_no"])
+        history = History(row["refusals"], row["unanswered"], row["last_reason"], row["last_no"])
+        return Around(history, row["pending"], row["own"])
 
     async def add(
         self,
-        connection: Connection,
+        commits: GroupCommit,
         name: str,
         digest: bytes,
         caller: Caller,
@@ -86,22 +100,12 @@ class RequestStore:
         until: datetime,
     ) -> None:
         """A request in state ``asked``. Raises RequestPending when the caller already waits for this credential."""
+        row = (
+            name, digest, caller.kind.value, caller.id, caller.name, ask.credential, ask.count, ask.hash_algorithm,
+            ask.sign_algorithm, now, until, ask.kind.value,
+        )  # fmt: skip
         with on_violation({"one_pending_request": _pending}):
-            await connection.execute(
-                QUERIES.add,
-                name,
-                digest,
-                caller.kind.value,
-                caller.id,
-                caller.name,
-                ask.credential,
-                ask.count,
-                ask.hash_algorithm,
-                ask.sign_algorithm,
-                now,
-                until,
-                ask.kind.value,
-            )
+            await commits.run(Statement(QUERIES.add, lambda: row, lambda _connection, _row: None))
 
     async def add_opened(
         self,
@@ -149,20 +153,27 @@ class RequestStore:
         return _maybe(row)
 
     async def settled(
-        self,
-        connection: Connection,
-        request: Request,
-        event: Event,
-        *,
-        now: datetime,
-        reason: str | None = None,
-        activation: str | None = None,
-        until: datetime | None = None,
+        self, connection: Connection, request: Request, learnt: Learnt, *, now: datetime
     ) -> Request | None:
         """From pending to an answer. None when somebody else was faster; raises ImpossibleEvent otherwise."""
-        after = advance(request.state, event)
+        after = advance(request.state, learnt.event)
         row = await connection.fetchrow(
-            QUERIES.settled, request.name, after.value, reason, activation, now, until, [request.state.value]
+            QUERIES.settled,
+            request.name,
+            after.value,
+            learnt.reason,
+            learnt.activation,
+            now,
+            learnt.until,
+            [request.state.value],
+        )
+        return _maybe(row)
+
+    async def carried(self, connection: Connection, document: str, learnt: Learnt, *, now: datetime) -> Request | None:
+        """The same of the request that waits under a document. None when none does (any more)."""
+        after = advance(State.WAITING, learnt.event)
+        row = await connection.fetchrow(
+            QUERIES.carried, document, after.value, learnt.reason, learnt.activation, now, learnt.until
         )
         return _maybe(row)
 

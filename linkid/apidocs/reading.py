@@ -26,8 +26,10 @@ def resolved(schema: Any, schemas: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def rows(schema: Any, schemas: Mapping[str, Any], above: str = "") -> Iterator[Row]:
-    """Members in their order. An array is shown as its items, with ``[]``."""
+    """Members in their order. An array is shown as its items, with ``[]``; alternatives one after the other."""
     schema = resolved(schema, schemas)
+    for one in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+        yield from rows(one, schemas, above)
     required = schema.get("required", ())
     for name, member in schema.get("properties", {}).items():
         inner = resolved(member, schemas)
@@ -56,19 +58,21 @@ def kind_of(schema: Mapping[str, Any]) -> str:
 def curl(operation: JsonObject, method: str, url: str) -> str:
     """How a shell would call it."""
     op: Any = operation
-    words = [f"curl -s {url}"]
-    if method == "post":
-        words[0] = f"curl -s -X POST {url}"
+    words = [f"curl -s {url}" if method == "get" else f"curl -s -X {method.upper()} {url}"]
     schemes = [name for one in op["security"] for name in one]
-    if "bearer" in schemes:
+    if any(name.lower().endswith("bearer") for name in schemes):
         words.append('-H "Authorization: Bearer $TOKEN"')
     if "basic" in schemes:
         words.append('-u "$CLIENT_ID:$CLIENT_SECRET"')
-    for media, content in op.get("requestBody", {}).get("content", {}).items():
+    for media, content in list(op.get("requestBody", {}).get("content", {}).items())[:1]:
         example = content.get("example")
         if media == "application/json":
             words.append("-H 'Content-Type: application/json'")
             words.append(f"-d '{json.dumps(example if example is not None else {}, ensure_ascii=False)}'")
         elif isinstance(example, Mapping):
             words += [f"-d {name}={value}" for name, value in example.items()]
+    asked = [one["name"] for one in op.get("parameters", ()) if one["in"] == "query" and one["required"]]
+    if asked:
+        words.append("-G")
+        words += [f'--data-urlencode "{name}=${name.upper()}"' for name in asked]
     return " \\\n    ".join(words)

@@ -10,7 +10,9 @@ from hsm_service.csc.openapi import SECTION as CSC
 from hsm_service.csc.openapi import SECTION_V1 as CSC_V1
 from hsm_service.documents.openapi import SECTION as VERIFICATION
 from hsm_service.oauth.openapi import SECTION as OAUTH
+from hsm_service.psc.domain.vendors import VENDORS
 from hsm_service.psc.openapi import SECTION as PSC
+from hsm_service.psc.web.endpoints import ROOT as PSC_ROOT
 from hsm_service.webhooks.openapi import SECTION as WEBHOOKS
 from issuance.openapi import SECTION as PKI
 
@@ -54,12 +56,8 @@ PRIVATE: Final = {
     "/oauth2/assets/": "its files",
     "/integradores": "the page where applications are registered: for people (docs/integrators.md)",
     "/verificar/assets/": "the files of the page that verifies",
-    "/v0/oauth/authorize/": "the pages' own calls",
-    "/v0/oauth/assets/": "the script of one of them",
-    **dict.fromkeys(
-        ("/psc/safeid/", "/psc/vidaas/", "/psc/neoid/", "/psc/birdid/v0/", "/psc/birdid/async-signature"),
-        "the same as /v0/oauth in the words of other vendors, and their own ways of it (docs/psc-api.md)",
-    ),
+    **{f"{vendor.prefix}{PSC_ROOT}/authorize/": "the pages' own calls" for vendor in VENDORS.values()},
+    f"{PSC_ROOT}/assets/": "the script of one of them",
     "/docs/api/assets/": "the files of the page of this description",
     "/dev/": "exists only in development, for this very machine (9.7)",
     "/csc/v1/{method}": "answers 501 to every method that we do not have",

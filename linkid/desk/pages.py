@@ -49,7 +49,7 @@ class Pages:
         self._clock: Clock = context.clock
         source = files("linkid.desk").joinpath("page/desk.html").read_text("utf-8")
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-        environment.filters |= {"shown": _shown, "word": word}
+        environment.filters |= {"shown": _shown, "word": word, "moment": _moment}
         self._template = environment.from_string(source)
 
     def home(self) -> str:
@@ -78,6 +78,7 @@ class Pages:
         )  # fmt: skip
         return self._drawn(
             "holder", page.line.name, line=page.line, parts=parts, stands=stands, done=DONE.get(done or ""),
+            names={one["id"]: f" ({one['name']})" for one in page.computers},
             reasons=get_args(ShutReason), identified=get_args(Identified),
         )  # fmt: skip
 
@@ -106,7 +107,7 @@ class Pages:
             for one in await self._pauses.standing()
         ]
         parts = (("Enviadas em 24 horas", told.sent), ("Na fila", told.waiting),
-                 ("Códigos por bloco de números", told.conversions))  # fmt: skip
+                 ("Códigos por bloco de números", [_with_rate(one) for one in told.conversions]))  # fmt: skip
         return self._drawn("messages", "Mensagens", parts=parts, paused=paused, done=DONE.get(done or ""))
 
     async def resumed(self, prefix: str, case: str) -> str:
@@ -117,13 +118,21 @@ class Pages:
 
     def _drawn(self, kind: str, title: str, **values: object) -> str:
         empty: dict[str, object] = {"words": "", "lines": (), "line": None, "parts": (), "stands": (), "done": None,
-                                    "paused": (), "reasons": (), "identified": ()}  # fmt: skip
+                                    "paused": (), "reasons": (), "identified": (), "names": {}}  # fmt: skip
         return self._template.render(empty | {"kind": kind, "title": title} | values)
+
+
+def _with_rate(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**block, "rate": f"{100 * block['entered'] / max(1, block['messages']):.0f} %"}
+
+
+def _moment(seconds: int) -> str:
+    return _shown(datetime.fromtimestamp(seconds, UTC))
 
 
 def _shown(value: object) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%d/%m/%Y %H:%M UTC")
+        return value.astimezone().strftime("%d/%m/%Y %H:%M %Z")  # of this machine, which is the operator's
     if isinstance(value, list | tuple):
         return ", ".join(_shown(one) for one in value) or "-"
     if isinstance(value, Mapping):

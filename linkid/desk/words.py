@@ -12,6 +12,7 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "last_used_at": "usado por último", "kind": "tipo", "credential": "certificado", "until": "até",
         "sends": "mensagens", "tries": "tentativas", "delivery": "entrega", "failure": "falha", "messages": "mensagens",
         "waiting": "à espera", "eldest": "a mais antiga", "prefix": "bloco", "entered": "digitados",
+        "rate": "conversão", "id": "identificador", "fcm": "Firebase", "webpush": "navegador",
         "document": "pedido", "pushed_at": "avisado em", "heard_at": "ouvido em", "settled_at": "resolvido em",
         "credential_locked": "bloqueado por senhas erradas", "credential_blocked": "bloqueado pelo titular",
         "credential_unblocked": "desbloqueado", "phone_waiting": "celular em espera", "active": "ativo",

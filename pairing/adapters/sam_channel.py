@@ -166,6 +166,8 @@ class SamOverChannel:
             answer.text("type"),
             binding=answer.text_or_none("binding"),
             activation=answer.text_or_none("activation"),
+            until=answer.instant_or_none("until"),
+            reason=decision if state == "refused" else None,
             unblocked=(answer.text("credential"), answer.instant("blocked"))
             if (answer.text("type"), state) == ("unblock", "approved")
             else None,

@@ -182,10 +182,9 @@ class DecisionService:
             await self._warnings.heard(device, answer)
             raise
 
-        if verdict.type in REQUESTS:
-            await self._callers.decided(document)  # who waits is woken first: our own note is not their concern
-
         async def carried(connection: Connection) -> None:
+            if verdict.type in REQUESTS:
+                await self._callers.decided(connection, document, verdict)
             await self._doorbell.settle(connection, document)
             self._audit.note(
                 connection,

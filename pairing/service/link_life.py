@@ -70,6 +70,8 @@ class LinkLife:
             if ended:
                 self._audit.note(connection, f"link.{event}", link=row.id, device=row.device, document=row.document)
         if ended:
+            # As it is now: the phone that held it may have had its document fixed since the row was read.
+            row = await self._links.by_token(row.token) or row
             await self.take_back(row)
             await self.tell(row)
 

@@ -4,7 +4,8 @@ import { Gateway } from "./api";
 import { asObject, type Json } from "./encoding";
 import { t } from "./strings";
 import { Ceremony, now, type Opened, type PhoneType } from "./ceremony";
-import { isRequest, type PhoneDocument } from "./documents";
+import { isRequest, type PhoneDocument, type RequestDocument } from "./documents";
+import { isKnown, withCaller, withoutCaller } from "./callers";
 import type { SigningKey } from "./keys";
 import type { Keystore, Profile } from "./keystore";
 import { Live, type LiveState } from "./live";
@@ -30,6 +31,8 @@ export class App {
   readonly inbox: Inbox;
   readonly warnings: Warnings;
   readonly history: Decided[] = [];
+  /** Requests whose own QR this phone read: their holder is in front of the screen that asks. */
+  readonly seen = new Set<string>();
   /** Tries of the usage password before the next lock, by certificate, as last heard. */
   private readonly tries = new Map<string, number>();
   liveState: LiveState = "closed";
@@ -130,6 +133,31 @@ export class App {
       const { credential, tries_left } = asObject(one);
       if (typeof credential === "string" && Number.isSafeInteger(tries_left)) this.tries.set(credential, tries_left as number);
     }
+  }
+
+  /** Whether the request comes from where its holder said yes before, or is looking right now; else its code is typed. */
+  knows(document: RequestDocument): boolean {
+    return this.seen.has(document.id) || isKnown(this.profile.callers, document);
+  }
+
+  /** The holder took a code from one screen to the other: a caller's, or a computer's that will ask. */
+  async learnCaller(caller: string, credentials: readonly string[]): Promise<void> {
+    await this.save({ callers: withCaller(this.profile.callers, caller, credentials) });
+  }
+
+  async forgetCaller(caller: string): Promise<void> {
+    await this.save({ callers: withoutCaller(this.profile.callers, caller) });
+  }
+
+  /** What the holder calls this computer, or null. */
+  petname(computer: string): string | null {
+    const names = this.profile.petnames ?? {};
+    return Object.hasOwn(names, computer) ? (names[computer] as string) : null;
+  }
+
+  async callComputer(computer: string, petname: string): Promise<void> {
+    const { [computer]: _, ...others } = this.profile.petnames ?? {};
+    await this.save({ petnames: petname === "" ? others : { ...others, [computer]: petname } });
   }
 
   /** A sentence for beside the password, when somebody has guessed lately; null when nothing is to be said. */

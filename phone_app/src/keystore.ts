@@ -31,6 +31,10 @@ export interface Profile {
   /** The last link's code that was read or typed: when (seconds since 1970), and the computer's key if it was in there. */
   scan?: { at: number; key: string | null };
   welcomed?: boolean;
+  /** Who asked before, as `callers.ts` writes it. */
+  callers?: string[];
+  /** What the holder calls a computer here, by its id. */
+  petnames?: Record<string, string>;
   /** The passkey that speaks for each approval, as the authenticator knows it. */
   passkey?: string | undefined;
 }

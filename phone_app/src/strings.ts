@@ -4,6 +4,8 @@
  * The names of buttons and titles that the published manual gives are used as it gives them.
  */
 
+import { unb64u } from "./encoding";
+
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
 const COUNT = new Intl.NumberFormat("pt-BR");
@@ -50,11 +52,18 @@ const pt = {
     needs: ["o número de celular informado na emissão do certificado", "a senha de uso do certificado"],
     start: "Vamos começar!",
     installTitle: "Instale antes de começar",
-    installIos: "No iPhone, toque em Compartilhar e depois em “Adicionar à Tela de Início”. Abra o Link ID pelo ícone e comece por lá: o navegador e o aplicativo guardam chaves separadas.",
+    iosTitle: "Primeiro, instale o Link ID",
+    iosWhy: "No iPhone e no iPad o Link ID funciona pelo ícone na Tela de Início: só assim a sua chave fica guardada e os avisos chegam.",
+    iosShare: "Toque em Compartilhar",
+    iosShareWhere: ", o quadrado com a seta para cima. Se ele não aparece, toque antes em “…”.",
+    iosSteps: [
+      "Escolha “Adicionar à Tela de Início” e toque em “Adicionar”.",
+      "Abra o Link ID pelo ícone novo e toque em “Vamos começar!”.",
+    ],
+    iosElsewhere: (host: string) => `Não acha essa opção? Abra ${host} no Safari: dentro de outros aplicativos ela pode não existir.`,
     installByMenu: "No menu do navegador (⋮), toque em “Instalar aplicativo” ou “Adicionar à tela inicial”. Abra o Link ID pelo ícone: assim ele recebe avisos.",
     installAndroid: "Instalado, o Link ID abre pelo ícone e recebe avisos.",
     install: "Instalar o aplicativo",
-    anyway: "Continuar no navegador mesmo assim",
   },
   number: {
     title: "Qual é o seu celular?",
@@ -62,6 +71,8 @@ const pt = {
     label: "Número de celular com DDD",
     hint: "Exemplo: (31) 99999-9999",
     invalid: "Digite o DDD e o número, por exemplo (31) 99999-9999.",
+    ninth: "Parece que falta o 9 no começo do número.",
+    useNinth: (number: string) => `Usar ${number}`,
   },
   confirmNumber: {
     title: "Este é o seu número?",
@@ -294,11 +305,24 @@ const pt = {
     refuse: "Recusar",
     details: "Detalhes técnicos",
     hash: "Resumo do documento",
+    digest: (short: string) => `resumo ${short}`,
     algorithm: "Algoritmo",
     request: "Pedido",
     fixed: "Você vê exatamente o que será assinado: este pedido foi conferido neste celular.",
     approved: "Assinatura aprovada",
     approvedWhat: "Pode voltar ao lugar de onde veio o pedido. A assinatura continua por lá.",
+  },
+  newCaller: {
+    title: "Primeira vez neste celular",
+    what: "Quem pede ainda não pediu assinaturas aqui. Para aprovar, digite o código que aparece na tela onde você fez o pedido.",
+    hint: "2 a 6 números, na tela onde você pediu.",
+    invalid: "Digite os números que aparecem na tela onde você pediu.",
+    wrong: (left: number) => `Este não é o código do pedido. Confira a tela onde você pediu. ${left === 1 ? "Resta 1 tentativa" : `Restam ${left} tentativas`}.`,
+    spent: "Foram três códigos errados: este pedido não é o da tela em que você está. Recuse-o e, se você não pediu nada, escolha “Não fui eu que pedi”.",
+    none: "Lá não aparece nenhum código",
+    noneDanger: "Sem o código, só você pode saber se este pedido é o seu. Se alguém lhe pediu para aprovar, por telefone ou mensagem, recuse: é golpe.",
+    noneTick: "Fui eu que fiz este pedido, agora, neste sistema.",
+    noneMissing: "Marque que foi você, ou recuse.",
   },
   session: {
     title: "Abrir sessão de assinaturas?",
@@ -326,6 +350,7 @@ const pt = {
     noneWhat: "Toda assinatura depende de uma aprovação sua.",
     used: (used: number, of: number) => `${COUNT.format(used)} de ${COUNT.format(of)} ${of === 1 ? "assinatura usada" : "assinaturas usadas"}`,
     until: (when: string, left: string) => `Até ${when} (${left})`,
+    over: "Terminou",
     withoutKey: "Sistema sem chave própria",
     end: "Encerrar",
     endTitle: "Encerrar esta sessão?",
@@ -451,6 +476,13 @@ const pt = {
     since: (date: string) => `Associado em ${date}`,
     lastUsed: (date: string) => `Usado por último em ${date}`,
     never: "Ainda não usado",
+    itsName: "Nome no computador: ",
+    rename: "Mudar nome",
+    renameTitle: "Como você chama este computador?",
+    renameLead: "O nome que você escolher aparece só neste celular, aqui e nos pedidos. O nome do computador continua ao lado.",
+    renameLabel: "Nome para você",
+    renameHint: "Exemplo: Computador do consultório. Vazio: fica o nome do computador.",
+    renamed: "Nome mudado.",
     remove: "Remover",
     removeTitle: "Remover este computador?",
     removeLead: "Ele não poderá mais pedir assinaturas. Para usá-lo de novo, será preciso ler o QR Code outra vez.",
@@ -833,6 +865,17 @@ export function size(bytes: number | null): string {
     unit += 1;
   }
   return `${NUMBER.format(value)} ${units[unit]}`;
+}
+
+/** A hash (b64u) as people compare it, in groups of four: `3F9A 21BC …`. */
+export function digest(hash: string): string {
+  const hex = [...unb64u(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("").toUpperCase();
+  return (hex.match(/.{4}/g) ?? []).join(" ");
+}
+
+/** Its beginning: what tells two documents of one name apart at a glance. */
+export function shortDigest(hash: string): string {
+  return digest(hash).slice(0, 9);
 }
 
 /** `m:ss` */

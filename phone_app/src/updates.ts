@@ -1,6 +1,6 @@
 /**
- * New versions: taken at once when nothing is being decided, else offered. A signing app must not run old code for long, and
- * must not change under somebody's finger either.
+ * New versions: taken at once when nothing is being decided, else offered, and taken when nothing is any more. A signing app
+ * must not run old code for long, and must not change under somebody's finger either.
  */
 
 import { t } from "./strings";
@@ -12,20 +12,31 @@ const LOOK_MS = 30 * 60 * 1000;
 
 export function keepUpdated(shell: Shell, idle: () => boolean): void {
   if (!("serviceWorker" in navigator) || import.meta.env.DEV) return;
-  let reloading = false;
   let controlled = navigator.serviceWorker.controller !== null;
+  /** What brings the newer version; undefined while there is none. */
+  let next: (() => void) | undefined;
+  let wanted = false;
+  const settle = (): void => {
+    if (next !== undefined && (wanted || idle())) next();
+  };
+  const come = (step: () => void): void => {
+    next = step;
+    settle();
+    if (!wanted && !idle()) {
+      shell.offer(t.common.newVersion, t.common.update, () => {
+        wanted = true;
+        settle();
+      });
+    }
+  };
+  shell.onShown = settle;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
     const first = !controlled; // the first one takes over without anybody noticing
     controlled = true;
-    if (reloading || first) return;
-    reloading = true;
-    location.reload();
+    // Also when another window of ours took it. This page goes on with the files that it began with, which are still kept.
+    if (!first) come(() => location.reload());
   });
-  const ready = (worker: ServiceWorker): void => {
-    const take = (): void => worker.postMessage("take-over");
-    if (idle()) take();
-    else shell.offer(t.common.newVersion, t.common.update, take);
-  };
+  const ready = (worker: ServiceWorker): void => come(() => worker.postMessage("take-over"));
   void register().then((registration) => {
     if (registration === null) return;
     if (registration.waiting && controlled) ready(registration.waiting);

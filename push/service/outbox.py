@@ -70,7 +70,7 @@ class OutboxWorker:
         while True:
             self._woken.clear()
             try:
-                while await self.work():
+                while await self.work() == BATCH:  # what was queued meanwhile rings again
                     pass
             except Unavailable as error:
                 _log.warning("outbox_waits", error_code=error.code, detail=error.detail)

@@ -15,7 +15,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 from pyhanko.sign import fields, signers
-from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation import EmbeddedPdfSignature, async_validate_pdf_signature
 from pyhanko.sign.validation.status import PdfSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
@@ -35,6 +35,28 @@ def blank(path: Path, *, pages: int = 1, streams: bool = True, filling: int = 0)
     with path.open("wb") as file:
         writer.write(file)
     return path
+
+
+def form(path: Path, members: dict[str, str]) -> Path:
+    """A PDF with an interactive form, which has these texts besides no fields."""
+    writer = PdfFileWriter()
+    content = writer.add_object(generic.StreamObject(stream_data=b"q Q"))
+    writer.insert_page(PageObject(contents=content, media_box=(0, 0, 595, 842)))
+    said = {generic.pdf_name(name): generic.pdf_string(text) for name, text in members.items()}
+    acro = generic.DictionaryObject({generic.pdf_name("/Fields"): generic.ArrayObject()} | said)
+    writer.root[generic.pdf_name("/AcroForm")] = writer.add_object(acro)
+    with path.open("wb") as file:
+        writer.write(file)
+    return path
+
+
+def page_of(signature: EmbeddedPdfSignature) -> int:
+    """On which page its field is, counted from 1."""
+    page, reader = signature.sig_field["/P"], signature.reader
+    return 1 + next(
+        number for number in range(int(reader.root["/Pages"]["/Count"]))
+        if reader.find_page_for_modification(number)[0].get_object() == page
+    )  # fmt: skip
 
 
 def encrypted(path: Path, password: str = "") -> Path:

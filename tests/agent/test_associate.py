@@ -278,7 +278,7 @@ async def test_nobody_there(gateway: AgentGateway, trust: Trust, profiles: Profi
 
 async def test_the_key_file_is_private(profiles: Profiles, gateway: AgentGateway, associated: object) -> None:
     """0600 in a 0700 folder; a file that others can read is not used."""
-    path = profiles.home / "test" / "association-key.pem"
+    path = profiles.home / "test" / "association-key.json"
     chain = FileKeychain(profiles.home)
     profile, _ = profiles.choose(None)
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)

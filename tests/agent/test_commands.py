@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import sys
+import time
 from dataclasses import dataclass
+from email.utils import formatdate
 from io import StringIO
 from pathlib import Path
 
@@ -15,12 +17,13 @@ import pytest
 from aiohttp import web
 from joserfc.jwk import ECKey
 
-from desktop_agent.commands import main
+from desktop_agent.commands import build_parser, main
 from desktop_agent.domain.link import Link, LinkState
 from desktop_agent.domain.request import Confirmed
 from desktop_agent.errors import BadCommand
+from desktop_agent.overview import Doctor
 from desktop_agent.plan import plan
-from desktop_agent.profiles import Profiles
+from desktop_agent.profiles import HOME_VARIABLE, Profiles
 from desktop_agent.ui.terminal import Screen, TerminalAssociation, TerminalSigning, Typed
 from desktop_agent.words import lasting, of_system
 from tests.agent import pdfs
@@ -155,7 +158,7 @@ async def test_a_whole_life(shell: Shell, gateway: AgentGateway, authority: Auth
     assert "7KQ2M-9XA4T" in said
     assert "São exatamente 3 números" in said
     assert "certificado de MARIA DA SILVA" in said
-    assert "só o seu usuário lê" in said
+    assert "association-key.json" in said
     assert "\x1b" not in said
 
     again = await shell.run("associate", "--no-window")
@@ -255,7 +258,7 @@ async def test_what_is_lost_here_is_associated_again(
 ) -> None:
     """A key that is gone, state nobody can read: `sign` says to associate, and neither stands in the way of it."""
     home = Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test"
-    (home / "association-key.pem").unlink() if lost == "key" else (home / "profile.json").write_text("{")
+    (home / "association-key.json").unlink() if lost == "key" else (home / "profile.json").write_text("{")
     pdfs.blank(shell.folder / "a.pdf")
     done = await shell.run("sign", "a.pdf")
     assert (done.status, "linkid-desktop associate" in done.err) == (9, True)
@@ -271,13 +274,29 @@ async def test_what_is_lost_here_is_associated_again(
 
 async def test_a_lost_key_does_not_stop_the_removal(shell: Shell, gateway: AgentGateway, associated: ECKey) -> None:
     """Nothing can be said to the service without it: the person is told to remove the computer on the phone too."""
-    (Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test" / "association-key.pem").write_text("x")
+    (Path(shell.environment["LINKID_DESKTOP_HOME"]) / "test" / "association-key.json").write_text("x")
 
     done = await shell.run("remove", "--yes")
 
     assert (done.status, gateway.ended) == (0, False)
     assert "remova este computador também no aplicativo" in done.out
     assert (await shell.run("status")).status == 3
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(0, "está certo"), (-3600, "adiantado 3"), (3600, "atrasado 3")])
+async def test_a_clock_that_is_wrong(
+    gateway: AgentGateway, profiles: Profiles, associated: ECKey, ahead: int, told: str
+) -> None:
+    """The doctor compares it with the service's, and says by how much and what to do."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response({}, headers={"Date": formatdate(time.time() + ahead, usegmt=True)})
+
+    gateway.faults["/csc/v2/info"] = [answer]
+    (finding,) = [one for one in await Doctor(profiles, None, lambda _: None).run() if "relógio" in one.what]
+    assert told in finding.what
+    assert finding.good is (ahead == 0)
+    assert finding.good or "acerto automático" in finding.advice
 
 
 async def test_a_dead_service_does_not_stop_the_removal_here(shell: Shell, associated: ECKey) -> None:
@@ -372,8 +391,44 @@ async def test_the_code_stays_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:
 
     *block, last, _ = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", out.getvalue()).split("\n")
     assert len(block) > 20
-    assert last.startswith("Código 2 7  Aguardando a aprovação…  restam 2:05")
+    assert last.startswith("Código 2 7  Aguardando a aprovação…  ██████████ restam 2:05")
     assert len(last) < 80
+
+
+async def test_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several files are read and signed behind a bar; the time that is left shrinks; one file has no bar."""
+    for name, value in {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}.items():
+        monkeypatch.setenv(name, value)
+
+    async def drawn(files: int) -> str:
+        out = StringIO()
+        monkeypatch.setattr(out, "isatty", lambda: True)
+        view = TerminalSigning(Screen(out), Typed(), interactive=False, files=files)
+        await view.preparing(Path("a.pdf"), 1000)
+        await view.waiting(180, online=True)
+        await view.waiting(60, online=False)
+        await view.signed(Path("a.pdf"), Path("a-assinado.pdf"))
+        return out.getvalue()
+
+    many = await drawn(4)
+    for said in ("Lendo ██░░░░░░░░ 1 de 4: a.pdf (1,0 kB)…", "██████████ restam 3:00", "███░░░░░░░ restam 1:00",
+                 "Assinando ██░░░░░░░░ 1 de 4"):  # fmt: skip
+        assert said in many
+    one = await drawn(1)
+    assert "Lendo a.pdf (1,0 kB)…" in one
+    assert "Assinando" not in one
+
+
+def test_help_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is asked about: no line is wider than the terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv(HOME_VARIABLE, "/home/maria")
+    for words in ([], *([name] for name in ("associate", "sign", "sessions", "setup", "sites", "verify", "window"))):
+        with pytest.raises(SystemExit):
+            build_parser().parse_args([*words, "--help"])
+        said = capsys.readouterr().out
+        assert said.count("\n") > 5
+        assert [line for line in said.splitlines() if len(line) > 80] == []
 
 
 async def test_a_window_too_small_says_how_large(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm
 
 from desktop_agent import copies, pdf
 from desktop_agent.domain.certificate import Certificate, read_chain
+from desktop_agent.domain.stamp import Stamp, read_stamp
 from desktop_agent.errors import BadCommand, UnsuitablePdf
 from desktop_agent.plan import free_name
 from tests.agent import pdfs
@@ -26,9 +28,11 @@ def certificate_of(holder: Holder) -> Certificate:
     return read_chain(holder.chain)
 
 
-def sign(source: Path, output: Path, holder: Holder = MARIA, *, overwrite: bool = False) -> Path:
+def sign(
+    source: Path, output: Path, holder: Holder = MARIA, *, overwrite: bool = False, stamp: Stamp | None = None
+) -> Path:
     """The two halves and the publishing, the key in memory."""
-    prepared = pdf.prepare(source, output.parent, certificate_of(holder), reason="teste")
+    prepared = pdf.prepare(source, output.parent, certificate_of(holder), reason="teste", stamp=stamp)
     try:
         prepared.finish(holder.sign(prepared.digest))
         copies.publish(prepared.copy, prepared.source, output, overwrite=overwrite)
@@ -244,6 +248,31 @@ def test_free_names_count_upwards(tmp_path: Path) -> None:
     assert free_name(source).name == "contrato-assinado.pdf"
     (tmp_path / "contrato-assinado.pdf").touch()
     assert free_name(source).name == "contrato-assinado-2.pdf"
+
+
+def test_forms_whose_pages_a_program_makes_are_refused(tmp_path: Path) -> None:
+    """XFA: what is signed would not be what its reader shows. A form of the ordinary kind is signed."""
+    for name, form in (("xfa", {"/XFA": "<xdp/>"}), ("plain", {})):
+        source = pdfs.form(tmp_path / f"{name}.pdf", form)
+        if name == "xfa":
+            with pytest.raises(UnsuitablePdf, match="XFA") as caught:
+                pdf.check(source)
+            assert "Imprimir em PDF" in caught.value.advice
+        else:
+            (status,) = pdfs.verdicts(sign(source, tmp_path / "assinado.pdf"), AUTHORITY)
+            assert status.bottom_line
+
+
+def test_five_hundred_pages(tmp_path: Path) -> None:
+    """As one: strangers call it valid, and the stamp is on the page that was named."""
+    source = pdfs.blank(tmp_path / "livro.pdf", pages=500)
+    output = sign(source, tmp_path / "assinado.pdf", stamp=read_stamp("499:10,80"))
+
+    (status,) = pdfs.verdicts(output, AUTHORITY)
+    assert status.bottom_line
+    with output.open("rb") as file:
+        (signature,) = PdfFileReader(file).embedded_signatures
+        assert pdfs.page_of(signature) == 499
 
 
 _HUGE = """

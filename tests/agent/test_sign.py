@@ -1,6 +1,7 @@
 """Signing against an honest service: one approval, the right file, every way it can end."""
 
 import asyncio
+import resource
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from joserfc.jwk import ECKey
 from desktop_agent.client.http import Caller
 from desktop_agent.domain.trust import Trust
 from desktop_agent.errors import (
+    AgentError,
     BadCommand,
     NobodyAnswered,
     NoConnection,
@@ -172,6 +174,24 @@ async def test_ctrl_c_withdraws_the_request(desk: Desk, gateway: AgentGateway) -
 
     (handle,) = gateway.withdrawn
     assert int(handle.rpartition("_")[2]) >= 2  # the latest one, not the first
+    assert desk.names == ["contrato.pdf"]
+
+
+async def test_a_disk_that_is_full(desk: Desk, gateway: AgentGateway) -> None:
+    """The system refuses the copy before anybody is asked: told in words, and nothing of ours is left lying there.
+
+    What refuses is the system's own limit on a file's size, for this test.
+    """
+    job = Job(pdfs.blank(desk.folder / "contrato.pdf", filling=200_000), desk.folder / "assinado.pdf")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (job.source.stat().st_size + 1000, before[1]))
+    try:
+        with pytest.raises(AgentError, match="grande demais para este disco"):
+            await desk.sign(job)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert gateway.requests == []
     assert desk.names == ["contrato.pdf"]
 
 

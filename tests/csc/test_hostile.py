@@ -380,7 +380,7 @@ async def test_a_waiting_poll_answers_when_the_phone_does(world: World) -> None:
     while world.sam.bodies[-1][0] != "documents/state":
         await asyncio.sleep(0.01)
     world.sam.approve(asked["linkid"]["request"])
-    await world.signing.decided(asked["linkid"]["request"])
+    await world.decided(asked["linkid"]["request"])
     status, body = await asyncio.wait_for(poll, 4)
     assert (status, body["SAD"][:4]) == (200, "sad_")
 

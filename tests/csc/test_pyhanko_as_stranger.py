@@ -52,7 +52,7 @@ class Waiting(CSCAuthorizationManager):
         while not self._world.doorbell.rings:
             await asyncio.sleep(0.01)
         self._world.sam.approve(self._world.sam.last)
-        await self._world.signing.decided(self._world.sam.last)
+        await self._world.decided(self._world.sam.last)
 
     async def _post(self, method: str, body: dict[str, Any], status: int) -> dict[str, Any]:
         url = self.csc_session_info.endpoint_url(method)

@@ -64,7 +64,7 @@ async def approved(world: World, caller: Computer | BearerCaller, body: dict[str
         await asyncio.sleep(0.01)
     if not waiting.done():
         world.sam.approve(world.sam.last)
-        await world.signing.decided(world.sam.last)
+        await world.decided(world.sam.last)
     status, answer = await waiting
     assert status == 200, answer
     return answer
@@ -168,7 +168,7 @@ async def test_rivals_with_the_same_call_ring_once(world: World) -> None:
     while sum(call == "documents/state" for call, _ in world.sam.bodies) < len(rivals):
         await asyncio.sleep(0.01)  # until each of them waits
     world.sam.approve(world.sam.last)
-    await world.signing.decided(world.sam.last)
+    await world.decided(world.sam.last)
     answers = await asyncio.gather(*rivals)
     assert {status for status, _ in answers} == {200}, answers
     assert len({answer["SAD"] for _, answer in answers}) == 1
@@ -232,11 +232,12 @@ async def test_a_request_nobody_decided_lapses_in_version_1_too(world: World) ->
 async def test_a_request_is_found_by_its_own_token_alone(world: World) -> None:
     """The same words with another token, of the same client or of another, are another call: no SAD of this one."""
     credential = await world.credential()
-    caller, stranger = await world.integrator(credential), await world.integrator(credential, name="Outra SA")
+    caller = await world.integrator(credential)
+    row = await world.owner.fetchval("SELECT client FROM oauth.tokens")
+    stranger = await world.integrator(credential, name="Outra SA")
     body = authorize(credential, "a")
     await post(caller, "credentials/authorize", body, **NOW_NOT)
     world.sam.approve(world.sam.last)
-    row = (await world.owner.fetch("SELECT client FROM oauth.tokens ORDER BY issued_at, client"))[0]["client"]
     secret = await world.clients.new_secret(row)
     form = {"grant_type": "client_credentials", "client_id": row, "client_secret": secret}
     async with world.client.post("/oauth2/token", data=form) as response:

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
 from foundation.database import Connection, Database, Record, open_pool
 from foundation.errors import Conflict, Internal, Unavailable
-from foundation.group_commit import GroupCommit, Statement, Work
+from foundation.group_commit import MOST_UNWAITED, GroupCommit, Statement, Work
 from tests.support.postgres import TestDatabase
 
 
@@ -181,3 +182,20 @@ async def test_a_statement_has_one_row(database: Database) -> None:
         wrong = [Statement(query, lambda: (2,), lambda _, row: row) for _ in range(2)]
         answers = await asyncio.gather(*map(commits.run, wrong), return_exceptions=True)
         assert [type(answer) for answer in answers] == [Internal, Internal]
+
+
+async def test_what_nobody_waits_for_is_committed_before_the_end(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fails of it fails alone and is told of; and where too much waits, whoever brings more waits with it."""
+    commits = GroupCommit(database)
+    for number in (1, 2, 1, 3):
+        await commits.soon(adding(number))
+    await commits.ended()
+    assert await numbers(database) == [1, 2, 3]
+    assert caplog.text.count("unwaited_work_failed") == 1
+
+    for number in range(10, 10 + MOST_UNWAITED):
+        await commits.soon(adding(number))
+    await commits.soon(adding(9))
+    assert len(await numbers(database)) == 3 + MOST_UNWAITED + 1

@@ -23,7 +23,7 @@ from linkid.operators import demand_case, pinned_operator
 from pairing.service.pauses import PauseService
 from protocol import pins
 from protocol.orders import HolderOrder, open_order
-from tests.ground.test_operator_view import CREDENTIAL, FID, NAME, NUMBER, SECRETS, Town, town
+from tests.ground.test_operator_view import COMPUTER, CREDENTIAL, FID, NAME, NUMBER, SECRETS, Town, town
 from tests.issuance.test_operator_holders import SamEar
 
 __all__ = ["town"]
@@ -105,6 +105,7 @@ async def test_a_holder_is_found_and_nothing_secret_is_shown(office: Office) -> 
         texts.append(text)
     assert "Celular da Maria" in texts[1]
     assert "+553198765" in texts[2]
+    assert "25 %" in texts[2]  # one code of four was typed
     for text in texts:
         assert [secret for secret in (*SECRETS, FID, "123456") if secret in text.replace("+553198765", "")] == []
     events = [line["event"] for line in (await office.town.audited())[-3:]]
@@ -159,6 +160,9 @@ async def test_an_act_is_an_order(office: Office) -> None:
     status, text = await office.post(path, form)
     assert (status, "Certificado desbloqueado." in text) == (200, True)
     assert "Nada mudou" in (await office.post(path, form))[1]
+    office.ear.frozen.append({"caller": COMPUTER, "since": 1_790_000_000})
+    _, text = await office.get(path)
+    assert f"<code>{COMPUTER}</code> (Notebook)" in text
     office.ear.waiting.append({"binding": new_id("bnd"), "device": new_id("dev"), "nickname": "<b>iPhone</b>"})
     _, text = await office.get(path)
     assert "Celular em espera: &lt;b&gt;iPhone&lt;/b&gt;" in text

@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from foundation.ids import new_id
 from tests.ground.test_desk import Office, open_office
-from tests.ground.test_operator_view import NAME, NUMBER, settled_town
+from tests.ground.test_operator_view import COMPUTER, NAME, NUMBER, settled_town
 from tests.support.chromium import Chromium, chromium, chromium_of_module, playwright
 from tests.support.postgres import TestDatabase
 
@@ -34,6 +34,7 @@ async def office(shared_database: TestDatabase) -> AsyncIterator[Office]:
 async def test_an_operator_works_without_a_mouse(chromium: Chromium, office: Office) -> None:
     """Opened once, searched, looked at, unblocked and left by keyboard at 320 points; nothing sticks out, axe finds
     nothing in light or dark, and the browser has nothing to complain about (chromium fails the test otherwise)."""
+    office.ear.frozen.append({"caller": COMPUTER, "since": 1_790_000_000})
     office.ear.waiting.append({"binding": new_id("bnd"), "device": new_id("dev"), "nickname": "iPhone <img src=x>"})
     page = await chromium.page(width=320)
 

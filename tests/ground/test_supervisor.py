@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -111,10 +112,21 @@ async def test_a_child_that_hangs_is_replaced(tmp_path: Path) -> None:
 
 async def test_one_that_asks_to_be_replaced_is_at_once(tmp_path: Path) -> None:
     """By its exit code, when it had worked: no pause, and not a failure. One that never worked waits as any other."""
-    words, patience = io.StringIO(), replace(QUICK, back_off=(60.0,))
-    text = "import time; time.sleep(0.3); raise SystemExit(75)"
-    child = Child("sam", python(text), at_once=frozenset({75}))
-    async with running(Supervisor([child], tmp_path, patience, words)):
+    words, patience, asked = io.StringIO(), replace(QUICK, back_off=(60.0,)), Counter[int | None]()
+    worked = f"{str(tmp_path)!r} + f'/{{os.getpid()}}.worked'"
+    text = f"import os, time\nwhile not os.path.exists({worked}): time.sleep(0.01)\nraise SystemExit(75)"
+
+    async def probe() -> bool:
+        pid = supervisor.pid("sam")
+        asked[pid] += 1
+        if asked[pid] > 1:  # asked once more: by now it is known to have worked
+            (tmp_path / f"{pid}.worked").touch()
+        return True
+
+    supervisor = Supervisor(
+        [Child("sam", python(text), ready=probe, at_once=frozenset({75}))], tmp_path, patience, words
+    )
+    async with running(supervisor):
         await until(lambda: words.getvalue().count("starting another") >= 3)
     assert "sam | ended with code 75, as it should; starting another" in words.getvalue()
     never = Child("sam", python("raise SystemExit(75)"), ready=exists(tmp_path / "never"), at_once=frozenset({75}))

@@ -30,10 +30,11 @@ class SamEar:
         self.heard: list[str] = []
         self.refusal: LinkIdError | None = None
         self.waiting: list[dict[str, str]] = []
+        self.frozen: list[dict[str, str | int]] = []
 
     async def standing(self, body: JsonObject) -> JsonObject:
         told: JsonObject = {"credential": body["credential"], "state": "active", "number": 7, "block": None}
-        return {**told, "waiting": [dict(one) for one in self.waiting]}
+        return {**told, "waiting": [dict(one) for one in self.waiting], "frozen": [dict(one) for one in self.frozen]}
 
     async def order(self, body: JsonObject) -> JsonObject:
         self.heard.append(str(body["order"]))

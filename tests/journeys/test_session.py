@@ -124,23 +124,26 @@ async def test_programs_of_the_computer(world: World, tmp_path: Path) -> None:
 
         asked = {
             "seconds": 600,
-            "maximum": 2,
+            "maximum": 3,
             "family": "RSA-PKCS1",
             "hash": "SHA-256",
             "purpose": "Assinar com o leitor",
         }
         opening = asyncio.ensure_future(call(folder / "control", "open-session", **asked))
         statement = await world.phone.wait_for("session")
-        assert (statement.content["purpose"], statement.content["maximum"]) == ("Assinar com o leitor", 2)
+        assert (statement.content["purpose"], statement.content["maximum"]) == ("Assinar com o leitor", 3)
         await world.phone.approve(statement, world.holder.password)
-        await opening
+        session = (await opening)["activation"]
         for data in (b"e", b"f"):
             made = await program.sign(key, Ckm.SHA256_RSA_PKCS, data)
             public.verify(made, data, padding.PKCS1v15(), hashes.SHA256())
         assert await world.phone.waiting() == []
+        assert session in [one["activation"] for one in await world.phone.sessions()]
+        assert await call(folder / "control", "end-session", activation=session) == {"ended": True, "told": True}
+        assert session not in [one["activation"] for one in await world.phone.sessions()]
 
         leaving = asyncio.ensure_future(program.sign(key, Ckm.SHA256_RSA_PKCS, b"g"))
-        await world.phone.wait_for("sign")  # two were allowed: the third rings
+        await world.phone.wait_for("sign")  # the session is over: it rings
         await program.close()
         with pytest.raises(ConnectionError):
             await leaving

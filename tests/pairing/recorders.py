@@ -6,6 +6,7 @@ from datetime import datetime
 
 from foundation.database import Connection
 from pairing.domain.letters import Letter
+from pairing.ports import Verdict
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,11 @@ class RecordingCallers:
         self.ended: list[str] = []
         self.told: list[str] = []
 
-    async def decided(self, document: str) -> None:
-        self.woken.append(document)
+    async def decided(self, connection: Connection, document: str, verdict: Verdict) -> None:
+        async def committed() -> None:
+            self.woken.append(document)
+
+        connection.after_commit(committed)
 
     async def session_ended(self, activation: str) -> None:
         self.ended.append(activation)

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from pairing.domain.link import LINK_LIFE
+from pairing.domain.link import LINK_LIFE, LinkEvent
 from pairing.ports import AskingIntegrator
+from pairing.store import LinkStore
 from tests.pairing.conftest import Gateway
 from tests.pairing.people import APP, JOSE, JOSES, MARIAS, read_statement
 
@@ -51,20 +52,44 @@ async def test_a_second_phone_after_the_approval_takes_it_back(gateway: Gateway)
 
 
 async def test_twenty_phones_at_once_claim_it_once_at_most(gateway: Gateway) -> None:
-    """Rivals at the same instant: one claim and then the end, never two documents."""
+    """Rivals at the same instant: one claim and then the end. One phone at most ever sees a document, always the same;
+    and where the link is dead, nobody may decide one."""
     computer = gateway.computer()
     phones = [await gateway.paired() for _ in range(3)]
-    phones += [phones[0]] * 7
+    scanning = phones + [phones[0]] * 17
     await computer.begin()
     frame = await computer.frame()
-    before = gateway.sam.calls.count("documents/associate")
-    await asyncio.gather(*(phone.scan(frame) for phone in phones))
+    answers = await asyncio.gather(*(phone.scan(frame) for phone in scanning))
+    shown = {
+        (phone.device, read_statement(body["statement"]).id)
+        for phone, (status, body) in zip(scanning, answers, strict=True)
+        if status == 200
+    }
+    waiting = {
+        (phone.device, item["id"])
+        for phone in phones
+        for item in (await phone.call("GET", "/phone/v1/waiting"))[1]["items"]
+    }
+    state = (await computer.look())["state"]
 
-    assert (await computer.look())["state"] in ("claimed", "dead")
-    assert gateway.sam.calls.count("documents/associate") - before >= 1
-    documents = await gateway.database.fetchval("SELECT count(document) FROM pairing.links")
-    assert documents <= 1
+    assert {body["code"] for status, body in answers if status != 200} <= {"link_taken", "link_over"}
+    assert len(shown) <= 1
+    assert state in ("claimed", "dead")
+    assert waiting == (shown if state == "claimed" else set())
     assert gateway.sam.associations == set()
+
+
+async def test_a_document_that_was_fixed_in_between_is_taken_back_too(gateway: Gateway) -> None:
+    """Whoever ends a link read it before the other phone had its document: that one goes as well."""
+    phone, computer = await gateway.paired(), gateway.computer()
+    await computer.begin()
+    frame = await computer.frame()
+    before = await LinkStore(gateway.database).by_token(frame.split(".")[-3])
+    assert before is not None
+    assert (await phone.scan(frame))[0] == 200
+    await gateway.life.kill(before, LinkEvent.SECOND_SCAN)
+
+    assert (await phone.call("GET", "/phone/v1/waiting"))[1]["items"] == []
 
 
 async def test_a_camera_may_read_twice_at_once(gateway: Gateway) -> None:

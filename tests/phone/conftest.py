@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
@@ -20,6 +22,19 @@ from tests.support.chromium import Chromium, chromium, chromium_of_module, playw
 from tests.support.phone_screens import PhoneScreens
 
 __all__ = ["chromium", "chromium_of_module", "playwright"]
+
+_KNOWN: Final = """(callers) => {
+  if (!location.origin.startsWith("http")) return;
+  const opened = indexedDB.open("linkid", 1);
+  opened.onupgradeneeded = () => ["keys", "state"].forEach(name => opened.result.createObjectStore(name));
+  opened.onsuccess = () => {
+    const state = opened.result.transaction("state", "readwrite").objectStore("state");
+    const kept = state.get("profile");
+    kept.onsuccess = () => kept.result ?? state.put({bound: [], callers}, "profile");
+    state.transaction.oncomplete = () => opened.result.close();
+  };
+}"""
+"""Before the app's own scripts run: as if it had been used before, where it was not."""
 
 DIST = Path(__file__).resolve().parents[2] / "phone_app" / "dist"
 
@@ -50,13 +65,20 @@ class World:
         await screens.open()
         return screens
 
-    async def paired(self, **options: object) -> PhoneScreens:
-        """The app at home, on a paired phone."""
+    async def paired(self, knows: bool = True, **options: Any) -> PhoneScreens:
+        """The app at home, on a paired phone. ``knows``: its holder said yes before to who asks in most tests."""
 
         async def read_code() -> str:
             return SMS_CODE
 
-        phone = await self.phone(**options)
+        context = await self.chromium.context(**options)
+        if knows:
+            callers = [
+                f"{one} {self.gateway.credentials[0]['id']}" for one in (self.gateway.notebook, self.gateway.hospital)
+            ]
+            await context.add_init_script(f"({_KNOWN})({json.dumps(callers)})")
+        phone = PhoneScreens(await context.new_page(), self.app)
+        await phone.open()
         await phone.pair("(31) 99999-1234", read_code, "Celular da Maria", PASSWORD)
         return phone
 

@@ -77,8 +77,12 @@ class GatewayDouble:
                 "state": "active",
             }
         ]
+        self.notebook, self.hospital = new_id("cmp"), new_id("cli")
+        """Who asks when a test does not say: `World.paired` has phones know them already."""
         self.vapid: str | None = None
         self.addresses: list[dict[str, str]] = []
+        self.suggestions: dict[str, str] = {}
+        """Numbers that are none, and what is offered instead."""
         self.bindings: dict[str, str] = {}
         self.nickname: str | None = None
         self.device, self.token = new_id("dev"), f"dvt_{'0' * 26}_{secrets.token_hex(16)}"
@@ -210,8 +214,10 @@ class GatewayDouble:
 
     async def pairings(self, request: web.Request) -> web.Response:
         if request.path.endswith("/pairings"):
-            body = await request.json()
-            assert body == {"number": "+5531999991234"}, body
+            number = (await request.json())["number"]
+            if number in self.suggestions:
+                raise Refusal(400, "number_invalid", suggestion=self.suggestions[number])
+            assert number == "+5531999991234", number
         return web.json_response(
             {
                 "pairing": new_id("par"),
@@ -406,7 +412,7 @@ class GatewayDouble:
             "credential": self.credentials[0]["id"],
             "certificate": b64u(bytes(32)),
             "subject": SUBJECT,
-            "caller": {"kind": "computer", "id": new_id("cmp"), "name": "Notebook da Maria"},
+            "caller": {"kind": "computer", "id": self.notebook, "name": "Notebook da Maria"},
             "scope": "single" if len(files) == 1 else "multi",
             "count": len(files),
             "documents": files,
@@ -425,7 +431,7 @@ class GatewayDouble:
             "credential": self.credentials[0]["id"],
             "certificate": b64u(bytes(32)),
             "subject": SUBJECT,
-            "caller": {"kind": "computer", "id": new_id("cmp"), "name": "Notebook da Maria"},
+            "caller": {"kind": "computer", "id": self.notebook, "name": "Notebook da Maria"},
             "purpose": "Prontuários do plantão",
             "until": int(time.time()) + 8 * 3600 + 30,
             "maximum": 2500,
@@ -473,7 +479,7 @@ class GatewayDouble:
             "credential": self.credentials[0]["id"],
             "certificate": b64u(bytes(32)),
             "subject": SUBJECT,
-            "caller": {"kind": "integrator", "id": new_id("cli"), "name": "Hospital Exemplo"},
+            "caller": {"kind": "integrator", "id": self.hospital, "name": "Hospital Exemplo"},
             "purpose": "Prontuários do plantão",
             "until": int(time.time()) + 30 * 86_400 + 30,
             "maximum": 500,
@@ -553,9 +559,9 @@ class GatewayDouble:
         self.scans[text] = made
         return made
 
-    def ask_who(self, number: str | None = None) -> str:
+    def ask_who(self, number: str | None = None, **members: Any) -> str:
         """An application without a page rings to ask who is there; `number`: what it shows on a page of its own."""
-        made = self.show_link("", "identify")
+        made = self.show_link("", "identify", **members)
         del self.scans[""]
         self.rung[made] = number
         return made

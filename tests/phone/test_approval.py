@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 
 import pytest
@@ -20,7 +21,9 @@ async def test_a_request_rings_is_shown_and_approved(world: World) -> None:
     phone = await world.paired()
     asked = world.gateway.ask_signature("Contrato de locação.pdf", "Anexo I.pdf")
     assert await phone.open_waiting() == "approval"
-    for text in ("Notebook da Maria", "Contrato de locação.pdf", "Anexo I.pdf", "48,2 kB", "2 documentos"):
+    digest = hashlib.sha256(b"Anexo I.pdf").hexdigest().upper()
+    short = f"resumo {digest[:4]} {digest[4:8]}"
+    for text in ("Notebook da Maria", "Contrato de locação.pdf", "Anexo I.pdf", "48,2 kB", "2 documentos", short):
         await phone.expect_text(text)
     assert await phone.verification_code() == "27"
     await phone.approve(PASSWORD)
@@ -267,10 +270,11 @@ async def test_without_a_network_the_app_opens_and_says_so(world: World) -> None
 
 
 async def test_computers_are_seen_and_removed(world: World) -> None:
-    """Each computer is listed with its use; removing one asks first."""
+    """Each computer is listed with its use; it may be called otherwise, on this phone, where its own name stays beside
+    that; removing one asks first."""
     world.gateway.computers = [
         {
-            "id": new_id("cmp"),
+            "id": world.gateway.notebook,
             "name": "Notebook da Maria",
             "os": "Debian GNU/Linux 12",
             "since": "2026-11-20T12:00:00Z",
@@ -282,6 +286,20 @@ async def test_computers_are_seen_and_removed(world: World) -> None:
     await phone.page.get_by_role("button", name="Computadores").click()
     await phone.at("computers")
     await phone.expect_text("Ainda não usado")
+    await phone.press("Mudar nome: Notebook da Maria")
+    await phone.fill("Nome para você", " <b>Consultório</b> ")
+    await phone.press("Confirmar")
+    await phone.expect_text("Nome mudado.")
+    await phone.expect_text("Nome no computador: Notebook da Maria")
+    await phone.page.go_back()
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.expect_text("<b>Consultório</b>")
+    await phone.expect_text("Computador: Notebook da Maria")
+    await phone.refuse()
+    await phone.finish()
+    await phone.page.get_by_role("button", name="Computadores").click()
+    await phone.expect_text("<b>Consultório</b>")
     await phone.page.get_by_role("button", name="Remover: Notebook da Maria").click()
     await phone.at("remove-computer")
     await phone.press("Remover")
@@ -290,14 +308,20 @@ async def test_computers_are_seen_and_removed(world: World) -> None:
 
 
 async def test_a_code_typed_by_hand_associates_a_computer(world: World) -> None:
-    """The typed code is normalised; the screen names the computer; after approval the check code is shown large."""
-    phone = await world.paired()
-    made = world.gateway.show_link("K7M2P-9XQ4T")
+    """The typed code is normalised; the screen names the computer; after approval the check code is shown large, and
+    what that computer asks comes from nowhere new."""
+    phone = await world.paired(knows=False)
+    computer = {"id": world.gateway.notebook, "name": "Notebook da Maria", "os": "Debian GNU/Linux 12"}
+    made = world.gateway.show_link("K7M2P-9XQ4T", computer={**computer, "key": "k" * 43, "address": "192.168.0.17"})
     assert await phone.type_code("k7m2p 9xq4t") == "association"
     for text in ("Notebook da Maria", "Debian GNU/Linux 12", "192.168.0.17", "MARIA DA SILVA"):
         await phone.expect_text(text)
     assert await phone.approve_association() == "042"
     assert world.gateway.documents[made].decision == "approve"
+    await phone.finish()
+    world.gateway.ask_signature()
+    await phone.open_waiting()
+    assert await phone.verification_code() == "27"
 
 
 async def test_a_system_that_asks_who_one_is(world: World) -> None:
@@ -313,10 +337,11 @@ async def test_a_system_that_asks_who_one_is(world: World) -> None:
 
 async def test_a_system_whose_page_shows_a_number(world: World) -> None:
     """It rings: the screen says whose page it is and wants the number, and sends it with the yes; a wrong one is told
-    beside the field and can be typed anew. One that shows none asks for none."""
+    beside the field and can be typed anew. One that shows none asks for none, and is no better known by it."""
     world.chromium.expect_trouble("400")
-    phone = await world.paired()
-    made = world.gateway.ask_who("0427")
+    phone = await world.paired(knows=False)
+    hospital, other = ({"id": one, "name": "Hospital"} for one in (world.gateway.hospital, new_id("cli")))
+    made = world.gateway.ask_who("0427", integrator=hospital)
     world.gateway.ring()
     await phone.at("identification")
     await phone.expect_text("A página é dele, não do Link ID")
@@ -330,12 +355,19 @@ async def test_a_system_whose_page_shows_a_number(world: World) -> None:
     await phone.at("approved")
     assert world.gateway.documents[made].decision == "approve"
     await phone.finish()
-    without = world.gateway.ask_who()
+    without = world.gateway.ask_who(integrator=other)
     world.gateway.ring()
     await phone.at("identification")
     await phone.press("Aprovar")
     await phone.at("approved")
     assert world.gateway.documents[without].decision == "approve"
+    await phone.finish()
+    for caller, shown in ((hospital, 1), (other, 0)):
+        world.gateway.ask_signature(caller={"kind": "integrator", **caller})
+        await phone.open_waiting()
+        await expect(phone.page.locator(".big-code")).to_have_count(shown)
+        await phone.refuse()
+        await phone.finish()
 
 
 async def test_a_code_that_is_not_ours_can_be_typed_again(world: World) -> None:

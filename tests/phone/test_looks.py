@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Page
@@ -18,6 +19,7 @@ from playwright.async_api import Page
 from tests.phone.conftest import World
 from tests.phone.emission_double import CPF, INSTALL_PASSWORD, PROTOCOL
 from tests.phone.gateway_double import PASSWORD, SMS_CODE, Refusal, rfc3339
+from tests.phone.test_pairing import IPHONE
 from tests.sandbox_phone.roots import new_id
 from tests.support.authenticator import Authenticator
 from tests.support.chromium import SCREENSHOTS
@@ -93,10 +95,20 @@ async def test_every_screen_of_the_phone(world: World, width: int, height: int, 
     )
     phone = await world.phone(width=width, height=height, color_scheme=scheme)
     look = Looks(world, phone.page, f"{width}-{scheme}")
+    await _installing(world, look, width=width, height=height, color_scheme=scheme)
     await _pairing(phone, look)
     await _deciding(world, phone, look)
     await _keeping(world, phone, look)
     assert not look.found, "\n".join(look.found)
+
+
+async def _installing(world: World, look: Looks, **options: Any) -> None:
+    """What an iPhone's browser says before anything begins."""
+    phone = await world.phone(user_agent=IPHONE, **options)
+    await phone.expect_text("Primeiro, instale o Link ID")
+    seen = Looks(world, phone.page, look.suffix)
+    await seen.at("install-first")
+    look.found += seen.found
 
 
 async def _pairing(phone: PhoneScreens, look: Looks) -> None:
@@ -145,10 +157,12 @@ async def _pairing(phone: PhoneScreens, look: Looks) -> None:
 async def _deciding(world: World, phone: PhoneScreens, look: Looks) -> None:
     world.gateway.ask_signature("Contrato de locação - Rua Visconde de Taunay, 173.pdf", "Anexo I - vistoria.pdf")
     await phone.open_waiting()
-    await look.at("approval")
     await phone.page.get_by_text("Detalhes técnicos").click()
+    await phone.fill("Código de verificação", "99")
     await phone.fill("Senha de uso", "Errada999")
     await phone.press("Mostrar senha")
+    await phone.press("Aprovar")
+    await phone.expect_text("Restam 2 tentativas")
     await look.at("approval-details")
     await phone.press("Recusar")
     await phone.at("refusal")
@@ -159,10 +173,11 @@ async def _deciding(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.finish()
     world.gateway.ask_signature()
     await phone.open_waiting()
-    await phone.approve(PASSWORD)
+    await look.at("approval-new")
+    await phone.approve(PASSWORD, "27")
     await look.at("approved")
     await phone.finish()
-    caller = {"kind": "integrator", "id": new_id("cli"), "name": "Hospital Exemplo"}
+    caller = {"kind": "integrator", "id": world.gateway.hospital, "name": "Hospital Exemplo"}
     world.gateway.ask_session(caller=caller, session_key=[])
     await phone.open_waiting()
     await look.at("session")
@@ -171,6 +186,9 @@ async def _deciding(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.expect_text("Marque que você entendeu")
     await look.at("session-unticked")
     await phone.page.get_by_role("checkbox").check()
+    await phone.press("Lá não aparece nenhum código")
+    await phone.page.get_by_role("checkbox").last.check()
+    await look.at("session-no-code")
     await phone.approve(PASSWORD)
     await look.at("session-approved")
     world.gateway.open_session()
@@ -254,7 +272,13 @@ async def _keeping(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.page.get_by_role("button", name="Computadores").click()
     await phone.expect_text("PC-RECEPCAO-01")
     await look.at("computers")
-    await phone.page.get_by_role("button", name="Remover: PC-RECEPCAO-01").click()
+    await phone.press("Mudar nome: Notebook da Maria")
+    await look.at("rename-computer")
+    await phone.fill("Nome para você", "Computador do consultório")
+    await phone.press("Confirmar")
+    await phone.expect_text("Nome no computador: Notebook da Maria")
+    await look.at("computers-renamed")
+    await phone.press("Remover: PC-RECEPCAO-01")
     await phone.at("remove-computer")
     await look.at("remove-computer")
     await phone.page.go_back()

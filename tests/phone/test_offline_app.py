@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from playwright.async_api import CDPSession
+from playwright.async_api import Error as PlaywrightError
 
 from app_host import AppHostSettings, start_app_host
 from tests.phone.conftest import World
@@ -142,6 +144,52 @@ async def test_a_new_version_is_taken_when_nothing_is_being_decided(world: World
         caches = await phone.page.evaluate("caches.keys()")
         assert any(name.startswith("linkid-newer-") for name in caches)
         await world.chromium.close_contexts()
+
+
+async def test_a_new_version_waits_for_a_decision(world: World, dist: Path, tmp_path: Path) -> None:
+    """Offered while something is being decided, also when another window of the app takes it; that decision is made
+    with the files that it began with, and then the new version is there."""
+    newer = tmp_path / "dist"
+    shutil.copytree(dist, newer)
+    phone = await world.paired()
+    await phone.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    asked = world.gateway.ask_signature()
+    await phone.open_waiting()
+    await phone.page.evaluate("window.began = true")
+    worker, stretcher = (dist / "sw.js").read_text(encoding="utf-8"), next(dist.glob("assets/argon2*.js")).name
+    for name in ("sw.js", f"assets/{stretcher}"):
+        for ending in ("", ".br", ".gz"):
+            (newer / f"{name}{ending}").unlink(missing_ok=True)
+    without = worker.replace(f'\\"/assets/{stretcher}\\",', "")  # not kept by the newer worker either
+    assert without != worker
+    changed = without.replace("linkid-${", "linkid-newer-${", 1)
+    (newer / "sw.js").write_text(changed, encoding="utf-8")
+    await world.host.close()
+    settings = AppHostSettings(port=int(world.app.rpartition(":")[2]), dist=newer, trust_file=tmp_path / "trust.json")
+    async with await start_app_host(settings):
+        await phone.page.evaluate("navigator.serviceWorker.getRegistration().then(one => one.update())")
+        await phone.expect_text("Há uma versão nova do Link ID.")
+        other = PhoneScreens(await phone.page.context.new_page(), world.app)
+        await other.open()
+        await true_in(other, "(await navigator.serviceWorker.getRegistration()).waiting === null")
+        await true_in(other, "(await caches.keys()).some(name => name.startsWith('linkid-newer-'))")
+        await phone.approve(PASSWORD)
+        assert world.gateway.documents[asked].decision == "approve"
+        assert await phone.page.evaluate("window.began")
+        await phone.press("Concluir")
+        await true_in(phone, "window.began === undefined")
+        await phone.at("home")
+        await world.chromium.close_contexts()
+
+
+async def true_in(phone: PhoneScreens, expression: str) -> None:
+    """Wait for it to be so; the page may be loaded anew meanwhile."""
+    async with asyncio.timeout(15):
+        while True:
+            with suppress(PlaywrightError):
+                if await phone.page.evaluate(f"async () => {expression}"):
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_the_app_asks_nobody_but_its_own_origin_and_the_gateway(world: World) -> None:

@@ -162,3 +162,39 @@ async def test_a_phone_that_is_unpaired_forgets_everything(world: World) -> None
     assert world.gateway.key is None
     kept = await phone.page.evaluate("indexedDB.databases().then(all => all.length)")
     assert kept == 1  # the key of a phone that was never paired
+
+
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 Version/26.0 Safari/604.1"
+
+
+async def test_an_iphone_pairs_in_the_installed_app_alone(world: World) -> None:
+    """In its browser the app says how it is installed, and does not begin; opened by its icon it begins."""
+    phone = await world.phone(user_agent=IPHONE)
+    await phone.expect_text("Primeiro, instale o Link ID")
+    await phone.expect_text("Adicionar à Tela de Início")
+    await expect(phone.button("Vamos começar!")).to_have_count(0)
+    await phone.page.context.add_init_script("Object.defineProperty(navigator, 'standalone', {get: () => true})")
+    await phone.page.reload()
+    await phone.press("Vamos começar!")
+    await phone.at("number")
+
+
+async def test_the_ninth_digit_is_offered(world: World) -> None:
+    """A number of before 2016 leads to the same with its 9, after one press; no other one is ever put in its place."""
+    world.chromium.expect_trouble("400")
+    world.gateway.suggestions = {"+553199991234": "+5531888881234"}
+    phone = await world.phone()
+    await phone.press("Vamos começar!")
+    await phone.fill("Número de celular com DDD", "(31) 9999-1234")
+    await phone.press("Seguinte")
+    await phone.press("Confirmar")
+    await phone.press("Pedir código de confirmação")
+    await phone.expect_text("Este número não parece ser um celular")
+    world.gateway.suggestions = {"+553199991234": "+5531999991234"}
+    await phone.press("Pedir código de confirmação")
+    await phone.expect_text("Parece que falta o 9")
+    await phone.press("Usar (31) 99999-1234")
+    await phone.at("confirm-number")
+    await phone.press("Confirmar")
+    await phone.press("Pedir código de confirmação")
+    await phone.at("code")

@@ -45,15 +45,17 @@ async def test_a_rotating_code_is_read_and_a_late_frame_is_read_again(
 
 
 async def test_a_requests_qr_opens_that_request(world: World, playwright: Playwright, tmp_path: Path) -> None:
-    """When no push arrives, the request's own QR leads to its approval."""
+    """When no push arrives, the request's own QR leads to its approval; who read it is in front of that screen, so no
+    code is to be typed."""
     asked = new_id("req")
     text = f"{world.app}/r#1.{asked}"
     browser = await filming(world, playwright, film(tmp_path / "camera.mjpeg", [text]))
-    phone = await world.paired(permissions=["camera"])
+    phone = await world.paired(knows=False, permissions=["camera"])
     world.gateway.listeners.clear()  # nobody hears the doorbell
     world.gateway.ask_signature(id=asked)
     world.gateway.scans[text] = asked
     await phone.press("Ler QR Code")
+    assert await phone.verification_code() == "27"
     await phone.approve(PASSWORD)
     assert world.gateway.documents[asked].decision == "approve"
     assert not await browser.finish()

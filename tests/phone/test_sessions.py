@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 from playwright.async_api import expect
 
 from tests.phone.conftest import World
-from tests.phone.gateway_double import PASSWORD
+from tests.phone.gateway_double import PASSWORD, rfc3339
 from tests.sandbox_phone.roots import new_id
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -36,7 +39,7 @@ async def test_a_session_is_shown_and_approved(world: World) -> None:
 async def test_without_a_key_the_holder_says_so_expressly(world: World) -> None:
     """The warning stands there; without the tick nothing is sent, with it the decision is the other word."""
     phone = await world.paired()
-    asked = world.gateway.ask_session(caller={"id": new_id("cli"), **INTEGRATOR}, session_key=[], purpose="")
+    asked = world.gateway.ask_session(caller={"id": world.gateway.hospital, **INTEGRATOR}, session_key=[], purpose="")
     await phone.open_waiting()
     await phone.expect_text("Este sistema não tem chave própria")
     await phone.expect_text("(não informado)")
@@ -61,16 +64,25 @@ async def test_a_refusal_needs_neither_tick_nor_password(world: World) -> None:
 
 
 async def test_open_sessions_are_listed_and_ended(world: World) -> None:
-    """From home: who, how far, until when; ended after one question; then the list says so."""
+    """From home: who, how far, until when, in the last hour to the second; ended after one question; then the list says
+    so. One that is over meanwhile says that, and needs no end."""
     phone = await world.paired()
     world.gateway.open_session()
     world.gateway.open_session("Hospital Exemplo", caller=INTEGRATOR, with_key=False, maximum=1, used=0)
+    for name, seconds in (("Cartório", 1800), ("Clínica", 0)):
+        world.gateway.open_session(name, until=rfc3339(int(time.time()) + seconds))
     await phone.page.reload()
-    await phone.expect_text("2 abertas")
+    await phone.expect_text("4 abertas")
     await phone.page.get_by_role("button", name="Sessões abertas").click()
     await phone.at("sessions")
     for text in ("17 de 2.500 assinaturas usadas", "(3 horas)", "Sistema sem chave própria", "0 de 1 assinatura usada"):
         await phone.expect_text(text)
+    ticking = phone.page.get_by_text(re.compile(r"\((30:00|29:\d\d)\)"))
+    before = await ticking.inner_text()
+    await expect(ticking).not_to_have_text(before)
+    await phone.expect_text("Terminou")
+    await expect(phone.button("Encerrar: Clínica")).to_have_count(0)
+    del world.gateway.sessions[2:]
     await phone.press("Encerrar: Notebook da Maria")
     await phone.at("end-session")
     await phone.expect_text("O que já foi assinado continua valendo.")

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Final
 from unittest.mock import Mock
 
+from hsm_service.psc.openapi import SECTION
+from hsm_service.psc.openapi.schemas import WAITING
 from hsm_service.psc.settings import PscSettings
 from hsm_service.psc.web.mounting import psc_routes
+from linkid.apidocs.reading import rows
 from tests.psc.test_journeys import JOURNEYS
 from tools.psc_vendors_page import PAGE, VENDORS, WAYS, members, page, published, told
 
@@ -53,6 +56,26 @@ def test_what_is_there_has_a_test_and_the_rest_has_none() -> None:
     for member, line in everything:
         assert line.there in ("yes", "off", "no"), member
         assert (line.test in names) == (line.there != "no"), (member, line)
+
+
+def test_the_description_has_the_same_members() -> None:
+    """What `/openapi.json` says of each call, the table says too, member by member, and nothing else is there."""
+    lines = told()
+    for one in SECTION.operations:
+        name = f"{one.method} {re.sub('^/psc/[a-z]+', '', one.path)}"
+        there = {member for member, line in lines[name].items() if line.there == "yes"}
+        sent = {parameter.name for parameter in one.parameters}
+        if one.body is not None:
+            sent |= {row.name for row in rows(one.body.schema, SECTION.schemas)}
+        assert sent == {member for member in there if not member.startswith("→ ")}, name
+        schemas = [*(it.schema for it in one.answers.values()), *(it.schema for it in one.callbacks.values())]
+        back = {
+            f"→ {row.name}" for schema in schemas if schema != WAITING.schema for row in rows(schema, SECTION.schemas)
+        }
+        answered = {member for member in there if member.startswith("→ ") and not re.fullmatch(r"→ \d{3}", member)}
+        assert back == (answered if back else set()), name
+    errors = {f"→ {row.name}" for row in rows(SECTION.schemas[SECTION.error], SECTION.schemas)}
+    assert errors == set(lines["Errors, everywhere"])
 
 
 def test_every_route_is_in_the_table() -> None:

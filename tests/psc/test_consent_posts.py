@@ -75,7 +75,7 @@ class Asking:
         """The phone's answer, as the gateway hears of it."""
         document = ring(self.world)
         (self.world.sam.approve if yes else self.world.sam.refuse)(document)
-        await self.world.signing.decided(document)
+        await self.world.decided(document)
         return document
 
     async def carried(self) -> None:
@@ -145,7 +145,7 @@ async def test_a_yes_is_posted_as_published_and_once(asking: Asking) -> None:
         for written in (secret, secret.encode().hex()):
             assert written not in before
             assert written not in after
-    await world.signing.decided(document)
+    await world.decided(document)
     await asking.carried()
     assert (len(receiver.got), await asking.rows(), await asking.states()) == (1, 0, ["sent"])
 

@@ -350,7 +350,7 @@ async def test_a_request_that_cannot_be_asked_uses_nothing_up(world: World) -> N
     second, app.token = app.token, first
     with pytest.raises(Refused) as refused:
         await app.sign([("b", b"b")])
-    assert refused.value.status == 429
+    assert (refused.value.status, refused.value.body["linkid"]) == (429, {"why": "pending"})
     world.sam.refuse(ring(world))
     app.token = second
     with pytest.raises(Refused):

@@ -207,7 +207,7 @@ async def test_a_session_asks_twice(starting: Starting) -> None:
     assert (await starting.carried(), len(world.doorbell.rings)) == ([], 1)
     assert world.sam.held[ring(world)].document.type == "session"
     world.sam.approve(ring(world))
-    await world.signing.decided(ring(world))
+    await world.decided(ring(world))
     token = await app.called_back((await starting.carried())[-1])
     assert token["scope"] == "signature_session"
     for content in (b"um", b"dois"):
@@ -217,7 +217,7 @@ async def test_a_session_asks_twice(starting: Starting) -> None:
     await starting.answers("approved", starting.credential)
     await starting.carried()
     world.sam.refuse(ring(world))
-    await world.signing.decided(ring(world))
+    await world.decided(ring(world))
     assert (await starting.carried())[-1] == {"error": "user_denied", "short_token": refusing["short_token"]}
     assert await starting.told(refusing) == (400, {**(await starting.told(refusing))[1], "error": "user_denied"})
 

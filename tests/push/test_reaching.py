@@ -3,7 +3,8 @@ it knows, by no other way, and never more than its holder can bear.
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,10 +21,15 @@ from push.service.addresses import AddressService, PushCarrier
 from push.service.bells import PUSH_AFTER, SMS_AFTER, SMS_TEXT, DoorbellService
 from push.service.numbers import PushNumbers
 from push.service.outbox import OutboxService, OutboxWorker
+from push.store import DoorbellStore
 from tests.push.conftest import KEY, ScriptedCarrier
 
 NUMBER = "+5531987654321"
 SECOND = timedelta(seconds=1)
+IN_THE_QUEUE = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted
+"""
 
 
 class Firebase:
@@ -223,9 +229,22 @@ async def test_a_phone_has_one_unanswered_push(house: House, firebase: Firebase)
     assert len(firebase.rung) == 3
 
 
-async def test_two_gateways_push_once(house: House, firebase: Firebase) -> None:
-    """Two workers that hold two bells of one phone at the same moment: one goes, the other waits its turn."""
+async def test_two_gateways_push_once(house: House, firebase: Firebase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers that hold bells of one phone at the same moment: one goes, the others wait their turn."""
     other = House(house.database, house.clock, firebase)
+    counted, count = 0, DoorbellStore.unanswered
+
+    async def slowly(store: DoorbellStore, connection: Connection, *named: Any) -> tuple[int, datetime | None]:
+        """Goes on with its count when a rival has counted, too, or stands in the queue."""
+        nonlocal counted
+        found = await count(store, connection, *named)
+        counted += 1
+        async with asyncio.timeout(20):
+            while counted < 2 and not await house.database.fetchval(IN_THE_QUEUE):
+                await asyncio.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(DoorbellStore, "unanswered", slowly)
     for number in range(8):
         await house.ring(f"req_{number}")
     house.clock.advance(PUSH_AFTER)

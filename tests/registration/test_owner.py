@@ -91,6 +91,33 @@ async def test_every_way_of_proving_oneself(world: World) -> None:
         assert json.loads(row["keys"]) == ([PUBLIC_KEY] if method == "key" else [])
 
 
+async def test_whether_it_may_draw_codes_is_told(world: World) -> None:
+    """Its owner reads it on the page, as the operator last said it, with what an operator would type; not where it
+    could not begin by a page of its own, and not while it waits or is shut out."""
+    await turned_on(world)
+    maria = await owner(world)
+    title, command = "QR Code na sua página", "linkid integrator show-codes"
+    client, _ = await registered(world, maria)
+    assert title not in maria.text
+    await operator(world, "admit", client, "--name", WISH["name"])
+    for allowed in (False, True, False):
+        await world.clients.show_codes(client, allowed)
+        await maria.get(f"{HOME}/{client}")
+        assert title in maria.text
+        assert ("Permitido pelo operador" in maria.text, f"{command} {client}" in maria.text) == (allowed, not allowed)
+    await world.clients.show_codes(client, True)
+    await world.clients.disable(client)
+    assert title not in await maria.get(f"{HOME}/{client}")
+    for wish in (
+        {"method": "none", "itself": None},
+        {"method": "key", "keys": json.dumps(PUBLIC_KEY)},
+        {"people": None, "redirects": None},
+    ):
+        await in_use(world, maria, name="Outra", **wish)
+        assert "Liberada" in maria.text
+        assert title not in maria.text
+
+
 async def test_an_operator_sees_the_keys_they_let_in(world: World) -> None:
     """Thumbprints of keys and certificates, in the list and after the act: what an operator signs can be compared."""
     await turned_on(world)

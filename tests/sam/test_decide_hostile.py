@@ -224,7 +224,8 @@ async def test_transport_keys(scene: Scene) -> None:
 
 
 async def test_not_me_freezes_who_asked(scene: Scene) -> None:
-    """After "it was not me" that caller asks for nothing more of this credential; others do; an operator lifts it."""
+    """After "it was not me" that caller asks for nothing more of this credential; others do; an operator sees it and
+    lifts it."""
     world = scene.world
     await world.call(
         "documents/decide", document=scene.request.id, device=scene.phone.id,
@@ -234,8 +235,11 @@ async def test_not_me_freezes_who_asked(scene: Scene) -> None:
         await world.ask(scene.credential, algorithm="ECDSA-SHA256")
     await world.ask(scene.credential, algorithm="ECDSA-SHA256",
                     caller={**world.integrator, "id": "cli_0123456789abcdefghjkmnpqrs"})  # fmt: skip
+    frozen = {"caller": world.integrator["id"], "since": int(world.clock.now().timestamp())}
+    assert (await world.call("credentials/standing", credential=scene.credential))["frozen"] == [frozen]
     await world.sam.rooms.documents.lift_freeze(scene.credential, "integrator", world.integrator["id"])
     await world.ask(scene.credential, algorithm="ECDSA-SHA256")
+    assert (await world.call("credentials/standing", credential=scene.credential))["frozen"] == []
 
 
 async def test_two_phones_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

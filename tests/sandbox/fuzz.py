@@ -10,7 +10,8 @@ only 401 for a header that is no token at all, where CSC wants 400: `refuses_str
 Every link must be followed, to a call that succeeds. schemathesis begins a row of linked calls only at operations that
 it takes for likely to succeed, which leaves out those for tokens as long as there are others; each code of a holder's
 phone serves once; a holder is asked to identify five times in ten minutes; and a request is undecided for a second
-only. So these have runs of their own (`ALONE`).
+only. So these have runs of their own (`ALONE`), and so has what is left. What vendors share is called below each
+vendor's address too.
 """
 
 from __future__ import annotations
@@ -40,15 +41,39 @@ from tests.sandbox.newcomer import Sandbox, project, running
 NOT_CHECKED: Final = "positive_data_acceptance,ignored_auth"
 ALONE: Final[Mapping[str, tuple[str, ...]]] = {
     "tokens": (
-        *("oauthToken", "cscV1OAuthToken", "pscClientToken"),
-        *("oauthIntrospect", "oauthRevoke", "cscV1OAuthRevoke", "pscRevoke"),
+        *("oauthToken", "cscV1OAuthToken", "pscClientToken", "oauthPush", "oauthAuthorize"),
+        *("cscV2List", "cscV1List", "oauthIntrospect", "oauthRevoke", "cscV1OAuthRevoke", "pscRevoke"),
     ),
-    "identified": ("pscToken", "pscRevoke"),
+    "identified": ("pscPushPoll", "pscToken", "pscSignature"),
+    "started": ("pscStartOutcome", "pscToken", "pscCertificateDiscovery", "pscRevoke"),
+    "named": (
+        *("pscAsync", "pscAsyncResult", "pscTrusted", "pscTrustedOutcome"),
+        *("pscStart", "pscNotify", "pscStartOutcome"),
+    ),
     "factors": ("cscV2Authorize", "cscV2SignHash"),
-    "version 1": ("cscV1Authorize", "cscV1SignHash"),
+    "password": ("pscPassword", "pscSignature"),
+    "version 1": (
+        *("cscV1Authorize", "cscV1SignHash"),
+        *("cscV1List", "cscV1CredentialInfo", "cscV2List", "cscV2CredentialInfo"),
+    ),
     "waiting": ("cscV2Authorize", "cscV2AuthorizeCheck", "cscV2Withdraw"),
 }
 """Operations that are fuzzed by themselves too, in linked calls."""
+REST: Final = "the rest"
+IN_SUITE: Final = 3_000
+"""How big the run in the tests is: so many calls at least, whatever the machine. This number and no other. Its first
+round, which covers every operation and follows every link, is bigger already; what this asks for beyond is generated
+data and linked calls, as in the long run, a thousand at a time."""
+_MORE: Final = 10
+"""Examples of each operation in a further round of it."""
+_ONLY_LINKS: Final = """
+# Where a few operations are alone: the links that are described, each as often as another.
+[phases.stateful]
+link-calibration = false
+
+[phases.stateful.inference]
+algorithms = []
+"""
 _PHASES: Final = "examples,coverage,fuzzing,stateful"
 _GENERATED: Final = re.compile(r"(\d+) generated")
 _TESTED: Final = re.compile(r"Selected: (\d+)/(\d+)\s+Tested: (\d+)")
@@ -62,8 +87,8 @@ Written by `make fuzz` on {date}; do not edit. {machine}, schemathesis {version}
 {calls:,} calls of what `/openapi.json` describes, in {minutes} minutes: **no server's error, no answer that is not
 described, nothing taken that breaks the description, nothing given to strangers**, and **every one of the {links}
 links followed to a call that succeeded**. The first finding stops the run, as does a link that no call followed, and no
-page is written. Checks, and the two that are left out with their reasons: `tests/sandbox/fuzz.py`. A smaller run of it
-is in the tests.
+page is written. What vendors share was called at each vendor's address. Checks, and the two that are left out with
+their reasons: `tests/sandbox/fuzz.py`. A smaller run of it is in the tests.
 
 | seed | calls | operations tested, of | links followed to success, of | scenarios of linked calls |
 |---|---|---|---|---|
@@ -82,15 +107,19 @@ class Fuzzing:
     sandbox: Sandbox
     links: Mapping[str, tuple[str, str]]
     """Each with the two operations at its ends."""
+    shared: Mapping[str, tuple[str, ...]]
+    """By the beginning of a vendor's addresses: the operations that are there too."""
     given: dict[str, str]
     followed: set[str] = field(default_factory=set)
+    answered: dict[str, str] = field(default_factory=dict)
+    """What was said instead, the last time, at the end of a link."""
 
     @classmethod
     async def begin(cls, sandbox: Sandbox) -> Fuzzing:
         """With everything that links need."""
         async with aiohttp.ClientSession() as session, session.get(f"{sandbox.url}/openapi.json") as answer:
-            links = links_of(await answer.json())
-        return cls(sandbox, links, await fuzz_given.factors(sandbox))
+            told = await answer.json()
+        return cls(sandbox, links_of(told), shared_of(told), await fuzz_given.factors(sandbox))
 
     async def round(self, seed: int, *, examples: int, phases: str, linked: int, tries: int = 5) -> str:
         """Everything, with ``linked`` examples of what has to be alone, and again what was not followed, since what is
@@ -99,32 +128,72 @@ class Fuzzing:
         self.given |= await fuzz_given.session(self.sandbox)
         said = ""
         for attempt in range(tries):
-            for name in self.unfollowed():
-                operations = ALONE.get(name, ())
+            for name, operations in self.unfollowed().items():
+                if name == "started":
+                    self.given |= await fuzz_given.started(self.sandbox)
                 again = seed + 1000 * attempt
-                said += await self.run(again, examples=linked, phases="stateful", operations=operations)
+                said += await self.run(again, examples=linked, phases="stateful", name=name, operations=operations)
         return said + (await self.run(seed, examples=examples, phases=phases) if phases else "")
 
-    def unfollowed(self) -> list[str]:
-        """Names of `ALONE`, and "" for what is not there, that have links without a call that succeeded."""
-        left = [set(ends) for link, ends in self.links.items() if link not in self.followed]
-        alone = {name: [ends for ends in left if ends <= set(operations)] for name, operations in ALONE.items()}
-        found = [name for name, links in alone.items() if links]
-        return found + ([""] if len(left) > sum(map(len, alone.values())) else [])
+    async def in_suite(self, calls: int = IN_SUITE) -> int:
+        """The run in the tests: how many calls it made. Raises Found."""
+        made, seed = generated(await self.round(1, examples=1, phases="coverage", linked=30)), 1
+        while made < calls:
+            seed += 1
+            made += generated(await self.run(seed, examples=_MORE, phases="fuzzing,stateful"))
+        return made
 
-    async def run(self, seed: int, *, examples: int, phases: str, operations: tuple[str, ...] = ()) -> str:
-        """`st run` on the gateway: what it said. ``operations``: not given: all. Raises Found."""
-        program, config = Path(sys.executable).parent / "st", Path(__file__).with_name("schemathesis.toml")
-        options = {"-u": self.sandbox.url, "-n": examples, "--seed": seed, "--phases": phases}
-        options |= {"--exclude-checks": NOT_CHECKED}
+    async def below(self, seed: int, examples: int) -> str:
+        """What vendors share, at each one's own address. Raises Found."""
+        said = ""
+        for beginning, operations in self.shared.items():
+            said += await self.run(
+                seed, examples=examples, phases="coverage,fuzzing", operations=operations, below=beginning
+            )
+        return said
+
+    def missed(self) -> list[str]:
+        """Links that no call followed to success, with what was said instead."""
+        return [
+            f"{link}: {self.answered.get(link, 'never tried')}" for link in sorted(self.links.keys() - self.followed)
+        ]
+
+    def unfollowed(self) -> dict[str, tuple[str, ...]]:
+        """What of `ALONE`, and of what is not there, has links without a call that succeeded; and its operations."""
+        apart = {**ALONE, REST: self._rest()}
+        left = [set(ends) for link, ends in self.links.items() if link not in self.followed]
+        return {name: each for name, each in apart.items() if any(ends <= set(each) for ends in left)}
+
+    def _rest(self) -> tuple[str, ...]:
+        """The ends of links that are nowhere in `ALONE`."""
+        apart = [set(operations) for operations in ALONE.values()]
+        ends = [set(one) for one in self.links.values() if not any(set(one) <= each for each in apart)]
+        return tuple(sorted(set[str]().union(*ends)))
+
+    async def run(
+        self,
+        seed: int,
+        *,
+        examples: int,
+        phases: str,
+        name: str = "",
+        operations: tuple[str, ...] = (),
+        below: str = "",
+    ) -> str:
+        """`st run` on the gateway: what it said. ``name``: of `ALONE`, where only links matter; ``operations``: not
+        given: all; ``below``: where the address begins. Raises Found."""
+        program, config = Path(sys.executable).parent / "st", self._configuration(name)
+        options = {"-u": self.sandbox.url + below, "-n": examples, "--seed": seed, "--phases": phases}
+        options |= {"--exclude-checks": NOT_CHECKED, **({"--mode": "positive"} if name else {})}
         words = [str(word) for option in options.items() for word in option]
         words += [word for one in operations for word in ("--include-operation-id", one)]
-        (Path(self.given["FUZZ_FOLDER"]) / "links").write_text("", encoding="utf-8")
+        followed = Path(self.given["FUZZ_FOLDER"]) / "links"
+        followed.write_text("", encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
             *(str(program), "--config-file", str(config), "run", f"{self.sandbox.url}/openapi.json", *words),
             *("--continue-on-failure", "--no-color"),
             cwd=self.sandbox.folder,
-            env=self._environment(seed, "yes" if operations == ALONE["factors"] else "no"),
+            env={**self._environment(seed), "FUZZ_ALONE": name, "FUZZ_LINKS": str(followed)},
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=STDOUT,
@@ -137,15 +206,23 @@ class Fuzzing:
                 await process.wait()
         if process.returncode != 0:
             raise Found(said)
-        file = Path(self.given["FUZZ_FOLDER"]) / "links"
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        self.followed |= {link for link, status in lines if status < 300}
+        lines = [json.loads(line) for line in followed.read_text(encoding="utf-8").splitlines()]
+        self.followed |= {link for link, status, _ in lines if status < 300}
+        self.answered |= {link: f"{status} {text}" for link, status, text in lines if status >= 300}
         return said
 
-    def _environment(self, seed: int, factors: str) -> dict[str, str]:
-        """What `fuzz_hooks.py` and `fuzz_leads.py` read."""
+    def _configuration(self, name: str) -> Path:
+        config = Path(__file__).with_name("schemathesis.toml")
+        if not name:
+            return config
+        alone = Path(self.given["FUZZ_FOLDER"]) / "alone.toml"
+        alone.write_text(config.read_text(encoding="utf-8") + _ONLY_LINKS, encoding="utf-8")
+        return alone
+
+    def _environment(self, seed: int) -> dict[str, str]:
+        """What `fuzz_told.py` reads."""
         hooks = {"SCHEMATHESIS_HOOKS": "tests.sandbox.fuzz_hooks", "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
-        told = {"FUZZ_TOKEN": self.sandbox.token, "FUZZ_SEED": str(seed), "FUZZ_FACTORS": factors}
+        told = {"FUZZ_TOKEN": self.sandbox.token, "FUZZ_SEED": str(seed)}
         return {**os.environ, **self.sandbox.variables, **hooks, **told, **self.given}
 
 
@@ -156,12 +233,7 @@ def generated(said: str) -> int:
 
 def links_of(described: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Every link of a description, as schemathesis names them; and the operations at its ends."""
-    operations = [
-        (f"{method.upper()} {path}", one)
-        for path, methods in described["paths"].items()
-        for method, one in methods.items()
-        if isinstance(one, Mapping) and "operationId" in one
-    ]
+    operations = _operations(described)
     labels = {one["operationId"]: label for label, one in operations}
     return {
         f"{label} -> [{status}] {name} -> {labels[link['operationId']]}": (one["operationId"], link["operationId"])
@@ -169,6 +241,24 @@ def links_of(described: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         for status, response in one["responses"].items()
         for name, link in response.get("links", {}).items()
     }
+
+
+def shared_of(described: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """By what addresses begin with: the operations that are there beside the usual address."""
+    usual, found = str(described["servers"][0]["url"]), dict[str, list[str]]()
+    for _, one in _operations(described):
+        for server in one.get("servers", ()):
+            found.setdefault(str(server["url"]).removeprefix(usual), []).append(one["operationId"])
+    return {beginning: tuple(operations) for beginning, operations in found.items() if beginning}
+
+
+def _operations(described: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", one)
+        for path, methods in described["paths"].items()
+        for method, one in methods.items()
+        if isinstance(one, Mapping) and "operationId" in one
+    ]
 
 
 async def fuzz(requests: int, first: int, examples: int, page: Path | None) -> None:
@@ -180,7 +270,8 @@ async def fuzz(requests: int, first: int, examples: int, page: Path | None) -> N
             fuzzing = await Fuzzing.begin(sandbox)
             while made < requests:
                 before, fuzzing.followed = fuzzing.followed, set()
-                said = await fuzzing.round(seed, examples=examples, phases=_PHASES, linked=40)
+                said = await fuzzing.below(seed, examples // 10)
+                said += await fuzzing.round(seed, examples=examples, phases=_PHASES, linked=40)
                 made += generated(said)
                 print(
                     f"seed {seed}: {made} calls so far, {len(fuzzing.followed)} links",
@@ -190,8 +281,8 @@ async def fuzz(requests: int, first: int, examples: int, page: Path | None) -> N
                 rounds.append(_row(seed, said, fuzzing))
                 fuzzing.followed |= before
                 seed += 1
-    if unfollowed := sorted(fuzzing.links.keys() - fuzzing.followed):
-        raise Found("no call followed these links to success:\n" + "\n".join(unfollowed))
+    if missed := fuzzing.missed():
+        raise Found("no call followed these links to success:\n" + "\n".join(missed))
     if page is not None:
         text = _page(made, time.monotonic() - began, said, rounds, len(fuzzing.links))
         page.write_text(text, encoding="utf-8")

@@ -1,23 +1,30 @@
 """How calls that are meant to be valid are led to where signatures are made, and to answers that links begin at."""
 
-import base64
-import hashlib
 import json
-import os
 import random
-import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import requests
 
-from protocol.codes import PERIOD
+from tests.sandbox import fuzz_psc
+from tests.sandbox.fuzz_codes import next_code
+from tests.sandbox.fuzz_told import (
+    ALONE,
+    FOLDER,
+    HASH,
+    SETTLE_SECONDS,
+    SHA256,
+    TOKEN,
+    application,
+    chosen,
+    drop,
+    given,
+    query,
+)
 
-TOKEN: Final = os.environ.get("FUZZ_TOKEN", "")
-HASH: Final = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-SHA256, RSA = "2.16.840.1.101.3.4.2.1", "1.2.840.113549.1.1.11"
+RSA: Final = "1.2.840.113549.1.1.11"
 _DIGESTS: Final = [
     {
         "hashes": [HASH],
@@ -27,38 +34,26 @@ _DIGESTS: Final = [
         "signAlgo": RSA,
     }
 ]
-_SECRETS: Final = ("handle", "SAD", "token", "requestID")
+_SECRETS: Final = ("handle", "SAD", "token", "requestID", "credentialID", "code", "short_token", "request_uri")
 """What links fill in: new each time."""
 _LINKED: Final = 0.9
 """Of the calls that follow each other."""
-_VIDAAS: Final = "/psc/vidaas/v0/oauth/authorize"
-_POLL: Final = "/psc/vidaas/valid/api/v1/trusted-services/authentications"
-_random = random.Random(int(os.environ.get("FUZZ_SEED", "1")))
-_given: Final = os.environ.get
-_first, _, _codes = _given("FUZZ_CODES", "0 ").partition(" ")
-_FOLDER: Final = Path(_given("FUZZ_FOLDER", "")) if _given("FUZZ_FOLDER") else None
 _asked: dict[str, str] = (
-    json.loads((_FOLDER / "asked").read_text(encoding="utf-8")) if _FOLDER and (_FOLDER / "asked").exists() else {}
+    json.loads((FOLDER / "asked").read_text(encoding="utf-8")) if FOLDER and (FOLDER / "asked").exists() else {}
 )
 """By certificate: the handle of what its holder may be deciding."""
-_FACTORS: Final = _given("FUZZ_FACTORS") == "yes"
-_used: list[int] = []
-"""Steps whose codes this run of `st` used."""
-_IDENTITIES: Final = 2
-_identities: list[str] = []
-_IGNORES: Final = _given("HOLDER_IGNORES", "")
-_SETTLE_SECONDS: Final = 20.0
+_IGNORES: Final = given("HOLDER_IGNORES", "")
 
 
 def lead(case: Any) -> None:
     """Half of them, by themselves: to a test holder's certificate."""
-    if _random.random() < 0.5:
+    if chosen.random() < 0.5:
         return
     body, path = case.body, case.operation.path
     _name(body)
     if path.endswith("credentials/authorize"):
         _ask(body, path)
-        if _random.random() < 0.25:
+        if chosen.random() < 0.25:
             _for_session(body, path)
     elif path.endswith("credentials/authorizeCheck"):
         _prefer(case, 2)
@@ -68,10 +63,13 @@ def lead(case: Any) -> None:
 
 def lead_linked(case: Any) -> None:
     """Nine of ten: to the answers that links begin at, and through those that they lead to."""
-    found, chance = _LEADS.get(case.operation.path), _chance(case)
-    if found is not None and chance() < _LINKED:
-        _name(case.body)
-        found(case, chance)
+    label, chance = case.operation.label, _chance(case)
+    found, body = _LEADS.get(label), case.body
+    if found is None or not (isinstance(body, dict) or label.startswith("GET ")) or chance() >= _LINKED:
+        return
+    if isinstance(body, dict) and found is not _look:
+        _name(body)
+    found(case, chance)
 
 
 def learn(case: Any, response: Any) -> None:
@@ -79,29 +77,26 @@ def learn(case: Any, response: Any) -> None:
     path, body = case.operation.path, case.body
     if path == "/csc/v2/credentials/authorize" and response.status_code == 202:
         _keep(body["credentialID"], response.json()["handle"])
+    fuzz_psc.learn(case, response)
 
 
 def _chance(case: Any) -> Callable[[], float]:
     """Numbers that follow from what was generated: Hypothesis ends a run in which the same choices lead elsewhere."""
-    made = {name: value for name, value in case.body.items() if name not in _SECRETS}
+    generated = [part for part in (case.body, case.query) if isinstance(part, dict)]
+    made = {name: value for part in generated for name, value in part.items() if name not in _SECRETS}
     return random.Random(f"{case.operation.label} {json.dumps(made, sort_keys=True, default=str)}").random
 
 
 def _keep(credential: str, handle: str) -> None:
     """Also for the next run of `st`: its application is the same."""
     _asked[credential] = handle
-    if _FOLDER is not None:
-        (_FOLDER / "asked").write_text(json.dumps(_asked), encoding="utf-8")
+    if FOLDER is not None:
+        (FOLDER / "asked").write_text(json.dumps(_asked), encoding="utf-8")
 
 
 def _name(body: dict[str, Any]) -> None:
     if "credentialID" in body:
-        body["credentialID"] = _given("HOLDER_APPROVES", "")
-
-
-def _drop(body: dict[str, Any], *names: str) -> None:
-    for name in names:
-        body.pop(name, None)
+        body["credentialID"] = given("HOLDER_APPROVES", "")
 
 
 def _hashes(path: str) -> str:
@@ -110,7 +105,7 @@ def _hashes(path: str) -> str:
 
 def _ask(body: dict[str, Any], path: str) -> None:
     body.update({_hashes(path): [HASH]}, numSignatures=1, hashAlgorithmOID=SHA256, signAlgo=RSA)
-    _drop(body, "authData", "signAlgoParams", "clientData", "description", "PIN", "OTP", "hashAlgo")
+    drop(body, "authData", "signAlgoParams", "clientData", "description", "PIN", "OTP", "hashAlgo")
 
 
 def _for_session(body: dict[str, Any], path: str) -> None:
@@ -120,7 +115,7 @@ def _for_session(body: dict[str, Any], path: str) -> None:
 
 def _sign(body: dict[str, Any], path: str) -> None:
     body.update({_hashes(path): [HASH]}, hashAlgorithmOID=SHA256, signAlgo=RSA)
-    _drop(body, "signAlgoParams", "clientData", "operationMode", "hashAlgo")
+    drop(body, "signAlgoParams", "clientData", "operationMode", "hashAlgo")
 
 
 def _prefer(case: Any, seconds: int) -> None:
@@ -132,27 +127,27 @@ def _authorize(case: Any, chance: Callable[[], float]) -> None:
     body, path = case.body, case.operation.path
     case.headers = {name: value for name, value in (case.headers or {}).items() if name != "Idempotency-Key"}
     _ask(body, path)
-    _drop(body, "documents", "documentDigests")
+    drop(body, "documents", "documentDigests")
     way = chance()
-    if _FACTORS and (code := _next_code()) is not None:
-        body["authData"] = [{"id": "password", "value": _given("FUZZ_PASSWORD")}, {"id": "code", "value": code}]
+    if (code := next_code(path)) is not None:
+        body["authData"] = [{"id": "password", "value": given("FUZZ_PASSWORD")}, {"id": "code", "value": code}]
         return
     if way < 0.4:
         body["credentialID"] = _IGNORES
-        _drop(body, "signAlgo")  # his key is another
+        drop(body, "signAlgo")  # his key is another
         _settle(_IGNORES, withdraw=True)
         return
     if way < 0.55:
         _for_session(body, path)
     elif way < 0.7:
-        _drop(body, "hashes", "signAlgo", "hashAlgorithmOID")
+        drop(body, "hashes", "signAlgo", "hashAlgorithmOID")
         body["documentDigests"] = _DIGESTS
     _settle(body["credentialID"])
 
 
 def _settle(credential: str, *, withdraw: bool = False) -> None:
     """An application has one request before a holder: the last one is decided first, or given up."""
-    handle, until = _asked.pop(credential, None), time.monotonic() + _SETTLE_SECONDS
+    handle, until = _asked.pop(credential, None), time.monotonic() + SETTLE_SECONDS
     if handle is not None and withdraw:
         _csc("linkid/withdraw", {"handle": handle})
     while handle is not None and time.monotonic() < until:
@@ -162,30 +157,15 @@ def _settle(credential: str, *, withdraw: bool = False) -> None:
 
 def _csc(method: str, body: dict[str, Any], wait: int = 5) -> requests.Response:
     headers = {"Authorization": f"Bearer {TOKEN}", "Prefer": f"wait={wait}"}
-    return requests.post(f"{_given('LINKID_URL')}/csc/v2/{method}", json=body, headers=headers, timeout=30)
-
-
-def _next_code() -> str | None:
-    """One that the SAM takes now and took never before: two at once, then one in thirty seconds. The first of a run is
-    waited for; None instead of later ones."""
-    if not _codes or _FOLDER is None:
-        return None
-    kept = _FOLDER / "step"
-    step = max(int(kept.read_text(encoding="utf-8")) + 1, int(time.time()) // PERIOD)
-    while step > int(time.time()) // PERIOD + 1:
-        if _used:  # more of them would only take time
-            return None
-        time.sleep(0.5)
-    _used.append(step)
-    kept.write_text(str(step), encoding="utf-8")
-    return _codes.split(",")[step - int(_first)]
+    return requests.post(f"{given('LINKID_URL')}/csc/v2/{method}", json=body, headers=headers, timeout=30)
 
 
 def _check(case: Any, chance: Callable[[], float]) -> None:
     """A handle that came by a link stays; else the session's, or of one who does not decide."""
     body = case.body
     if not str(body.get("handle", "")).startswith("hdl_"):
-        body["handle"] = _undecided() if chance() < 0.5 else _given("FUZZ_HANDLE", "")
+        undecided = ALONE == "waiting" or chance() < 0.5
+        body["handle"] = _undecided() if undecided else given("FUZZ_HANDLE", "")
     _prefer(case, 0 if body["handle"] == _asked.get(_IGNORES) else 5)
 
 
@@ -200,13 +180,13 @@ def _undecided() -> str:
 
 def _by_sad(body: dict[str, Any]) -> None:
     if not str(body.get("SAD", "")).startswith("sad_"):
-        body["SAD"] = _given("FUZZ_SAD", "")
+        body["SAD"] = given("FUZZ_SAD", "")
 
 
 def _sign_hash(case: Any, chance: Callable[[], float]) -> None:
     _by_sad(case.body)
     _sign(case.body, case.operation.path)
-    _drop(case.body, "validity_period")
+    drop(case.body, "validity_period")
     _perhaps_later(case.body, chance)
 
 
@@ -218,7 +198,7 @@ def _perhaps_later(body: dict[str, Any], chance: Callable[[], float]) -> None:
 def _sign_doc(case: Any, chance: Callable[[], float]) -> None:
     body = case.body
     _by_sad(body)
-    _drop(body, "documents", "clientData", "operationMode", "validity_period", "returnValidationInfo")
+    drop(body, "documents", "clientData", "operationMode", "validity_period", "returnValidationInfo")
     body["documentDigests"] = _DIGESTS
     _perhaps_later(body, chance)
 
@@ -226,11 +206,11 @@ def _sign_doc(case: Any, chance: Callable[[], float]) -> None:
 def _extend(case: Any, chance: Callable[[], float]) -> None:
     _by_sad(case.body)
     case.body.update(hashes=[HASH], hashAlgorithmOID=SHA256)
-    _drop(case.body, "clientData")
+    drop(case.body, "clientData")
 
 
 def _collect(case: Any, chance: Callable[[], float]) -> None:
-    _drop(case.body, "clientData", "userID")
+    drop(case.body, "clientData", "userID")
 
 
 def _authorize_1(case: Any, chance: Callable[[], float]) -> None:
@@ -246,11 +226,7 @@ def _sign_hash_1(case: Any, chance: Callable[[], float]) -> None:
 
 
 def _client(case: Any, chance: Callable[[], float]) -> None:
-    """The application says who it is in the form, and nowhere else."""
-    case.headers = {name: value for name, value in (case.headers or {}).items() if name.lower() != "authorization"}
-    for name in ("client_assertion", "client_assertion_type"):
-        case.body.pop(name, None)
-    case.body.update(client_id=_given("CLIENT_ID", ""), client_secret=_given("CLIENT_SECRET", ""))
+    application(case)
 
 
 def _token(case: Any, chance: Callable[[], float]) -> None:
@@ -260,60 +236,52 @@ def _token(case: Any, chance: Callable[[], float]) -> None:
     case.body["grant_type"] = "client_credentials"
 
 
-def _token_by_code(case: Any, chance: Callable[[], float]) -> None:
-    """The holder identifies on the phone, asked by VIDaaS's way, which has no page."""
-    verifier = secrets.token_urlsafe(32)
-    code = _identified(verifier)
-    if code is not None:
-        _client(case, chance)
-        case.body.update(grant_type="authorization_code", code=code, code_verifier=verifier, redirect_uri="push://")
+def _push(case: Any, chance: Callable[[], float]) -> None:
+    """A request that the page takes."""
+    application(case)
+    for name in set(case.body) - {"client_id", "client_secret"}:
+        del case.body[name]
+    challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    case.body.update(response_type="code", scope="service", redirect_uri=given("FUZZ_CALLBACK"))
+    case.body.update(code_challenge=challenge, code_challenge_method="S256")
 
 
-def _identified(verifier: str) -> str | None:
-    """A code; None when this run of `st` had its own, or the holder was asked too often."""
-    if len(_identities) == _IDENTITIES:
-        return None
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    asked = {
-        "client_id": _given("CLIENT_ID", ""),
-        "redirect_uri": "push://",
-        "response_type": "code",
-        "scope": "single_signature",
-        "login_hint": _random.choice(("70010020110", "70010020462")),
-        "code_challenge": challenge,
-        "code_challenge_method": "S256",
-        "lifetime": "600",
-    }
-    url = _given("LINKID_URL", "")
-    answer = requests.get(url + _VIDAAS, params=asked, timeout=30)
-    if answer.status_code != 200:
-        return None
-    poll, until = {"code": answer.text.removeprefix("code=")}, time.monotonic() + _SETTLE_SECONDS
-    while time.monotonic() < until:
-        answer = requests.get(url + _POLL, params=poll, timeout=30)
-        if answer.status_code == 200:
-            _identities.append(str(answer.json()["authorizationToken"]))
-            return _identities[-1]
-        time.sleep(0.2)
-    return None
+def _show(case: Any, chance: Callable[[], float]) -> None:
+    pushed = query(case).get("request_uri")
+    case.query = {"client_id": given("CLIENT_ID", "")} | ({} if pushed is None else {"request_uri": pushed})
+
+
+def _look(case: Any, chance: Callable[[], float]) -> None:
+    """At the certificate that came by a link."""
+    if not str(case.body.get("credentialID", "")).startswith("cred_"):
+        _name(case.body)
+
+
+def _list(case: Any, chance: Callable[[], float]) -> None:
+    """All of them."""
+    case.body.clear()
 
 
 _LEADS: Final[dict[str, Callable[[Any, Callable[[], float]], None]]] = {
-    "/csc/v2/credentials/authorize": _authorize,
-    "/csc/v2/credentials/authorizeCheck": _check,
-    "/csc/v2/credentials/extendTransaction": _extend,
-    "/csc/v2/signatures/signHash": _sign_hash,
-    "/csc/v2/signatures/signDoc": _sign_doc,
-    "/csc/v2/signatures/signPolling": _collect,
-    "/csc/v1/credentials/authorize": _authorize_1,
-    "/csc/v1/signatures/signHash": _sign_hash_1,
-    "/oauth2/token": _token,
-    "/oauth2/introspect": _client,
-    "/oauth2/revoke": _client,
-    "/csc/v1/oauth2/token": _token,
-    "/csc/v1/oauth2/revoke": _client,
-    "/v0/oauth/token": _token_by_code,
-    "/v0/oauth/client_token": _token,
-    "/v0/oauth/revoke": _client,
+    "POST /csc/v2/credentials/authorize": _authorize,
+    "POST /csc/v2/credentials/authorizeCheck": _check,
+    "POST /csc/v2/credentials/extendTransaction": _extend,
+    "POST /csc/v2/credentials/list": _list,
+    "POST /csc/v2/credentials/info": _look,
+    "POST /csc/v2/signatures/signHash": _sign_hash,
+    "POST /csc/v2/signatures/signDoc": _sign_doc,
+    "POST /csc/v2/signatures/signPolling": _collect,
+    "POST /csc/v1/credentials/list": _list,
+    "POST /csc/v1/credentials/info": _look,
+    "POST /csc/v1/credentials/authorize": _authorize_1,
+    "POST /csc/v1/signatures/signHash": _sign_hash_1,
+    "POST /oauth2/token": _token,
+    "POST /oauth2/pushed_authorize": _push,
+    "GET /oauth2/authorize": _show,
+    "POST /oauth2/introspect": _client,
+    "POST /oauth2/revoke": _client,
+    "POST /csc/v1/oauth2/token": _token,
+    "POST /csc/v1/oauth2/revoke": _client,
+    **fuzz_psc.LEADS,
 }
-"""By path."""
+"""By operation."""

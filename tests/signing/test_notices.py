@@ -49,11 +49,11 @@ async def test_a_decision_is_told_when_the_phone_decides(world: World, recorder:
     """Nobody polls: the decision that was carried settles the request, and it is told once."""
     credential = await world.credential()
     asked = await world.signing.ask(MINE, ask_for(credential))
-    await world.signing.decided(asked.document)
+    await world.decided(asked.document)
     assert recorder.told == []
     world.sam.approve(asked.document)
     for _ in range(3):
-        await world.signing.decided(asked.document)
+        await world.decided(asked.document)
     assert recorder.told == [("approved", None)]
     assert await state_of(world, asked) == "approved"
     await world.signing.check(MINE, asked.handle)
@@ -74,12 +74,11 @@ async def test_a_request_that_nobody_answers_is_told_when_its_time_is_over(world
 
 
 async def test_nobody_listens_nothing_is_asked(world: World, recorder: Recorder) -> None:
-    """No look at the database, no call of the SAM."""
+    """Of what no gateway carried: no look at the database, no call of the SAM."""
     recorder.callers = ()
     credential = await world.credential()
     asked = await world.signing.ask(MINE, ask_for(credential))
     world.sam.approve(asked.document)
-    await world.signing.decided(asked.document)
     world.clock.advance(timedelta(seconds=181))
     assert await world.signing.follow_up() == 0
     assert await state_of(world, asked) == "waiting"
@@ -88,7 +87,7 @@ async def test_nobody_listens_nothing_is_asked(world: World, recorder: Recorder)
 async def test_a_sam_that_is_away_keeps_no_phone_waiting(
     world: World, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The phone's decision was carried; that it cannot be told now is made good later."""
+    """The gateway that carried the phone's decision died before it wrote that down: made good later."""
     credential = await world.credential()
     asked = await world.signing.ask(MINE, ask_for(credential))
     world.sam.approve(asked.document)
@@ -98,7 +97,6 @@ async def test_a_sam_that_is_away_keeps_no_phone_waiting(
 
     with monkeypatch.context() as broken:
         broken.setattr(world.signing._sam, "verdict", away)
-        await world.signing.decided(asked.document)
         world.clock.advance(timedelta(seconds=181))
         assert await world.signing.follow_up() == 1
     assert recorder.told == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from foundation.database import Connection
 from foundation.errors import Unavailable
 from hsm_service.signing import errors
 from hsm_service.signing.adapters import wakeups
@@ -70,7 +71,8 @@ async def sad_of(world: World, caller: Caller, asked: Asked) -> str:
 
 
 async def state_of(world: World, asked: Asked) -> str:
-    """What the row says."""
+    """What the row says, when all is written down."""
+    await world.commits.ended()
     return str(await world.owner.fetchval("SELECT state FROM signing.requests WHERE document = $1", asked.document))
 
 
@@ -493,12 +495,40 @@ async def test_a_poll_without_a_bell_ends_by_itself(world: World) -> None:
         assert state.expires_in == 180
 
 
+async def test_a_carried_decision_is_known_without_asking_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway that carried it wrote down what came of it: whoever waits is woken and reads that."""
+    asked = await world.signing.ask(MINE, ask_for(await world.credential()))
+    waiting = asyncio.create_task(world.signing.check(MINE, asked.handle, wait=20))
+    while not world.signing._wakeups._bells:  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+    activation = world.sam.approve(asked.document)
+    verdict = await world.signing._sam.verdict(asked.document)
+
+    async def asks(_document: str) -> None:
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr(world.signing._sam, "verdict", asks)
+    for _ in range(2):  # the phone did not hear the answer, and decides again
+
+        async def carried(connection: Connection) -> None:
+            await world.signing.decided(connection, asked.document, verdict)
+
+        await world.commits.run(carried)
+    assert isinstance(await waiting, Approved)
+    row = await world.owner.fetchrow(
+        "SELECT state, activation FROM signing.requests WHERE document = $1", asked.document
+    )
+    assert row is not None
+    assert (row["state"], row["activation"]) == ("approved", activation)
+
+
 async def test_every_step_leaves_a_line(world: World) -> None:
     """asked, refused, approved, returned: ids and numbers only (the audit refuses anything else)."""
     credential = await world.credential()
     asked = await world.signing.ask(MINE, ask_for(credential, "contrato"))
     sad = await sad_of(world, MINE, asked)
     await signed(world, MINE, sad, credential, "contrato")
+    await world.commits.ended()
     lines = await world.owner.fetch(
         """
         SELECT said ->> 'event' AS event

@@ -126,9 +126,14 @@ class PhoneScreens:
                 await waiting.click()
         return await self.at(*_DECISIONS)
 
-    async def approve(self, password: str) -> None:
-        """On the approval screen: type the usage password and approve; ends at the screen that says so."""
+    async def approve(self, password: str, code: str | None = None) -> None:
+        """On the approval screen: type the usage password and approve; ends at the screen that says so.
+
+        ``code``: what the asking screen shows, where the request comes from somewhere new.
+        """
         await self.at("approval")
+        if code is not None:
+            await self.fill("Código de verificação", code)
         await self.fill("Senha de uso", password)
         await self.press("Aprovar")
         await self.at("approved")

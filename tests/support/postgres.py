@@ -120,7 +120,8 @@ def _cloned(server: EmbeddedPostgres, template: str) -> Iterator[TestDatabase]:
             f"GRANT CREATE ON DATABASE {name} TO {OWNER}",
         ]
     )
-    in_own_loop(_maintain(server, f"CREATE DATABASE {name} TEMPLATE {template}", *grants))
+    copied = f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"  # a third faster here than by its log
+    in_own_loop(_maintain(server, copied, *grants))
     yield TestDatabase(server, name)
     in_own_loop(_maintain(server, f"DROP DATABASE {name} WITH (FORCE)"))
 

@@ -296,7 +296,9 @@ class SamDouble:
         born: JsonObject | None = None
         if decided.approves and held.document.type == "generator":
             born = {"id": new_id("gen"), "sealed": "to the phone"}
-        verdict = Verdict(state, held.document.type, binding, activation, unblocked, born, admits)
+        verdict = Verdict(
+            state, held.document.type, binding, activation, unblocked=unblocked, generator=born, admits=admits
+        )
         held.decided = (decided.word, proof, verdict)
         return verdict
 

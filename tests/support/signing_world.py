@@ -36,6 +36,7 @@ from foundation.database import Connection, Database, open_pool
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
 from foundation.encoding import JsonObject, b64u
 from foundation.errors import BadInput, LinkIdError
+from foundation.group_commit import GroupCommit
 from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
 from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
@@ -392,6 +393,8 @@ class World:
     vouching: Vouching
     tokens: TokenService
     signing: SigningService
+    commits: GroupCommit
+    """What signing commits by; `ended` when a test wants to see what no caller waits for."""
     credentials: CredentialService
     identifications: Identifications
     calls: Calls
@@ -414,11 +417,21 @@ class World:
         """As if the operator had turned `[explicit]` on."""
         self.explicit._sam = self.explicit_sam
 
+    async def decided(self, document: str) -> None:
+        """As by the gateway that carried a phone's decision to the SAM, which says what came of it."""
+        verdict = await self.signing._sam.verdict(document)
+
+        async def carried(connection: Connection) -> None:
+            await self.signing.decided(connection, document, verdict)
+
+        await self.commits.run(carried)
+
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
 
         The hour empties every window in memory. The audit is the one thing that stays.
         """
+        await self.commits.ended()
         await self.owner.execute(EMPTY)
         self.clock.advance(timedelta(hours=1))
         self.sam.forget()
@@ -614,6 +627,8 @@ async def signing_world(
         await owner.execute(FACTS)
         ours = Database(await open_pool(database.dsn("linkid_gateway"), max_size=20))
         stack.push_async_callback(ours.close)
+        commits = GroupCommit(ours)
+        stack.push_async_callback(commits.ended)
         sam = SigningSam(clock)
         vouching = Vouching(sam)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sam", dir="/tmp"))
@@ -641,6 +656,7 @@ async def signing_world(
             credentials=CredentialsPort(credentials),
             wakeups=wakeups,
             notices=NoticesOfSigning(telling, outcomes, bells),
+            commits=commits,
         )
         explicit_sam = ExplicitOverChannel(channel, clock, {sam.root.jkt: sam.root})
         explicit = ExplicitSigning(ours, clock, audit, sam=None, credentials=CredentialsPort(credentials))
@@ -783,6 +799,7 @@ async def signing_world(
             vouching=vouching,
             tokens=tokens,
             signing=signing,
+            commits=commits,
             credentials=credentials,
             identifications=identifications,
             calls=calls,

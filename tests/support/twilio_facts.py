@@ -1,7 +1,7 @@
 """What Twilio's OpenAPI document says of sending a message: the few lines that our adapter and its stand-in meet.
 
 Read from ``twilio_api_v2010.yaml`` of github.com/twilio/twilio-oai (2026-04-14). The document itself is not kept here;
-``test_fake_twilio.py`` holds these lines against it wherever it lies at hand (LINKID_TWILIO_SPEC).
+``test_fake_twilio.py`` holds these lines against the one that Twilio's own package carries.
 """
 
 import re

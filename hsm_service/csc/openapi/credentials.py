@@ -14,6 +14,7 @@ from hsm_service.csc.openapi.words import (
     DOCUMENTS,
     ERRORS,
     EXAMPLE_HASH,
+    FIRST_LISTED,
     FLAG,
     HASH_OID,
     HASHES,
@@ -206,7 +207,12 @@ OPERATIONS: Final = [
     ),
     V2.call(
         "List", "credentials/list", Words("Whose certificates", "Quais certificados"), "ListRequest",
-        {200: Answer(Words("Those that you may ask for.", "Os que você pode pedir."), ref("List"))},
+        {
+            200: Answer(
+                Words("Those that you may ask for.", "Os que você pode pedir."), ref("List"),
+                links={"look": ("cscV2CredentialInfo", FIRST_LISTED)},
+            )
+        },
         {"onlyValid": True}, required=False,
     ),
     V2.call(

@@ -15,6 +15,7 @@ from hsm_service.csc.openapi.words import (
     CREDENTIAL,
     ERRORS,
     EXAMPLE_HASH,
+    FIRST_LISTED,
     HASHES,
     ID,
     KEY,
@@ -27,6 +28,7 @@ from hsm_service.csc.openapi.words import (
     schema_of,
 )
 from hsm_service.csc.web.oauth1 import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
+from hsm_service.oauth.openapi import BEARER, GIVEN_BACK
 from hsm_service.oauth.openapi import SECTION as OAUTH
 from protocol.sessions import MOST
 
@@ -134,7 +136,13 @@ SECTION: Final = Section(
         ),
         V1.call(
             "List", "credentials/list", Words("Whose certificates", "Quais certificados"), "V1ListRequest",
-            {200: Answer(Words("A page of them.", "Uma página deles."), ref("V1List"))}, {"maxResults": 10},
+            {
+                200: Answer(
+                    Words("A page of them.", "Uma página deles."), ref("V1List"),
+                    links={"look": ("cscV1CredentialInfo", FIRST_LISTED)},
+                )
+            },
+            {"maxResults": 10},
             required=False,
         ),
         V1.call(
@@ -178,6 +186,13 @@ def _same(id: str, path: str) -> Operation:
     return replace(found, id=f"cscV1OAuth{id}", path=path)
 
 
+def _token() -> Operation:
+    """The same token, and where it leads here."""
+    same = _same("Token", TOKEN_PATH)
+    links = {"use": ("cscV1List", BEARER), "give_back": ("cscV1OAuthRevoke", GIVEN_BACK)}
+    return replace(same, answers={200: replace(same.answers[200], links=links)})
+
+
 OAUTH_SECTION: Final = Section(
     tag="CSC v1 OAuth",
     title=Words("Tokens below CSC API 1", "Tokens sob a CSC API 1"),
@@ -189,7 +204,7 @@ OAUTH_SECTION: Final = Section(
     schemas={},
     operations=[
         _same("Authorize", AUTHORIZE_PATH),
-        _same("Token", TOKEN_PATH),
+        _token(),
         replace(
             _same("Revoke", REVOKE_PATH),
             answers={204: Answer(Words("It is worth nothing now.", "Não vale mais nada."), media=None)},

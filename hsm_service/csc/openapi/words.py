@@ -96,6 +96,7 @@ def closed(required: list[str], **members: JsonValue) -> Schema:
     return {**schema_of(required, **members), "additionalProperties": False}
 
 
+FIRST_LISTED: Final = {"credentialID": "$response.body#/credentialIDs/0"}
 STRINGS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
 
 PREFER: Final = Parameter(

@@ -34,6 +34,8 @@ class Standing:
     allowed: Sequence[str]
     calls_per_minute: int | None
     """By an operator's word."""
+    shows_codes: bool
+    """By an operator's word too."""
 
 
 class ClientStore:
@@ -129,6 +131,7 @@ class ClientStore:
                 row["old_secret_until"],
                 tuple(row["allowed"]),
                 row["calls_per_minute"],
+                row["shows_codes"],
             )
             for row in await self._database.fetch(QUERIES.standing, list(client_ids))
         }

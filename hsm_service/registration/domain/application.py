@@ -34,6 +34,7 @@ class Stand(StrEnum):
     SHUT_OUT = "shut_out"
 
 
+_STARTING: Final = frozenset({ClientMethod.SECRET, ClientMethod.TLS, ClientMethod.SELF_SIGNED})
 IN_USE: Final = frozenset({Stand.KNOWN, Stand.CHANGING})
 
 
@@ -117,6 +118,14 @@ class View:
     """By an operator's word; None: as everybody."""
     allowed: Sequence[str] = ()
     """Credentials that an operator lets it ask for by itself."""
+    shows_codes: bool = False
+    """Whether an operator lets it draw a code that stays the same, on a page of its own (docs/decisions/0054)."""
+
+    @property
+    def may_start(self) -> bool:
+        """Whether it can begin by a page of its own: for people, and with a proof that ``/oauth/start`` takes."""
+        draft = self.application.draft
+        return GrantType.CODE in draft.grants and draft.method in _STARTING
 
 
 def new_hosts(known: Sequence[str], wanted: Sequence[str]) -> list[str]:

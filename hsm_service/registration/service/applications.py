@@ -255,4 +255,5 @@ def _view(one: Application, standing: Standing | None, change: Change | None) ->
         standing.old_secret_until,
         standing.calls_per_minute,
         standing.allowed,
+        standing.shows_codes,
     )

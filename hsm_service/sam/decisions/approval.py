@@ -85,6 +85,7 @@ class Approval:
                     "state": State.APPROVED.value,
                     "type": approved.fixed.document.type,
                     "activation": approved.activation.id,
+                    "until": int(approved.activation.until.timestamp()),
                 }
             over, forgiven = await self._attempts.forgiven(attempt)
         raise Unavailable("too many tries at this password at once")

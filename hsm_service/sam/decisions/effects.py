@@ -90,7 +90,10 @@ class Effects:
                 await self._blocks.undo(connection, credential, document.text("device"), since)
                 answer |= {"credential": credential, "blocked": since}
             case "consent":
-                answer["consent"] = await self._consent(connection, fixed, binding)
+                answer |= {
+                    "consent": await self._consent(connection, fixed, binding),
+                    "until": document.number("until"),
+                }
             case "generator":
                 answer["generator"] = await self._generator(connection, fixed, binding)
             case "admit":
@@ -99,7 +102,8 @@ class Effects:
             case "passkey" | "passkey-end":
                 await self._guard(connection, fixed, binding, spoken)
             case "session":
-                answer["activation"] = await self._begin_session(connection, fixed, binding, wrapped)
+                begun = await self._begin_session(connection, fixed, binding, wrapped)
+                answer |= {"activation": begun, "until": document.number("until")}
             case _:
                 raise DecisionInvalid(f"no phone decides {fixed.document.type}")
         return answer
@@ -117,13 +121,14 @@ class Effects:
         elif fixed.document.type == "unblock":
             answer |= {"credential": fixed.credential, "blocked": fixed.document.number("blocked")}
         elif fixed.document.type == "consent":
-            answer["consent"] = fixed.id
+            answer |= {"consent": fixed.id, "until": fixed.document.number("until")}
         elif fixed.document.type == "generator":
             born = await self._generators.of_document(database, fixed.id)
             answer["generator"] = None if born is None else await self._delivered(fixed, born)
         elif fixed.document.is_request:
             found = await self._activations.of_document(database, fixed.id)
-            answer["activation"] = None if found is None else found[0]
+            if found is not None:
+                answer |= {"activation": found[0], "until": int(found[1].timestamp())}
         return {name: value for name, value in answer.items() if value is not None}
 
     async def _bind(self, connection: Connection, fixed: Fixed, signer: P256Key) -> str:

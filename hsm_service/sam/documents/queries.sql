@@ -102,6 +102,11 @@ INSERT INTO sam.freezes (credential, caller, document, since) VALUES ($1, $2, $3
 -- Whether a caller is frozen for a credential.
 SELECT EXISTS (SELECT FROM sam.freezes WHERE credential = $1 AND caller = $2 AND lifted_at IS NULL);
 
+-- name: freezes
+-- Who is frozen for a credential, and since when: for the operator whom its holder calls.
+SELECT caller, min(since) AS since FROM sam.freezes WHERE credential = $1 AND lifted_at IS NULL
+GROUP BY caller ORDER BY min(since), caller;
+
 -- name: lift
 -- Somebody with the right to do so lifted the freezes of a caller.
 UPDATE sam.freezes SET lifted_at = $3 WHERE credential = $1 AND caller = $2 AND lifted_at IS NULL RETURNING document;

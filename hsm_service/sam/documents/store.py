@@ -69,6 +69,10 @@ class DocumentStore:
         """What a phone with these active bindings may decide now."""
         return await self._seals.fetch(TABLE, _read, reader, queries.waiting_for_device, device, list(credentials), now)
 
+    async def freezes(self, reader: Reader, credential: str) -> list[tuple[str, datetime]]:
+        """Whom the holder called "not me", each as ``caller_name`` has it, and since when. Told, not believed."""
+        return [(row["caller"], row["since"]) for row in await reader.fetch(queries.freezes, credential)]
+
     async def waiting_for_credential(self, reader: Reader, credential: str, type_: str, now: datetime) -> Fixed | None:
         """The newest waiting one of a type."""
         return await self._seals.fetch_one(TABLE, _read, reader, queries.waiting_for_credential, credential, type_, now)

@@ -13,6 +13,7 @@ from hsm_service.sam.bindings.service import Bindings, seconds
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.blocks.service import Blocks
 from hsm_service.sam.credentials.store import CredentialStore
+from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import OrderOutdated
 from hsm_service.sam.orders.domain import HolderPermit, Operators, permit_holder_order
 
@@ -28,8 +29,10 @@ class HolderOrders:
         bindings: BindingStore,
         blocks: Blocks,
         phones: Bindings,
+        documents: DocumentStore,
         operators: Operators,
     ) -> None:
+        self._documents = documents
         self._database, self._clock, self._credentials, self._bindings = database, clock, credentials, bindings
         self._blocks, self._phones, self._operators = blocks, phones, operators
 
@@ -46,6 +49,10 @@ class HolderOrders:
                 {"binding": one.id, "device": one.device, "nickname": one.nickname, "until": seconds(one)}
                 for one in await self._bindings.of_credentials(self._database, [credential])
                 if one.state is State.WAITING
+            ],
+            "frozen": [
+                {"caller": caller.partition(":")[2], "since": int(since.timestamp())}
+                for caller, since in await self._documents.freezes(self._database, credential)
             ],
         }
 

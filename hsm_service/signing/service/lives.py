@@ -23,8 +23,8 @@ from hsm_service.signing.errors import (
     SadExpired,
     UnknownHandle,
 )
-from hsm_service.signing.ports import Doorbell, Notices, Outcome, Sam
-from hsm_service.signing.store import RequestStore
+from hsm_service.signing.ports import Doorbell, Notices, Outcome, Sam, Verdict
+from hsm_service.signing.store import Learnt, RequestStore
 
 ACTIVATION: Final = timedelta(seconds=300)
 """docs/protocol.md section 15; used only where the SAM does not say itself until when."""
@@ -113,14 +113,24 @@ class Lives:
         """The request as it is now: what the SAM says while pending, what the clock says once approved."""
         now = self._clock.now()
         if request.state is State.ASKED:
-            return request if now < request.expires else await self._settle(request, Event.EXPIRED)
+            return request if now < request.expires else await self._settle(request, Learnt(Event.EXPIRED))
         if request.state is State.WAITING:
             assert request.document is not None, "the table's CHECK: a waiting request has its document"
             return await self._learn(request, request.document)
         if request.state in (State.APPROVED, State.REDEEMED) and now >= request.expires:
             moved = await self._commits.run(lambda connection: self._store.moved(connection, request, Event.EXPIRED))
-            return moved or await self._reread(request)
+            return moved or await self.reread(request)
         return request
+
+    async def carried(self, connection: Connection, document: str, verdict: Verdict) -> Request | None:
+        """A verdict that this gateway heard as it carried a decision; what became of the request. None: it was known
+        already, or is nobody's."""
+        now = self._clock.now()
+        learnt = _learnt(verdict, now)
+        settled = None if learnt is None else await self._store.carried(connection, document, learnt, now=now)
+        if settled is not None:
+            await self._tell(connection, settled)
+        return settled
 
     async def withdrawn(self, request: Request) -> Request:
         """Pending no more; one that was decided stays as it is."""
@@ -128,14 +138,14 @@ class Lives:
             await self._sam.withdraw(request.document)
             request = await self.refresh(request)
         if request.state in PENDING:
-            request = await self._settle(request, Event.WITHDRAWN)
+            request = await self._settle(request, Learnt(Event.WITHDRAWN))
         return request
 
     async def give_up(self, name: str) -> None:
         """The SAM did not fix it: the caller may ask again at once."""
         request = await self._store.by_name(name)
         if request is not None and request.state is State.ASKED:
-            await self._settle(request, Event.WITHDRAWN)
+            await self._settle(request, Learnt(Event.WITHDRAWN))
 
     def seconds_until(self, instant: datetime) -> int:
         """Whole seconds, never negative."""
@@ -143,47 +153,29 @@ class Lives:
 
     async def _learn(self, request: Request, document: str) -> Request:
         """Write down what the SAM says has become of a document."""
-        verdict = await self._sam.verdict(document)
-        match verdict.outcome:
-            case Outcome.WAITING:
-                return request
-            case Outcome.APPROVED:
-                until = verdict.until or self._clock.now() + ACTIVATION
-                return await self._settle(request, Event.APPROVED, activation=verdict.activation, until=until)
-            case Outcome.REFUSED:
-                return await self._settle(request, Event.REFUSED, reason=verdict.reason or "refuse")
-            case Outcome.EXPIRED:
-                return await self._settle(request, Event.EXPIRED)
-            case Outcome.WITHDRAWN:
-                return await self._settle(request, Event.WITHDRAWN)
+        learnt = _learnt(await self._sam.verdict(document), self._clock.now())
+        return request if learnt is None else await self._settle(request, learnt)
 
-    async def _settle(
-        self,
-        request: Request,
-        event: Event,
-        *,
-        reason: str | None = None,
-        activation: str | None = None,
-        until: datetime | None = None,
-    ) -> Request:
+    async def _settle(self, request: Request, learnt: Learnt) -> Request:
         """Pending no more. When another gateway was faster, its word stands."""
 
         async def settle(connection: Connection) -> Request | None:
-            settled = await self._store.settled(
-                connection, request, event, now=self._clock.now(), reason=reason, activation=activation, until=until
-            )
+            settled = await self._store.settled(connection, request, learnt, now=self._clock.now())
             if settled is not None:
-                if event is Event.WITHDRAWN and request.document is not None:
+                if learnt.event is Event.WITHDRAWN and request.document is not None:
                     await self._doorbell.settle(connection, document=request.document)
-                self._audit.note(
-                    connection, f"signing.{settled.state}", request=request.document, caller=request.caller.id
-                )
-                await self._notices.settled(connection, settled)
+                await self._tell(connection, settled)
             return settled
 
-        return await self._commits.run(settle) or await self._reread(request)
+        return await self._commits.run(settle) or await self.reread(request)
 
-    async def _reread(self, request: Request) -> Request:
+    async def _tell(self, connection: Connection, settled: Request) -> None:
+        """The audit, and who wants to hear of it without asking."""
+        self._audit.note(connection, f"signing.{settled.state}", request=settled.document, caller=settled.caller.id)
+        await self._notices.settled(connection, settled)
+
+    async def reread(self, request: Request) -> Request:
+        """As it stands in the database now."""
         again = await self._store.by_name(request.name)
         assert again is not None, "requests are never deleted"
         return again
@@ -208,3 +200,18 @@ class Lives:
                 raise RequestLapsed()
             case State.WITHDRAWN:
                 raise RequestWithdrawn()
+
+
+def _learnt(verdict: Verdict, now: datetime) -> Learnt | None:
+    """What a word of the SAM's means for a request that waits; None while it may be decided still."""
+    match verdict.outcome:
+        case Outcome.WAITING:
+            return None
+        case Outcome.APPROVED:
+            return Learnt(Event.APPROVED, activation=verdict.activation, until=verdict.until or now + ACTIVATION)
+        case Outcome.REFUSED:
+            return Learnt(Event.REFUSED, reason=verdict.reason or "refuse")
+        case Outcome.EXPIRED:
+            return Learnt(Event.EXPIRED)
+        case Outcome.WITHDRAWN:
+            return Learnt(Event.WITHDRAWN)

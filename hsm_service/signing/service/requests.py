@@ -48,6 +48,7 @@ from hsm_service.signing.ports import (
     NobodyListens,
     Notices,
     Sam,
+    Verdict,
     Wakeups,
 )
 from hsm_service.signing.service.lives import Approved, Consented, Lives, StillWaiting
@@ -134,7 +135,6 @@ class SigningService:
         credential = await self._credentials.find(ask.credential)
         if credential is None:
             raise UnknownCredential(ask.credential[:40])
-        await self._settle_pending(caller, ask.credential)
         situation = await self._situation(caller, ask.credential, credential)
         if isinstance(ask, SessionAsk):
             policy.admit_session(ask, situation)
@@ -151,13 +151,9 @@ class SigningService:
         else:
             activation_secret = secret.secret_of_call(call_key, name)
         now = self._clock.now()
-
-        async def ask_it(connection: Connection) -> None:
-            await self._store.add(
-                connection, name, activation_secret.digest, caller, ask, now=at or now, until=now + FIXING
-            )
-
-        await self._commits.run(ask_it)
+        await self._store.add(
+            self._commits, name, activation_secret.digest, caller, ask, now=at or now, until=now + FIXING
+        )
         # 4. The SAM fixes, stores and signs the document.
         try:
             if isinstance(ask, SessionAsk):
@@ -203,7 +199,8 @@ class SigningService:
                 left = over - loop.time()
                 if request.state not in PENDING or left <= 0:
                     return self._lives.answer(request, activation_secret)
-                await bell.wait(min(left, LOOK_AGAIN))
+                if await bell.wait(min(left, LOOK_AGAIN)):
+                    request = bell.news or await self._lives.reread(request)
 
     async def sign(
         self,
@@ -249,7 +246,8 @@ class SigningService:
                 hash_algorithm=hash_algorithm,
                 sign_algorithm=sign_algorithm,
             )
-        # 10. Returned in input order. Our own note of it may fail without harm: the SAM knows. A session goes on.
+        # 10. Returned in input order. Our own note of it is not waited for, and may fail without harm: the SAM knows. A
+        # session goes on.
         whole = request.kind is Kind.LISTED and len(hashes) == request.count
 
         async def note(connection: Connection) -> None:
@@ -259,7 +257,7 @@ class SigningService:
                 connection, "signing.returned", request=request.document, caller=caller.id, count=len(hashes)
             )
 
-        await self._commits.run(note)
+        await self._commits.soon(note)
         return signatures
 
     async def asked_at(self, caller: Caller, *, sad: object, credential: str) -> datetime | None:
@@ -306,9 +304,11 @@ class SigningService:
         return answer
 
     async def withdraw(self, caller: Caller, handle: object) -> None:
-        """Whoever asked gives up; the phone then stops showing it. A decided request stays as it is."""
+        """Whoever asked gives up; the phone then stops showing it. A decided request stays as it is, but for an open
+        session, which ends.
+        """
         request, _ = await self._lives.own(caller, handle)
-        await self._lives.withdrawn(request)
+        await self._given_up(caller, request)
 
     async def give_back(self, caller: Caller, document: str) -> None:
         """The caller has no more use for what it asked under this document: nobody need decide it any more, and a
@@ -317,7 +317,10 @@ class SigningService:
         request = await self._store.by_document(document)
         if request is None or (request.caller.kind, request.caller.id) != (caller.kind, caller.id):
             raise UnknownHandle("no such request of this caller")
-        request = await self._lives.withdrawn(await self._lives.refresh(request))
+        await self._given_up(caller, await self._lives.refresh(request))
+
+    async def _given_up(self, caller: Caller, request: Request) -> None:
+        request = await self._lives.withdrawn(request)
         if request.kind is Kind.SESSION and request.state in USABLE:
             assert request.activation is not None, "the table's CHECK: an approved request has its activation"
             await self._sam.give_back(caller, request.activation)
@@ -330,17 +333,14 @@ class SigningService:
             return None
         return await self._lives.refresh(request)
 
-    async def decided(self, document: str) -> None:
-        """A phone decided (told by whoever carried the decision to the SAM): wake who waits for it. Only a hint.
+    async def decided(self, connection: Connection, document: str, verdict: Verdict) -> None:
+        """A phone decided, and whoever carried it there heard from the SAM what came of it: written down in the
+        transaction of the carrier's own note; whoever waits, on any gateway, is woken when that is committed.
 
-        Who wants to be told without asking is told now; what fails here is made good by ``follow_up``.
+        What fails here is made good by those who look by themselves, and by ``follow_up``.
         """
-        await self._wakeups.announce(document)
-        if self._notices.listening():
-            with suppress(LinkIdError):
-                request = await self._store.by_document(document)
-                if request is not None and request.caller.id in self._notices.listening():
-                    await self._lives.refresh(request)
+        news = await self._lives.carried(connection, document, verdict)
+        connection.after_commit(lambda: self._wakeups.announce(document, news))
 
     async def follow_up(self) -> int:
         """Settle what is over and nobody asks about, for those who want to be told; how many were looked at."""
@@ -352,19 +352,24 @@ class SigningService:
         return len(overdue)
 
     async def _situation(self, caller: Caller, name: str, credential: CredentialView) -> policy.Situation:
+        """What the rules look at. Raises RequestPending."""
         now = self._clock.now()
+        around = await self._store.around(caller, name, since=now - policy.REMEMBERED, now=now)
+        if around.own is not None:
+            await self._settle_pending(around.own)
+            around = await self._store.around(caller, name, since=now - policy.REMEMBERED, now=now)
         return policy.Situation(
             credential=policy.CredentialFacts(
                 credential.active, credential.valid_from, credential.valid_to, credential.key_algorithm
             ),
-            history=await self._store.history(caller, name, now - policy.REMEMBERED),
-            pending_of_credential=await self._store.count_pending(name, now),
+            history=around.history,
+            pending_of_credential=around.pending,
             now=now,
         )
 
-    async def _settle_pending(self, caller: Caller, credential: str) -> None:
+    async def _settle_pending(self, own: str) -> None:
         """A request left behind (its caller never asked again) must not bar the next one. Raises RequestPending."""
-        pending = await self._store.pending_of(caller, credential)
+        pending = await self._store.by_name(own)
         if pending is None:
             return
         pending = await self._lives.refresh(pending)

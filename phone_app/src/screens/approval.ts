@@ -9,11 +9,12 @@ import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import { yesTo } from "../decision";
 import type { RequestDocument, SignDocument } from "../documents";
-import { size, t } from "../strings";
+import { digest, shortDigest, size, t } from "../strings";
 import { foreign, h, holder } from "../ui/dom";
 import { icon } from "../ui/icons";
-import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton } from "../ui/parts";
+import { actions, bigCode, button, card, countdown, facts, form, notice, passwordField, progress, submitButton, type Gate } from "../ui/parts";
 import { isLocked, keepsPassword, problemText } from "../ui/problem";
+import { newCallerNotice, typedCode } from "./newcaller";
 import { isOver, showEnding, showOver, showRefusal } from "./outcome";
 
 export function showApproval(app: App, statement: Opened<"sign">): void {
@@ -22,7 +23,7 @@ export function showApproval(app: App, statement: Opened<"sign">): void {
     title: t.approval.title,
     about: [files(document)],
     fixed: t.approval.fixed,
-    technical: document.documents.map((file) => [t.approval.hash, h("code", {}, foreign(file.hash))]),
+    technical: document.documents.map((file) => [t.approval.hash, h("code", {}, digest(file.hash))]),
     approved: { title: t.approval.approved, text: t.approval.approvedWhat },
     back: () => showApproval(app, statement),
   });
@@ -33,8 +34,8 @@ interface RequestScreen {
   title: string;
   /** Below who asks: what is asked. */
   about: Node[];
-  /** Beside the password: what must be understood, and done, before it counts. False stops the approval. */
-  consent?: { element: HTMLElement; given: () => boolean };
+  /** Beside the password: what must be understood, and done, before it counts. */
+  consent?: Gate;
   /** What is sure about what stands here. */
   fixed: string;
   technical: [string, Node | string][];
@@ -55,6 +56,7 @@ export function showRequest(app: App, statement: Opened<"sign" | "session" | "co
   });
   const approve = async (): Promise<void> => {
     if (screen.consent && !screen.consent.given()) return;
+    if (code !== null && !code.given()) return;
     const typed = password.value();
     if (typed === null) return;
     trouble.replaceChildren();
@@ -62,13 +64,12 @@ export function showRequest(app: App, statement: Opened<"sign" | "session" | "co
       await app.ceremony.answer(statement, yesTo(document), typed, (stage) => doing.say(t.password[stage]));
       left.stop();
       app.remember(statement, true);
+      await app.learnCaller(document.caller.id, [document.credential]);
       showEnding(app, { name: "approved", ...screen.approved });
     } catch (error) {
       if (!keepsPassword(error)) password.clear();
       if (isLocked(error)) {
-        // No further password can be right: the field goes, and what is left to do is to refuse.
-        trouble.replaceChildren(notice("danger", problemText(error), true));
-        entry.replaceChildren(actions(refuse));
+        onlyNo(problemText(error)); // no further password can be right
         void app.warnings.refresh();
       } else if (error instanceof ApiError && error.code === "password_wrong") password.complain(problemText(error));
       else if (isOver(error)) {
@@ -80,7 +81,13 @@ export function showRequest(app: App, statement: Opened<"sign" | "session" | "co
     }
   };
   const refuse = button(t.approval.refuse, "danger", () => showRefusal(app, statement, screen.back));
-  const entry: HTMLElement = form(approve, screen.consent?.element ?? null, password.element, doing.element, actions(submitButton(t.approval.approve), refuse));
+  const code = app.knows(document) ? null : typedCode(document, () => onlyNo(t.newCaller.spent));
+  const entry: HTMLElement = form(approve, screen.consent?.element ?? null, code?.element ?? null, password.element, doing.element, actions(submitButton(t.approval.approve), refuse));
+  /** No yes is possible any more: the fields go, and what is left to do is to refuse. */
+  const onlyNo = (why: string): void => {
+    trouble.replaceChildren(notice("danger", why, true));
+    entry.replaceChildren(actions(refuse));
+  };
   app.visit({
     name: "approval",
     title: screen.title,
@@ -94,8 +101,8 @@ export function showRequest(app: App, statement: Opened<"sign" | "session" | "co
         h(
           "div",
           { class: "column" },
-          card(bigCode(t.approval.code, document.verification_code), h("p", { class: "hint" }, t.approval.codeWhat)),
-          whoAsks(document),
+          code === null ? card(bigCode(t.approval.code, document.verification_code), h("p", { class: "hint" }, t.approval.codeWhat)) : newCallerNotice(),
+          whoAsks(app, document),
           ...screen.about,
         ),
         h(
@@ -114,15 +121,23 @@ export function showRequest(app: App, statement: Opened<"sign" | "session" | "co
   });
 }
 
-function whoAsks(document: RequestDocument): HTMLElement {
+/** Who that is, by the holder's own word for it where there is one; the name that the SAM vouches for always stands there. */
+function whoAsks(app: App, document: RequestDocument): HTMLElement {
   const computer = document.caller.kind === "computer";
+  const own = computer ? app.petname(document.caller.id) : null;
+  const vouched = foreign(document.caller.name, t.common.noName);
   return card(
     h("h2", {}, t.approval.asks),
     h(
       "div",
       { class: "who" },
       h("span", { class: "row-symbol" }, icon(computer ? "computer" : "system")),
-      h("div", {}, h("p", { class: "who-name" }, foreign(document.caller.name, t.common.noName)), h("p", { class: "hint" }, computer ? t.approval.computer : t.approval.integrator)),
+      h(
+        "div",
+        {},
+        h("p", { class: "who-name" }, own === null ? vouched : foreign(own)),
+        h("p", { class: "hint" }, computer ? t.approval.computer : t.approval.integrator, ...(own === null ? [] : [": ", vouched])),
+      ),
     ),
   );
 }
@@ -138,7 +153,7 @@ function files(document: SignDocument): HTMLElement {
           "li",
           {},
           icon("document"),
-          h("div", {}, h("p", { class: "file-name" }, foreign(file.label, t.common.noName)), h("p", { class: "hint" }, size(file.size))),
+          h("div", {}, h("p", { class: "file-name" }, foreign(file.label, t.common.noName)), h("p", { class: "hint" }, size(file.size), " · ", h("span", { class: "digest" }, t.approval.digest(shortDigest(file.hash))))),
         ),
       ),
     ),

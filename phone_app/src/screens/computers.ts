@@ -5,7 +5,7 @@ import { asObject, type Json, type JsonObject } from "../encoding";
 import { dateTime, date, t } from "../strings";
 import { foreign, h } from "../ui/dom";
 import { icon } from "../ui/icons";
-import { actions, busy, button, card, item, lead, notice } from "../ui/parts";
+import { actions, busy, button, card, field, form, item, lead, notice, submitButton } from "../ui/parts";
 import { problemText } from "../ui/problem";
 import { showScan } from "./scan";
 
@@ -54,15 +54,23 @@ function drawComputers(app: App, computers: KnownComputer[]): Node[] {
       ...computers.map((one) => {
         const remove = button(t.computers.remove, "quiet", () => showRemove(app, one));
         remove.setAttribute("aria-label", `${t.computers.remove}: ${foreign(one.name).textContent}`);
-        return item("computer", foreign(one.name, t.common.noName), below(one), remove);
+        const rename = button(t.computers.rename, "quiet", () => showRename(app, one));
+        rename.setAttribute("aria-label", `${t.computers.rename}: ${foreign(one.name).textContent}`);
+        return item("computer", called(app, one), below(app, one), h("span", { class: "row-ends" }, rename, remove));
       }),
     ),
   ];
 }
 
-function below(one: KnownComputer): Node {
+/** As the holder calls it, or as it calls itself. */
+function called(app: App, one: KnownComputer): Node {
+  return foreign(app.petname(one.id) ?? one.name, t.common.noName);
+}
+
+function below(app: App, one: KnownComputer): Node {
+  const own = app.petname(one.id) === null ? null : h("span", {}, t.computers.itsName, foreign(one.name, t.common.noName));
   const lines = [t.computers.since(date(one.since)), one.lastUsed === null ? t.computers.never : t.computers.lastUsed(dateTime(one.lastUsed))];
-  return h("span", { class: "lines" }, foreign(one.os), ...lines.map((line) => h("span", {}, line)));
+  return h("span", { class: "lines" }, own, foreign(one.os), ...lines.map((line) => h("span", {}, line)));
 }
 
 function showRemove(app: App, one: KnownComputer): void {
@@ -70,7 +78,7 @@ function showRemove(app: App, one: KnownComputer): void {
   const content: HTMLElement = h(
     "div",
     { class: "column" },
-    card(h("ul", { class: "rows" }, item("computer", foreign(one.name, t.common.noName), below(one)))),
+    card(h("ul", { class: "rows" }, item("computer", called(app, one), below(app, one)))),
     lead(t.computers.removeLead),
     trouble,
     actions(
@@ -81,10 +89,32 @@ function showRemove(app: App, one: KnownComputer): void {
   const remove = async (): Promise<void> => {
     try {
       await app.gateway.call("DELETE", `/phone/v1/computers/${encodeURIComponent(one.id)}`);
+      await app.callComputer(one.id, "");
+      await app.forgetCaller(one.id);
       showComputers(app, t.computers.removed);
     } catch (error) {
       trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
     }
   };
   app.visit({ name: "remove-computer", title: t.computers.removeTitle, back: () => showComputers(app), content: [content] });
+}
+
+/** A name of the holder's own, on this phone alone: what the computer says of itself, and the SAM vouches for, stays beside it. */
+function showRename(app: App, one: KnownComputer): void {
+  const name = field(t.computers.renameLabel, { hint: t.computers.renameHint, attributes: { maxlength: 40, autocomplete: "off", autocapitalize: "sentences", "data-focus": true } });
+  name.input.value = app.petname(one.id) ?? "";
+  const keep = async (): Promise<void> => {
+    await app.callComputer(one.id, name.input.value.trim());
+    showComputers(app, t.computers.renamed);
+  };
+  app.visit({
+    name: "rename-computer",
+    title: t.computers.renameTitle,
+    back: () => showComputers(app),
+    content: [
+      card(h("ul", { class: "rows" }, item("computer", foreign(one.name, t.common.noName), below(app, one)))),
+      lead(t.computers.renameLead),
+      form(keep, name.element, actions(submitButton(t.common.confirm))),
+    ],
+  });
 }

@@ -24,6 +24,7 @@ export function showAssociation(app: App, statement: Opened<"associate">): void 
     ],
     warning: t.association.warning,
     approve: t.association.approve,
+    caller: computer.id,
     done: (code) =>
       code === null
         ? showEnding(app, { name: "approved", title: t.history.approved, text: t.approval.approvedWhat })
@@ -47,6 +48,7 @@ export function showIdentification(app: App, statement: Opened<"identify">): voi
     ],
     warning: digits === null ? t.identification.warning : t.identification.numberWarning,
     approve: t.identification.approve,
+    caller: integrator.id,
     done: (code) =>
       code === null
         ? showEnding(app, { name: "approved", title: t.identification.approved, text: t.identification.approvedWhat })
@@ -63,6 +65,8 @@ interface Consent {
   digits?: number | null;
   warning: string;
   approve: string;
+  /** Who may ask from now on. */
+  caller: string;
   done: (checkCode: string | null) => void;
 }
 
@@ -80,6 +84,8 @@ function showConsent(app: App, statement: Opened<"associate" | "identify">, cons
       const outcome = await app.ceremony.answer(statement, "approve", null, () => undefined, number);
       left.stop();
       app.remember(statement, true);
+      // Known from now on, where a code goes from one screen to the other; not who rang and showed nothing.
+      if (outcome.checkCode !== null || number !== null) await app.learnCaller(consent.caller, statement.document.credentials.map((one) => one.id));
       consent.done(outcome.checkCode);
     } catch (error) {
       if (shown !== null && error instanceof ApiError && error.code === "shown_number_wrong") {

@@ -7,9 +7,9 @@
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import { t } from "../strings";
-import { lead, notice } from "../ui/parts";
+import { lead, notice, tick } from "../ui/parts";
 import { showRequest } from "./approval";
-import { limits, tick } from "./session";
+import { limits } from "./session";
 
 export function showConsenting(app: App, statement: Opened<"consent">): void {
   const document = statement.document;

@@ -1,5 +1,6 @@
 /** The telephone number: asked, shown back, and only then used. */
 
+import { ApiError } from "../api";
 import type { App } from "../app";
 import type { JsonObject } from "../encoding";
 import { formatNumber, normaliseNumber } from "../telephone";
@@ -69,10 +70,19 @@ function showAskCode(app: App, e164: string): void {
       await keepPairing(app, e164, answer);
       showCode(app);
     } catch (error) {
-      trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
+      const better = withNinthDigit(error, e164);
+      if (better === null) return trouble.replaceChildren(notice("danger", problemText(error, app.gateway), true));
+      const use = button(t.number.useNinth(formatNumber(better)), "plain", () => showConfirm(app, better));
+      trouble.replaceChildren(notice("warning", t.number.ninth, true), actions(use));
     }
   };
   app.show({ name: "ask-code", title: t.askCode.title, step: { at: 2, of: PAIRING_STEPS }, back: () => showConfirm(app, e164), content: [content] });
+}
+
+/** The number that the gateway offers instead of ours: taken for nothing but ours with the ninth digit of mobile numbers. */
+function withNinthDigit(error: unknown, e164: string): string | null {
+  const better = error instanceof ApiError ? error.data.suggestion : null;
+  return typeof better === "string" && better === e164.replace(/^(\+55\d\d)(\d{8})$/, "$19$2") && better !== e164 ? better : null;
 }
 
 /** What the gateway said of a pairing, kept so that the way to the SMS and back loses nothing. Its masked number is not shown. */

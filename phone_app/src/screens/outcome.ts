@@ -4,6 +4,7 @@ import { ApiError } from "../api";
 import type { App } from "../app";
 import type { Opened } from "../ceremony";
 import type { Refusal } from "../decision";
+import { isRequest } from "../documents";
 import { t } from "../strings";
 import { h } from "../ui/dom";
 import { icon, type IconName } from "../ui/icons";
@@ -64,6 +65,7 @@ export function showRefusal(app: App, statement: Opened, back: () => void): void
     try {
       await app.ceremony.answer(statement, `refuse:${reason}`, null, () => undefined);
       app.remember(statement, false);
+      if (reason === "not-me" && isRequest(statement.document)) await app.forgetCaller(statement.document.caller.id);
       showRefused(app, reason);
     } catch (error) {
       if (isOver(error)) {

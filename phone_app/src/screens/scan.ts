@@ -112,6 +112,7 @@ async function ask(app: App, text: string): Promise<Opened<"associate" | "identi
   }
   const statement = await app.ceremony.open(answer.statement, ["sign", "session", "consent"]);
   if (statement.document.id !== request) throw new Untrusted("another request than the one scanned");
+  app.seen.add(request);
   return statement;
 }
 

@@ -9,9 +9,8 @@ import type { Opened } from "../ceremony";
 import { yesTo } from "../decision";
 import type { ConsentDocument, SessionDocument } from "../documents";
 import { moment, span, t } from "../strings";
-import { foreign, freshId, h } from "../ui/dom";
-import { icon } from "../ui/icons";
-import { card, facts, notice } from "../ui/parts";
+import { foreign, h } from "../ui/dom";
+import { card, facts, notice, tick, type Gate } from "../ui/parts";
 import { showRequest } from "./approval";
 
 export function showSession(app: App, statement: Opened<"session">): void {
@@ -40,29 +39,6 @@ export function limits(document: SessionDocument | ConsentDocument): HTMLElement
   );
 }
 
-function withoutKey(): { element: HTMLElement; given: () => boolean } {
+function withoutKey(): Gate {
   return tick(t.session.withoutKey, t.session.withoutKeyTick, t.session.withoutKeyMissing);
-}
-
-/** The box that must be ticked, each time anew, before something dangerous is approved. */
-export function tick(danger: string, label: string, missing: string): { element: HTMLElement; given: () => boolean } {
-  const id = freshId("without-key");
-  const box = h("input", { type: "checkbox", id, "aria-describedby": `${id}-error` });
-  const error = h("p", { class: "error", id: `${id}-error`, role: "alert" });
-  box.addEventListener("change", () => {
-    if (!box.checked) return;
-    box.removeAttribute("aria-invalid");
-    error.replaceChildren();
-  });
-  const element = h("div", { class: "without-key" }, notice("danger", danger), h("label", { class: "tick", for: id }, box, h("span", {}, label)), error);
-  return {
-    element,
-    given: () => {
-      if (box.checked) return true;
-      error.replaceChildren(icon("warning"), missing);
-      box.setAttribute("aria-invalid", "true");
-      box.focus();
-      return false;
-    },
-  };
 }

@@ -2,7 +2,7 @@
 
 import type { App } from "../app";
 import { asObject, type Json, type JsonObject } from "../encoding";
-import { moment, span, t } from "../strings";
+import { clock, moment, span, t } from "../strings";
 import { foreign, h } from "../ui/dom";
 import { icon } from "../ui/icons";
 import { actions, busy, button, card, item, lead, notice } from "../ui/parts";
@@ -42,9 +42,13 @@ export function readSessions(list: Json | undefined): OpenSession[] {
 
 export function showSessions(app: App, message?: string): void {
   const list = h("div", { class: "column" }, h("p", { class: "lead", role: "status" }, t.common.loading));
-  app.visit({ name: "sessions", title: t.sessions.title, content: [...(message === undefined ? [] : [notice("good", message)]), list] });
+  const timer = setInterval(() => tickEnds(list), 1000);
+  app.visit({ leave: () => clearInterval(timer), name: "sessions", title: t.sessions.title, content: [...(message === undefined ? [] : [notice("good", message)]), list] });
   app.gateway.call("GET", "/phone/v1/sessions").then(
-    (answer) => list.replaceChildren(...draw(app, readSessions(answer.sessions))),
+    (answer) => {
+      list.replaceChildren(...draw(app, readSessions(answer.sessions)));
+      tickEnds(list);
+    },
     (error: unknown) => list.replaceChildren(notice("danger", problemText(error, app.gateway), true)),
   );
 }
@@ -61,6 +65,7 @@ function draw(app: App, sessions: OpenSession[]): Node[] {
       ...sessions.map((one) => {
         const end = button(t.sessions.end, "quiet", () => showEnd(app, one));
         end.setAttribute("aria-label", `${t.sessions.end}: ${foreign(one.caller).textContent}`);
+        end.dataset.ends = String(one.until);
         return item(one.kind === "computer" ? "computer" : "system", foreign(one.caller, t.common.noName), below(one), end);
       }),
     ),
@@ -73,9 +78,21 @@ function below(one: OpenSession): Node {
     { class: "lines" },
     one.purpose === "" ? null : foreign(one.purpose),
     h("span", {}, t.sessions.used(one.used, one.maximum)),
-    h("span", {}, t.sessions.until(moment(one.until), span(one.until - Date.now() / 1000))),
+    h("span", { "data-until": one.until }, ends(one.until)),
     one.withKey ? null : h("span", {}, t.sessions.withoutKey),
   );
+}
+
+/** Until when, and how long that is: in the last hour to the second. */
+function ends(until: number): string {
+  const left = until - Date.now() / 1000;
+  if (left <= 0) return t.sessions.over;
+  return t.sessions.until(moment(until), left < 3600 ? clock(left) : span(left));
+}
+
+function tickEnds(list: HTMLElement): void {
+  for (const one of list.querySelectorAll<HTMLElement>("[data-until]")) one.textContent = ends(Number(one.dataset.until));
+  for (const end of list.querySelectorAll<HTMLButtonElement>("[data-ends]")) end.hidden = Number(end.dataset.ends) * 1000 <= Date.now();
 }
 
 function showEnd(app: App, one: OpenSession): void {

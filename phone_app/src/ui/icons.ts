@@ -21,6 +21,8 @@ const PATHS = {
   refuse: "M12 3a9 9 0 100 18 9 9 0 000-18zM5.8 5.8l12.4 12.4",
   lock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 017 0v3M12 14.5v2",
   history: "M4 12a8 8 0 108-8 8.5 8.5 0 00-6 2.6L4 8.5M4 4v4.5h4.5M12 8v4.5l3 1.8",
+  share: "M12 15V3.5M8 7l4-3.5L16 7M7.5 10.5H5.5v10h13v-10h-2",
+  rename: "M5 19l1-4L16 5l3 3L9 18l-4 1zM14 7l3 3",
   download: "M12 4v11M7.5 10.5L12 15l4.5-4.5M5 20h14",
 } as const;
 

@@ -126,6 +126,36 @@ export function passwordField(label: string = t.password.label, hint: string = t
   };
 }
 
+/** What must be done beside the password before a yes counts. */
+export interface Gate {
+  element: HTMLElement;
+  /** Whether it was; else it has complained. */
+  given: () => boolean;
+}
+
+/** The box that must be ticked, each time anew, before something dangerous is approved. */
+export function tick(danger: string, label: string, missing: string): Gate {
+  const id = freshId("tick");
+  const box = h("input", { type: "checkbox", id, "aria-describedby": `${id}-error` });
+  const error = h("p", { class: "error", id: `${id}-error`, role: "alert" });
+  box.addEventListener("change", () => {
+    if (!box.checked) return;
+    box.removeAttribute("aria-invalid");
+    error.replaceChildren();
+  });
+  const element = h("div", { class: "without-key" }, notice("danger", danger), h("label", { class: "tick", for: id }, box, h("span", {}, label)), error);
+  return {
+    element,
+    given: () => {
+      if (box.checked) return true;
+      error.replaceChildren(icon("warning"), missing);
+      box.setAttribute("aria-invalid", "true");
+      box.focus();
+      return false;
+    },
+  };
+}
+
 /** A form that never leaves the page. `onsubmit` runs once at a time; meanwhile its controls are disabled. */
 export function form(onsubmit: () => Promise<void>, ...children: (Node | null | false)[]): HTMLFormElement {
   const element = h("form", { novalidate: true, autocomplete: "off" }, ...children);

@@ -28,6 +28,8 @@ export interface Screen {
 
 export class Shell {
   private current: Screen | undefined;
+  /** Called after each screen that is shown. */
+  onShown: () => void = () => undefined;
   private readonly main = h("main", { id: "main", tabindex: "-1" });
   private readonly header = h("header", { class: "bar" });
   private readonly banner = h("div", { class: "banners" });
@@ -61,6 +63,7 @@ export class Shell {
     window.scrollTo(0, 0);
     const wanted = this.main.querySelector<HTMLElement>("[data-focus]") ?? heading;
     wanted.focus({ preventScroll: true });
+    this.onShown();
   }
 
   /** Says `text` to whoever listens, without moving anything. */

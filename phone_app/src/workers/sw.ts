@@ -27,8 +27,9 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     (async () => {
-      const names = await caches.keys();
-      await Promise.all(names.filter((name) => name.startsWith("linkid-") && name !== CACHE && name !== ALWAYS).map((name) => caches.delete(name)));
+      // The build before this one stays: a window that is deciding something goes on with the files that it began with.
+      const others = (await caches.keys()).filter((name) => name.startsWith("linkid-") && name !== CACHE && name !== ALWAYS);
+      await Promise.all(others.slice(0, -1).map((name) => caches.delete(name)));
       await self.clients.claim();
     })(),
   );
@@ -44,10 +45,16 @@ self.addEventListener("fetch", (event) => {
   if (url.pathname === TRUST) event.respondWith(freshTrust(event.request));
   else if (event.request.mode === "navigate" && url.pathname === "/") event.respondWith(kept("/", event.request));
   else if (FILES.includes(url.pathname)) event.respondWith(kept(url.pathname, event.request));
+  else if (url.pathname.startsWith("/assets/")) event.respondWith(ofBefore(event.request));
 });
 
 async function kept(path: string, request: Request): Promise<Response> {
   return (await (await caches.open(CACHE)).match(path)) ?? fetch(request);
+}
+
+/** A file of the build before this one, whose name says what is in it; anything else comes from the network. */
+async function ofBefore(request: Request): Promise<Response> {
+  return (await caches.match(request)) ?? fetch(request);
 }
 
 /** Whom to believe: as fresh as can be, and the last known without a network (nothing can be decided then anyway). */

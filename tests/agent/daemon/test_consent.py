@@ -209,7 +209,11 @@ async def test_a_service_that_lies_or_is_gone(running: Running, client: P11Clien
     gateway.faults["*"] = [fault_for_ever]
     assert await rv_of(asyncio.ensure_future(client.sign(key, Ckm.SHA256_RSA_PKCS, DATA))) == Rv.DEVICE_ERROR
     gateway.faults.clear()
-    gateway.ended = True
+    gateway.answer = "never"
+    signing = asyncio.ensure_future(client.sign(key, Ckm.SHA256_RSA_PKCS, DATA))
+    await running.until(lambda: running.daemon._broker.waiting and running.daemon._broker.waiting[0].code)
+    gateway.ended = True  # on the phone, while the program waits
+    assert await rv_of(signing) == Rv.DEVICE_REMOVED
     assert await rv_of(asyncio.ensure_future(client.sign(key, Ckm.SHA256_RSA_PKCS, DATA))) == Rv.DEVICE_REMOVED
 
 

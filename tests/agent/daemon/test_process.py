@@ -101,7 +101,7 @@ async def test_sockets_that_systemd_hands_over(outside: Outside, short_folder: P
     """A program that connects before the daemon is there is answered when it comes (sd_listen_fds).
 
     Killed while a request waits, nothing is signed and nobody took the request back; the sockets are still there, and
-    the next daemon finds the same certificates and signs.
+    the next daemon takes it back, finds the same certificates and signs.
     """
     with socket.socket(socket.AF_UNIX) as p11, socket.socket(socket.AF_UNIX) as control:
         for one, name in ((p11, "p11"), (control, "control")):
@@ -140,6 +140,9 @@ async def test_sockets_that_systemd_hands_over(outside: Outside, short_folder: P
         (key,) = await again.find(await again.session(), {Cka.CLASS: 3})
         assert await again.sign(key, Ckm.SHA256_RSA_PKCS, b"x")
         assert len(gateway.requests) == 2
+        async with asyncio.timeout(60):  # by the second daemon, in the first one's place
+            while not gateway.withdrawn:
+                await asyncio.sleep(0.02)
         second.terminate()
         await second.wait()
         await program.close()

@@ -13,6 +13,10 @@ from tests.agent import pdfs
 from tests.agent.daemon import programs
 from tests.agent.daemon.conftest import Running
 from tests.agent.daemon.programs import Done, Words, pkcs11_tool, run
+from tests.agent.daemon.survey.browsers import POLICY, chosen_certificate
+from tests.agent.daemon.survey.columns import COLUMNS
+from tests.agent.daemon.survey.table import ROWS
+from tests.agent.daemon.survey.world import People, world
 from tests.agent.pki import Authority, Holder
 
 MARIA, ANA = "MARIA DA SILVA", "ANA SOUZA"
@@ -113,3 +117,17 @@ async def test_killed_while_it_waits(running: Running, desk: Path) -> None:
     process.terminate()
     await process.wait()
     await running.until(lambda: running.gateway.withdrawn)
+
+
+async def test_a_core_of_the_survey(authority: Authority, maria: Holder, ana: Holder) -> None:
+    """GnuTLS signs; curl and Chromium log in at a server that wants a certificate; the daemon is started by its socket.
+
+    Chromium chooses the certificate by a policy of the machine, which takes root to write.
+    """
+    rows = ["p11tool --test-sign (RSA)", "curl mTLS (engine, TLS 1.3)", "Chromium mTLS"]
+    yes = next(column for column in COLUMNS if column.name == "yes")
+    async with chosen_certificate(), world(People(authority, maria, ana)) as made:
+        made.phone.column = yes
+        for name in rows if POLICY.exists() else rows[:-1]:
+            assert await ROWS[name].use(made), f"{name}: {made.said}"
+        assert made.daemon.starts == 1

@@ -262,7 +262,7 @@ async def test_programs_that_wait(
         assert row_of(desk.frame.history.table)[3] == "recusado"
 
         terms = Terms(int(time.time()) + 600, 5, "Assinar o <b>contrato</b>", "RSA-PKCS1-SHA256")
-        opened_session = OpenSession("test", "cred", "act_1", "sad", terms, "pdfsig")
+        opened_session = OpenSession("test", "cred", "act_1", "sad", terms, "pdfsig", "hdl_of_it")
         running.daemon._grants.open(opened_session)
         desk.frame.go(sessions)
         await desk.until(lambda: sessions.table.rowCount() == 1)
@@ -272,6 +272,7 @@ async def test_programs_that_wait(
         sessions.end_button.click()
         await desk.until(lambda: sessions.table.rowCount() == 0)
         assert running.daemon._grants.listed() == []
+        assert running.gateway.withdrawn == ["hdl_of_it"], "the service knows, too"
 
         running.gateway.answer = "approve"
         origin = "https://portal.example"

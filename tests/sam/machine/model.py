@@ -257,12 +257,15 @@ class Holder:
         return "credential_blocked" if self.blocks.row % 2 else None
 
     def may_ask(self, caller: Caller, algorithm: str, now: datetime) -> str | None:
-        if (code := self.usable()) is not None:
+        code = self.usable()
+        if code == "credential_unknown":
+            return code
+        if not caller.allowed.stands:
+            return "caller_not_associated"
+        if code is not None:
             return code
         if not KEY_KINDS[self.key_algorithm].signs(SIGN_ALGORITHMS[algorithm]):
             return "algorithm_refused"
-        if not caller.allowed.stands:
-            return "caller_not_associated"
         if self.ladder.locked(now):
             return "credential_locked"
         if caller.frozen:

@@ -70,7 +70,7 @@ class Survey:
 
     results: Results
     again: bool
-    people: People = field(default_factory=People)
+    people: People = field(default_factory=People.new)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
     odd: list[str] = field(default_factory=list)
 

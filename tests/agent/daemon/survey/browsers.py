@@ -37,7 +37,7 @@ async def chosen_certificate() -> AsyncIterator[None]:
     if os.geteuid() != 0 or not Path("/etc/chromium").exists():
         yield
         return
-    rule = json.dumps({"pattern": "https://localhost:*", "filter": {"SUBJECT": {"CN": f"{MARIA}:12345678909"}}})
+    rule = json.dumps({"pattern": "https://127.0.0.1:*", "filter": {"SUBJECT": {"CN": f"{MARIA}:12345678909"}}})
     POLICY.parent.mkdir(parents=True, exist_ok=True)
     POLICY.write_text(json.dumps({"AutoSelectCertificateForUrls": [rule]}))
     try:
@@ -83,7 +83,7 @@ async def _(world: World) -> bool:
         shutil.copytree(await world.nss(), shared)
     page = await (await chromium(world)).new_page()
     try:
-        await page.goto(f"https://localhost:{world.port}/", timeout=PATIENCE * 1000)
+        await page.goto(f"https://127.0.0.1:{world.port}/", timeout=PATIENCE * 1000)
         return MARIA in await page.content()
     except Error as error:
         world.said += f"\n{error}"

@@ -14,7 +14,7 @@ from tests.agent.daemon import programs
 from tests.agent.daemon.programs import Words, module, pkcs11_tool
 from tests.agent.daemon.survey.columns import BAD
 from tests.agent.daemon.survey.rows import row
-from tests.agent.daemon.survey.world import MARIA, Lacking, World, named
+from tests.agent.daemon.survey.world import MARIA, Lacking, World, here, named
 
 TOKEN = "pkcs11:token=Link%20ID"
 MARIA_URI = f"{TOKEN};object=MARIA%20DA%20SILVA"
@@ -48,7 +48,7 @@ async def _(world: World) -> bool:
 
 
 async def _p11tool(world: World, library: Path, uri: str, *words: str) -> bool:
-    done = await world.run("p11tool", "--provider", library, "--test-sign", *words, uri)
+    done = await world.run(here("p11tool"), "--provider", library, "--test-sign", *words, uri)
     return done.status == 0 and "ok" in done.output
 
 

@@ -77,8 +77,7 @@ program ends with an error (the one that it named stands there), and nothing is 
 
 As root, p11-kit does not read the module file that `linkid-desktop setup` writes into a home; these programs were
 given the socket by `P11_KIT_SERVER_ADDRESS` and load `p11-kit-client.so`, the library that the file leads to. A
-request that waits on the phone when the daemon is killed stays there until it is answered, and serves nobody; here
-the person said yes 2 s after it came, and this computer's next request waited for that.
+request that waits on the phone when the daemon is killed is taken off it by the next daemon, and serves nobody.
 """
 
 

@@ -20,7 +20,7 @@ async def _curl(world: World, port: int) -> Done:
     conf = str(programs.engine_configuration(world.folder))
     words: Words = ["--engine", "pkcs11", "--key-type", "ENG", "--key", KEY, "--cert", "maria.pem",
                     "--cacert", "server.pem"]  # fmt: skip
-    return await world.run(program("curl"), "-sS", *words, f"https://localhost:{port}/", OPENSSL_CONF=conf)
+    return await world.run(program("curl"), "-sS", *words, f"https://127.0.0.1:{port}/", OPENSSL_CONF=conf)
 
 
 @row("curl mTLS (engine, TLS 1.3)")

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,14 @@ class Lacking(Exception):
 class People:
     """The same for every world: keys take long to make."""
 
-    authority: Authority = field(default_factory=Authority)
-    maria: Holder = field(init=False)
-    ana: Holder = field(init=False)
+    authority: Authority
+    maria: Holder
+    ana: Holder
 
-    def __post_init__(self) -> None:
-        self.maria = Holder(self.authority)
-        self.ana = Holder(self.authority, f"{ANA}:98765432100", ecdsa=True)
+    @classmethod
+    def new(cls) -> People:
+        authority = Authority()
+        return cls(authority, Holder(authority), Holder(authority, f"{ANA}:98765432100", ecdsa=True))
 
 
 class Daemon:
@@ -90,11 +92,12 @@ class Daemon:
     async def _run(self) -> None:
         numbers = {name: one.fileno() for name, one in self._sockets.items()}
         self.starts += 1
-        self._process = await asyncio.create_subprocess_exec(
-            "bash", "-c", ANOTHER_PYTHON.format(**numbers), "bash", sys.executable, "-m", "desktop_agent", "daemon",
-            env=self.environment, pass_fds=[*numbers.values()], stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL, stderr=(self._home / "journal").open("ab"),
-        )  # fmt: skip
+        with (self._home / "journal").open("ab") as journal:
+            self._process = await asyncio.create_subprocess_exec(
+                "bash", "-c", ANOTHER_PYTHON.format(**numbers), "bash", sys.executable, "-m", "desktop_agent", "daemon",
+                env=self.environment, pass_fds=[*numbers.values()], stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL, stderr=journal,
+            )  # fmt: skip
         await self._process.wait()
         if not self._closed:
             self._wait()
@@ -166,10 +169,11 @@ class World:
         """A program that lives on; what it prints is in the file ``printed``. With its children it is one group."""
         if shutil.which(str(words[0])) is None:
             raise Lacking(f"{Path(words[0]).name} is not on this machine")
-        process = await asyncio.create_subprocess_exec(
-            *map(str, words), env=self.environment | extra, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL,
-            stdout=(self.folder / "printed").open("ab"), stderr=asyncio.subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+        with (self.folder / "printed").open("ab") as printed:
+            process = await asyncio.create_subprocess_exec(
+                *map(str, words), env=self.environment | extra, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL,
+                stdout=printed, stderr=asyncio.subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
         self.alive.push_async_callback(_end, process)
         return process
 
@@ -263,11 +267,12 @@ def _server_certificate(folder: Path) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
     made = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )  # fmt: skip
