@@ -139,6 +139,26 @@ async def test_pressed_while_the_password_is_tried(world: World, monkeypatch: py
     assert await world.sql("SELECT * FROM sam.activations") == []
 
 
+async def test_what_was_asked_before_it_was_pressed(world: World) -> None:
+    """A computer and a phone that were on their way: a yes that comes afterwards lets neither in."""
+    credential, other = await world.credential("P-256"), await world.credential("P-256")
+    phone = await world.phone(credential)
+    await world.phone(other, phone)
+    computer = {"id": new_id("cmp"), "name": "PC", "os": "Linux", "key": Signer().public.jwk, "address": "192.0.2.1"}
+    asked = {"credentials": [credential, other], "computer": computer}
+    associate = await world.call("documents/associate", device=phone.id, **asked)
+    stranger = Signer()
+    test = await world.call("documents/test", binding=(await world.pair(other, stranger))["binding"])
+    await world.call("credentials/block", device=phone.id)
+    assert await world.turn("unblock", credential)
+    for made, by, code in ((associate, phone, "credential_blocked"), (test, stranger, "document_decided")):
+        body = by.decision(world.open(made["statement"]), password=None)
+        assert await world.refused("documents/decide", document=made["document"], device=by.id, **body) == code
+    assert await world.sql("SELECT * FROM sam.associations") == []
+    bound = (await world.call("bindings/list", device=stranger.id))["bindings"]
+    assert [one["state"] for one in bound] == ["trial"]
+
+
 async def test_pressed_by_many_at_once(world: World) -> None:
     """Two phones, twenty presses: one block, one line, and the revocation that comes with them is not lost."""
     credential = await world.credential("P-256")

@@ -9,6 +9,7 @@ All of B2 to B5 is one transaction. No signature is asked for: a block only take
 of its own (``unblock``), on the phone that shut it, after a wait, with the usage password; or an operator's order.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,6 +97,13 @@ class Blocks:
             raise NotBlocked(credential)
         if not await self._write(connection, found, await self._turned(found, device)):
             raise NotBlocked(credential)
+
+    async def demand_usable(self, connection: Connection, credentials: Iterable[str]) -> None:
+        """Part of 7f, for a document about several certificates, which B3 does not withdraw: none of them is shut or
+        revoked, nor becomes so before this transaction is over. Raises CredentialBlocked, CredentialNotActive."""
+        for id_ in sorted(set(credentials)):
+            await self._credentials.lock(connection, id_)
+            (await self._credentials.get(connection, id_)).usable(self._clock.now())
 
     async def _turn(self, id_: str, by: str, *, shut: bool, permit: HolderPermit | None = None) -> Turned | None:
         """None for a certificate that signs nothing anyhow: not issued yet, or revoked."""

@@ -204,8 +204,9 @@ class Effects:
         key = P256Key.from_jwk(fixed.context.get("computer_key"))
         if key.jkt != computer["key"]:
             raise DecisionInvalid("the computer's key is another one")
-        for listed in document.objects("credentials"):
-            credential = str(listed["id"])
+        credentials = [str(listed["id"]) for listed in document.objects("credentials")]
+        await self._blocks.demand_usable(connection, credentials)
+        for credential in credentials:
             bound = await self._bindings.of(connection, device, credential)
             if bound is None or bound.state is not State.ACTIVE or bound.key.jkt != signer.jkt:
                 raise DecisionInvalid("this phone is not bound to a listed credential any more")
