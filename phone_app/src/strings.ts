@@ -123,6 +123,7 @@ const pt = {
     none: "Não encontramos certificado em nuvem para este número.",
     noneWhat: "Confira se este é o número informado na emissão. Se o certificado ainda não foi emitido, conclua antes a emissão.",
     validTo: (date: string) => `Válido até ${date}`,
+    daysLeft: (days: number) => `Faltam ${COUNT.format(days)} dias`,
     endsIn: (days: number) => `Vence em ${plural(days, "dia", "dias")}.`,
     endsSoon: (days: number) => `Vence em ${plural(days, "dia", "dias")}. Combine a renovação com quem o emitiu.`,
     endsNow: (days: number) => (days === 0 ? "Vence hoje. Peça já um novo a quem o emitiu." : `Vence em ${plural(days, "dia", "dias")}. Peça já um novo a quem o emitiu.`),
