@@ -153,26 +153,33 @@ async def test_one_that_must_never_be_started_again_is_not(tmp_path: Path) -> No
 
 async def test_one_that_says_what_it_waits_for_is_left_alone(tmp_path: Path) -> None:
     """Not killed for not being ready, nor later: its reason is said when it changes, and that it works again."""
-    words, reason = io.StringIO(), ["hsm_unavailable"]
+    words, reason, asked = io.StringIO(), ["hsm_unavailable"], 0
 
     async def probe() -> bool:
+        nonlocal asked
+        asked += 1
         if reason:
             raise Held(reason[0])
         return True
 
-    hasty = replace(QUICK, first_ready=0.1)
-    supervisor = Supervisor([Child("sam", python(LIVES), ready=probe)], tmp_path, hasty, words)
+    async def asked_more(often: int) -> None:
+        so_far = asked
+        await until(lambda: asked >= so_far + often)
+
+    supervisor = Supervisor(
+        [Child("sam", python(LIVES), ready=probe)], tmp_path, replace(QUICK, first_ready=0.1), words
+    )
     task = asyncio.create_task(supervisor.run())
     await until(lambda: supervisor.pid("sam") is not None)
     first = supervisor.pid("sam")
-    await asyncio.sleep(0.5)
+    await asked_more(7)  # for longer than a child may take to become ready
     reason.clear()
-    await asyncio.sleep(0.3)
+    await asked_more(2)  # by the second time its first yes has been heard
     reason.append("database_unavailable")
     await until(lambda: "sam | does not work: database_unavailable" in words.getvalue())
-    await asyncio.sleep(0.5)
+    await asked_more(QUICK.probe_misses + 1)
     reason.clear()
-    await until(lambda: "sam | works again" in words.getvalue())
+    await until(lambda: words.getvalue().count("sam | works again") == 2)
     assert supervisor.pid("sam") == first
     assert words.getvalue().count("does not work") == 2
     supervisor.stop()

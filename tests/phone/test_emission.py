@@ -111,7 +111,7 @@ async def test_the_rules_of_the_usage_password(world: World) -> None:
     await emission.identify(PROTOCOL, CPF, INSTALL_PASSWORD)
     await emission.agree()
     for first, second, says in (
-        ("curta1", "curta1", "A senha deve ter entre 8 e 15 dígitos."),
+        ("curta1", "curta1", "A senha deve ter entre 8 e 15 caracteres."),
         ("acentuação1", "acentuação1", "A senha deve usar somente letras"),
         (INSTALL_PASSWORD, INSTALL_PASSWORD, "A senha deve ser diferente da senha de instalação."),
         (USAGE_PASSWORD, "Cacto8Vidro3", "A senha deve ser igual nos dois campos."),

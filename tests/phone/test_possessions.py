@@ -108,12 +108,13 @@ ENDS = {
 
 
 async def test_certificates_that_run_out(world: World) -> None:
-    """From thirty days on it is said, from fifteen what to do, from five that it is urgent."""
+    """The days that are left; from thirty on it is said that it ends, from fifteen what to do, from five that it is
+    urgent."""
     phone = await world.paired()
     for days, words in ENDS.items():
         world.gateway.credentials[0]["valid_to"] = rfc3339(int(time.time()) + days * 86_400 + 3600)
         await phone.page.reload()
-        await phone.expect_text(words or "Válido até")
+        await phone.expect_text(words or f"Faltam {days} dias")
         if words is None:
             await expect(phone.page.locator(".ends")).to_have_count(0)
 

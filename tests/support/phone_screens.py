@@ -18,7 +18,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 Screen = str
 """`data-screen` of `main`: welcome, number, confirm-number, ask-code, code, nickname, notifications, credential,
 pair-password, trial, test, ready, home, approval, association, identification, refusal, refused, approved, check-code,
-over, scan, by-hand, computers, remove-computer, sessions, end-session, consents, end-consent, codes,
+over, scan, by-hand, computers, rename-computer, remove-computer, sessions, end-session, consents, end-consent, codes,
 set-up-codes, device, unpair."""
 
 _DECISIONS: Final = ("approval", "association", "identification", "test")

@@ -224,7 +224,7 @@ function drawCertificates(_app: App, list: HTMLElement, credentials: KnownCreden
       const below = [product(one.kind), validity].filter(Boolean).join(" · ");
       const days = one.valid_to === null || (one.state !== "active" && one.state !== "blocked") ? null : daysLeft(one.valid_to);
       const ends = days === null || days > SOON[0] ? null : days;
-      const lines = h("span", { class: "lines" }, below === "" ? null : foreign(below), ends === null ? null : h("span", { class: "ends" }, ending(ends)));
+      const lines = h("span", { class: "lines" }, below === "" ? null : foreign(below), days === null ? null : ends === null ? h("span", {}, t.credential.daysLeft(days)) : h("span", { class: "ends" }, ending(ends)));
       const state = ends !== null && ends < 0 ? "expired" : one.state;
       return item("certificate", holder(one.subject), lines, chip(t.home.state[state] ?? state, state !== "active" ? "calm" : ends === null ? "good" : "soon"));
     }),
