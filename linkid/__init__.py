@@ -3,7 +3,7 @@
 First files to open: `__main__` (the commands), `serve` (which processes there are), `supervisor` (what keeps them up;
 `processes` is what a parent owes its children, `environment` what it hands them).
 
-* The gateway: `gateway` (its process), `slices` (a file for each: made and mounted), `joins` (what they need of one another),
+* The gateway: `gateway` (its process), `slices` (a file each: made, mounted), `joins` (what they need of one another),
   `sams` (how the SAMs are), `apidocs` (the public API, described), `dialects` (what owners are told of them).
 * The other processes' settings: `activation` (SAM), `authority` (AC), `operators` (commands); all from `settings`.
 * The keys in the tokens: `house` (`linkid hsm`).
