@@ -211,6 +211,14 @@ async def test_a_sealed_file_that_is_none(tmp_path: Path, machine: Path, content
     assert chain.where(PROFILE)
 
 
+HONEST = """words="--user --name=linkid-desktop.cmp_00000000000000000000000000"
+case "$*" in
+    "$words encrypt - -") base64 | rev ;;
+    "$words decrypt - -") rev | base64 -d ;;
+    *) echo "unrecognized option '$1'" >&2; exit 1 ;;
+esac"""
+
+
 class Creds:
     """A `systemd-creds` of our own on PATH: it takes the words that the real one takes, and hides what it is given."""
 
@@ -219,14 +227,7 @@ class Creds:
         self.socket.touch()
         self.program = folder / "bin" / "systemd-creds"
         self.program.parent.mkdir()
-        self.behave(
-            """words="--user --name=linkid-desktop.cmp_00000000000000000000000000"
-            case "$*" in
-            "$words encrypt - -") base64 | rev ;;
-            "$words decrypt - -") rev | base64 -d ;;
-            *) echo "unrecognized option '$1'" >&2; exit 1 ;;
-            esac"""
-        )
+        self.behave(HONEST)
 
     def behave(self, shell: str) -> None:
         self.program.write_text(f"#!/bin/sh\n{shell}\n")
@@ -255,9 +256,9 @@ async def test_systemd_seals_where_it_can(tmp_path: Path, machine: Path, creds: 
     creds.program.unlink()
     with pytest.raises(KeychainProblem, match=r"falta o programa|não abriu"):  # or this system's own, which is older
         await chain.load(PROFILE)
-    for shell in ("exit 1", "cat", "cat >/dev/null; echo x", "kill $$"):
+    for shell in ("exit 1", "cat >/dev/null; echo x", "kill $$", HONEST):
         creds.behave(shell)
-        if shell == "cat":
+        if shell is HONEST:
             creds.socket.unlink()
         await chain.save(PROFILE, key)
         assert "selado para esta máquina" in chain.where(PROFILE)
