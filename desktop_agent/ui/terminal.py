@@ -244,7 +244,7 @@ class TerminalSigning:
         self._screen.say()
         self._code = self._screen.bold(" ".join(confirmed.verification_code))
         self._screen.say(f"  Código de verificação:  {self._code}")
-        self._screen.say("  Aprove somente se o celular mostrar este mesmo código.")
+        self._screen.say("  Aprove só se o celular mostrar este mesmo código, ou digite-o, se ele pedir.")
         self._screen.say()
 
     async def show_qr(self, text: str) -> None:

@@ -389,7 +389,7 @@ class SignPage(QWidget):
         if self._card is not None and not online:
             look.say(self._card.hint, "Sem conexão; tentando de novo…", "bad")
         elif self._card is not None:
-            look.say(self._card.hint, "Aprove somente se o celular mostrar este mesmo código.")
+            look.say(self._card.hint, "Aprove só se o celular mostrar este mesmo código, ou digite-o, se ele pedir.")
 
     def show_approved(self) -> None:
         if self._card is not None:

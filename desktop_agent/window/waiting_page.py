@@ -17,7 +17,7 @@ from desktop_agent.window.worker import Worker
 
 LIFE = 180
 """Seconds that a request lives; what the bar is full at."""
-_COMPARE = "Aprove somente se o celular mostrar este mesmo código."
+_COMPARE = "Aprove só se o celular mostrar este mesmo código, ou digite-o, se ele pedir."
 
 
 class RequestCard(QWidget):
