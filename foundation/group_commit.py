@@ -80,6 +80,11 @@ class GroupCommit:
         if len(self._queue) > MOST_UNWAITED:
             await asyncio.wait([answer])
 
+    async def so_far(self) -> None:
+        """Wait for all that was queued until now. Raises Unavailable, OutcomeUnknown."""
+        if self._running is not None:
+            await self.run(_nothing)
+
     async def ended(self) -> None:
         """Wait until nothing is left to commit: before the database closes."""
         while self._running is not None:
@@ -147,6 +152,10 @@ async def _alike(connection: Connection, statements: "Sequence[Statement[T]]") -
         await connection.fetch_each(query, args)
     rows = await connection.fetch_each(statements[0].query, [one.args() for one in statements])
     return [one.then(connection, row) for one, row in zip(statements, rows, strict=True)]
+
+
+async def _nothing(_connection: Connection) -> None:
+    """A work to stand at the end of the queue."""
 
 
 def _tell(answer: "asyncio.Future[Any]") -> None:

@@ -195,7 +195,11 @@ async def test_what_nobody_waits_for_is_committed_before_the_end(
     assert await numbers(database) == [1, 2, 3]
     assert caplog.text.count("unwaited_work_failed") == 1
 
+    await commits.soon(adding(4))
+    await commits.so_far()
+    assert await numbers(database) == [1, 2, 3, 4]
+
     for number in range(10, 10 + MOST_UNWAITED):
         await commits.soon(adding(number))
     await commits.soon(adding(9))
-    assert len(await numbers(database)) == 3 + MOST_UNWAITED + 1
+    assert len(await numbers(database)) == 4 + MOST_UNWAITED + 1

@@ -270,6 +270,7 @@ class SigningService:
 
     async def of_call(self, caller: Caller, credential: str, call_key: bytes) -> str | None:
         """The handle of a request that this very call made before; None when it made none that counts still."""
+        await self._commits.so_far()  # one that was signed a moment ago counts no more
         for request in await self._store.findable(caller, credential, self._clock.now()):
             known = secret.secret_of_call(call_key, request.name)
             if request.caller.kind is caller.kind and known.is_the_one_of(request.secret_digest):
