@@ -21,9 +21,6 @@ from hsm_service.signing.store import QUERIES
 
 CHANNEL: Final = "signing_settled"
 _AGAIN_SECONDS: Final = 2.0
-_AFTER: Final = 0.01
-"""Seconds that the other gateways are told later when somebody waits here: a request seldom has two who wait, and this
-one's signature need not queue behind a notification."""
 _SEPARATOR: Final = ","
 _TOGETHER: Final = 200
 """Documents of one notification: 31 bytes each, of the 8,000 that PostgreSQL takes."""
@@ -74,15 +71,14 @@ class PostgresWakeups:
 
     async def announce(self, document: str, news: Request | None = None) -> None:
         """See ports.Wakeups. Those here at once; the other gateways by one notification for all that come meanwhile."""
-        here = self._ring(document, news)
+        self._ring(document, news)
         self._told.append(document)
         if self._telling is None:
-            self._telling = asyncio.create_task(self._tell_others(_AFTER if here else 0.0), name="signing-announce")
+            self._telling = asyncio.create_task(self._tell_others(), name="signing-announce")
 
-    async def _tell_others(self, after: float) -> None:
+    async def _tell_others(self) -> None:
         """A database that does not answer is not worth failing for: it is a hint."""
         try:
-            await asyncio.sleep(after)
             while self._told:
                 told, self._told = self._told[:_TOGETHER], self._told[_TOGETHER:]
                 with contextlib.suppress(Unavailable):
@@ -106,13 +102,10 @@ class PostgresWakeups:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    def _ring(self, document: str, news: Request | None = None) -> bool:
-        """Whether anybody here waits for it."""
-        bells = self._bells.get(document, ())
-        for bell in bells:
+    def _ring(self, document: str, news: Request | None = None) -> None:
+        for bell in self._bells.get(document, ()):
             bell.news = news
             bell.event.set()
-        return bool(bells)
 
     def _ring_all(self) -> None:
         """Whatever was told while nobody listened."""
