@@ -13,6 +13,7 @@ from hsm_service.psc.openapi.schemas import (
     EXAMPLE_NUMBER,
     FORMS,
     HTML,
+    READS,
     TOKENS,
     WAITING,
     bearer,
@@ -120,7 +121,7 @@ _CALLS: Final = (
         summary=Words("The holder's certificates", "Os certificados do titular"),
         parameters=[Parameter("certificate_alias", "query", ANY_TEXT)],
         answers={200: Answer(Words("In PEM.", "Em PEM."), ref("PscCertificates"))},
-        errors=(400, 401, 403, 429, 503),
+        errors=READS,
         security=BEHIND,
     ),
     Operation(
@@ -222,7 +223,7 @@ _CALLS: Final = (
             200: Answer(Words("Consented.", "Consentiu."), ref("PscTrustedOutcome")),
             202: WAITING,
         },
-        errors=(400, 401, 403, 429, 503),
+        errors=READS,
         security=BEHIND,
     ),
     Operation(

@@ -23,6 +23,8 @@ FORMS: Final = (400, 401, 413, 415, 429, 503)
 """Errors of a call that an application makes in its own name."""
 TOKENS: Final = (400, 401, 403, 413, 415, 429, 503)
 """The same, behind a token."""
+READS: Final = (400, 401, 403, 429, 503)
+"""The same, of a call without a body."""
 
 
 def object_of(required: list[str], **properties: JsonValue) -> Schema:

@@ -17,6 +17,7 @@ from hsm_service.psc.openapi.schemas import (
     FORMS,
     HTML,
     NUMBER,
+    READS,
     SCOPES,
     SECONDS,
     TEXT,
@@ -211,7 +212,7 @@ _BIRDID_CALLS: Final = (
             ),
             202: WAITING,
         },
-        errors=(400, 401, 403, 429, 503),
+        errors=READS,
         security=BEHIND,
     ),
     Operation(
