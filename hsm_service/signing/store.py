@@ -16,6 +16,7 @@ from hsm_service.signing.domain.request import (
     ConsentAsk,
     Event,
     Kind,
+    Learnt,
     Request,
     SessionAsk,
     State,
@@ -42,16 +43,6 @@ class Around:
     history: History
     pending: int
     own: str | None
-
-
-@dataclass(frozen=True)
-class Learnt:
-    """What became of a request that was pending. ``reason`` when refused; ``activation``, ``until`` when approved."""
-
-    event: Event
-    reason: str | None = None
-    activation: str | None = None
-    until: datetime | None = None
 
 
 class RequestStore:

@@ -424,7 +424,8 @@ class World:
         async def carried(connection: Connection) -> None:
             await self.signing.decided(connection, document, verdict)
 
-        await self.commits.run(carried)
+        with self.signing.heard(document, verdict):
+            await self.commits.run(carried)
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.
