@@ -41,6 +41,7 @@ from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
 from foundation.web.certificates import NO_CERTIFICATES, CertificateReader
 from hsm_service.credentials.domain.credential import Credential
+from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService, Identifications
 from hsm_service.csc.problems import DIALECT as CSC
 from hsm_service.csc.problems import OAUTH_V1
@@ -282,8 +283,10 @@ class CredentialsPort:
         self._service = service
 
     async def find(self, credential: str) -> CredentialView | None:
-        found = await self._service.known([credential])
-        return found[0] if found else None
+        try:
+            return await self._service.facts(credential)
+        except NoSuchCredential:
+            return None
 
 
 class Computer(Caller):
