@@ -67,7 +67,7 @@ class CredentialsOfSigning:
     async def find(self, credential: str) -> signing.CredentialView | None:
         """None when there is none."""
         try:
-            return await self._credentials.info(credential)
+            return await self._credentials.facts(credential)
         except NoSuchCredential:
             return None
 
@@ -294,7 +294,7 @@ class SignaturesOfOAuth:
     async def ask(self, client: str, client_name: str, body: JsonObject) -> oauth.AskedSignature:
         """As `credentials/authorize` does it for a caller with a token."""
         wanted = csc.read_authorize(body)
-        credential = await self._credentials.info(wanted.credential)
+        credential = await self._credentials.facts(wanted.credential)
         ask = Ask(
             credential=wanted.credential,
             hashes=wanted.hashes,

@@ -13,9 +13,9 @@ INSERT INTO signing.requests (name, secret_digest, caller_kind, caller, caller_n
                               sign_algorithm, kind, state, document, activation, asked_at, settled_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'approved', $11, $12, $13, $13, $14);
 
--- name: by_name
--- One request, by the public part of its handle or SAD.
-SELECT * FROM signing.requests WHERE name = $1;
+-- name: by_names
+-- Requests, by the public parts of their handles or SADs.
+SELECT * FROM signing.requests WHERE name = ANY ($1::text[]);
 
 -- name: by_document
 -- One request, by the SAM's id of it.

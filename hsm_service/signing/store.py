@@ -8,6 +8,7 @@ from typing import Final
 from foundation.database import Connection, Database, Record, on_violation
 from foundation.group_commit import GroupCommit, Statement
 from foundation.queries import Queries
+from foundation.together import Together
 from hsm_service.signing.domain.policy import PENDING_RETRY_SECONDS, History
 from hsm_service.signing.domain.request import (
     Ask,
@@ -51,10 +52,15 @@ class RequestStore:
     def __init__(self, database: Database) -> None:
         """The gateway's database."""
         self._database = database
+        self._named: Together[str, Request] = Together(self._by_names)
 
     async def by_name(self, name: str) -> Request | None:
-        """By the public part of a handle or SAD, in the handle's spelling."""
-        return _maybe(await self._database.fetchrow(QUERIES.by_name, name))
+        """By the public part of a handle or SAD, in the handle's spelling. Who asks at one moment shares a look."""
+        return await self._named.get(name)
+
+    async def _by_names(self, names: Sequence[str]) -> dict[str, Request]:
+        rows = await self._database.fetch(QUERIES.by_names, list(names))
+        return {row["name"]: _request(row) for row in rows}
 
     async def by_document(self, document: str) -> Request | None:
         """By the SAM's id."""

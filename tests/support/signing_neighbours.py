@@ -10,6 +10,7 @@ from foundation.database import Connection
 from foundation.encoding import JsonObject
 from foundation.errors import BadInput, LinkIdError
 from foundation.ids import new_id
+from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.oauth.ports import LinkView
 from hsm_service.signing.ports import CredentialView
@@ -180,5 +181,7 @@ class CredentialsPort:
         self._service = service
 
     async def find(self, credential: str) -> CredentialView | None:
-        found = await self._service.known([credential])
-        return found[0] if found else None
+        try:
+            return await self._service.facts(credential)
+        except NoSuchCredential:
+            return None
