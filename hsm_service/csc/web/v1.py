@@ -133,7 +133,8 @@ class CscV1:
         """
         # 1. What is asked; 2. by whom.
         caller, body = await self._calls.read(request)
-        wanted = dialect.read_session(body, V1) or version1.read_authorize(body)
+        said = dialect.said_of(body)
+        wanted = dialect.read_session(body, V1, said) or version1.read_authorize(body, said)
         credential = await self._calls.facts(caller, wanted.credential)
         if isinstance(wanted, dialect.AuthorizeRequest) and wanted.factors is not None:
             return answer(await self._opened(caller, wanted, wanted.factors, credential))

@@ -114,11 +114,14 @@ class CscV2:
         """11.6: 202 with a handle; the phone is asked. With an ``Idempotency-Key`` the same call again finds it."""
         # 1. What is asked; 2. by whom.
         caller, body = await self._calls.read(request, max_bytes=dialect.MAX_SIGN_DOC)
-        consent = dialect.read_consent(body)
+        said = dialect.said_of(body)
+        consent = dialect.read_consent(body, said)
         if consent is not None:
             await self._calls.facts(caller, consent.credential)
             return self._told(await self._signing.ask(signing_caller(caller), self._calls.consent_of(consent)), {})
-        wanted = dialect.read_documents(body) or dialect.read_session(body) or dialect.read_authorize(body)
+        wanted = (
+            dialect.read_documents(body) or dialect.read_session(body, said=said) or dialect.read_authorize(body, said)
+        )
         credential = await self._calls.facts(caller, wanted.credential)
         key = await _repeated_by(request, body)
         if key is not None:
