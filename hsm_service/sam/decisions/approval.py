@@ -101,7 +101,7 @@ class Approval:
                 fixed.id, activation.credential, approved.binding.id, approved.signer.point, approved.device,
                 fixed.document.digest, proof_hash(decision.proof), forgiven.forgiven, forgiven.mac, over,
                 decision.signature, self._clock.now(), activation.id, activation.sealed, activation.until,
-                activation.mac, list(activation.digests), approved.binding.turns,
+                activation.mac, approved.binding.turns,
             )  # fmt: skip
 
         def written(connection: Connection, said: Record) -> bool:
