@@ -10,11 +10,13 @@ import pytest
 
 from foundation.database import Connection
 from foundation.errors import Unavailable
+from foundation.ids import new_id
 from hsm_service.signing import errors
 from hsm_service.signing.adapters import wakeups
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Label
 from hsm_service.signing.ports import FixedDocument, Verdict
 from hsm_service.signing.service import Approved, Asked, StillWaiting, requests
+from hsm_service.signing.store import RequestStore
 from protocol.errors import CallerUnknown
 from tests.support.signing_world import IN_MODULES_LOOP, World, digest
 
@@ -388,6 +390,28 @@ async def test_ctrl_c_and_a_second_try_are_free_and_a_bombing_is_not(world: Worl
         await rung_and_withdrawn(world, MINE, credential, 1)
     assert len(world.doorbell.rings) == rings + 15
     await world.signing.ask(OTHER, ask_for(credential))
+
+
+async def test_looks_that_are_shared_stay_apart(world: World) -> None:
+    """Asked about at one moment, each caller, credential and time gets its own history, and each name its own row."""
+    one, two = await world.credential(), await world.credential()
+    await rung_and_withdrawn(world, MINE, one, 2)
+    asked = await world.signing.ask(OTHER, ask_for(one))
+    now = world.clock.now()
+    store, day = RequestStore(world.database), timedelta(days=1)
+    pairs = [(MINE, one, now - day), (MINE, one, now), (OTHER, one, now - day), (MINE, two, now - day)]
+    found = await asyncio.gather(*(store.around(who, which, since=since, now=now) for who, which, since in pairs))
+    name = asked.handle.rpartition("_")[0]
+    assert [(around.history.unanswered, around.pending, around.own) for around in found] == [
+        (2, 1, None),
+        (0, 1, None),
+        (0, 1, name),
+        (0, 0, None),
+    ]
+    mine, nobody, again = await asyncio.gather(*map(store.by_name, (name, new_id("hnd"), name)))
+    assert (mine, nobody) == (again, None)
+    assert mine is not None
+    assert (mine.name, mine.caller) == (name, OTHER)
 
 
 async def test_lapses_and_withdrawals_add_up(world: World) -> None:
