@@ -4,7 +4,6 @@ Everything here is strict on purpose: a second spelling of the same bytes is a s
 a second cache key.
 """
 
-import base64
 import binascii
 import json
 import re
@@ -28,10 +27,14 @@ _MAX_INTEGER: Final = 2**53
 _EXPONENT_FROM: Final = 1e21
 """Where RFC 8785 (ECMAScript) begins to write an exponent."""
 
+_FEW_BRACKETS: Final = 256
+"""So many, all of them nested, are far from exhausting the parser: how deep they are may be looked at afterwards."""
+
 # The closing quote is optional, so that an endless string is consumed once instead of being tried from every quote on.
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKET = re.compile(r"[][{}]")
-_B64U = re.compile(r"[A-Za-z0-9_-]*\Z")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 
 class BadEncoding(BadInput):
@@ -43,7 +46,7 @@ class BadEncoding(BadInput):
 
 def b64u(data: bytes) -> str:
     """RFC 4648 section 5 without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def unb64u(text: str, *, max_len: int) -> bytes:
@@ -52,16 +55,15 @@ def unb64u(text: str, *, max_len: int) -> bytes:
     Raises BadEncoding on padding, foreign alphabet, white space, impossible length, leftover bits that are not zero
     (they would be a second spelling), or too many bytes.
     """
-    if not _B64U.match(text):
-        raise BadEncoding("not base64url without padding")
     if len(text) > (max_len * 4 + 2) // 3:
         raise BadEncoding(f"more than {max_len} bytes")
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError) as cause:
+        data = binascii.a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))
+    except ValueError as cause:
         raise BadEncoding("not base64url without padding") from cause
+    # The decoder is a generous one: whatever it read, the text is good only if it is what we would have written.
     if b64u(data) != text:
-        raise BadEncoding("base64url with leftover bits")
+        raise BadEncoding("not base64url without padding, or with leftover bits")
     return data
 
 
@@ -94,22 +96,21 @@ def strict_json(data: bytes, *, max_bytes: int) -> JsonValue:
         text = data.decode("utf-8")
     except UnicodeDecodeError as cause:
         raise BadEncoding("not UTF-8") from cause
-    _check_depth(text)
+    brackets = text.count("[") + text.count("{")  # with those in strings: never too few
+    if brackets > _FEW_BRACKETS:
+        _check_depth(text)
     try:
-        value: JsonValue = json.loads(
-            text,
-            object_pairs_hook=_no_duplicates,
-            parse_constant=_no_constant,
-            parse_int=_short_int,
-            parse_float=_finite_float,
-        )
+        value: JsonValue = _STRICT.decode(text)
     except json.JSONDecodeError as cause:
         raise BadEncoding(f"not JSON at character {cause.pos}") from cause
+    if MAX_DEPTH < brackets <= _FEW_BRACKETS:
+        _check_levels(value)
     if "\\u" in text:
         _check_surrogates(value)
     return value
 
 
+_PLAIN: Final = frozenset({str, bool, type(None)})
 _SIMPLE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -120,29 +121,41 @@ def _is_simple(value: object, depth: int = 0) -> bool:
     other mappings and sequences, subclasses (an ``IntEnum`` is an ``int``), great depth.
     """
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind in _PLAIN:
         return True
     if kind is int:
         return -_MAX_INTEGER < value < _MAX_INTEGER  # type: ignore[operator]
     if depth == MAX_DEPTH:
         return False
     if kind is dict:
-        return all(
-            type(key) is str and key.isascii() and _is_simple(item, depth + 1)
-            for key, item in value.items()  # type: ignore[attr-defined]
-        )
-    return kind is list and all(_is_simple(item, depth + 1) for item in value)  # type: ignore[attr-defined]
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(item) not in _PLAIN and not _is_simple(item, depth + 1):
+                return False
+        return True
+    return kind is list and all(type(item) in _PLAIN or _is_simple(item, depth + 1) for item in value)  # type: ignore[attr-defined]
 
 
 def _check_depth(text: str) -> None:
     """Count brackets outside strings before the recursive parser sees them."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return
     depth = 0
     for bracket in _BRACKET.findall(_STRING.sub("", text)):
         depth += 1 if bracket in "[{" else -1
         if depth > MAX_DEPTH:
             raise BadEncoding(f"nested deeper than {MAX_DEPTH}")
+
+
+def _check_levels(value: Any) -> None:
+    """The same of what was read from few brackets, level by level."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        nested = [one.values() if type(one) is dict else one for one in level if type(one) in _NESTED]
+        if not nested:
+            return
+        level = [item for items in nested for item in items]
+    if any(type(one) in _NESTED for one in level):
+        raise BadEncoding(f"nested deeper than {MAX_DEPTH}")
 
 
 def _no_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
@@ -169,6 +182,12 @@ def _finite_float(text: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise BadEncoding("number out of range")
     return number
+
+
+_NESTED: Final = frozenset({dict, list})
+_STRICT: Final = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_short_int, parse_float=_finite_float
+)
 
 
 def _check_surrogates(value: JsonValue) -> None:

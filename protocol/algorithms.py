@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -46,17 +47,25 @@ class SignAlgorithm:
         """The hash, for ``cryptography``."""
         return _HASHES[self.hash_name]()
 
+    @cached_property
+    def _prehashed(self) -> utils.Prehashed:
+        """Made once: of a hundred signatures each is verified."""
+        return utils.Prehashed(self.hash)
+
+    @cached_property
+    def _padding(self) -> padding.PKCS1v15 | padding.PSS:
+        """Of an RSA family; PSS with MGF1 over the same hash and a salt as long as it."""
+        if self.family == "RSA-PSS":
+            return padding.PSS(padding.MGF1(self.hash), self.digest_bytes)
+        return padding.PKCS1v15()
+
     def verify(self, public: PublicKey, signature: bytes, digest: bytes) -> None:
         """Check a signature over a digest (ECDSA in DER). Raises SignatureInvalid, AlgorithmRefused for a wrong key."""
-        prehashed = utils.Prehashed(self.hash)
         try:
             if self.family == "ECDSA" and isinstance(public, ec.EllipticCurvePublicKey):
-                public.verify(signature, digest, ec.ECDSA(prehashed))
-            elif self.family == "RSA-PKCS1" and isinstance(public, rsa.RSAPublicKey):
-                public.verify(signature, digest, padding.PKCS1v15(), prehashed)
-            elif self.family == "RSA-PSS" and isinstance(public, rsa.RSAPublicKey):
-                salted = padding.PSS(padding.MGF1(self.hash), self.digest_bytes)
-                public.verify(signature, digest, salted, prehashed)
+                public.verify(signature, digest, ec.ECDSA(self._prehashed))
+            elif self.family != "ECDSA" and isinstance(public, rsa.RSAPublicKey):
+                public.verify(signature, digest, self._padding, self._prehashed)
             else:
                 raise AlgorithmRefused(f"{self.name} does not fit the key")
         except InvalidSignature as cause:

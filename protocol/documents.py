@@ -59,8 +59,11 @@ MAX_BYTES: Final = 131_072
 """100 hashes with labels of 120 characters, every one of four UTF-8 bytes, stay below 70 kB."""
 
 _SHORT: Final = 4_096
-"""Of a thousand documents so long what was read in them takes some 20 MB at most; longer ones are read each time."""
+"""Of a thousand documents so long what was read in them takes some 20 MB at most."""
+_LONG_ONES: Final = 128
+"""Of so many longer ones, with a hundred hashes and the longest labels each, as much again."""
 
+_REMOVED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 LABEL_CHARACTERS: Final = 120
 NAME_CHARACTERS: Final = 60
 """Of a computer, a phone or an integrator: one line of a phone's screen."""
@@ -111,7 +114,7 @@ class Document:
     @classmethod
     def parse(cls, data: bytes) -> "Document":
         """Read bytes whose origin was verified before. Raises BadDocument."""
-        return _read_before(data) if len(data) <= _SHORT else cls._parse(data)
+        return _read_before(data) if len(data) <= _SHORT else _long_read_before(data)
 
     @classmethod
     def _parse(cls, data: bytes) -> "Document":
@@ -207,19 +210,29 @@ class Document:
         return [str(item) for item in value]
 
     def digests(self) -> list[bytes]:
-        """The hashes of a ``sign`` document, in its order."""
+        """The hashes of a ``sign`` document, in its order. Raises BadDocument, BadEncoding."""
+        return list(self._digests)
+
+    @cached_property
+    def _digests(self) -> tuple[bytes, ...]:
         found: list[bytes] = []
         for item in self.objects("documents"):
             value = item.get("hash")
             if not isinstance(value, str):
                 raise BadDocument("a hash is text")
             found.append(unb64u(value, max_len=64))
-        return found
+        return tuple(found)
 
 
 @lru_cache(maxsize=1024)
 def _read_before(data: bytes) -> Document:
     """The same document is read at every step of its life."""
+    return Document._parse(data)
+
+
+@lru_cache(maxsize=_LONG_ONES)
+def _long_read_before(data: bytes) -> Document:
+    """Apart, so that long ones drive out no more than long ones."""
     return Document._parse(data)
 
 
@@ -230,11 +243,10 @@ def clean(text: str, *, limit: int = LABEL_CHARACTERS) -> str:
     and line or paragraph separators. White space runs become one space. A longer text keeps its beginning and its end
     ("…" in the middle), so that an extension cannot be pushed out of sight.
     """
-    kept = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFC", text))
-    kept = "".join(
-        char for char in kept if unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    )
-    kept = " ".join(kept.split())
+    if not (text.isprintable() and unicodedata.is_normalized("NFC", text)):  # most are: what goes out is not printable
+        text = "".join(" " if char.isspace() else char for char in unicodedata.normalize("NFC", text))
+        text = "".join(char for char in text if unicodedata.category(char) not in _REMOVED)
+    kept = " ".join(text.split())
     if len(kept) <= limit:
         return kept
     tail = min(20, limit // 3)

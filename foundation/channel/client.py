@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import ssl
 from collections.abc import Sequence
 from types import TracebackType
@@ -22,7 +21,7 @@ from foundation.channel.wire import (
     TlsAddress,
     UnixAddress,
     parse_address,
-    plain,
+    to_json,
 )
 from foundation.encoding import strict_json
 from foundation.errors import Internal, JsonObject, LinkIdError
@@ -170,7 +169,7 @@ class PrivateClient:
         Raises the error the other side raised; NotDelivered when no target took the call; AnswerLost when none answered
         within ``deadline`` seconds; BadAnswer for answers that are not ours.
         """
-        content = json.dumps(body or {}, ensure_ascii=False, allow_nan=False, default=plain).encode("utf-8")
+        content = to_json(body or {})
         if len(content) > self._max_message:
             raise Internal(f"{name}: a private message of {len(content)} bytes")
         head = f"{name}\n{_request_id()}\n".encode("ascii")

@@ -1,7 +1,6 @@
 """The server's end: calls by name, listening at a private address."""
 
 import asyncio
-import json
 import os
 import socket
 import stat
@@ -22,7 +21,7 @@ from foundation.channel.wire import (
     UnixAddress,
     error_to_wire,
     parse_address,
-    plain,
+    to_json,
 )
 from foundation.encoding import strict_json
 from foundation.errors import Internal, JsonObject, LinkIdError
@@ -126,10 +125,10 @@ class _Connection(Wire):
             _log.exception("unexpected_error", call=name)
             error = Internal()
         else:
-            self.send(frame(number, mark, _json(answer)))
+            self.send(frame(number, mark, to_json(answer)))
             return
         _log.info("call_refused", call=name, error_code=error.code, detail=error.detail)
-        self.send(frame(number, FAILED, _json(error_to_wire(error))))
+        self.send(frame(number, FAILED, to_json(error_to_wire(error))))
 
     async def _call(self, name: str, data: bytes) -> JsonObject:
         call = self._app.calls.get(name) or self._app.calls.get(_EVERY_OTHER)
@@ -139,10 +138,6 @@ class _Connection(Wire):
         if not isinstance(body, dict):
             raise NotAnObject
         return await call(body)
-
-
-def _json(value: JsonObject) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=plain).encode("utf-8")
 
 
 class PrivateServer:

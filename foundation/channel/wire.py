@@ -1,5 +1,6 @@
 """What both ends of the private channel agree on: addresses, limits, and how an error travels."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,6 +117,14 @@ def plain(value: object) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
         return list(value)
     raise TypeError(f"not JSON: {type(value).__name__}")
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=plain)
+
+
+def to_json(value: JsonObject) -> bytes:
+    """A body as it travels. Raises TypeError, ValueError for what is not JSON."""
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def error_to_wire(error: LinkIdError) -> JsonObject:

@@ -1,7 +1,9 @@
 """One spelling for each value."""
 
+import base64
 import contextlib
 import json
+import re
 import time
 from typing import Any
 
@@ -56,6 +58,20 @@ def test_b64u_has_one_spelling(text: str, why: str) -> None:
     """Whatever is not exactly what we would have written is refused."""
     with pytest.raises(BadEncoding):
         unb64u(text, max_len=100)
+
+
+@given(st.text("AQYg-_+/=\n ÿ", max_size=9) | st.binary(max_size=9).map(b64u))
+def test_b64u_is_read_by_its_own_rule(text: str) -> None:
+    """Good is what has our alphabet only, and is written again as it was: said once more, by a pattern."""
+    padded = text + "=" * (-len(text) % 4)
+    good = re.fullmatch(r"[A-Za-z0-9_-]*", text) is not None and len(text) % 4 != 1
+    good = good and base64.urlsafe_b64encode(base64.urlsafe_b64decode(padded)).rstrip(b"=").decode() == text
+
+    try:
+        found: bytes | None = unb64u(text, max_len=9)
+    except BadEncoding:
+        found = None
+    assert found == (base64.urlsafe_b64decode(padded) if good else None)
 
 
 @given(st.integers(0, 70))
@@ -179,6 +195,19 @@ def test_strict_json_depth_is_exact() -> None:
         assert strict_json(good, max_bytes=1000)
     with pytest.raises(BadEncoding, match="nested deeper"):
         strict_json(b"[" + siblings + b"]", max_bytes=1000)
+
+
+@given(st.integers(30, 35), st.integers(0, 300), st.sampled_from(["[", '{"a":']), st.sampled_from(["", "0", '"[{"']))
+def test_strict_json_depth_is_the_same_however_it_is_counted(depth: int, others: int, opening: str, inner: str) -> None:
+    """Few brackets are counted in what was read, many in the text; a bracket in a string is none either way."""
+    text = f"[{opening * depth}{inner or '[]'}{'}' * depth if opening != '[' else ']' * depth}{',[]' * others}]"
+    levels = 1 + depth + (not inner)
+
+    if levels <= 32:
+        assert len(strict_json(text.encode(), max_bytes=10_000)) == 1 + others  # type: ignore[arg-type]
+    else:
+        with pytest.raises(BadEncoding, match="nested deeper"):
+            strict_json(text.encode(), max_bytes=10_000)
 
 
 def test_strict_json_limits_bytes() -> None:

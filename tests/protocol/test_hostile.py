@@ -1,12 +1,14 @@
 """What a stranger may send to the contract's readers: all of it is refused, with our errors and nothing else."""
 
 import hashlib
+import sys
+import unicodedata
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foundation.encoding import JsonValue, b64u, canonical_json
@@ -167,6 +169,7 @@ def test_algorithms_agree(key: str, sign: str, hash_: str, size: int, count: int
 
 
 @given(st.text(max_size=400))
+@example("Acorda\u0303o.pdf")
 def test_labels_are_one_harmless_line(text: str) -> None:
     """No label brings control or direction characters, line breaks or more than 120 characters to a phone."""
     cleaned = documents.clean(text)
@@ -174,6 +177,23 @@ def test_labels_are_one_harmless_line(text: str) -> None:
     assert cleaned == cleaned.strip()
     assert not any(char in cleaned for char in "\n\r\t\u202e\u202d\u2066\u2067\u200b\u2028\x00\x7f")
     canonical_json(cleaned)
+    assert cleaned == _cleaned(text)
+
+
+def _cleaned(text: str) -> str:
+    """The rule once more, character by character, whatever the text looks like."""
+    kept = [" " if char.isspace() else char for char in unicodedata.normalize("NFC", text)]
+    kept = [char for char in kept if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")]
+    line = " ".join("".join(kept).split())
+    return line if len(line) <= 120 else f"{line[:99]}…{line[-20:]}"
+
+
+def test_what_is_printable_needs_no_cleaning() -> None:
+    """No character that Python calls printable is one that a label loses, or white space other than the space."""
+    printable = [char for char in map(chr, range(sys.maxunicode + 1)) if char.isprintable()]
+    assert len(printable) > 100_000
+    assert {unicodedata.category(char)[0] for char in printable} == {"L", "M", "N", "P", "S", "Z"}
+    assert [char for char in printable if char.isspace()] == [" "]
 
 
 def test_a_long_label_keeps_its_extension() -> None:

@@ -180,6 +180,7 @@ def test_matching_is_by_multiset() -> None:
     """Each approved occurrence serves once; order is the caller's; anything else is refused."""
     one, two = secrets.token_bytes(32), secrets.token_bytes(32)
     assert match([two, one, one], [one, two, one]) == [1, 0, 2]
+    assert match([one, two, one], [one, two, one]) == [0, 1, 2]
     for asked in ([one, two], [one, two, two], [one, one, two, two], []):
         with pytest.raises(HashesNotApproved):
             match(asked, [one, two, one])

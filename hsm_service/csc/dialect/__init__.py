@@ -14,7 +14,7 @@ from hsm_service.csc.dialect.documents import (
     read_sign_doc,
     signed_documents,
 )
-from hsm_service.csc.dialect.members import MAX_BODY, V1, V2, Names, Wanted, check_lengths
+from hsm_service.csc.dialect.members import MAX_BODY, V1, V2, Names, Wanted, check_lengths, said_of
 from hsm_service.csc.dialect.reading import (
     AuthorizeRequest,
     ConsentRequest,
@@ -75,6 +75,7 @@ __all__ = [
     "read_session",
     "read_sign_doc",
     "read_sign_hash",
+    "said_of",
     "signed",
     "signed_documents",
     "version1",

@@ -32,6 +32,7 @@ LONGEST_VALIDITY: Final = 24 * 60 * 60 * 1000
 """Milliseconds for which the answer of an asynchronous call is kept: when the caller says nothing, and at most."""
 _MAX_DESCRIPTION: Final = 500
 _MAX_CLIENT_DATA: Final = 64 * 1024
+_NOT_A_HASH: Final = "Invalid Base64 hash string parameter"
 MAX_NUMBER: Final = 2**53
 """Below this a number is the same in every JSON parser, and to the SAM."""
 
@@ -141,13 +142,12 @@ def hashes(body: JsonObject, names: Names) -> list[bytes]:
 
 def hash_value(value: JsonValue) -> bytes:
     """One digest, in Base64."""
-    wrong = InvalidRequest("Invalid Base64 hash string parameter")
     if not isinstance(value, str) or not value or len(value) > 128:
-        raise wrong
+        raise InvalidRequest(_NOT_A_HASH)
     try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as cause:
-        raise wrong from cause
+        return binascii.a2b_base64(value, strict_mode=True)
+    except ValueError as cause:
+        raise InvalidRequest(_NOT_A_HASH) from cause
 
 
 def hash_by_length(digests: Sequence[bytes]) -> HashName:
@@ -316,7 +316,7 @@ def labels(said: JsonObject, wanted: int) -> list[Label]:
 
 
 def _label(document: JsonValue) -> Label:
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):  # as ``strict_json`` reads objects
         raise invalid("clientData")
     label, size = document.get("label"), document.get("size")
     if not isinstance(label, str):

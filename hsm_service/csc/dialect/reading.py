@@ -175,9 +175,10 @@ def read_credential_info(body: JsonObject) -> InfoRequest:
     return InfoRequest(credential, members.wanted_of(body))
 
 
-def read_authorize(body: JsonObject) -> AuthorizeRequest:
-    """Of listed hashes, in API 2. Raises InvalidRequest, InvalidAuthenticationData."""
-    said = members.said_of(body)
+def read_authorize(body: JsonObject, said: JsonObject | None = None) -> AuthorizeRequest:
+    """Of listed hashes, in API 2. ``said``: ``said_of`` it, where that is at hand. Raises InvalidRequest,
+    InvalidAuthenticationData."""
+    said = members.said_of(body) if said is None else said
     credential = members.text(body, "credentialID")
     count, hashes = counted_hashes(body, V2)
     hash_name, algorithm = members.algorithms(body, V2)
@@ -199,12 +200,12 @@ def counted_hashes(body: JsonObject, names: Names) -> tuple[int, list[bytes]]:
     return count, hashes
 
 
-def read_session(body: JsonObject, names: Names = V2) -> SessionRequest | None:
+def read_session(body: JsonObject, names: Names = V2, said: JsonObject | None = None) -> SessionRequest | None:
     """``clientData`` names a session: numSignatures is its maximum, and nothing is hashed yet. None for other asks.
 
-    Raises InvalidRequest, InvalidAuthenticationData.
+    ``said``: as for ``read_authorize``. Raises InvalidRequest, InvalidAuthenticationData.
     """
-    said = members.said_of(body)
+    said = members.said_of(body) if said is None else said
     terms = said.get("session")
     if terms is None:
         return None
@@ -227,12 +228,12 @@ def read_session(body: JsonObject, names: Names = V2) -> SessionRequest | None:
     return SessionRequest(credential, hash_name, algorithm, maximum, until, seconds, purpose, signed)
 
 
-def read_consent(body: JsonObject) -> ConsentRequest | None:
+def read_consent(body: JsonObject, said: JsonObject | None = None) -> ConsentRequest | None:
     """``clientData`` names a consent (ours): numSignatures is its maximum, and nothing is hashed. None for other asks.
 
-    Raises InvalidRequest, InvalidAuthenticationData.
+    ``said``: as for ``read_authorize``. Raises InvalidRequest, InvalidAuthenticationData.
     """
-    said = members.said_of(body)
+    said = members.said_of(body) if said is None else said
     terms = said.get("consent")
     if terms is None:
         return None

@@ -69,12 +69,13 @@ def read_list(body: JsonObject) -> ListRequest:
     return ListRequest(min(results, PAGE), token or None)
 
 
-def read_authorize(body: JsonObject) -> AuthorizeRequest:
+def read_authorize(body: JsonObject, said: JsonObject | None = None) -> AuthorizeRequest:
     """Of listed hashes. API 1 names no algorithm: the digests' length says which hash it was.
 
-    Raises InvalidRequest; InvalidPin or InvalidOtp when one of the holder's factors is missing, or no text.
+    ``said``: as for API 2. Raises InvalidRequest; InvalidPin or InvalidOtp when one of the holder's factors is missing,
+    or no text.
     """
-    said = members.said_of(body)
+    said = members.said_of(body) if said is None else said
     credential = members.text(body, "credentialID")
     count, hashes = counted_hashes(body, V1)
     factors = _factors(body)

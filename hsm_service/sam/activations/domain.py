@@ -70,6 +70,8 @@ def match(asked: Sequence[bytes], approved: Sequence[bytes]) -> list[int]:
 
     Both must be the same multiset: all of what was approved, nothing else. Raises HashesNotApproved.
     """
+    if list(asked) == list(approved):  # in the order of the document, as nearly everybody asks
+        return list(range(len(approved)))
     if Counter(asked) != Counter(approved):
         raise HashesNotApproved("another list of hashes was approved")
     places: dict[bytes, list[int]] = {}

@@ -1,9 +1,12 @@
 """Labels: texts from a caller that a person reads on a phone while deciding. Nothing in them may deceive the eye."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from hsm_service.signing.domain.request import Label
 from protocol.documents import clean
+
+_NONE: Final = Label("")
 
 
 def labels_for(count: int, claimed: Sequence[Label], description: str = "") -> list[Label]:
@@ -11,11 +14,13 @@ def labels_for(count: int, claimed: Sequence[Label], description: str = "") -> l
 
     The phone needs something to show for each hash; what we make up says only how many there are.
     """
-    named = [Label(clean(label.text), label.size) for label in claimed[:count]]
-    named += [Label("")] * (count - len(named))
     spare = clean(description)
-    return [label if label.text else Label(_numbered(spare, index, count), label.size)
-            for index, label in enumerate(named, start=1)]  # fmt: skip
+    labels = [*claimed[:count], *[_NONE] * (count - len(claimed))]
+    for at, label in enumerate(labels):
+        text = clean(label.text) or _numbered(spare, at + 1, count)
+        if text != label.text:
+            labels[at] = Label(text, label.size)
+    return labels
 
 
 def _numbered(description: str, index: int, count: int) -> str:
