@@ -10,7 +10,8 @@ FROM sam.credential_facts WHERE id = ANY($1::text[]) AND (state IN ('active', 'r
 -- Those of the named credentials that exist and have a certificate, the one valid longest first. A key that waits for
 -- its certificate is nobody's business yet.
 SELECT id, spki_hash, chain, subject, serial, valid_from, valid_to, state, key_algorithm
-FROM sam.credential_facts WHERE id = ANY($1::text[]) AND cardinality(chain) > 0 ORDER BY valid_to DESC, id;
+FROM sam.credential_facts WHERE id = ANY($1::text[]) AND (state IN ('active', 'revoked') OR cardinality(chain) > 0)
+ORDER BY valid_to DESC, id;
 
 -- name: credentials_for_number
 -- What belongs to the holders reached at a telephone number, with the kind of holder.
