@@ -59,18 +59,19 @@ class Signatures:
             rows = await self._signed_meanwhile(opened)
         if _unsigned(rows):
             self._faults.reach("8-reserved")
-            stored = await self._sign_and_store(opened)
+            stored, name = await self._sign_and_store(opened)
         else:
-            stored = await self._released(opened, rows)
-        self._memory.release(opened.activation.id, name_of(stored))
+            stored, name = await self._released(opened, rows)
+        self._memory.release(opened.activation.id, name)
         self._faults.reach("9")
         return [stored[ordinal] for ordinal in order]  # 10
 
-    async def _sign_and_store(self, opened: Opened) -> list[bytes]:
-        """The signatures as stored: ours, or those of whoever was faster."""
+    async def _sign_and_store(self, opened: Opened) -> tuple[list[bytes], str]:
+        """The signatures as stored, ours or those of whoever was faster, and ``name_of`` them."""
         activation = opened.activation
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         made = await self._signer.sign(self._activations.permit(opened), certificate)
+        name = name_of(made)
 
         def kept(connection: Connection, rows: Sequence[Occurrence]) -> list[bytes]:
             if rows:  # 9: outcome and signatures stand or fall together
@@ -83,7 +84,7 @@ class Signatures:
                     count=len(rows),
                     hashes=hashes_digest(activation.digests),
                     algorithm=opened.algorithm.name,
-                    signatures=name_of(made),
+                    signatures=name,
                 )
             self._faults.reach("8-signed-before-commit")
             return [row.signature for row in rows if row.signature is not None]
@@ -91,19 +92,19 @@ class Signatures:
         stored = await self._store.store_signatures(self._commits, activation, made, self._clock, kept)
         self._faults.reach("8-signed-after-commit")
         if stored == made:  # read back as we made and verified them
-            return stored
+            return stored, name
         return await self._released(opened, await self._store.occurrences(self._database, activation))
 
-    async def _released(self, opened: Opened, rows: Sequence[Occurrence]) -> list[bytes]:
-        """Read back and verified: a row that somebody changed gives nothing away."""
+    async def _released(self, opened: Opened, rows: Sequence[Occurrence]) -> tuple[list[bytes], str]:
+        """Read back and verified: a row that somebody changed gives nothing away. With it ``name_of`` them."""
         signatures = [row.signature for row in rows if row.signature is not None]
-        known = self._memory.released(opened.activation.id)
-        if known is not None and known != name_of(signatures):
+        name, known = name_of(signatures), self._memory.released(opened.activation.id)
+        if known is not None and known != name:
             await self._alarm.raise_("occurrences.changed", "occurrences", opened.activation.id)
             raise SignatureNotReleased("the stored signatures are not those that were released")
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         verify_all(certificate, opened.algorithm, tuple(opened.activation.digests), signatures)
-        return signatures
+        return signatures, name
 
     async def _signed_meanwhile(self, opened: Opened) -> Sequence[Occurrence]:
         """The rows said that it was never signed, and this process knows better: the same call, come twice, was faster
