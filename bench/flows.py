@@ -328,7 +328,8 @@ class ApprovalToSignature(HttpSingle):
         self.times: list[float] = []
 
     async def once(self) -> int:
-        """From the moment the decision is sent until signHash was answered."""
+        """From the moment the decision is sent until signHash is answered, the caller's own way from the one answer to
+        the next call included, its look at the signature not."""
         digests = [secrets.token_bytes(32)]
         handle, document = await self.authorize(digests)
         decision = await self.decision(document)
@@ -337,7 +338,7 @@ class ApprovalToSignature(HttpSingle):
         began = time.perf_counter()
         deciding = asyncio.create_task(self.decide(decision))
         done = await self.sign(await waiting, digests)
-        self.times.append(time.perf_counter() - began)
+        self.times.append(self.caller_line.answered_at - began)
         await deciding
         return done
 

@@ -7,6 +7,7 @@ server might send (chunks, no length, a closed connection), so that nothing is m
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Final, cast
 
 _HEADERS_END: Final = b"\r\n\r\n"
@@ -33,6 +34,8 @@ class Connection(asyncio.Protocol):
         self._end = 0
         self._sent = b""
         self._received = 0
+        self.answered_at = 0.0
+        """When the last answer was whole, by ``time.perf_counter``: before anybody looked into it."""
 
     @classmethod
     async def open(cls, *, port: int) -> Connection:
@@ -91,7 +94,7 @@ class Connection(asyncio.Protocol):
             return
         status, body, rest = int(self._data[9:12]), self._data[self._body_at : self._end], self._data[self._end :]
         self._data, self._end, waiting, self._waiting = b"", 0, self._waiting, None
-        self._received = len(body)
+        self._received, self.answered_at = len(body), time.perf_counter()
         if rest or waiting is None:
             self._waiting = waiting
             self._fail("more than one answer to one call")

@@ -20,7 +20,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from demo.agent import Offered
 from demo.phones import Evidence, ReadCode, Refused
 from foundation.encoding import unb64u
-from linkid.platform import program
+from linkid.platform import prepare_playwright, program
 from tests.support.chromium import launch_arguments
 from tests.support.emission_screens import EmissionScreens
 from tests.support.phone_screens import PhoneScreens
@@ -52,6 +52,7 @@ class ChromiumPhone:
         """A fresh phone. Raises ProgramMissing."""
         folder.mkdir(parents=True, exist_ok=True)
         film(folder / "camera.mjpeg", Image.new("RGB", (300, 300), "grey"))
+        prepare_playwright()
         driver = await async_playwright().start()
         browser = await driver.chromium.launch(
             executable_path=program("chromium"), headless=True, args=launch_arguments(folder / "camera.mjpeg")

@@ -167,13 +167,23 @@ class DpopVerifier:
         self, proofs: Sequence[str], *, method: str, url: str, access_token: str | None = None, nonce: str | None = None
     ) -> Proof:
         """``proofs``: every value of the request's DPoP header; there must be exactly one. Raises BadProof."""
+        proof = self.verify(proofs, method=method, url=url, access_token=access_token, nonce=nonce)
+        await self.demand_first_use(proof)
+        return proof
+
+    def verify(
+        self, proofs: Sequence[str], *, method: str, url: str, access_token: str | None = None, nonce: str | None = None
+    ) -> Proof:
+        """The first half of ``check``: good, but maybe used before. Raises BadProof."""
         if len(proofs) != 1:
             raise BadProof("expected exactly one DPoP header")
         now = self._clock.now()
-        proof = verify_proof(proofs[0], method=method, url=url, now=now, access_token=access_token, nonce=nonce)
+        return verify_proof(proofs[0], method=method, url=url, now=now, access_token=access_token, nonce=nonce)
+
+    async def demand_first_use(self, proof: Proof) -> None:
+        """The second half: of a good proof, once. Raises BadProof."""
         if not await self._replays.first_use(replay_digest("dpop", proof.jkt, proof.jti), proof.issued + 2 * WINDOW):
             raise BadProof("used before")
-        return proof
 
 
 class AssertionVerifier:

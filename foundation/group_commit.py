@@ -11,7 +11,9 @@ Each caller gets what its own transaction would have given it: its answer after 
 of a group fails, the group is rolled back and each of it runs again alone. So a work must be safe to begin again: it
 acts through the connection only (``after_commit`` for the rest), and is ready to find the world changed.
 
-What nobody waits for (``soon``) goes into the next one; ``ended`` waits for all of it.
+Who needs only the commit (``early``) hears of it before what follows a commit (``after_commit``: writing the audit's
+head outside the database, say) is done for the group. What nobody waits for (``soon``) goes into the next one;
+``ended`` waits for all of it.
 
 What is done for every signature and is one statement says so (``Statement``): those of a group that are the same go to
 the server in one trip, one after the other as ever.
@@ -21,7 +23,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from foundation.database import Connection, Contended, Database, Record
 from foundation.errors import Unavailable
@@ -57,18 +59,34 @@ class Statement(Generic[T]):
         return answer
 
 
+class _Queued(NamedTuple):
+    """One that waits for its group."""
+
+    work: "Work[Any] | Statement[Any]"
+    answer: "asyncio.Future[Any]"
+    early: bool
+
+    def answered(self, value: object) -> None:
+        """Unless it was, or its caller gave up meanwhile."""
+        if not self.answer.done():
+            self.answer.set_result(value)
+
+
 class GroupCommit:
     """``run(work)``. One group at a time."""
 
     def __init__(self, database: Database, most: int = MOST) -> None:
         """``most``: works of one transaction."""
         self._database, self._most = database, most
-        self._queue: deque[tuple[Work[Any] | Statement[Any], asyncio.Future[Any]]] = deque()
+        self._queue: deque[_Queued] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    async def run(self, work: "Work[T] | Statement[T]") -> T:
-        """The answer of ``work``, committed. Raises what it raised, Unavailable, OutcomeUnknown."""
-        return await self._queued(work)
+    async def run(self, work: "Work[T] | Statement[T]", *, early: bool = False) -> T:
+        """The answer of ``work``, committed. Raises what it raised, Unavailable, OutcomeUnknown.
+
+        ``early``: for a step after which nothing leaves this process before something else is committed here.
+        """
+        return await self._queued(work, early=early)
 
     async def soon(self, work: "Work[T] | Statement[T]") -> None:
         """The same, by and by: for a note that the caller's answer need not wait for. What fails is logged.
@@ -90,9 +108,9 @@ class GroupCommit:
         while self._running is not None:
             await asyncio.wait([self._running])
 
-    def _queued(self, work: "Work[T] | Statement[T]") -> "asyncio.Future[T]":
+    def _queued(self, work: "Work[T] | Statement[T]", *, early: bool = False) -> "asyncio.Future[T]":
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.append((work, answer))
+        self._queue.append(_Queued(work, answer, early))
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return answer
@@ -105,26 +123,33 @@ class GroupCommit:
         finally:
             self._running = None
 
-    async def _together(self, group: "list[tuple[Work[Any] | Statement[Any], asyncio.Future[Any]]]") -> None:
+    async def _together(self, group: "list[_Queued]") -> None:
+        answers: list[Any] = []
+
+        async def tell_early() -> None:
+            for one, value in zip(group, answers, strict=True):
+                if one.early:
+                    one.answered(value)
+
         try:
             async with self._database.transaction() as connection:
-                answers = await _done(connection, [work for work, _ in group])
+                connection.after_commit(tell_early)  # the first of all that follows
+                answers += await _done(connection, [one.work for one in group])
         except Exception as error:
             if len(group) == 1 or (isinstance(error, Unavailable) and not isinstance(error, Contended)):
                 # Alone: its own error. Unavailable: everybody's; what may have been committed is not begun again.
-                for _, answer in group:
-                    _fail(answer, error)
+                for one in group:
+                    _fail(one.answer, error)
                 return
             for one in group:
                 await self._together([one])
             return
         except BaseException:  # cancelled: the process ends
-            for _, answer in group:
-                answer.cancel()
+            for one in group:
+                one.answer.cancel()
             raise
-        for (_, answer), value in zip(group, answers, strict=True):
-            if not answer.done():  # its caller may have given up meanwhile
-                answer.set_result(value)
+        for one, value in zip(group, answers, strict=True):
+            one.answered(value)
 
 
 async def _done(connection: Connection, works: "Sequence[Work[Any] | Statement[Any]]") -> list[Any]:

@@ -104,7 +104,7 @@ def same(left: str | bytes, right: str | bytes) -> bool:
 def _base32(data: bytes) -> str:
     number = int.from_bytes(data, "big")
     length = (len(data) * 8 + 4) // 5
-    return "".join(ALPHABET[(number >> (5 * index)) & 31] for index in reversed(range(length)))
+    return "".join([ALPHABET[(number >> shift) & 31] for shift in range(5 * length - 5, -1, -5)])
 
 
 def digest_text(data: bytes) -> str:

@@ -1,21 +1,23 @@
 """Logs: JSON lines in production, readable lines in development, and never a secret in either.
 
 ``log = get_logger(__name__)``, then ``log.info("sms_sent", pairing=pairing_id)``: an event name and fields, no prose
-built from values. The standard library's loggers (aiohttp, asyncpg …) pass through the same chain. What we do not log
-at all: query strings, headers, cookies, bodies. What slips into a message nevertheless is masked by ``redact``:
+built from values. The standard library's loggers (aiohttp, asyncpg …) pass through the same chain; our own events do
+not pass through the standard library, which would cost twice what the line itself does. What we do not log at all:
+query strings, headers, cookies, bodies. What slips into a message nevertheless is masked by ``redact``:
 the secret half of tokens, JOSE compact texts, CPF, CNPJ, telephone numbers, e-mail addresses, passwords in URLs.
 """
 
+import json
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final, Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import FilteringBoundLogger, Processor
 
-get_logger = structlog.stdlib.get_logger
+get_logger: Callable[[str], FilteringBoundLogger] = structlog.get_logger
 
 _FORBIDDEN_KEYS: Final = frozenset(
     {
@@ -97,25 +99,68 @@ def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     return {key: value if key in ("level", "timestamp") else _field(key, value) for key, value in event.items()}
 
 
-def _through_standard_logging(processors: Sequence[Processor], *, for_good: bool = False) -> None:
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *processors],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=for_good,
-    )
-
-
 # Until a process configures its logs (and in tests), events are ordinary records of the standard library.
-_through_standard_logging(
-    [
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.format_exc_info,
         redact_event,
         structlog.processors.KeyValueRenderer(key_order=["event"]),
-    ]
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=False,
 )
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+"""Made once; ``json.dumps`` makes one for each line. What ``redact_event`` leaves is JSON's own types."""
+
+
+def _json_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    return _JSON.encode(event)
+
+
+def _finish(steps: Sequence[Processor]) -> Processor:
+    """One after the other. A value that cannot be written harms nobody who only wanted to mention it."""
+
+    def finish(logger: Any, method: str, event: Any) -> Any:
+        begun = event
+        try:
+            for step in steps:
+                event = step(logger, method, event)
+            return event
+        except Exception as error:
+            lost = {"event": "event_not_written", "named": begun["event"], "cause": type(error).__name__}
+            return steps[-1](logger, method, dict(redact_event(logger, method, lost)))
+
+    return finish
+
+
+class _Lines(logging.StreamHandler[TextIO]):
+    """Whole lines to a stream: of the standard library's loggers by its handler, of ours by ``write``."""
+
+    def write(self, line: str) -> None:
+        """Under the one lock. Whoever reads our words may have gone, or have no room; the work matters more."""
+        self.acquire()
+        try:
+            self.stream.write(line + self.terminator)
+            self.stream.flush()
+        except (OSError, ValueError):
+            pass
+        finally:
+            self.release()
+
+
+class _Logger:
+    """What structlog hands finished lines to. ``name``: of the module that speaks."""
+
+    __slots__ = ("critical", "debug", "error", "info", "name", "warning")
+
+    def __init__(self, name: str, write: Callable[[str], None]) -> None:
+        self.name = name
+        self.debug = self.info = self.warning = self.error = self.critical = write
 
 
 def configure(
@@ -137,42 +182,36 @@ def configure(
             event["process"] = process
         return event
 
-    shared: list[Processor] = [
+    described: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         name_process,
     ]
-    renderer: Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty())
+    finished: list[Processor] = [
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact_event,
+        _json_line if style == "json" else structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty()),
+    ]
+    lines = _Lines(stream or sys.stderr)
+    lines.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*described, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finished],
+        )
     )
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            redact_event,
-            renderer,
-        ],
-    )
-    _through_standard_logging(
-        [
-            *shared,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        for_good=for_good,
+    structlog.configure(
+        processors=[*described, _finish(finished)],
+        logger_factory=lambda name="": _Logger(name, lines.write),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=for_good,
     )
     if for_good:
         logging._srcfile = None  # as the standard library's HOWTO says
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(formatter)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [lines]
     root.setLevel(level)
     # Its lines have the raw path and query in them; foundation.web writes our own instead.
     logging.getLogger("aiohttp.access").disabled = True

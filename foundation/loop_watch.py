@@ -68,9 +68,12 @@ class LoopWatch:
     async def run(self) -> None:
         """Until cancelled."""
         with core_waits() as waited:
+            before, used_before = waited(), time.thread_time()
             while True:
-                due, waited_before, used_before = time.monotonic() + EVERY_SECONDS, waited(), time.thread_time()
+                due = time.monotonic() + EVERY_SECONDS
                 await asyncio.sleep(EVERY_SECONDS)
                 late = max(0.0, time.monotonic() - due)
+                now, used = waited(), time.thread_time()
                 self._late.observe(late)
-                self._held.observe(held(late, waited() - waited_before, time.thread_time() - used_before))
+                self._held.observe(held(late, now - before, used - used_before))
+                before, used_before = now, used

@@ -4,24 +4,10 @@
 -- Take the chain's head for this transaction: whoever comes next waits until it ends.
 SELECT seq, hash FROM audit.lock_head($1);
 
--- name: append_lines
--- Add the next lines of a chain, in order; the trigger refuses any that does not follow.
-INSERT INTO audit.lines (chain, seq, at, body, hash)
-SELECT $1, line.seq, line.at, line.body, line.hash
-FROM unnest($2::bigint[], $3::timestamptz[], $4::bytea[], $5::bytea[]) AS line (seq, at, body, hash)
-ORDER BY line.seq;
-
--- name: append_next
--- The chain's head, taken as ``lock_head`` does; and, when it is the one expected, its next lines, at the same look.
-WITH head AS MATERIALIZED (SELECT seq, hash FROM audit.lock_head($1)), added AS (
-    INSERT INTO audit.lines (chain, seq, at, body, hash)
-    SELECT $1, line.seq, line.at, line.body, line.hash
-    FROM head, unnest($2::bigint[], $3::timestamptz[], $4::bytea[], $5::bytea[]) AS line (seq, at, body, hash)
-    WHERE head.seq = $6 AND head.hash = $7
-    ORDER BY line.seq
-    RETURNING seq
-)
-SELECT seq, hash, EXISTS (SELECT FROM added) AS added FROM head;
+-- name: append
+-- The next lines of a chain after the head that is expected, and the new head, taken as ``lock_head`` does. When the
+-- chain ends elsewhere nothing is added, and this is where.
+SELECT seq, hash, added FROM audit.append($1, $2, $3, $4);
 
 -- name: head
 -- The head as the database has it, without locking.

@@ -25,17 +25,16 @@ class Together(Generic[K, V]):
     def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], most: int = MOST) -> None:
         """``ask``: what is there of these keys, each of which it gets once."""
         self._ask, self._most = ask, most
-        self._next: dict[K, asyncio.Future[V | None]] = {}
+        self._next: dict[K, list[asyncio.Future[V | None]]] = {}
         self._asking: asyncio.Task[None] | None = None
 
     async def get(self, key: K) -> V | None:
         """What is there of it, or None. Raises what ``ask`` raised."""
-        answer = self._next.get(key)
-        if answer is None:
-            answer = self._next[key] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        self._next.setdefault(key, []).append(answer)
         if self._asking is None:
             self._asking = asyncio.create_task(self._run(), name="together")
-        return await asyncio.shield(answer)  # another may wait for the same
+        return await answer
 
     async def _run(self) -> None:
         try:
@@ -44,16 +43,19 @@ class Together(Generic[K, V]):
         finally:
             self._asking = None
 
-    async def _some(self, asked: "Mapping[K, asyncio.Future[V | None]]") -> None:
+    async def _some(self, asked: "Mapping[K, Sequence[asyncio.Future[V | None]]]") -> None:
+        waiting = [(key, answer) for key, answers in asked.items() for answer in answers]
         try:
             found = await self._ask(list(asked))
         except Exception as error:
-            for answer in asked.values():
-                answer.set_exception(error)
+            for _, answer in waiting:
+                if not answer.done():  # its caller may have given up meanwhile
+                    answer.set_exception(error)
         except BaseException:  # cancelled: the process ends
-            for answer in asked.values():
+            for _, answer in waiting:
                 answer.cancel()
             raise
         else:
-            for key, answer in asked.items():
-                answer.set_result(found.get(key))
+            for key, answer in waiting:
+                if not answer.done():
+                    answer.set_result(found.get(key))

@@ -7,6 +7,7 @@ only here. A translation that needs more than a line is a sign that a port says 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -66,7 +67,7 @@ class CredentialsOfSigning:
     async def find(self, credential: str) -> signing.CredentialView | None:
         """None when there is none."""
         try:
-            return await self._credentials.info(credential)
+            return await self._credentials.facts(credential)
         except NoSuchCredential:
             return None
 
@@ -247,10 +248,13 @@ class CallersOfPairing:
         self._telling = telling
         self._starts = starts
 
-    async def decided(self, connection: Connection, document: str, verdict: pairing.Verdict) -> None:
+    def heard(self, document: str, verdict: pairing.Verdict) -> AbstractContextManager[None]:
         """A phone decided."""
-        told = signing.Verdict(signing.Outcome(verdict.state), verdict.reason, verdict.activation, verdict.until)
-        await self._signing.decided(connection, document, told)
+        return self._signing.heard(document, _verdict(verdict))
+
+    async def decided(self, connection: Connection, document: str, verdict: pairing.Verdict) -> None:
+        """The same, to be written down."""
+        await self._signing.decided(connection, document, _verdict(verdict))
 
     async def session_ended(self, activation: str) -> None:
         """The holder ended a session. It is over whether or not that can be told."""
@@ -265,6 +269,10 @@ class CallersOfPairing:
             await self._starts.answered(link)
         except Unavailable as error:
             _log.warning("answer_not_told", error_code=error.code)
+
+
+def _verdict(verdict: pairing.Verdict) -> signing.Verdict:
+    return signing.Verdict(signing.Outcome(verdict.state), verdict.reason, verdict.activation, verdict.until)
 
 
 class SignaturesOfOAuth:
@@ -286,7 +294,7 @@ class SignaturesOfOAuth:
     async def ask(self, client: str, client_name: str, body: JsonObject) -> oauth.AskedSignature:
         """As `credentials/authorize` does it for a caller with a token."""
         wanted = csc.read_authorize(body)
-        credential = await self._credentials.info(wanted.credential)
+        credential = await self._credentials.facts(wanted.credential)
         ask = Ask(
             credential=wanted.credential,
             hashes=wanted.hashes,

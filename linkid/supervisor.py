@@ -347,25 +347,24 @@ class Supervisor:
                     file.write(words)
                     file.flush()
             return
-        while True:
-            try:
-                line = await process.stdout.readuntil(b"\n")
-            except asyncio.LimitOverrunError as long:
-                line = await process.stdout.read(long.consumed or _LONGEST_LINE)
-            except asyncio.IncompleteReadError as last:
-                if last.partial:
-                    self._say(name, last.partial.decode("utf-8", "replace"))
-                return
-            self._say(name, line.decode("utf-8", "replace").rstrip("\r\n"))
+        begun = b""
+        while words := await process.stdout.read(_LONGEST_LINE):
+            *lines, begun = (begun + words).split(b"\n")
+            if len(begun) >= _LONGEST_LINE:
+                lines.append(begun)
+                begun = b""
+            self._say(name, *(line.decode("utf-8", "replace").rstrip("\r") for line in lines))
+        if begun:
+            self._say(name, begun.decode("utf-8", "replace"))
 
-    def _say(self, name: str, text: str) -> None:
+    def _say(self, name: str, *lines: str) -> None:
         width = max(map(len, self._children))
         label = f"{name:<{width}} |"
         if self._words.isatty():
             label = f"\x1b[{_COLOURS[list(self._children).index(name) % len(_COLOURS)]}m{label}\x1b[0m"
         # whoever reads our words may have gone (a closed terminal); the children matter more
         with suppress(OSError, ValueError):
-            self._words.write(f"{label} {text}\n")
+            self._words.write("".join(f"{label} {line}\n" for line in lines))
             self._words.flush()
 
 

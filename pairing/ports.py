@@ -1,6 +1,7 @@
 """What pairing needs from others, stated here and met elsewhere: the roof brings them together."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
@@ -369,6 +370,10 @@ class Letters(Protocol):
 
 class Callers(Protocol):
     """Whoever waits for signatures."""
+
+    def heard(self, document: str, verdict: Verdict) -> AbstractContextManager[None]:
+        """A phone decided a request, and this came of it: told at once to who waits here; written down within."""
+        ...
 
     async def decided(self, connection: Connection, document: str, verdict: Verdict) -> None:
         """A phone decided a request, and this came of it: written down in this transaction, told with its commit."""

@@ -3,9 +3,10 @@
 -- ---- The outbox ------------------------------------------------------------------------------------------------------
 
 -- name: enqueue
--- Something is to be sent, if the transaction it is written in commits.
+-- Things are to be sent, if the transaction they are written in commits.
 INSERT INTO push.outbox (kind, state, sealed, attempts, due_at, expires_at, created_at)
-VALUES ($1, $2, $3, 0, $4, $5, $6)
+SELECT queued.kind, $1, queued.sealed, 0, queued.due_at, queued.expires_at, $2
+FROM unnest($3::text[], $4::bytea[], $5::timestamptz[], $6::timestamptz[]) AS queued (kind, sealed, due_at, expires_at)
 RETURNING id;
 
 -- name: take
@@ -20,11 +21,13 @@ WHERE message.state = step.source AND message.id IN (
 RETURNING message.id, message.kind, message.sealed, message.attempts, message.expires_at, message.created_at;
 
 -- name: finish
--- A worker reports an end. One whose lease was over and whose message another took again is not heard.
+-- A worker reports ends, a row for each that a message may come from. One whose lease was over and whose message another
+-- took again is not heard.
 UPDATE push.outbox AS message
-SET state = step.target, sealed = NULL, finished_at = $5, failure = $6
-FROM unnest($3::text[], $4::text[]) AS step (source, target)
-WHERE message.id = $1 AND message.attempts = $2 AND message.state = step.source
+SET state = report.target, sealed = NULL, finished_at = $1, failure = report.failure
+FROM unnest($2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[])
+    AS report (id, attempts, source, target, failure)
+WHERE message.id = report.id AND message.attempts = report.attempts AND message.state = report.source
 RETURNING message.id;
 
 -- name: try_later
@@ -61,13 +64,15 @@ DELETE FROM push.outbox WHERE finished_at < $1;
 
 -- ---- Doorbells -------------------------------------------------------------------------------------------------------
 
--- name: add_doorbell
--- Something waits for this phone.
-INSERT INTO push.doorbells (id, device, document, created_at, expires_at) VALUES ($1, $2, $3, $4, $5);
+-- name: add_doorbells
+-- Something waits for these phones.
+INSERT INTO push.doorbells (id, device, document, created_at, expires_at)
+SELECT bell.id, bell.device, bell.document, $1, bell.expires_at
+FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS bell (id, device, document, expires_at);
 
 -- name: settle
--- The document is decided: nothing rings for it any more.
-UPDATE push.doorbells SET settled_at = $2 WHERE document = $1 AND settled_at IS NULL;
+-- The documents are decided: nothing rings for them any more.
+UPDATE push.doorbells SET settled_at = $2 WHERE document = ANY ($1::text[]) AND settled_at IS NULL;
 
 -- name: ringing
 -- What rings now on these phones.

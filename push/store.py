@@ -24,6 +24,36 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Queued:
+    """A message to be written. ``due_at``: not before."""
+
+    kind: Kind
+    sealed: bytes = field(repr=False)
+    due_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Report:
+    """How the taking of a message ended. ``attempts``: which taking that was."""
+
+    message: int
+    attempts: int
+    event: MessageEvent
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Bell:
+    """A phone to be rung for a document."""
+
+    id: str
+    device: str
+    document: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class Backlog:
     """What waits of a kind."""
 
@@ -49,21 +79,18 @@ class OutboxStore:
         """The gateway's database."""
         self._database = database
 
-    async def add(
-        self,
-        connection: Connection,
-        kind: Kind,
-        sealed: bytes,
-        *,
-        now: datetime,
-        expires_at: datetime,
-        due_at: datetime | None = None,
-    ) -> int:
-        """Queue, in the caller's transaction; ``due_at``: not before."""
-        queued: int = await connection.fetchval(
-            queries.enqueue, kind, MESSAGE.start, sealed, due_at or now, expires_at, now
+    async def add(self, connection: Connection, messages: Sequence[Queued], now: datetime) -> list[int]:
+        """Queue, in the caller's transaction; their numbers, in no order."""
+        rows = await connection.fetch(
+            queries.enqueue,
+            MESSAGE.start,
+            now,
+            [one.kind for one in messages],
+            [one.sealed for one in messages],
+            [one.due_at for one in messages],
+            [one.expires_at for one in messages],
         )
-        return queued
+        return [row["id"] for row in rows]
 
     async def progress(self, messages: Sequence[int]) -> dict[int, Progress]:
         """Of those that are still known, by number."""
@@ -87,14 +114,15 @@ class OutboxStore:
             for row in rows
         ]
 
-    async def finish(self, taken: Taken, event: MessageEvent, now: datetime, failure: str | None) -> bool:
-        """Whether our report counted."""
-        return (
-            await self._database.fetchval(
-                queries.finish, taken.id, taken.attempt.attempts, *MESSAGE.steps(event), now, failure
-            )
-            is not None
-        )
+    async def finish(self, reports: Sequence[Report], now: datetime) -> set[int]:
+        """The numbers of the messages of which our report counted."""
+        lines = [
+            (one.message, one.attempts, source, target, one.failure)
+            for one in reports
+            for source, target in zip(*MESSAGE.steps(one.event), strict=True)
+        ]
+        rows = await self._database.fetch(queries.finish, now, *map(list, zip(*lines, strict=True)))
+        return {row["id"] for row in rows}
 
     async def try_later(self, taken: Taken, due_at: datetime, failure: str) -> bool:
         """Whether our report counted."""
@@ -125,15 +153,20 @@ class DoorbellStore:
         """The gateway's database."""
         self._database = database
 
-    async def add(
-        self, connection: Connection, doorbell: str, device: str, document: str, *, now: datetime, expires_at: datetime
-    ) -> None:
+    async def add(self, connection: Connection, bells: Sequence[Bell], now: datetime) -> None:
         """Ring, in the caller's transaction."""
-        await connection.execute(queries.add_doorbell, doorbell, device, document, now, expires_at)
+        await connection.execute(
+            queries.add_doorbells,
+            now,
+            [one.id for one in bells],
+            [one.device for one in bells],
+            [one.document for one in bells],
+            [one.expires_at for one in bells],
+        )
 
-    async def settle(self, connection: Connection, document: str, now: datetime) -> None:
-        """Stop ringing for a document."""
-        await connection.execute(queries.settle, document, now)
+    async def settle(self, connection: Connection, documents: Sequence[str], now: datetime) -> None:
+        """Stop ringing for these documents."""
+        await connection.execute(queries.settle, list(documents), now)
 
     async def ringing(self, devices: Sequence[str], now: datetime) -> dict[str, list[str]]:
         """Device → doorbells that ring now on these phones."""

@@ -27,7 +27,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One row of ``sam.occurrences``, with the document that its activation came from."""
+    """One hash of an activation as the SAM's rows have it, with the document that the activation came from."""
 
     document: str
     ordinal: int

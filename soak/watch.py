@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 import asyncpg
 
 from demo.stack import Stack, StackFailed
+from protocol.documents import Document
 from soak.faults import superuser
 from soak.ledger import Occurrence, Violation
 
@@ -28,13 +30,21 @@ filling, so it swings by a tenth."""
 
 
 async def occurrences(stack: Stack) -> list[Occurrence]:
-    """Every row, whoever made it. Raises OSError, asyncpg's errors while the database is away."""
+    """Of every activation, whoever made it. Raises OSError, asyncpg's errors while the database is away."""
     connection = await asyncpg.connect(superuser(stack), timeout=5)
     try:
         rows = await connection.fetch(_OCCURRENCES)
     finally:
         await connection.close()
-    return [Occurrence(row["document"], row["ordinal"], row["hash"], row["signature"]) for row in rows]
+    return [one for row in rows for one in _occurrences(row)]
+
+
+def _occurrences(row: asyncpg.Record) -> list[Occurrence]:
+    digests = Document.parse(row["data"]).digests()
+    return [
+        Occurrence(row["document"], ordinal, digest or b"", signature)
+        for ordinal, (digest, signature) in enumerate(zip_longest(digests, row["signatures"] or ()))
+    ]
 
 
 async def made_twice(stack: Stack) -> list[Violation]:
@@ -162,7 +172,8 @@ def slope(samples: Sequence[tuple[float, float]]) -> float:
 
 
 _OCCURRENCES = """
-SELECT a.document, o.ordinal, o.hash, o.signature FROM sam.occurrences o JOIN sam.activations a ON a.id = o.activation
+SELECT a.document, d.data, g.signatures FROM sam.activations a JOIN sam.documents d ON d.id = a.document
+LEFT JOIN sam.signatures g ON g.activation = a.id WHERE d.type = 'sign'
 """
 _MADE_TWICE = """
 SELECT said ->> 'document' AS document, count(*) AS times

@@ -9,10 +9,11 @@ Two rules for whoever edits these files:
 ``lines`` makes them, ``chain`` appends, ``head_file`` keeps the end, ``verification`` reads a chain from its beginning.
 
 How it works. A line's body is RFC 8785 JSON {v, chain, seq, at, event, …fields, prev}; its hash is
-SHA-256(previous hash || body). The database checks the link (``audit.check_lines``) and lets each role write only
-its own chains. Appending takes the chain's head row until the transaction ends, so all writers of a chain queue there:
-``note`` collects lines and appends them as the very last thing before COMMIT, which keeps that queue short; ``append``
-takes the lock now and is for whoever needs the line itself. After COMMIT {seq, hash} is written to ``head_file``,
+SHA-256(previous hash || body). The one way to a line is the database's ``audit.append``: it checks the link, computes
+the hash itself, and lets each role write only its own chains. Appending takes the chain's head row until the
+transaction ends, so all writers of a chain queue there: ``note`` collects lines and appends them as the very last thing
+before COMMIT, which keeps that queue short; ``append`` takes the lock now and is for whoever needs the line itself.
+After COMMIT {seq, hash} is written to ``head_file``,
 outside PostgreSQL, and synced: when the database is restored from a backup, or rewritten from some line on,
 ``check_not_behind`` (at the start) and every append (later) see it, and the process must refuse to work until an
 operator calls ``accept_restore``.

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from foundation.audit.head_file import DatabaseRolledBack, HeadNotKept, read_hea
 from foundation.audit.lines import GENESIS, AuditLine, Field, Head, check_event, line_after
 from foundation.clock import Clock
 from foundation.database import Connection, Database
+from foundation.errors import Internal
 from foundation.queries import Queries
 from foundation.threads import Threads
 
@@ -46,8 +46,8 @@ class AuditChain:
     ) -> list[AuditLine]:
         """Append a batch under the chain's lock. The head is kept in the file once the transaction committed.
 
-        Mostly nobody else appended since we did: then lock and lines are one statement. If somebody did, it told us the
-        head, and the lines are written anew after that.
+        Mostly nobody else appended since we did: then lock and lines are one statement. If somebody did, it tells us
+        the head, locked, and the lines are written anew after that.
 
         Raises DatabaseRolledBack when the chain ends before the last line that we know, HeadNotKept when the file
         could not be written last time and cannot be now.
@@ -61,24 +61,34 @@ class AuditChain:
     ) -> list[AuditLine]:
         """Events that were checked before."""
         await self._catch_up()
-        expected = self._newest
-        if expected is None or not events:
-            row, lines = await connection.fetchrow(queries.lock_head, self.chain), None
-        else:
-            lines = self._lines_after(expected, events)
-            row = await connection.fetchrow(
-                queries.append_next, self.chain, *_columns(lines), expected.seq, expected.hash
-            )
-        assert row is not None, "lock_head makes the head that is missing"
-        head = Head(row["seq"], row["hash"])
-        self._refuse_older(head)
-        if lines is None or not row["added"]:
-            lines = self._lines_after(head, events)
-            await connection.execute(queries.append_lines, self.chain, *_columns(lines))
-        if lines:
-            last = lines[-1]
-            connection.after_commit(lambda: self.committed(last))
+        if not events:
+            return []
+        lines = await self._appended(connection, self._newest or await self._end(connection), events)
+        last = lines[-1]
+        connection.after_commit(lambda: self.committed(last))
         return lines
+
+    async def _appended(
+        self, connection: Connection, after: Head, events: Sequence[tuple[str, Mapping[str, Field]]]
+    ) -> list[AuditLine]:
+        for _ in range(2):  # the second time we hold the head's lock
+            lines = self._lines_after(after, events)
+            row = await connection.fetchrow(
+                queries.append, self.chain, after.seq, after.hash, [line.body for line in lines]
+            )
+            assert row is not None, "audit.append has one answer"
+            if row["added"]:
+                return lines
+            after = Head(row["seq"], row["hash"])
+            self._refuse_older(after)
+        raise Internal(f"audit chain {self.chain}: the head moved while it was locked")
+
+    async def _end(self, connection: Connection) -> Head:
+        row = await connection.fetchrow(queries.lock_head, self.chain)
+        assert row is not None, "lock_head makes the head that is missing"
+        end = Head(row["seq"], row["hash"])
+        self._refuse_older(end)  # a line of ours may have been committed while we waited for the lock
+        return end
 
     def note(self, connection: Connection, event: str, **fields: Field) -> None:
         """Append as the last thing before COMMIT, together with whatever else this transaction notes.
@@ -182,13 +192,3 @@ class AuditChain:
 
     def _unwritten(self) -> Head | None:
         return self._newest if self._newest != self._written else None
-
-
-def _columns(lines: Sequence[AuditLine]) -> tuple[list[int], list[datetime], list[bytes], list[bytes]]:
-    """As the statements take them."""
-    return (
-        [line.seq for line in lines],
-        [line.at for line in lines],
-        [line.body for line in lines],
-        [line.hash for line in lines],
-    )

@@ -48,6 +48,11 @@ async def read_body(request: web.Request, *, max_bytes: int, seconds: float | No
         raise BodyTooLarge(f"at most {max_bytes} bytes")
     collected = bytearray()
     try:
+        if request.content.is_eof():  # it came with the headers, as most do: nothing to wait for
+            collected += request.content.read_nowait()
+            if len(collected) > max_bytes:
+                raise BodyTooLarge(f"at most {max_bytes} bytes")
+            return bytes(collected)
         async with asyncio.timeout(seconds or BODY_SECONDS):
             async for chunk in request.content.iter_chunked(16 * 1024):
                 collected += chunk

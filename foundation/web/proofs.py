@@ -21,6 +21,13 @@ async def check_proof(
     dpop: DpopVerifier, request: web.Request, origin: str, *, access_token: str | None = None
 ) -> Proof:
     """The key that made the request. Raises BadProof."""
-    return await dpop.check(
+    proof = verify_proof_of(dpop, request, origin, access_token=access_token)
+    await dpop.demand_first_use(proof)
+    return proof
+
+
+def verify_proof_of(dpop: DpopVerifier, request: web.Request, origin: str, *, access_token: str | None = None) -> Proof:
+    """The same of a proof that may have been used before, which is to be asked next. Raises BadProof."""
+    return dpop.verify(
         proofs_of(request), method=request.method, url=proved_url(request, origin), access_token=access_token
     )

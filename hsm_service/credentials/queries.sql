@@ -1,12 +1,14 @@
 -- Holders are ours; facts about credentials are read from the SAM's view and never written.
 
--- name: credential
--- One credential with a certificate. A key that waits for its certificate is nobody's business yet.
-SELECT id, spki_hash, chain, subject, serial, valid_from, valid_to, state, key_algorithm
-FROM sam.credential_facts WHERE id = $1 AND cardinality(chain) > 0;
+-- name: facts
+-- What most calls look at in credentials with a certificate. Two states have one, by a CHECK of the SAM's table: whose
+-- kilobytes are not fetched to see it.
+SELECT id, spki_hash, subject, serial, valid_from, valid_to, state, key_algorithm
+FROM sam.credential_facts WHERE id = ANY($1::text[]) AND (state IN ('active', 'revoked') OR cardinality(chain) > 0);
 
 -- name: credentials
--- Those of the named credentials that exist and have a certificate, the one valid longest first.
+-- Those of the named credentials that exist and have a certificate, the one valid longest first. A key that waits for
+-- its certificate is nobody's business yet.
 SELECT id, spki_hash, chain, subject, serial, valid_from, valid_to, state, key_algorithm
 FROM sam.credential_facts WHERE id = ANY($1::text[]) AND cardinality(chain) > 0 ORDER BY valid_to DESC, id;
 

@@ -8,7 +8,8 @@ from typing import Final
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.ids import Random, is_id, new_id
-from hsm_service.credentials.domain.credential import Credential
+from foundation.together import Together
+from hsm_service.credentials.domain.credential import Credential, Facts
 from hsm_service.credentials.domain.holder import holder_data
 from hsm_service.credentials.domain.identification import Identification, identification_of
 from hsm_service.credentials.errors import NoSuchCredential, UnreadableCertificate
@@ -67,6 +68,9 @@ class CredentialService:
         self._identifications = identifications
         self._database = database
         self._store = CredentialStore(database)
+        # Who asks about one at the same moment as others shares their look.
+        self._facts: Together[str, Facts] = Together(self._store.facts)
+        self._whole: Together[str, Credential] = Together(self._credentials)
         self._clock = clock
         self._random = random
 
@@ -82,9 +86,9 @@ class CredentialService:
             holder = await self._store.record(
                 connection, data, credential, new_id=new_id("hld", self._random), now=self._clock.now()
             )
-        made = await self._store.credential(credential)
-        if self._identifications is not None and made is not None:
-            await self._identifications.note(credential, made.chain[0])
+        if self._identifications is not None:
+            for made in await self._store.credentials([credential]):
+                await self._identifications.note(credential, made.chain[0])
         return holder
 
     async def for_number(self, number: str) -> list[Held]:
@@ -93,10 +97,20 @@ class CredentialService:
 
     async def info(self, credential_id: str) -> Credential:
         """One credential. Raises NoSuchCredential, also while it has no certificate yet."""
-        found = await self._store.credential(credential_id) if is_id(credential_id, "cred") else None
+        found = await self._whole.get(credential_id) if is_id(credential_id, "cred") else None
         if found is None:
             raise NoSuchCredential(credential_id[:40])
         return found
+
+    async def facts(self, credential_id: str) -> Facts:
+        """The same without its certificates. Raises NoSuchCredential."""
+        found = await self._facts.get(credential_id) if is_id(credential_id, "cred") else None
+        if found is None:
+            raise NoSuchCredential(credential_id[:40])
+        return found
+
+    async def _credentials(self, ids: Sequence[str]) -> dict[str, Credential]:
+        return {one.id: one for one in await self._store.credentials(ids)}
 
     async def known(self, ids: Sequence[str], *, only_valid: bool = False) -> list[Credential]:
         """Those of ``ids`` that exist, valid longest first; ``only_valid`` drops what cannot sign now."""

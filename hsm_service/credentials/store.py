@@ -6,7 +6,7 @@ from datetime import datetime
 
 from foundation.database import Connection, Database, Record
 from foundation.queries import Queries
-from hsm_service.credentials.domain.credential import Credential
+from hsm_service.credentials.domain.credential import Credential, Facts
 from hsm_service.credentials.domain.holder import HolderData, HolderKind
 
 QUERIES = Queries.load("hsm_service.credentials")
@@ -48,10 +48,9 @@ class CredentialStore:
         """The gateway's database."""
         self._database = database
 
-    async def credential(self, credential_id: str) -> Credential | None:
-        """One, or None."""
-        row = await self._database.fetchrow(QUERIES.credential, credential_id)
-        return None if row is None else _credential(row)
+    async def facts(self, ids: Sequence[str]) -> dict[str, Facts]:
+        """Of those that exist, without their certificates."""
+        return {row["id"]: Facts(**row) for row in await self._database.fetch(QUERIES.facts, list(ids))}
 
     async def credentials(self, ids: Sequence[str]) -> list[Credential]:
         """Those that exist."""

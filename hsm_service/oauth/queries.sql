@@ -205,13 +205,16 @@ INSERT INTO oauth.tokens (id, secret_digest, client_kind, client, scope, jkt, cr
                           sealed, x5t)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
--- name: bearer
--- A token that is good now, and its integrator as it is now: known, not shut out, and what an operator allowed it.
-SELECT t.id, t.client_kind, t.client, t.scope, t.jkt, t.x5t, t.credentials, t.sealed, t.issued_at, t.expires_at,
+-- name: bearers
+-- Of these tokens those that are good now, and their integrators as they are now: known, not shut out, and what an
+-- operator allowed them.
+SELECT t.id, t.secret_digest, t.client_kind, t.client, t.scope, t.jkt, t.x5t, t.credentials, t.sealed, t.issued_at, t.expires_at,
        c.name AS client_name, c.calls_per_minute,
        ARRAY(SELECT a.credential FROM oauth.allowed a WHERE a.client = c.id AND t.credentials IS NULL) AS allowed
-FROM oauth.tokens t LEFT JOIN oauth.clients c ON c.id = t.client AND c.disabled_at IS NULL
-WHERE t.id = $1 AND t.secret_digest = $2 AND t.revoked_at IS NULL AND t.expires_at > $3;
+FROM unnest($1::text[], $2::bytea[]) AS shown (id, digest)
+JOIN oauth.tokens t ON t.id = shown.id AND t.secret_digest = shown.digest
+LEFT JOIN oauth.clients c ON c.id = t.client AND c.disabled_at IS NULL
+WHERE t.revoked_at IS NULL AND t.expires_at > $3;
 
 -- name: may_read
 -- Whether a resource server may ask about a client's tokens.

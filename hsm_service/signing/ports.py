@@ -189,9 +189,6 @@ class Credentials(Protocol):
 class Bell(Protocol):
     """One waiter's ear."""
 
-    news: Request | None
-    """What the last ring brought along: the request as it was committed here. None: whoever waits looks."""
-
     async def wait(self, seconds: float) -> bool:
         """True when it rang (also before this call), False when the time was over."""
         ...
@@ -234,6 +231,10 @@ class Wakeups(Protocol):
         """Ears open from now on; open them before asking for the state, or the ring may fall in between."""
         ...
 
-    async def announce(self, document: str, news: Request | None = None) -> None:
-        """Something happened to this document: wake its waiters, on every gateway. ``news``: for those of this one."""
+    def ring(self, document: str) -> None:
+        """Something happened to this document: wake its waiters here."""
+        ...
+
+    async def announce(self, document: str) -> None:
+        """The same on every gateway."""
         ...

@@ -13,9 +13,9 @@ INSERT INTO signing.requests (name, secret_digest, caller_kind, caller, caller_n
                               sign_algorithm, kind, state, document, activation, asked_at, settled_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'approved', $11, $12, $13, $13, $14);
 
--- name: by_name
--- One request, by the public part of its handle or SAD.
-SELECT * FROM signing.requests WHERE name = $1;
+-- name: by_names
+-- Requests, by the public parts of their handles or SADs.
+SELECT * FROM signing.requests WHERE name = ANY ($1::text[]);
 
 -- name: by_document
 -- One request, by the SAM's id of it.
@@ -32,29 +32,35 @@ UNION ALL
         OR (state = 'refused' AND settled_at > $5))
  ORDER BY settled_at DESC LIMIT 20);
 
--- name: situation
--- What this caller was told since the last approval: how many noes, and the last one. Whoever asks and withdraws rang
--- the phone as well: a withdrawn request counts like one that nobody answered. What never had a document rang nowhere;
--- what has an activation was approved, also when it lapsed afterwards. Beside it how many requests ring for the
--- credential now, of all callers, and which one this caller waits for still.
-WITH settled AS (
-    SELECT state, reason, settled_at, activation FROM signing.requests
-    WHERE caller = $1 AND credential = $2 AND settled_at > $3 AND document IS NOT NULL
-), since AS (
-    SELECT max(settled_at) AS at FROM settled WHERE activation IS NOT NULL
-), noes AS (
-    SELECT state, reason, settled_at FROM settled, since
-    WHERE activation IS NULL AND (since.at IS NULL OR settled_at > since.at)
-)
-SELECT count(*) FILTER (WHERE state = 'refused') AS refusals,
-       count(*) FILTER (WHERE state IN ('lapsed', 'withdrawn')) AS unanswered,
-       (SELECT reason FROM noes ORDER BY settled_at DESC LIMIT 1) AS last_reason,
-       max(settled_at) AS last_no,
-       (SELECT count(*) FROM signing.requests
-        WHERE credential = $2 AND state IN ('asked', 'waiting') AND expires_at > $4) AS pending,
-       (SELECT name FROM signing.requests
-        WHERE caller = $1 AND credential = $2 AND state IN ('asked', 'waiting')) AS own
-FROM noes;
+-- name: situations
+-- What these callers were told about these credentials since the last approval: how many noes, and the last one. Whoever
+-- asks and withdraws rang the phone as well: a withdrawn request counts like one that nobody answered. What never had a
+-- document rang nowhere; what has an activation was approved, also when it lapsed afterwards. Beside it how many
+-- requests ring for the credential now, of all callers, and which one this caller waits for still.
+SELECT asked.place, found.*
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+    WITH ORDINALITY AS asked (caller, credential, remembered, now, place)
+CROSS JOIN LATERAL (
+    WITH settled AS (
+        SELECT state, reason, settled_at, activation FROM signing.requests
+        WHERE caller = asked.caller AND credential = asked.credential AND settled_at > asked.remembered
+          AND document IS NOT NULL
+    ), since AS (
+        SELECT max(settled_at) AS at FROM settled WHERE activation IS NOT NULL
+    ), noes AS (
+        SELECT state, reason, settled_at FROM settled, since
+        WHERE activation IS NULL AND (since.at IS NULL OR settled_at > since.at)
+    )
+    SELECT count(*) FILTER (WHERE state = 'refused') AS refusals,
+           count(*) FILTER (WHERE state IN ('lapsed', 'withdrawn')) AS unanswered,
+           (SELECT reason FROM noes ORDER BY settled_at DESC LIMIT 1) AS last_reason,
+           max(settled_at) AS last_no,
+           (SELECT count(*) FROM signing.requests
+            WHERE credential = asked.credential AND state IN ('asked', 'waiting') AND expires_at > asked.now) AS pending,
+           (SELECT name FROM signing.requests
+            WHERE caller = asked.caller AND credential = asked.credential AND state IN ('asked', 'waiting')) AS own
+    FROM noes
+) AS found;
 
 -- name: overdue
 -- Requests of these callers that wait beyond their time: nobody asked what became of them.

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from foundation.database import Connection, Database, Record, on_violation
 from foundation.group_commit import GroupCommit, Statement
 from foundation.queries import Queries
+from foundation.together import Together
 from hsm_service.signing.domain.policy import PENDING_RETRY_SECONDS, History
 from hsm_service.signing.domain.request import (
     Ask,
@@ -16,6 +17,7 @@ from hsm_service.signing.domain.request import (
     ConsentAsk,
     Event,
     Kind,
+    Learnt,
     Request,
     SessionAsk,
     State,
@@ -44,14 +46,8 @@ class Around:
     own: str | None
 
 
-@dataclass(frozen=True)
-class Learnt:
-    """What became of a request that was pending. ``reason`` when refused; ``activation``, ``until`` when approved."""
-
-    event: Event
-    reason: str | None = None
-    activation: str | None = None
-    until: datetime | None = None
+_Asked: TypeAlias = tuple[str, str, datetime, datetime]
+"""Caller, credential, from when on noes are remembered, now."""
 
 
 class RequestStore:
@@ -60,10 +56,17 @@ class RequestStore:
     def __init__(self, database: Database) -> None:
         """The gateway's database."""
         self._database = database
+        # Who asks at the same moment as others shares their look.
+        self._named: Together[str, Request] = Together(self._by_names)
+        self._around: Together[_Asked, Around] = Together(self._situations)
 
     async def by_name(self, name: str) -> Request | None:
         """By the public part of a handle or SAD, in the handle's spelling."""
-        return _maybe(await self._database.fetchrow(QUERIES.by_name, name))
+        return await self._named.get(name)
+
+    async def _by_names(self, names: Sequence[str]) -> dict[str, Request]:
+        rows = await self._database.fetch(QUERIES.by_names, list(names))
+        return {row["name"]: _request(row) for row in rows}
 
     async def by_document(self, document: str) -> Request | None:
         """By the SAM's id."""
@@ -83,10 +86,20 @@ class RequestStore:
 
     async def around(self, caller: Caller, credential: str, *, since: datetime, now: datetime) -> Around:
         """What the rules look at. ``since``: from when on noes are remembered."""
-        row = await self._database.fetchrow(QUERIES.situation, caller.id, credential, since, now)
-        assert row is not None, "an aggregate without GROUP BY always has one row"
-        history = History(row["refusals"], row["unanswered"], row["last_reason"], row["last_no"])
-        return Around(history, row["pending"], row["own"])
+        found = await self._around.get((caller.id, credential, since, now))
+        assert found is not None, "an aggregate without GROUP BY always has one row"
+        return found
+
+    async def _situations(self, asked: Sequence[_Asked]) -> dict[_Asked, Around]:
+        rows = await self._database.fetch(QUERIES.situations, *map(list, zip(*asked, strict=True)))
+        return {
+            asked[row["place"] - 1]: Around(
+                History(row["refusals"], row["unanswered"], row["last_reason"], row["last_no"]),
+                row["pending"],
+                row["own"],
+            )
+            for row in rows
+        }
 
     async def add(
         self,

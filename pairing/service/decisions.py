@@ -22,6 +22,7 @@ the answer sends the same decision again, to which the SAM gives the same verdic
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -195,7 +196,8 @@ class DecisionService:
                 state=verdict.state,
             )
 
-        await self._commits.run(carried)
+        with self._callers.heard(document, verdict) if verdict.type in REQUESTS else nullcontext():
+            await self._commits.run(carried)
         react = self._REACTIONS.get(verdict.type, DecisionService._nothing)
         return await react(self, device, document, verdict)
 

@@ -211,8 +211,8 @@ class PhoneService:
         await self._letters.to_holders(used, number_proved_elsewhere(now))
         return Paired(device.id, token.text, credentials)
 
-    async def authenticate(self, token_text: str, jkt: str) -> DeviceRow:
-        """The phone behind a token, if its key is ``jkt`` (proved by DPoP, on this request). Raises DeviceUnknown."""
+    async def find(self, token_text: str) -> DeviceRow:
+        """The phone of a token. Raises DeviceUnknown."""
         try:
             public_id, secret = parse_token(token_text, "dvt")
         except BadToken as cause:
@@ -220,6 +220,10 @@ class PhoneService:
         device = await self._by_token.get(public_id)
         if device is None or not secret_matches(secret, device.token_digest):
             raise DeviceUnknown("no such token")
+        return device
+
+    async def admit(self, device: DeviceRow, jkt: str) -> DeviceRow:
+        """The phone, if its key is ``jkt`` (proved by DPoP, on this request); it was heard of. Raises DeviceUnknown."""
         if not same(device.jkt, jkt):
             raise DeviceUnknown("the token of another key")
         now = self._clock.now()

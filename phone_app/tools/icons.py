@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from linkid.platform import program
+from linkid.platform import prepare_playwright, program
 
 ICONS = Path(__file__).resolve().parent.parent / "public" / "icons"
 GROUND, LINK, TICK = "#0b4a4f", "#8fd3c4", "#ffffff"
@@ -38,6 +38,7 @@ WANTED = {
 def main() -> None:
     """Writes every icon."""
     (ICONS / "icon.svg").write_text(drawing(0.78, 11, GROUND) + "\n")
+    prepare_playwright()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program("chromium"), args=["--no-sandbox"])
         for name, (side, svg) in WANTED.items():

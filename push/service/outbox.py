@@ -13,6 +13,7 @@ What holds, and why:
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,12 +23,13 @@ from foundation.encoding import JsonObject
 from foundation.errors import LinkIdError, Unavailable
 from foundation.ids import Random
 from foundation.logs import get_logger
+from foundation.together import Together
 from push.domain.outbox import Kind, MessageEvent, after_failure
 from push.domain.sealing import NONCE_BYTES, Seal
 from push.errors import CarrierBusy, NotWanted
 from push.ports import Carrier, Parcel
 from push.service.numbers import PushNumbers
-from push.store import DoorbellStore, OutboxStore, Progress, Taken
+from push.store import DoorbellStore, OutboxStore, Progress, Queued, Report, Taken
 
 POLL_SECONDS: Final = 2.0
 """How long a message waits at most whose own gateway died before it woke its worker."""
@@ -60,6 +62,8 @@ class OutboxWorker:
         self._carriers = dict(carriers)
         self._random = random
         self._woken = asyncio.Event()
+        # What ended at the same moment is reported together.
+        self._reports: Together[Report, int] = Together(self._report)
 
     def wake(self) -> None:
         """There is something to do."""
@@ -96,7 +100,8 @@ class OutboxWorker:
             if due is not None and failure is not None:
                 counted = await self._store.try_later(taken, due, failure)
             else:
-                counted = await self._store.finish(taken, event, now, failure)
+                report = Report(taken.id, taken.attempt.attempts, event, failure)
+                counted = await self._reports.get(report) is not None
             self._numbers.messages.labels(taken.attempt.kind, event).inc()
             if event is MessageEvent.CARRIED:
                 self._numbers.seconds.labels(taken.attempt.kind).observe((now - taken.created_at).total_seconds())
@@ -104,6 +109,10 @@ class OutboxWorker:
         except Unavailable as error:
             # The report is lost; the lease will end and somebody takes it again.
             _log.warning("outbox_report_lost", error_code=error.code)
+
+    async def _report(self, reports: Sequence[Report]) -> dict[Report, int]:
+        counted = await self._store.finish(reports, self._clock.now())
+        return {one: one.message for one in reports if one.message in counted}
 
     async def _attempt(self, taken: Taken) -> tuple[MessageEvent, datetime | None, str | None]:
         """What happened, when it is due again, and the code of the error."""
@@ -139,6 +148,16 @@ class OutboxWorker:
     async def _handed_over(self, kind: Kind, parcel: Parcel) -> None:
         async with asyncio.timeout(CARRY_SECONDS):
             await self._carriers[kind].carry(parcel)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """Something to be queued, to leave after a while. ``unless_heard`` in its content names a doorbell."""
+
+    kind: Kind
+    content: JsonObject = field(repr=False)
+    expires: datetime
+    after: timedelta = timedelta(0)
 
 
 class OutboxService:
@@ -191,18 +210,32 @@ class OutboxService:
 
         ``unless_heard`` in the content names a doorbell: it leaves only if that one still rings, unheard.
         """
+        (queued,) = await self.enqueue_all(connection, [Outgoing(kind, content, expires, after)])
+        return queued
+
+    async def enqueue_all(self, connection: Connection, messages: Sequence[Outgoing]) -> list[int]:
+        """The same of several, in one statement; their numbers, in no order."""
         now = self._clock.now()
-        sealed = self._seal.close(content, kind, expires, self._random(NONCE_BYTES))
-        queued = await self._store.add(connection, kind, sealed, now=now, expires_at=expires, due_at=now + after)
+        queued = [
+            Queued(
+                one.kind,
+                self._seal.close(one.content, one.kind, one.expires, self._random(NONCE_BYTES)),
+                due_at=now + one.after,
+                expires_at=one.expires,
+            )
+            for one in messages
+        ]
+        numbers = await self._store.add(connection, queued, now)
 
         async def wake() -> None:
-            if after:
-                asyncio.get_running_loop().call_later(after.total_seconds(), self._worker.wake)
-            else:
-                self._worker.wake()
+            for after in {one.after for one in messages}:
+                if after:
+                    asyncio.get_running_loop().call_later(after.total_seconds(), self._worker.wake)
+                else:
+                    self._worker.wake()
 
         connection.after_commit(wake)
-        return queued
+        return numbers
 
     async def progress(self, messages: Sequence[int]) -> Mapping[int, Progress]:
         """What became of these, as far as it is still known."""

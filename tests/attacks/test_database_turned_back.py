@@ -30,7 +30,7 @@ from tests.support.postgres import TestDatabase
 __all__ = ["scene"]
 
 UNDECIDED = (
-    "DELETE FROM sam.occurrences o USING sam.activations a WHERE o.activation = a.id AND a.document = $1",
+    "DELETE FROM sam.signatures g USING sam.activations a WHERE g.activation = a.id AND a.document = $1",
     "DELETE FROM sam.activations WHERE document = $1",
     "DELETE FROM sam.decisions WHERE document = $1",
     "UPDATE sam.documents SET state = 'waiting' WHERE id = $1",
@@ -73,7 +73,7 @@ async def test_hiding_the_last_minutes_from_a_fresh_sam(
     decided = await world.ask(scene.credential, **ECDSA)
     body = phone.decision(decided.statement)
     await world.call("documents/decide", document=decided.id, device=phone.id, **body)
-    await world.sql("UPDATE sam.occurrences SET state = 'approved', signature = NULL, signed_at = NULL")
+    await world.sql("DELETE FROM sam.signatures")
     await undecide(world, decided.id)
     await hide(world)
     fresh = await open_world(hsm, world.database, world.head, FixedClock(world.clock.now()), authority)

@@ -50,12 +50,18 @@ async def test_twenty_at_once_make_one_holder(world: World) -> None:
 
 async def test_facts_come_from_the_sam(world: World) -> None:
     """What the SAM's view does not show does not exist; what waits for its certificate neither."""
-    waiting = await world.credential(chain=())
+    waiting = await world.credential(state="bound", chain=())
     active, revoked = await world.credential(), await world.credential("P-256", state="revoked")
     assert (await world.credentials.info(active)).subject == "MARIA DA SILVA"
     for unknown in (new_id("cred"), waiting, "cred_x", "", "x" * 10_000, "a\0"):
         with pytest.raises(NoSuchCredential):
             await world.credentials.info(unknown)
+        with pytest.raises(NoSuchCredential):
+            await world.credentials.facts(unknown)
+    whole, facts = await asyncio.gather(world.credentials.info(revoked), world.credentials.facts(revoked))
+    assert vars(whole) == {**vars(facts), "chain": whole.chain}
+    asked = await asyncio.gather(*(world.credentials.facts(one) for one in (active, revoked, active)))
+    assert [one.id for one in asked] == [active, revoked, active], "each its own, asked for at one moment"
     known = await world.credentials.known([active, revoked, waiting, new_id("cred")])
     assert {one.id for one in known} == {active, revoked}
     assert [one.id for one in await world.credentials.known([active, revoked], only_valid=True)] == [active]

@@ -31,7 +31,7 @@ async def test_the_gateway_reads_nothing_else_of_the_sam(shared_database: TestDa
     """No blob, no MAC, no counter: the role has the view and no table."""
     connection = await asyncpg.connect(shared_database.dsn("linkid_gateway"))
     try:
-        for table in ("credentials", "bindings", "documents", "activations", "occurrences", "attempts"):
+        for table in ("credentials", "bindings", "documents", "activations", "signatures", "attempts"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetch(f"SELECT * FROM sam.{table}")
         with pytest.raises(asyncpg.PostgresError):

@@ -14,7 +14,8 @@ from hsm_service.signing.store import ResponseStore
 from tests.csc.test_hostile import approved, sign_body
 from tests.csc.test_sessions import bearer
 from tests.csc.test_version1 import post
-from tests.support.signing_world import IN_MODULES_LOOP, BearerCaller, Computer, World, b64, digest
+from tests.support.signing_callers import BearerCaller, Computer
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 

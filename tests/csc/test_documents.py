@@ -19,7 +19,8 @@ from tests.csc.test_hostile import raw
 from tests.csc.test_sessions import bearer
 from tests.support.oauth_application import application
 from tests.support.oauth_requests import answer_in, authorize_path, wanting
-from tests.support.signing_world import IN_MODULES_LOOP, BearerCaller, World, b64, digest
+from tests.support.signing_callers import BearerCaller
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from tests.csc.test_one_signature import SHA256, authorize
-from tests.support.signing_world import IN_MODULES_LOOP, BearerCaller, World, b64, digest
+from tests.support.signing_callers import BearerCaller
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 

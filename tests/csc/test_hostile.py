@@ -11,7 +11,8 @@ import pytest
 from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod
 from tests.csc.test_one_signature import SHA256, authorize
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World, b64, digest
+from tests.support.signing_callers import ORIGIN, Computer
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 

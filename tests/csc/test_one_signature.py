@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from foundation.encoding import b64u
 from protocol.algorithms import SIGN_ALGORITHMS
 from protocol.statements import open_statement, trusted
-from tests.support.signing_world import APP, IN_MODULES_LOOP, World, b64, digest
+from tests.support.signing_neighbours import APP
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 

@@ -10,7 +10,8 @@ from cryptography import x509
 
 from protocol.algorithms import SIGN_ALGORITHMS
 from protocol.statements import open_statement, trusted
-from tests.support.signing_world import IN_MODULES_LOOP, BearerCaller, Computer, World, b64, digest
+from tests.support.signing_callers import BearerCaller, Computer
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 

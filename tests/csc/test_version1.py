@@ -16,7 +16,9 @@ from protocol.algorithms import SIGN_ALGORITHMS
 from tests.csc.test_hostile import raw
 from tests.support.oauth_application import application
 from tests.support.oauth_requests import CALLBACK, VERIFIER, answer_in, authorize_path, page_token
-from tests.support.signing_world import APP, IN_MODULES_LOOP, ORIGIN, BearerCaller, Computer, World, b64, digest
+from tests.support.signing_callers import ORIGIN, BearerCaller, Computer
+from tests.support.signing_neighbours import APP
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 

@@ -12,7 +12,16 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from foundation.audit import GENESIS, AuditChain, DatabaseRolledBack, Head, HeadNotKept, heads, next_line, verify
+from foundation.audit import (
+    GENESIS,
+    AuditChain,
+    DatabaseRolledBack,
+    Head,
+    HeadNotKept,
+    heads,
+    next_line,
+    verify,
+)
 from foundation.clock import FixedClock
 from foundation.database import Database, open_pool
 from foundation.encoding import strict_json
@@ -304,47 +313,121 @@ async def test_not_even_the_owner_slips(shared_sam: Database, shared_database: T
     await owner.close()
 
 
-LIES = ["fork", "gap", "hash", "prev", "chain", "seq", "at", "not json"]
+async def append(database: Database, chain: str, after: Head, *bodies: bytes) -> tuple[Head, bool]:
+    """What ``audit.append`` answers to whoever calls it by hand."""
+    row = await database.fetchrow(
+        "SELECT seq, hash, added FROM audit.append($1, $2, $3, $4)", chain, after.seq, after.hash, list(bodies)
+    )
+    assert row is not None
+    return Head(row["seq"], row["hash"]), row["added"]
+
+
+LIES = ["prev", "chain", "seq", "at", "no time", "not json", "null", "long", "the second"]
 
 
 @pytest.mark.parametrize("lie", LIES)
 async def test_the_database_checks_the_link(shared_sam: Database, lie: str) -> None:
-    """A writer that computes its own lines cannot fork, skip, or say one thing and store another."""
+    """A writer that makes its own bytes cannot name another place in the chain, nor leave out the time."""
     name = f"sam-{100 + LIES.index(lie)}"
     await write(shared_sam, chain_of(shared_sam, name=name), "one", "two")
     rows = await shared_sam.fetch("SELECT seq, hash FROM audit.lines WHERE chain = $1 ORDER BY seq", name)
     first, head = (Head(row["seq"], row["hash"]) for row in rows)
-    start = {"fork": first, "gap": Head(head.seq + 1, head.hash), "prev": Head(head.seq, first.hash)}.get(lie, head)
-    line = next_line("sam-9" if lie == "chain" else name, start, NOW, "three", {})
-    seq, at, body = line.seq, line.at, line.body
-    if lie == "seq":
-        body = body.replace(b'"seq":3', b'"seq":4')
-    if lie == "at":
-        at = at.replace(year=2020)
-    if lie == "not json":
-        body = b"hello"
-    digest = hashlib.sha256((first if lie == "fork" else head).hash + body).digest()
+    line = next_line("sam-9" if lie == "chain" else name, head, NOW, "three", {})
+    body = {
+        "prev": line.body.replace(head.hash.hex().encode(), first.hash.hex().encode()),
+        "seq": line.body.replace(b'"seq":3', b'"seq":4'),
+        "at": line.body.replace(b"2026", b"once"),
+        "no time": line.body.replace(b'"at"', b'"ta"'),
+        "not json": b"hello",
+        "null": b"null",
+        "long": line.body.replace(b"three", b"t" * 8192),
+    }.get(lie, line.body)
+    bodies = (line.body, body) if lie == "the second" else (body,)
 
-    with pytest.raises((asyncpg.CheckViolationError, asyncpg.UniqueViolationError, asyncpg.DataError)):
-        await shared_sam.execute(
-            "INSERT INTO audit.lines VALUES ($1, $2, $3, $4, $5)",
-            name,
-            seq,
-            at,
-            body,
-            bytes(32) if lie == "hash" else digest,
-        )
+    with pytest.raises((asyncpg.CheckViolationError, asyncpg.NotNullViolationError, asyncpg.DataError)):
+        await append(shared_sam, name, head, *bodies)
     assert (await verify(shared_sam, name)).lines == 2
 
 
-async def test_an_honest_line_of_ones_own_passes(shared_sam: Database) -> None:
-    """The test above refuses for the lie's sake, not because of how it inserts."""
-    line = next_line("sam-200", Head(0, GENESIS), NOW, "one", {})
-    await shared_sam.execute("SELECT audit.lock_head('sam-200')")
+@pytest.mark.parametrize("where", ["fork", "gap", "hash", "beginning"])
+async def test_a_line_goes_to_the_end_of_its_chain_only(shared_sam: Database, where: str) -> None:
+    """Lines after another head than the chain's are not added, however well they fit; the answer tells the head."""
+    name = f"sam-{110 + ['fork', 'gap', 'hash', 'beginning'].index(where)}"
+    await write(shared_sam, chain_of(shared_sam, name=name), "one", "two")
+    rows = await shared_sam.fetch("SELECT seq, hash FROM audit.lines WHERE chain = $1 ORDER BY seq", name)
+    first, head = (Head(row["seq"], row["hash"]) for row in rows)
+    after = {
+        "fork": first,
+        "gap": Head(head.seq + 1, head.hash),
+        "hash": Head(head.seq, bytes(32)),
+        "beginning": Head(0, GENESIS),
+    }[where]
 
-    await shared_sam.execute("INSERT INTO audit.lines VALUES ('sam-200', 1, $1, $2, $3)", line.at, line.body, line.hash)
+    assert await append(shared_sam, name, after, next_line(name, after, NOW, "three", {}).body) == (head, False)
+    assert (await verify(shared_sam, name)).lines == 2
+    line = next_line(name, head, NOW, "three", {})
+    assert await append(shared_sam, name, head, line.body) == (Head(3, line.hash), True)
+    assert (await verify(shared_sam, name)).good
 
-    assert (await verify(shared_sam, "sam-200")).good
+
+async def test_anothers_chain_is_refused_whoever_knows_its_head(
+    shared_sam: Database, shared_database: TestDatabase
+) -> None:
+    """The right head and a line that follows open nothing to a role that is not the chain's writer."""
+    await write(shared_sam, chain_of(shared_sam, name="sam-120"), "one")
+    row = await shared_sam.fetchrow("SELECT seq, hash FROM audit.heads WHERE chain = 'sam-120'")
+    assert row is not None
+    head = Head(row["seq"], row["hash"])
+    for role in ("linkid_gateway", "linkid_ac", "linkid_owner", "linkid_auditor"):
+        stranger = Database(await open_pool(shared_database.dsn(role)))
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await append(stranger, "sam-120", head, next_line("sam-120", head, NOW, "two", {}).body)
+        await stranger.close()
+    with pytest.raises(asyncpg.CheckViolationError):
+        await append(shared_sam, "sam-AC", head)
+    assert (await verify(shared_sam, "sam-120")).lines == 1
+
+
+async def test_whoever_was_late_writes_after_the_other(sam: Database) -> None:
+    """Two writers that know the same head: one waits for the other's commit, and then follows that line."""
+    one, two = chain_of(sam), chain_of(sam)
+    await write(sam, one, "first")
+    await write(sam, two, "second")
+    async with sam.transaction() as connection:
+        await two.append(connection, "third")
+        late = asyncio.create_task(write(sam, two, "fourth"))
+        while not await sam.fetchval(  # nothing is known of others within a transaction
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        ):
+            await asyncio.sleep(0)
+    await late
+    await write(sam, one, "fifth")
+
+    rows = await sam.fetch("SELECT body FROM audit.lines ORDER BY seq")
+    assert [json.loads(row["body"])["event"] for row in rows] == ["first", "second", "third", "fourth", "fifth"]
+    assert (await verify(sam, "sam-0")).good
+
+
+async def test_lines_are_added_by_the_function_alone(shared_sam: Database, shared_database: TestDatabase) -> None:
+    """Nobody inserts: not a process, not one that was granted it by mistake, nor the owner by a slip of the hand."""
+    line = next_line("sam-130", Head(0, GENESIS), NOW, "one", {})
+    await shared_sam.execute("SELECT audit.lock_head('sam-130')")
+    insert = "INSERT INTO audit.lines VALUES ('sam-130', 1, $1, $2, $3)"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+        await shared_sam.execute(insert, line.at, line.body, line.hash)
+    superuser = await asyncpg.connect(shared_database.dsn())
+    owner = await asyncpg.connect(shared_database.dsn("linkid_owner"))
+    await superuser.execute("GRANT INSERT ON audit.lines TO linkid_sam")
+    try:
+        for hand in (shared_sam, superuser, owner):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"by audit\.append alone"):
+                await hand.execute(insert, line.at, line.body, line.hash)
+    finally:
+        await superuser.execute("REVOKE INSERT ON audit.lines FROM linkid_sam")
+        await superuser.close()
+        await owner.close()
+    assert (await append(shared_sam, "sam-130", Head(0, GENESIS), line.body)) == (Head(1, line.hash), True)
+    assert (await verify(shared_sam, "sam-130")).good
 
 
 # --- verification ------------------------------------------------------------------------------------------------

@@ -110,6 +110,38 @@ async def test_hooks_run_once_for_what_was_committed(database: Database) -> None
     assert sorted(heard) == [0, 1, 2, 3, 5, 6, 7]
 
 
+async def test_who_needs_only_the_commit_hears_before_what_follows_it(database: Database) -> None:
+    """Committed it is, and seen by others; the rest of the group hears when all that follows is done."""
+    commits = GroupCommit(database)
+    done, follows = asyncio.Event(), asyncio.Event()
+
+    async def following(connection: Connection) -> int:
+        async def follow() -> None:
+            follows.set()
+            await done.wait()
+
+        connection.after_commit(follow)
+        return await adding(1)(connection)
+
+    late = asyncio.create_task(commits.run(following))
+    assert await commits.run(adding(2), early=True) == 2
+    assert await numbers(database) == [1, 2]
+    await follows.wait()
+    assert not late.done()
+    done.set()
+    assert await late == 1
+
+
+async def test_who_would_hear_early_hears_of_no_commit_that_failed(database: Database) -> None:
+    """Its group is undone by another's refusal: its answer is that of its own transaction, begun again."""
+    commits = GroupCommit(database)
+    works = [commits.run(adding(1), early=True), commits.run(adding(2, refuse=True), early=True)]
+    first, second = await asyncio.gather(*works, return_exceptions=True)
+    assert first == 1
+    assert isinstance(second, Taken)
+    assert await numbers(database) == [1]
+
+
 async def test_a_caller_who_gives_up_disturbs_nobody(database: Database) -> None:
     """Its work may still be committed: so it is with any call whose answer nobody waits for."""
     commits = GroupCommit(database)

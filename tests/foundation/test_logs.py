@@ -107,6 +107,16 @@ def test_standard_loggers_speak_the_same(lines: io.StringIO) -> None:
     assert (line["level"], line["logger"], line["process"]) == ("warning", "asyncpg.pool", "gateway")
 
 
+def test_a_request_is_named_in_its_lines(lines: io.StringIO) -> None:
+    """What was bound to the context stands in its lines, ours and a library's; a line's own field wins."""
+    with structlog.contextvars.bound_contextvars(request_id="rq_1"):
+        get_logger("x").info("said")
+        get_logger("x").info("said", request_id="rq_2")
+        logging.getLogger("y").info("said")
+
+    assert [line["request_id"] for line in read(lines)] == ["rq_1", "rq_2", "rq_1"]
+
+
 def test_fields_are_masked_by_name_and_by_look(lines: io.StringIO) -> None:
     """Whatever depth, whatever type."""
     get_logger("x").info(
@@ -140,6 +150,36 @@ def test_tracebacks_are_masked(lines: io.StringIO) -> None:
         assert "98765" not in json.dumps(line)
 
 
+class _Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError("+5511987654321")
+
+
+def test_what_cannot_be_written_harms_nobody(lines: io.StringIO) -> None:
+    """Whoever mentions a value that breaks when it is read goes on, and a line tells of the loss."""
+    get_logger("x").info("odd", thing=_Unspeakable())
+
+    (line,) = read(lines)
+    assert line == {"event": "event_not_written", "named": "odd", "cause": "RuntimeError"}
+
+
+class _Gone(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_reader_that_went_away_harms_nobody(lines: io.StringIO) -> None:
+    """The work matters more than its logs: ours and a library's."""
+    configure("json", stream=_Gone())
+    get_logger("x").info("said")
+    logging.getLogger("y").warning("said too")
+
+    closed = io.StringIO()
+    configure("json", stream=closed)
+    closed.close()
+    get_logger("x").error("said")
+
+
 def test_nothing_breaks_a_line(lines: io.StringIO) -> None:
     """A newline from outside stays inside its line: log injection makes no second one."""
     get_logger("x").info("odd", name='a\n{"event":"forged"}\r\n')
@@ -158,8 +198,15 @@ def test_levels_are_respected(lines: io.StringIO) -> None:
     """Below INFO nothing is written."""
     get_logger("x").debug("quiet")
     logging.getLogger("y").debug("quiet")
-
     assert lines.getvalue() == ""
+
+    configure("json", level="ERROR", stream=lines)
+    get_logger("x").warning("quiet")
+    logging.getLogger("y").warning("quiet")
+    assert lines.getvalue() == ""
+    get_logger("x").error("loud")
+    logging.getLogger("y").error("loud")
+    assert [line["event"] for line in read(lines)] == ["loud", "loud"]
 
 
 def test_console_style_is_readable(lines: io.StringIO) -> None:

@@ -60,3 +60,15 @@ def test_every_tool_is_named() -> None:
     names = required("pyproject.toml", group="dev")
     short = {name: re.sub(r"^(pytest|types)-|-(stubs|python-headless)$", "", name) for name in names}
     assert {name for name, word in short.items() if word not in text} == set()
+
+
+def test_playwright_runs_on_a_bare_machine_wherever_it_starts() -> None:
+    """Its own Node.js wants a library that a bare Debian lacks; tests prepare it once, for all of them."""
+    outside = [
+        path
+        for folder in ("demo", "bench", "linkid", "phone_app/tools", "tools", "tests/agent/daemon/survey")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"\ba?sync_playwright\(\)", path.read_text("utf-8"))
+    ]
+    assert {path.name for path in outside} >= {"chromium.py", "icons.py", "browsers.py"}
+    assert [path.name for path in outside if "prepare_playwright()" not in path.read_text("utf-8")] == []

@@ -18,9 +18,10 @@ async def the_work_of_this_test() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _our_own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests' process stays readable."""
+def _our_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' process stays readable, and its logs go where other tests look for them."""
     monkeypatch.setattr(running, "keep_memory_private", lambda: None)
+    monkeypatch.setattr(running, "configure", lambda *_, **__: None)
 
 
 def test_a_profile_is_written_when_the_process_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 import asyncpg
 import pytest
@@ -115,7 +115,7 @@ async def test_nothing_is_signed_when_the_sam_dies_before_any_approval(world: Wo
     await world.phone.refuse(await world.phone.fetch(ask.request))
     with pytest.raises(CallRefused):
         await world.computer.sign(world.credential, forged, ask.hashes)
-    assert await occurrences(world, ask) == []
+    assert await stored(world, ask) == []
 
 
 # --- what every case does --------------------------------------------------------------------------------------------
@@ -185,21 +185,20 @@ async def signed_once(world: World, ask: Ask) -> None:
     world.verify(ask.hashes[0], first)
     (again,) = await world.computer.sign(world.credential, sad, ask.hashes)
     assert again == first
-    found = await occurrences(world, ask)
-    assert [row["state"] for row in found] == ["signed"]
+    assert await stored(world, ask) == [first]
 
 
-async def occurrences(world: World, ask: Ask) -> list[Any]:
-    """The rows behind one request, as the SAM keeps them."""
+async def stored(world: World, ask: Ask) -> list[bytes]:
+    """What was signed for one request, as the SAM keeps it."""
     connection = await asyncpg.connect(world.stack.settings.dsn("sam"))
     try:
-        return list(await connection.fetch(_OCCURRENCES, ask.request))
+        return [one for row in await connection.fetch(_STORED, ask.request) for one in row["signatures"]]
     finally:
         await connection.close()
 
 
-_OCCURRENCES = """
-SELECT o.* FROM sam.occurrences o JOIN sam.activations a ON a.id = o.activation WHERE a.document = $1
+_STORED = """
+SELECT g.signatures FROM sam.signatures g JOIN sam.activations a ON a.id = g.activation WHERE a.document = $1
 """
 
 

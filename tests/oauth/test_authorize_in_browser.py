@@ -11,7 +11,8 @@ from playwright.async_api import Page, expect
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from tests.support.chromium import Chromium, chromium, chromium_of_module, playwright
 from tests.support.oauth_requests import CALLBACK, PUSH, answer_in, authorize_path, detail
-from tests.support.signing_world import APP, World, digest
+from tests.support.signing_neighbours import APP
+from tests.support.signing_world import World, digest
 
 __all__ = ["chromium", "chromium_of_module", "playwright"]
 

@@ -10,7 +10,8 @@ from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from tests.support.oauth_application import ask
 from tests.support.oauth_requests import CALLBACK, VERIFIER, answer_in, authorize_path, page_token
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
 

@@ -14,7 +14,8 @@ from hsm_service.oauth.store import ClientStore
 from tests.support.callers import Caller
 from tests.support.client_certificates import Identity
 from tests.support.oauth_requests import CALLBACK
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
 

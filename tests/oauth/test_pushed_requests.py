@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 from hsm_service.oauth.domain.client import ClientMethod
 from tests.support.oauth_application import application, ask
 from tests.support.oauth_requests import CALLBACK, PUSH, VERIFIER, answer_in, authorize_path, page_token
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World
+from tests.support.signing_callers import ORIGIN, Computer
+from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
 

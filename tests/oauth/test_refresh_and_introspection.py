@@ -7,7 +7,8 @@ from typing import Any
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from tests.support.oauth_application import Application, application, ask
 from tests.support.oauth_requests import VERIFIER, answer_in, authorize_path
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World
+from tests.support.signing_callers import ORIGIN, Computer
+from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
 

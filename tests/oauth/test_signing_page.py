@@ -16,7 +16,8 @@ from tests.support.oauth_requests import (
     detail,
     wanting,
 )
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World, b64, digest
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import IN_MODULES_LOOP, World, b64, digest
 
 pytestmark = IN_MODULES_LOOP
 

@@ -11,7 +11,8 @@ from foundation.ids import new_id, new_token
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from tests.oauth.test_authorize_page import client_of, code_for
 from tests.support.oauth_requests import CALLBACK, VERIFIER
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, Computer, World
+from tests.support.signing_callers import ORIGIN, Computer
+from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
 

@@ -9,7 +9,8 @@ import pytest
 from foundation.audit import AuditChain
 from hsm_service.oauth.commands import Operator, arguments, perform
 from hsm_service.webhooks.service import AddressService
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
 URL = "https://app.example.com/link-id"

@@ -1,6 +1,7 @@
 """Ports that only write down what they were asked, once the transaction they were asked in committed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,11 +85,20 @@ class RecordingCallers:
         self.woken: list[str] = []
         self.ended: list[str] = []
         self.told: list[str] = []
+        self.heard_now: set[str] = set()
+        """What is told to who waits here, while it is written down."""
+
+    @contextmanager
+    def heard(self, document: str, verdict: Verdict) -> Iterator[None]:
+        self.heard_now.add(document)
+        yield
+        self.heard_now.discard(document)
 
     async def decided(self, connection: Connection, document: str, verdict: Verdict) -> None:
         async def committed() -> None:
             self.woken.append(document)
 
+        assert document in self.heard_now
         connection.after_commit(committed)
 
     async def session_ended(self, activation: str) -> None:

@@ -86,6 +86,24 @@ async def test_a_proof_serves_one_call(gateway: Gateway) -> None:
         assert (await response.json())["code"] == "invalid_dpop_proof"
 
 
+async def test_a_replay_hears_of_the_proof_and_of_nothing_else(gateway: Gateway) -> None:
+    """Whatever is wrong with its token, and it is no sign of life: who only overheard a call learns nothing by it."""
+    phone = gateway.phone()
+    await phone.verify()
+    assert phone.token is not None
+    path = "/phone/v1/device"
+    changed = phone.token[:-1] + ("0" if phone.token[-1] != "0" else "1")
+    for token in (phone.token, changed, "x"):
+        phone.token = token
+        headers = {"Authorization": f"DPoP {token}", "DPoP": phone.proof("GET", path)}
+        first = await gateway.client.get(path, headers=headers)
+        assert first.status == (200 if token not in (changed, "x") else 401)
+        await gateway.database.execute("UPDATE pairing.devices SET last_seen_at = NULL")
+        again = await gateway.client.get(path, headers=headers)
+        assert (again.status, (await again.json())["code"]) == (401, "invalid_dpop_proof")
+        assert await gateway.database.fetchval("SELECT last_seen_at FROM pairing.devices") is None
+
+
 @pytest.mark.parametrize(("method", "path", "body"), WITH_BODY)
 async def test_bodies_of_another_form_are_refused(gateway: Gateway, method: str, path: str, body: Any) -> None:
     """Wrong types, missing and unknown members, no object, not JSON, far too large: 400, 413 or 415, never 500."""

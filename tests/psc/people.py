@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
 from tests.psc.integrators.norm import Application
 from tests.support.oauth_requests import page_token
-from tests.support.signing_world import ORIGIN, World
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import World
 
 CALLBACK = "https://contratos.test/callback"
 MARIA = "52998224725"

@@ -16,7 +16,8 @@ from foundation.ids import new_id, new_token
 from tests.psc.integrators.norm import SHA256, Application, Refused
 from tests.psc.people import CALLBACK, MARIA, application, granted, identified, ring, session, visit
 from tests.support.oauth_requests import CHALLENGE, VERIFIER, page_token
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World, digest
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import IN_MODULES_LOOP, World, digest
 
 pytestmark = IN_MODULES_LOOP
 

@@ -11,7 +11,8 @@ from playwright.async_api import expect
 from tests.psc.people import CALLBACK, MARIA, application, ring
 from tests.support.chromium import Chromium, chromium, chromium_of_module, playwright
 from tests.support.oauth_requests import answer_in
-from tests.support.signing_world import ORIGIN, World
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import World
 
 AXE = (Path(__file__).parents[2] / "phone_app/node_modules/axe-core/axe.min.js").read_text("utf-8")
 

@@ -8,12 +8,12 @@ import pytest
 from foundation.clock import FixedClock
 from foundation.database import Database
 from foundation.errors import BadInput, LinkIdError
-from push.domain.outbox import LEASE, Kind
+from push.domain.outbox import LEASE, Kind, MessageEvent
 from push.domain.sealing import Seal
 from push.errors import CarrierBusy, CarrierRefused, CarrierUnsure
 from push.ports import Parcel
 from push.service.outbox import OutboxWorker
-from push.store import OutboxStore, forget
+from push.store import OutboxStore, Report, forget
 from tests.push.conftest import KEY, Post, ScriptedCarrier
 
 
@@ -187,6 +187,25 @@ async def test_a_report_after_the_lease_is_not_heard(post: Post) -> None:
     assert not await store.try_later(slow, post.clock.now(), "carrier_busy")
     assert await post.states() == ["taken"]
     assert await store.try_later(quick, post.clock.now(), "carrier_busy")
+
+
+async def test_reports_made_together_count_each_for_itself(post: Post) -> None:
+    """Of a batch that is reported at once, what another took meanwhile stays his, and the others have each its end."""
+    for text in ("a", "b", "c"):
+        await post.queue(text)
+    store = OutboxStore(post.database)
+    batch = await store.take([Kind.SMS], post.clock.now(), 10)
+    await post.database.execute("UPDATE push.outbox SET attempts = attempts + 1 WHERE id = $1", batch[1].id)
+    ends = [(MessageEvent.CARRIED, None), (MessageEvent.CARRIED, None), (MessageEvent.GIVE_UP, "carrier_refused")]
+    reports = [Report(one.id, one.attempt.attempts, *end) for one, end in zip(batch, ends, strict=True)]
+
+    assert await store.finish(reports, post.clock.now()) == {batch[0].id, batch[2].id}
+    rows = await post.database.fetch("SELECT id, state, failure, sealed IS NULL AS wiped FROM push.outbox")
+    assert {row["id"]: (row["state"], row["failure"], row["wiped"]) for row in rows} == {
+        batch[0].id: ("sent", None, True),
+        batch[1].id: ("taken", None, False),
+        batch[2].id: ("dead", "carrier_refused", True),
+    }
 
 
 async def test_kinds_without_a_carrier_wait_for_one(post: Post) -> None:

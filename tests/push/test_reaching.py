@@ -10,7 +10,7 @@ import pytest
 
 from foundation.clock import FixedClock
 from foundation.database import Connection, Database
-from foundation.errors import LinkIdError
+from foundation.errors import BadInput, LinkIdError
 from push.domain.addresses import Address, AddressBook, AddressKind, FcmAddress
 from push.domain.bombing import GAPS, next_push
 from push.domain.outbox import LEASE, Kind
@@ -102,6 +102,31 @@ async def house(gateway_database: Database, clock: FixedClock, firebase: Firebas
     house = House(gateway_database, clock, firebase)
     await house.addresses.register_fcm("dev_a", "installation-of-dev_a")
     return house
+
+
+async def test_those_who_share_a_commit_ring_as_if_alone(house: House, firebase: Firebase) -> None:
+    """In one transaction, for two phones and three documents: each rings by its own ways, one that is settled in it
+    (whoever said so first) and one that was settled before do not ring, and of one that fails nothing stays."""
+    await house.ring("req_0")
+    expires = house.clock.now() + timedelta(seconds=180)
+    async with house.database.transaction() as connection:
+        await house.bells.ring(connection, ["dev_a", "dev_b"], "req_1", expires)
+        await house.bells.settle(connection, "req_2")
+        await house.bells.ring(connection, ["dev_a"], "req_2", expires)
+        await house.bells.settle(connection, "req_0")
+        await house.bells.ring(connection, ["dev_b"], "req_3", expires)
+    with pytest.raises(BadInput):
+        async with house.database.transaction() as connection:
+            await house.bells.ring(connection, ["dev_a"], "req_4", expires)
+            await house.bells.settle(connection, "req_1")
+            raise BadInput()
+    now = house.clock.now()
+    ringing = await DoorbellStore(house.database).ringing(["dev_a", "dev_b"], now)
+    assert {device: len(bells) for device, bells in ringing.items()} == {"dev_a": 1, "dev_b": 2}
+    assert len(await house.states(Kind.DOORBELL)) == 5
+    assert await house.states() == ["queued"] * 3, "of the phone with an address"
+    await house.after(PUSH_AFTER)
+    assert firebase.rung == ringing["dev_a"], "and by another way only what rings still"
 
 
 async def test_a_phone_that_did_not_hear_is_pushed_to_once(house: House, firebase: Firebase) -> None:

@@ -15,7 +15,8 @@ from hsm_service.psc import commands as psc
 from hsm_service.registration.commands import Operator, arguments, perform
 from hsm_service.registration.service.admission import AdmissionService
 from tests.support.oauth_requests import page_token
-from tests.support.signing_world import ORIGIN, World
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import World
 
 MARIA, JOAO = "52998224725", "11144477735"
 HOME = "/integradores"

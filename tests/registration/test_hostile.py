@@ -31,7 +31,8 @@ from tests.registration.owners import (
 )
 from tests.support.client_certificates import Identity
 from tests.support.oauth_requests import answer_in, authorize_path
-from tests.support.signing_world import IN_MODULES_LOOP, ORIGIN, World
+from tests.support.signing_callers import ORIGIN
+from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
 

@@ -187,6 +187,7 @@ async def test_only_a_sam_adds_signed_heads_and_nobody_changes_them(world: World
         ("linkid_auditor", "SELECT * FROM sam.credentials"),
         ("linkid_auditor", "SELECT * FROM sam.credential_facts"),
         ("linkid_auditor", "SELECT audit.lock_head('sam-0')"),
+        ("linkid_auditor", "SELECT audit.append('sam-0', 0, '', '{}')"),
         ("linkid_sam", "UPDATE audit.signed_heads SET jws = 'x'"),
         ("linkid_sam", "DELETE FROM audit.signed_heads"),
     ):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from foundation.migrations import SliceMigrations, history
 from hsm_service.sam.housekeeping import forget_sealed
 from tests.sam.world import World
 from tests.support.postgres import TestDatabase
@@ -26,7 +27,7 @@ async def denied(database: TestDatabase, role: str, statement: str) -> bool:
 async def test_others_see_one_view(shared_database: TestDatabase, role: str) -> None:
     """The gateway reads the facts about credentials and nothing else of ours; the AC not even those."""
     tables = ("credentials", "bindings", "associations", "documents", "decisions", "attempts", "activations",
-              "occurrences", "freezes")  # fmt: skip
+              "signatures", "freezes")  # fmt: skip
     for table in tables:
         for statement in (
             f"SELECT * FROM sam.{table}",
@@ -42,11 +43,11 @@ async def test_others_see_one_view(shared_database: TestDatabase, role: str) -> 
 
 async def test_the_sam_itself_changes_little(shared_database: TestDatabase) -> None:
     """Even with the SAM's password: nothing is deleted, and what was fixed is not changed."""
-    tables = ("decisions", "occurrences", "attempts", "documents", "activations", "bindings", "credentials")
+    tables = ("decisions", "signatures", "attempts", "documents", "activations", "bindings", "credentials")
     columns = (
         "documents.data", "documents.context", "documents.mac", "decisions.decision", "decisions.signature",
         "bindings.device_key", "bindings.credential", "associations.key", "activations.until", "activations.mac",
-        "occurrences.hash", "occurrences.activation", "credentials.salt", "credentials.id",
+        "signatures.signatures", "signatures.activation", "signatures.signed_at", "credentials.salt", "credentials.id",
     )  # fmt: skip
     changes = [f"UPDATE sam.{table} SET {column} = {column}" for table, column in (one.split(".") for one in columns)]
     for statement in (
@@ -83,3 +84,32 @@ async def test_the_audit_names_nobody(world: World) -> None:
         assert word not in lines
     assert request.statement.document.hash in lines
     assert all(json.loads(row["body"])["chain"] == "sam-0" for row in await world.sql("SELECT body FROM audit.lines"))
+
+
+async def test_rows_for_each_hash_become_one(shared_database: TestDatabase) -> None:
+    """What the version before stored is there, in the order of the document; what nobody signed is not."""
+    connection = await asyncpg.connect(shared_database.dsn())
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute("DROP TABLE sam.signatures")
+        await connection.execute(
+            "CREATE TABLE sam.occurrences (activation text, ordinal smallint, hash bytea, state text, signature bytea,"
+            " signed_at timestamptz)"
+        )
+        await connection.executemany(
+            "INSERT INTO sam.occurrences VALUES ($1, $2, 'h', $3, $4, CASE WHEN $3 = 'signed' THEN now() END)",
+            [
+                ("act_1", 1, "signed", b"two"), ("act_1", 0, "signed", b"one"), ("act_1", 2, "signed", b"three"),
+                ("act_2", 0, "signed", b"four"), ("act_3", 0, "reserved", None), ("act_3", 1, "reserved", None),
+            ],
+        )  # fmt: skip
+        (migration,) = (one for one in history(SliceMigrations("sam", "hsm_service.sam")) if one.name == "signatures")
+        await connection.execute(migration.sql)
+        rows = await connection.fetch("SELECT activation, signatures, signed_at = now() AS then FROM sam.signatures")
+        assert sorted((row["activation"], row["signatures"], row["then"]) for row in rows) == [
+            ("act_1", [b"one", b"two", b"three"], True), ("act_2", [b"four"], True),
+        ]  # fmt: skip
+    finally:
+        await transaction.rollback()
+        await connection.close()

@@ -172,6 +172,37 @@ async def test_a_proof_for_something_else(scene: Scene, lie: str) -> None:
     assert await scene.refused(scene.phone.decision(scene.request.statement, **every[lie])) == "proof_invalid"
 
 
+async def test_a_proof_that_does_not_open_takes_no_try(scene: Scene) -> None:
+    """The try is made ready while the proof opens, and taken only if it did: not on a ladder that stands already, and
+    nobody hears of a lock by it."""
+    world = scene.world
+    await world.approve(scene.phone, scene.request)  # the ladder has its row
+
+    async def totals() -> list[int]:
+        rows = await world.sql("SELECT total FROM sam.attempts WHERE purpose = 'sign'")
+        tries = await world.sql("SELECT count(*) AS count FROM sam.tries")
+        return [rows[0]["total"], tries[0]["count"]]
+
+    before = await totals()
+    asked = await world.ask(scene.credential, algorithm="ECDSA-SHA256")
+    stranger = P256Key.from_public(ec.generate_private_key(ec.SECP256R1()).public_key())
+    lies: list[dict[str, Any]] = [{"purpose": "pair"}, {"device": Signer().public}, {"transport_key": stranger}]
+    codes = ["proof_invalid", "proof_invalid", "transport_key_retired"]
+    place: dict[str, Any] = {"document": asked.id, "device": scene.phone.id}
+    for lie, code in zip(lies, codes, strict=True):
+        body = scene.phone.decision(asked.statement, **lie)
+        assert await world.refused("documents/decide", **place, **body) == code
+    assert await totals() == before
+    for _ in range(3):
+        body = scene.phone.decision(asked.statement, password="Errada123")
+        assert await world.refused("documents/decide", **place, **body) == "password_wrong"
+    body = scene.phone.decision(asked.statement, purpose="pair")
+    assert await world.refused("documents/decide", **place, **body) == "proof_invalid"
+    body = scene.phone.decision(asked.statement)
+    assert await world.refused("documents/decide", **place, **body) == "credential_locked"
+    assert await totals() == [count + 3 for count in before]
+
+
 @pytest.mark.parametrize("member", ["purpose", "document", "hash", "device", "nonce"])
 async def test_each_member_of_a_proof_counts(scene: Scene, member: str) -> None:
     """One member alone is another's, all the rest is right: refused, so that none leans on the others."""

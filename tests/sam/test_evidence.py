@@ -101,8 +101,7 @@ FORGERIES = {
     "another device": "UPDATE sam.decisions SET device = 'dev_00000000000000000000000000'",
     "another proof": "UPDATE sam.decisions SET proof_hash = sha256('')",
     "no decision": "DELETE FROM sam.decisions WHERE document = $1",
-    "signatures exchanged": "UPDATE sam.occurrences o SET signature = other.signature FROM sam.occurrences other"
-    " WHERE o.ordinal = 0 AND other.ordinal = 1 AND o.activation = other.activation",
+    "signatures exchanged": "UPDATE sam.signatures SET signatures = signatures[2:] || signatures[1:1]",
     "a line less": "DELETE FROM audit.lines WHERE convert_from(body, 'UTF8')::jsonb ->> 'event' = 'document.approved'",
     "a line changed": "UPDATE audit.lines"
     " SET body = convert_to(replace(convert_from(body, 'UTF8'), 'dev_', 'dev-'), 'UTF8')"

@@ -44,7 +44,7 @@ async def until_signed(world: World, request: Request, activation: str) -> list[
 
 async def nothing_without_its_line(world: World, signed: int) -> None:
     """As many signatures as lines about them; the chain is whole up to the head kept outside."""
-    rows = await world.sql("SELECT count(*) AS n FROM sam.occurrences WHERE signature IS NOT NULL")
+    rows = await world.sql("SELECT count(*) AS n FROM sam.signatures")
     assert rows[0]["n"] == (await world.events()).count("signatures.made") == signed
     await world.sam.audit.check_not_behind()
 
@@ -122,7 +122,7 @@ async def test_a_statement_that_takes_too_long(
             await holder.execute("SELECT * FROM audit.heads FOR UPDATE")
             with pytest.raises(Unavailable):
                 await world.sign(request, activation)
-            rows = await world.sql("SELECT count(*) AS n FROM sam.occurrences WHERE signature IS NOT NULL")
+            rows = await world.sql("SELECT count(*) AS n FROM sam.signatures")
             assert rows[0]["n"] == 0
         world.verify(await world.certificate(credential), request, await world.sign(request, activation))
         await nothing_without_its_line(world, 1)
@@ -187,7 +187,7 @@ async def test_the_head_files_disk_takes_nothing(
                     await world.sign(*second[:2])
             with pytest.raises(HeadNotKept):
                 await signer.sign_if_moved()
-            rows = await world.sql("SELECT count(*) AS n FROM sam.occurrences WHERE signature IS NOT NULL")
+            rows = await world.sql("SELECT count(*) AS n FROM sam.signatures")
             assert rows[0]["n"] == 1
             read_only(heads, False)
             await world.sign(*second[:2])

@@ -100,10 +100,10 @@ class _UnguardedApproval:
 
 
 class _UnguardedSignatures:
-    """The statement of step 9 without its look at whether there is one already; the rest as it is."""
+    """The statement of step 9 saying that it stored them, whoever was first; the rest as it is."""
 
     def __getattr__(self, name: str) -> str:
-        return str(getattr(activation_queries, name)).replace(" AND o.state <> 'signed'", "")
+        return str(getattr(activation_queries, name)).replace("(SELECT signatures FROM stored)", "$2::bytea[]")
 
 
 async def _nothing(*_args: Any, **_named: Any) -> None:

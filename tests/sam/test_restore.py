@@ -62,7 +62,7 @@ async def test_restored_under_a_running_sam(world: World) -> None:
     await world.sql("DELETE FROM audit.lines WHERE seq > 3")
     await world.sql("UPDATE audit.heads SET seq = 3, hash = (SELECT hash FROM audit.lines WHERE seq = 3)")
     assert await world.refused("signatures/sign", **request.call(activation)) == "sam_refuses_work"
-    assert await world.sql("SELECT * FROM sam.occurrences WHERE signature IS NOT NULL") == []
+    assert await world.sql("SELECT * FROM sam.signatures") == []
     assert await world.refused("documents/waiting", device=phone.id) == "sam_refuses_work"
 
 
@@ -72,11 +72,11 @@ async def test_no_audit_line_no_signature(world: World) -> None:
     phone = await world.phone(credential)
     request = await world.ask(credential, algorithm=ECDSA)
     activation = (await world.approve(phone, request))["activation"]
-    await world.sql("REVOKE INSERT ON audit.lines FROM linkid_sam")
+    await world.sql("REVOKE EXECUTE ON FUNCTION audit.append FROM linkid_sam")
     with pytest.raises(Exception, match=r"permission denied|audit"):
         await world.call("signatures/sign", **request.call(activation))
-    assert await world.sql("SELECT * FROM sam.occurrences WHERE signature IS NOT NULL") == []
-    await world.sql("GRANT INSERT ON audit.lines TO linkid_sam")
+    assert await world.sql("SELECT * FROM sam.signatures") == []
+    await world.sql("GRANT EXECUTE ON FUNCTION audit.append TO linkid_sam")
     world.verify(await world.certificate(credential), request, await world.sign(request, activation))
 
 

@@ -30,7 +30,7 @@ class Approved:
     async def refused(self, **changes: Any) -> str:
         """The code; and nothing was signed."""
         code = await self.world.refused("signatures/sign", **self.request.call(self.activation, **changes))
-        assert await self.world.sql("SELECT * FROM sam.occurrences WHERE signature IS NOT NULL") == []
+        assert await self.world.sql("SELECT * FROM sam.signatures") == []
         return code
 
 
@@ -207,4 +207,4 @@ async def test_a_look_from_before_the_signature_is_no_alarm(
     first = await world.call("signatures/sign", **approved.request.call(approved.activation))
     signed.set()
     assert await second == first
-    assert "occurrences.turned_back" not in await world.events()
+    assert "signatures.turned_back" not in await world.events()

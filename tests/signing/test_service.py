@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 
 from foundation.database import Connection
 from foundation.errors import Unavailable
+from foundation.ids import new_id
 from hsm_service.signing import errors
 from hsm_service.signing.adapters import wakeups
 from hsm_service.signing.domain.request import Ask, Caller, CallerKind, Label
-from hsm_service.signing.ports import FixedDocument
+from hsm_service.signing.ports import FixedDocument, Verdict
 from hsm_service.signing.service import Approved, Asked, StillWaiting, requests
+from hsm_service.signing.store import RequestStore
 from protocol.errors import CallerUnknown
 from tests.support.signing_world import IN_MODULES_LOOP, World, digest
 
@@ -389,6 +392,28 @@ async def test_ctrl_c_and_a_second_try_are_free_and_a_bombing_is_not(world: Worl
     await world.signing.ask(OTHER, ask_for(credential))
 
 
+async def test_looks_that_are_shared_stay_apart(world: World) -> None:
+    """Asked about at one moment, each caller, credential and time gets its own history, and each name its own row."""
+    one, two = await world.credential(), await world.credential()
+    await rung_and_withdrawn(world, MINE, one, 2)
+    asked = await world.signing.ask(OTHER, ask_for(one))
+    now = world.clock.now()
+    store, day = RequestStore(world.database), timedelta(days=1)
+    pairs = [(MINE, one, now - day), (MINE, one, now), (OTHER, one, now - day), (MINE, two, now - day)]
+    found = await asyncio.gather(*(store.around(who, which, since=since, now=now) for who, which, since in pairs))
+    name = asked.handle.rpartition("_")[0]
+    assert [(around.history.unanswered, around.pending, around.own) for around in found] == [
+        (2, 1, None),
+        (0, 1, None),
+        (0, 1, name),
+        (0, 0, None),
+    ]
+    mine, nobody, again = await asyncio.gather(*map(store.by_name, (name, new_id("hnd"), name)))
+    assert (mine, nobody) == (again, None)
+    assert mine is not None
+    assert (mine.name, mine.caller) == (name, OTHER)
+
+
 async def test_lapses_and_withdrawals_add_up(world: World) -> None:
     """Neither is a way around the other."""
     credential = await world.credential()
@@ -495,31 +520,59 @@ async def test_a_poll_without_a_bell_ends_by_itself(world: World) -> None:
         assert state.expires_in == 180
 
 
+async def _never_asked(_document: str) -> None:
+    raise AssertionError("asked again")
+
+
+async def _carry(world: World, document: str, verdict: Verdict) -> None:
+    async def carried(connection: Connection) -> None:
+        await world.signing.decided(connection, document, verdict)
+
+    await world.commits.run(carried)
+
+
 async def test_a_carried_decision_is_known_without_asking_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gateway that carried it wrote down what came of it: whoever waits is woken and reads that."""
-    asked = await world.signing.ask(MINE, ask_for(await world.credential()))
-    waiting = asyncio.create_task(world.signing.check(MINE, asked.handle, wait=20))
-    while not world.signing._wakeups._bells:  # type: ignore[attr-defined]
-        await asyncio.sleep(0)
+    """Who waits at the gateway that carried it hears it before it is written down, signs, and may ask anew at once: all
+    of it comes after the carrier's note, in the order in which it happened."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential, "contrato"))
+    waiting = await held(world, asked)
     activation = world.sam.approve(asked.document)
     verdict = await world.signing._sam.verdict(asked.document)
+    monkeypatch.setattr(world.signing._sam, "verdict", _never_asked)
+    with world.signing.heard(asked.document, verdict):
+        state = await waiting
+        assert isinstance(state, Approved)
+        assert await states(world, asked.document) == [("waiting", None)]
+        noted = asyncio.create_task(_carry(world, asked.document, verdict))
+        await asyncio.sleep(0)  # its note is queued
+        assert len(await signed(world, MINE, state.sad, credential, "contrato")) == 1
+        again = await world.signing.ask(MINE, ask_for(credential, "outro"))
+        await noted
+    await world.commits.so_far()
+    assert await states(world, asked.document) == [("signed", activation)]
+    assert await states(world, again.document) == [("waiting", None)]
+    with world.signing.heard(asked.document, verdict):  # the phone did not hear the answer, and decides again
+        await _carry(world, asked.document, verdict)
+    assert await states(world, asked.document) == [("signed", activation)]
 
-    async def asks(_document: str) -> None:
-        raise AssertionError("asked again")
 
-    monkeypatch.setattr(world.signing._sam, "verdict", asks)
-    for _ in range(2):  # the phone did not hear the answer, and decides again
+async def test_what_was_heard_and_not_written_down_is_asked_again(world: World) -> None:
+    """A carrier whose note fails keeps nothing: the request waits on, and the next look learns it from the SAM."""
+    asked = await world.signing.ask(MINE, ask_for(await world.credential()))
+    activation = world.sam.approve(asked.document)
+    verdict = await world.signing._sam.verdict(asked.document)
+    with suppress(RuntimeError), world.signing.heard(asked.document, verdict):
+        assert isinstance(await world.signing.check(MINE, asked.handle), Approved)
+        raise RuntimeError("the note fails")
+    assert await states(world, asked.document) == [("waiting", None)]
+    assert isinstance(await world.signing.check(MINE, asked.handle), Approved)
+    assert await states(world, asked.document) == [("approved", activation)]
 
-        async def carried(connection: Connection) -> None:
-            await world.signing.decided(connection, asked.document, verdict)
 
-        await world.commits.run(carried)
-    assert isinstance(await waiting, Approved)
-    row = await world.owner.fetchrow(
-        "SELECT state, activation FROM signing.requests WHERE document = $1", asked.document
-    )
-    assert row is not None
-    assert (row["state"], row["activation"]) == ("approved", activation)
+async def states(world: World, document: str) -> list[tuple[str, str | None]]:
+    rows = await world.owner.fetch("SELECT state, activation FROM signing.requests WHERE document = $1", document)
+    return [(row["state"], row["activation"]) for row in rows]
 
 
 async def test_every_step_leaves_a_line(world: World) -> None:

@@ -10,11 +10,9 @@ The gateway calls itself `ORIGIN` whatever port it listens on, as behind a proxy
 import base64
 import contextlib
 import hashlib
-import json
-import secrets
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -34,8 +31,6 @@ from foundation.channel import PrivateClient, serve_private
 from foundation.clock import FixedClock
 from foundation.database import Connection, Database, open_pool
 from foundation.dpop import AssertionVerifier, DatabaseReplayCache, DpopVerifier
-from foundation.encoding import JsonObject, b64u
-from foundation.errors import BadInput, LinkIdError
 from foundation.group_commit import GroupCommit
 from foundation.ids import new_id
 from foundation.web import ErrorTable, new_app
@@ -52,7 +47,6 @@ from hsm_service.documents.service import DocumentService
 from hsm_service.documents.service.time_stamps import TimeStampClient
 from hsm_service.documents.service.workshop import Workshop
 from hsm_service.oauth.domain.client import ClientMethod, GrantType
-from hsm_service.oauth.ports import LinkView
 from hsm_service.oauth.problems import DIALECT as OAUTH
 from hsm_service.oauth.problems import PREFIXES
 from hsm_service.oauth.service.authentication import ClientAuthentication
@@ -83,7 +77,6 @@ from hsm_service.registration.web.pages import BACK, RegistrationPages
 from hsm_service.signing.adapters.explicit import ExplicitOverChannel
 from hsm_service.signing.adapters.sam import SamOverChannel
 from hsm_service.signing.adapters.wakeups import PostgresWakeups
-from hsm_service.signing.ports import CredentialView
 from hsm_service.signing.service import SigningService
 from hsm_service.signing.service.explicit import ExplicitSigning
 from hsm_service.signing.service.preparations import PreparationService
@@ -100,282 +93,31 @@ from linkid.joins import (
     WebhooksOfRegistration,
 )
 from protocol.algorithms import KEY_KINDS
-from protocol.asks import NONCE_BYTES, SignedAsk, message, session_message
-from protocol.keys import P256Key, sign_raw
-from protocol.sessions import Terms, Use
 from push.domain.outbox import Kind
 from push.domain.sealing import Seal
-from push.ports import Parcel
 from push.service.outbox import OutboxService, OutboxWorker
-from tests.support.callers import Caller
 from tests.support.parsing import NURSERY
 from tests.support.postgres import TestDatabase
 from tests.support.psc_routes import SETTINGS as PSC_SETTINGS
 from tests.support.psc_routes import Calls, policies_in
+from tests.support.signing_callers import ORIGIN, BearerCaller, Computer
+from tests.support.signing_neighbours import (
+    APP,
+    ComputerRow,
+    Computers,
+    CredentialsPort,
+    Doorbell,
+    Links,
+    Told,
+    Vouching,
+    Warned,
+)
 from tests.support.signing_sam import PrivateKey, SamCredential, SigningSam
 from tests.support.stamping_authority import StampingAuthority
 
-ORIGIN = "https://gateway.linkid.test"
-APP = "https://app.linkid.test"
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 
 _RSA = rsa.generate_private_key(65537, 2048)  # once per test process: it takes a moment
-
-
-@dataclass
-class ComputerRow:
-    """What pairing knows of a computer."""
-
-    id: str
-    name: str
-    key: JsonObject
-    credentials: Sequence[str]
-
-
-class Computers:
-    """Pairing's computers, in memory."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, ComputerRow] = {}
-        self.came: list[str] = []
-
-    async def find(self, computer: str) -> ComputerRow | None:
-        return self.rows.get(computer)
-
-    async def used(self, computer: str) -> None:
-        self.came.append(computer)
-
-
-@dataclass
-class Doorbell:
-    """Counts rings that would happen if their transactions commit."""
-
-    rings: list[tuple[str, str]] = field(default_factory=list)
-    settled: list[str] = field(default_factory=list)
-
-    async def settle(self, connection: Connection, *, document: str) -> None:
-        self.settled.append(document)
-
-    async def ring(self, connection: Connection, *, document: str, credential: str) -> None:
-        async def rung() -> None:
-            self.rings.append((document, credential))
-
-        connection.after_commit(rung)
-
-
-class Told:
-    """Where applications' events arrive; ``away``: what the carrier says instead."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, Any]] = []
-        self.away: LinkIdError | None = None
-
-    async def carry(self, parcel: Parcel) -> None:
-        if self.away is not None:
-            raise self.away
-        self.events.append((str(parcel.content["to"]), parcel.content["event"]))
-
-
-class Vouching:
-    """An operator whose word goes to the SAM; ``away`` says why it does not arrive."""
-
-    def __init__(self, sam: SigningSam) -> None:
-        self._sam = sam
-        self.away: LinkIdError | None = None
-
-    async def registered(self, client: str, name: str, keys: Sequence[Mapping[str, str]]) -> None:
-        if self.away is not None:
-            raise self.away
-        self._sam.integrators[client] = name
-        if keys:
-            self._sam.signers[client] = P256Key.from_jwk(keys[0])
-
-    async def disabled(self, client: str, name: str) -> None:
-        if self.away is not None:
-            raise self.away
-        self._sam.integrators.pop(client, None)
-
-
-class CheckWrong(BadInput):
-    """As pairing says it."""
-
-    code = "double_check_wrong"
-    message = "Código errado."
-
-
-@dataclass
-class PageLink:
-    """A link with purpose identify."""
-
-    key: str
-    client: str
-    client_name: str
-    scope: str
-    address: str
-    state: str = "waiting"
-    credentials: Sequence[str] = ()
-    check_code: str = "042"
-    tries: int = 0
-    ended_by: str | None = None
-
-
-class Links:
-    """Pairing's links as the authorize page has them; `scan`, `approve` and `refuse` are the phone's part."""
-
-    def __init__(self, clock: FixedClock) -> None:
-        self._clock = clock
-        self.links: dict[str, PageLink] = {}
-
-    async def open(self, *, page_key: str, client: str, client_name: str, scope: str, address: str) -> str:
-        assert len(page_key) == 43
-        link = new_id("lnk")
-        self.links[link] = PageLink(page_key, client, client_name, scope, address)
-        return link
-
-    async def look(self, link: str, *, page_key: str) -> LinkView:
-        found = self._own(link, page_key)
-        n = int(self._clock.now().timestamp()) % 300
-        if found.state == "waiting":
-            frame = f"{APP}/l#1.{found.key[:22]}.{n}.{found.key[-22:]}"
-            return LinkView("waiting", 290, frame=frame, code="K7M2P-9XQ4T")
-        return LinkView(found.state, 250, phone="Celular da Maria", ended_by=found.ended_by)
-
-    async def check(self, link: str, code: str, *, page_key: str) -> Sequence[str]:
-        found = self._own(link, page_key)
-        assert found.state == "approved", found.state
-        if code != found.check_code:
-            found.tries += 1
-            raise CheckWrong(data={"tries_left": 3 - found.tries})
-        found.state = "associated"
-        return found.credentials
-
-    async def give_up(self, link: str, *, page_key: str) -> None:
-        found = self._own(link, page_key)
-        if found.state in ("waiting", "claimed", "approved"):
-            found.state = "dead"
-
-    @property
-    def last(self) -> PageLink:
-        """The newest."""
-        return list(self.links.values())[-1]
-
-    def _own(self, link: str, page_key: str) -> PageLink:
-        found = self.links[link]
-        assert found.key == page_key
-        return found
-
-
-class Warned:
-    """Whoever tells holders."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
-
-    async def consent_ended(self, credential: str, client_name: str, since: datetime) -> None:
-        self.told.append((credential, client_name))
-
-
-class CredentialsPort:
-    """Signing's port over the credentials slice, as the roof joins them."""
-
-    def __init__(self, service: CredentialService) -> None:
-        self._service = service
-
-    async def find(self, credential: str) -> CredentialView | None:
-        found = await self._service.known([credential])
-        return found[0] if found else None
-
-
-class Computer(Caller):
-    """A desktop agent: its key, its id, and the calls it makes."""
-
-    id: str = ""
-
-    async def send(self, method: str, path: str, body: Any = None, **headers: str) -> ClientResponse:
-        """As any caller; an ask for signatures is signed first, unless it carries a signature already."""
-        if path.endswith("/credentials/authorize") and isinstance(body, dict):
-            body = {**body, "clientData": self.signed_ask(body)}
-        return await super().send(method, path, body, **headers)
-
-    def signed_ask(self, body: dict[str, Any]) -> str:
-        """`clientData` of an ask, with this computer's signature (docs/protocol.md section 9.5)."""
-        said: dict[str, Any] = json.loads(body.get("clientData", "{}"))
-        if "session" in said:
-            return self._signed_session(body, said)
-        found = [base64.b64decode(one) for one in body.get("hashes") or body["hash"]]
-        said.setdefault("documents", [{"label": f"Documento {number}"} for number, _ in enumerate(found, start=1)])
-        listed = [
-            {"label": one["label"], "size": one.get("size"), "hash": b64u(hash_)}
-            for one, hash_ in zip(said["documents"], found, strict=True)
-        ]
-        nonce, created = secrets.token_bytes(NONCE_BYTES), int(self._clock.now().timestamp())
-        signed = message(self.id, body["credentialID"], "SHA-256", listed, nonce=nonce, created=created)
-        said.setdefault("ask", SignedAsk(nonce, created, sign_raw(self.private, signed)).members())
-        return json.dumps(said)
-
-    def _signed_session(self, body: dict[str, Any], said: dict[str, Any]) -> str:
-        """The same for a session; P-256 keys and RSA ones are told apart by `signAlgo`."""
-        nonce, created = secrets.token_bytes(NONCE_BYTES), int(self._clock.now().timestamp())
-        asked = said["session"]
-        until = asked.get("until", created + asked.get("seconds", 0))
-        algorithm = "ECDSA-SHA256" if body.get("signAlgo") == "1.2.840.10045.4.3.2" else "RSA-PKCS1-SHA256"
-        terms = Terms(until, body["numSignatures"], asked.get("purpose", ""), "SHA-256", algorithm)
-        signed = session_message(self.id, body["credentialID"], terms, nonce=nonce, created=created)
-        said.setdefault("ask", SignedAsk(nonce, created, sign_raw(self.private, signed)).members())
-        return json.dumps(said)
-
-    def use(self, activation: str, counter: int, hashes: Sequence[bytes], algorithm: str = "RSA-PKCS1-SHA256") -> str:
-        """`clientData` of one use of a session, signed by this computer."""
-        signature = sign_raw(self.private, Use(activation, counter, "SHA-256", algorithm, list(hashes)).message)
-        return json.dumps({"use": {"counter": counter, "signature": b64u(signature)}})
-
-    def assertion(self, **changes: Any) -> str:
-        """A `private_key_jwt`; `changes` replace claims."""
-        now = int(self._clock.now().timestamp())
-        claims: dict[str, Any] = {
-            "iss": self.id,
-            "sub": self.id,
-            "aud": ORIGIN + TOKEN_PATH,
-            "jti": secrets.token_urlsafe(12),
-            "iat": now,
-            "exp": now + 60,
-        }
-        header = {"alg": "ES256"}
-        signed = ".".join(b64u(json.dumps(part).encode()) for part in (header, {**claims, **changes}))
-        return f"{signed}.{b64u(sign_raw(self.private, signed.encode()))}"
-
-    def token_form(self, **changes: Any) -> dict[str, str]:
-        """What it posts to the token endpoint."""
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self.id,
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": self.assertion(),
-        }
-        return {name: value for name, value in {**form, **changes}.items() if value is not None}
-
-    async def log_in(self) -> None:
-        """Get an access token."""
-        self.token = None
-        headers = {"DPoP": self.proof("POST", TOKEN_PATH)}
-        async with self.client.post(TOKEN_PATH, data=self.token_form(), headers=headers) as response:
-            body = await response.json()
-            assert response.status == 200, body
-            self.token = body["access_token"]
-
-
-class BearerCaller:
-    """An integrator with a plain bearer token."""
-
-    def __init__(self, client: TestClient[Any, Any], token: str) -> None:
-        self.client = client
-        self.token = token
-
-    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
-        sent = {"Authorization": f"Bearer {self.token}", **headers}
-        async with self.client.request(method, path, json=body, headers=sent) as response:
-            content = await response.read()
-            return response.status, json.loads(content) if content else {}
 
 
 @dataclass
@@ -424,7 +166,8 @@ class World:
         async def carried(connection: Connection) -> None:
             await self.signing.decided(connection, document, verdict)
 
-        await self.commits.run(carried)
+        with self.signing.heard(document, verdict):
+            await self.commits.run(carried)
 
     async def begin_again(self) -> None:
         """As if just made, for the next test of a module: empty tables, doubles that forgot, an hour later.

@@ -23,8 +23,8 @@ REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
-class Credential:
-    """One row of ``sam.credential_facts``. ``chain`` is DER, the holder's certificate first, never empty."""
+class Facts:
+    """One row of ``sam.credential_facts`` without its certificates, of which most calls need none."""
 
     id: str
     subject: str
@@ -36,22 +36,11 @@ class Credential:
     key_algorithm: str
     """``RSA-2048`` or ``P-256`` …"""
     spki_hash: bytes
-    chain: Sequence[bytes]
 
     @property
     def active(self) -> bool:
         """Whether its key may be asked for signatures at all."""
         return self.state == ACTIVE
-
-    @property
-    def certificate(self) -> Certificate:
-        """The holder's certificate, read. Raises UnreadableCertificate."""
-        return read_certificate(self.chain[0])
-
-    @property
-    def certificate_hash(self) -> bytes:
-        """SHA-256 of the certificate's DER: how documents name it."""
-        return hashlib.sha256(self.chain[0]).digest()
 
     def status(self, now: datetime) -> CertificateStatus:
         """What may be said of the certificate at an instant. Not yet valid counts as expired: it is not usable now."""
@@ -64,3 +53,20 @@ class Credential:
     def usable(self, now: datetime) -> bool:
         """Whether a signature by it would be valid now."""
         return self.active and self.status(now) is CertificateStatus.VALID
+
+
+@dataclass(frozen=True)
+class Credential(Facts):
+    """The whole row. ``chain`` is DER, the holder's certificate first, never empty."""
+
+    chain: Sequence[bytes]
+
+    @property
+    def certificate(self) -> Certificate:
+        """The holder's certificate, read. Raises UnreadableCertificate."""
+        return read_certificate(self.chain[0])
+
+    @property
+    def certificate_hash(self) -> bytes:
+        """SHA-256 of the certificate's DER: how documents name it."""
+        return hashlib.sha256(self.chain[0]).digest()

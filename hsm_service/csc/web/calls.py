@@ -19,7 +19,7 @@ from foundation.errors import JsonObject
 from foundation.web import UnsupportedMedia
 from foundation.web.bodies import read_body
 from foundation.web.turns import Turns
-from hsm_service.credentials.domain.credential import Credential
+from hsm_service.credentials.domain.credential import Credential, Facts
 from hsm_service.credentials.errors import NoSuchCredential
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
@@ -82,8 +82,18 @@ class Calls:
         check_own(caller, credential)
         return await self.credentials.info(credential)
 
+    async def facts(self, caller: Caller, credential: str) -> Facts:
+        """The same without its certificates. Raises NoSuchCredential."""
+        check_own(caller, credential)
+        return await self.credentials.facts(credential)
+
+    async def expired_certificate(self, credential: str) -> InvalidRequest:
+        """The standard's sentence names the certificate."""
+        subject = (await self.credentials.info(credential)).certificate.subject
+        return InvalidRequest(f"Signing certificate '{subject}' is expired.")
+
     def ask_of(
-        self, wanted: dialect.AuthorizeRequest | dialect.SessionRequest, credential: Credential
+        self, wanted: dialect.AuthorizeRequest | dialect.SessionRequest, credential: Facts
     ) -> signing_request.Ask | signing_request.SessionAsk:
         """What signing is asked for."""
         algorithm = wanted.algorithm_for(credential.key_algorithm)
@@ -173,11 +183,6 @@ def consented(state: Consented) -> JsonObject:
             "until": int(state.until.timestamp()),
         }
     }
-
-
-def expired_certificate(credential: Credential) -> InvalidRequest:
-    """The standard's sentence names the certificate."""
-    return InvalidRequest(f"Signing certificate '{credential.certificate.subject}' is expired.")
 
 
 async def body_of(request: web.Request, max_bytes: int = dialect.MAX_BODY) -> JsonObject:

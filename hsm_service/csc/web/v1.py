@@ -7,7 +7,7 @@ from aiohttp import web
 from foundation.clock import Clock
 from foundation.errors import JsonObject
 from foundation.web import answer
-from hsm_service.credentials.domain.credential import Credential
+from hsm_service.credentials.domain.credential import Facts
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
 from hsm_service.csc.dialect import V1, answers1, version1
@@ -18,7 +18,6 @@ from hsm_service.csc.web.calls import (
     approved,
     body_of,
     call_key,
-    expired_certificate,
     preferred_wait,
     signing_caller,
 )
@@ -136,7 +135,7 @@ class CscV1:
         caller, body = await self._calls.read(request)
         said = dialect.said_of(body)
         wanted = dialect.read_session(body, V1, said) or version1.read_authorize(body, said)
-        credential = await self._calls.credential(caller, wanted.credential)
+        credential = await self._calls.facts(caller, wanted.credential)
         if isinstance(wanted, dialect.AuthorizeRequest) and wanted.factors is not None:
             return answer(await self._opened(caller, wanted, wanted.factors, credential))
         wait = preferred_wait(request)
@@ -149,13 +148,13 @@ class CscV1:
                 seconds=self._wait_seconds if wait is None else min(wait, self._wait_seconds),
             )
         except CertificateNotValid as cause:
-            raise expired_certificate(credential) from cause
+            raise await self._calls.expired_certificate(credential.id) from cause
         if not isinstance(state, Approved):
             raise NotDecidedYet(retry_after=_AGAIN_SECONDS, data={"why": "undecided"})
         return answer(approved(state))
 
     async def _opened(
-        self, caller: Caller, wanted: dialect.AuthorizeRequest, factors: Factors, credential: Credential
+        self, caller: Caller, wanted: dialect.AuthorizeRequest, factors: Factors, credential: Facts
     ) -> JsonObject:
         """E1 to E8. One answer to whatever is wrong: API 1 has two, and they would tell which factor was right."""
         ask = self._calls.ask_of(wanted, credential)
@@ -173,7 +172,7 @@ class CscV1:
     async def send_otp(self, request: web.Request) -> web.Response:
         """11.8: there is none to send; ``credentials/info`` says so."""
         caller, body = await self._calls.read(request)
-        await self._calls.credential(caller, version1.read_send_otp(body))
+        await self._calls.facts(caller, version1.read_send_otp(body))
         raise NoOtp()
 
     async def sign_hash(self, request: web.Request) -> web.Response:

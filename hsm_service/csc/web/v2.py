@@ -14,7 +14,7 @@ from aiohttp import web
 from foundation.clock import Clock
 from foundation.errors import JsonObject, JsonValue
 from foundation.web import answer
-from hsm_service.credentials.domain.credential import Credential
+from hsm_service.credentials.domain.credential import Facts
 from hsm_service.credentials.service import CredentialService
 from hsm_service.csc import dialect
 from hsm_service.csc.errors import NotImplementedHere
@@ -25,7 +25,6 @@ from hsm_service.csc.web.calls import (
     body_of,
     call_key,
     consented,
-    expired_certificate,
     preferred_wait,
     signing_caller,
 )
@@ -118,12 +117,12 @@ class CscV2:
         said = dialect.said_of(body)
         consent = dialect.read_consent(body, said)
         if consent is not None:
-            await self._calls.credential(caller, consent.credential)
+            await self._calls.facts(caller, consent.credential)
             return self._told(await self._signing.ask(signing_caller(caller), self._calls.consent_of(consent)), {})
         wanted = (
             dialect.read_documents(body) or dialect.read_session(body, said=said) or dialect.read_authorize(body, said)
         )
-        credential = await self._calls.credential(caller, wanted.credential)
+        credential = await self._calls.facts(caller, wanted.credential)
         key = await _repeated_by(request, body)
         if key is not None:
             before = await self._signing.asked_before(signing_caller(caller), credential.id, key)
@@ -141,7 +140,7 @@ class CscV2:
         try:
             asked = await self._signing.ask(signing_caller(caller), ask, at=at, call_key=key)
         except CertificateNotValid as cause:
-            raise expired_certificate(credential) from cause
+            raise await self._calls.expired_certificate(credential.id) from cause
         if kept:
             await self._documents.keep(caller, asked.handle, kept)
         return self._told(asked, told)
@@ -167,15 +166,15 @@ class CscV2:
         self,
         caller: Caller,
         wanted: dialect.AuthorizeRequest | dialect.DocumentsRequest | dialect.SessionRequest,
-        credential: Credential,
+        facts: Facts,
     ) -> tuple[Ask | SessionAsk, datetime | None, Sequence[tuple[bytes, bytes]]]:
         """What signing is asked for; the time that stands in it; and what is kept of documents meanwhile."""
         if isinstance(wanted, dialect.DocumentsRequest):
-            ask, kept = await self._documents.prepared(caller, wanted, credential)
+            ask, kept = await self._documents.prepared(caller, wanted, await self._credentials.info(facts.id))
             return ask, None, kept
-        plain = self._calls.ask_of(wanted, credential)
+        plain = self._calls.ask_of(wanted, facts)
         if isinstance(plain, Ask) and isinstance(wanted, dialect.AuthorizeRequest) and wanted.forms is not None:
-            return *await self._documents.fixed(plain, wanted.forms, credential), ()
+            return *await self._documents.fixed(plain, wanted.forms, await self._credentials.info(facts.id)), ()
         return plain, None, ()
 
     async def authorize_check(self, request: web.Request) -> web.Response:
@@ -194,7 +193,7 @@ class CscV2:
     async def get_challenge(self, request: web.Request) -> web.Response:
         """11.8: 204, nothing rings: the challenge goes to the phone with what it is for, when ``authorize`` says it."""
         caller, body = await self._calls.read(request)
-        await self._calls.credential(caller, dialect.read_challenge(body))
+        await self._calls.facts(caller, dialect.read_challenge(body))
         return _nothing()
 
     async def extend_transaction(self, request: web.Request) -> web.Response:

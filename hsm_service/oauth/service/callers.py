@@ -1,11 +1,12 @@
 """Whose access token is this? Asked on every call of the API (step 2 of one signature)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from foundation.clock import Clock
 from foundation.database import Database
 from foundation.dpop import DpopVerifier
-from foundation.ids import BadToken, is_id, parse_token
+from foundation.ids import BadToken, is_id, parse_token, secret_digest
+from foundation.together import Together
 from hsm_service.oauth.domain.caller import Caller
 from hsm_service.oauth.domain.certificates import thumbprint
 from hsm_service.oauth.domain.client import SIGNING, ClientKind
@@ -14,7 +15,7 @@ from hsm_service.oauth.errors import MalformedAuthorization, TokenInvalid, Token
 from hsm_service.oauth.ports import Computers
 from hsm_service.oauth.service.pace import CallPace
 from hsm_service.oauth.service.sealed import open_approved
-from hsm_service.oauth.store import Bearer, TokenStore
+from hsm_service.oauth.store import Bearer, Shown, TokenStore
 
 BEARER = "bearer"
 DPOP = "dpop"
@@ -33,6 +34,8 @@ class CallerService:
         self._dpop = dpop
         self._computers = computers
         self._pace = pace
+        # Each call of each caller looks here; those that come at one moment share it.
+        self._bearers: Together[Shown, Bearer] = Together(self._look)
 
     async def identify(
         self,
@@ -89,7 +92,7 @@ class CallerService:
             token_id, secret = parse_token(text, TOKEN)
         except BadToken as cause:
             raise TokenInvalid("not a token of ours") from cause
-        bearer = await self._store.bearer(token_id, secret, self._clock.now())
+        bearer = await self._bearers.get((token_id, secret_digest(secret)))
         if bearer is None:
             raise TokenInvalid("unknown, expired or revoked")
         token = bearer.token
@@ -97,6 +100,9 @@ class CallerService:
         if (approved is None) == (token.scope == SIGNING):
             raise TokenInvalid("scope and content of the token contradict each other")
         return bearer, approved
+
+    async def _look(self, shown: Sequence[Shown]) -> Mapping[Shown, Bearer]:
+        return await self._store.bearers(shown, self._clock.now())
 
     async def _caller(self, bearer: Bearer, approved: Approved | None) -> Caller:
         token = bearer.token

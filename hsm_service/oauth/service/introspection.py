@@ -5,7 +5,7 @@ from typing import Final
 
 from foundation.clock import Clock
 from foundation.errors import JsonObject, JsonValue
-from foundation.ids import BadToken, parse_token
+from foundation.ids import BadToken, parse_token, secret_digest
 from hsm_service.oauth.domain.client import Client, ClientKind
 from hsm_service.oauth.service.sealed import open_approved
 from hsm_service.oauth.store import TokenStore
@@ -34,7 +34,8 @@ class IntrospectionService:
             token_id, secret = parse_token(text, "at")
         except BadToken:
             return INACTIVE
-        found = await self.store.bearer(token_id, secret, self.clock.now())
+        shown = (token_id, secret_digest(secret))
+        found = (await self.store.bearers([shown], self.clock.now())).get(shown)
         if found is None or not await self._may_know(asking, found.token.client):
             return INACTIVE
         token = found.token

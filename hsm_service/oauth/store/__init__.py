@@ -9,7 +9,7 @@ from hsm_service.oauth.store.clients import ClientStore, ClientSummary, Standing
 from hsm_service.oauth.store.codes import CodeStore
 from hsm_service.oauth.store.forgetting import forget
 from hsm_service.oauth.store.pages import PageStore
-from hsm_service.oauth.store.tokens import Bearer, SeenRefresh, TokenStore
+from hsm_service.oauth.store.tokens import Bearer, SeenRefresh, Shown, TokenStore
 
 __all__ = [
     "Bearer",
@@ -19,6 +19,7 @@ __all__ = [
     "CodeStore",
     "PageStore",
     "SeenRefresh",
+    "Shown",
     "Standing",
     "TokenStore",
     "forget",

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
-from foundation.database import Connection, Database
+from foundation.database import Connection, Database, Record
 from foundation.ids import Token, secret_digest
 from hsm_service.oauth.domain.grant import AccessToken, Binding, RefreshToken
 from hsm_service.oauth.store.queries import QUERIES
+
+Shown: TypeAlias = tuple[str, bytes]
+"""A token as somebody shows it: its public half, and its secret's digest."""
 
 
 @dataclass(frozen=True)
@@ -120,24 +124,11 @@ class TokenStore:
             row["client"], row["scope"], Binding(row["jkt"], row["x5t"]), row["issued_at"], row["expires_at"]
         )
 
-    async def bearer(self, token_id: str, secret: str, now: datetime) -> Bearer | None:
-        """A token that is good now, and its client as it is now: one look, on every call of the API."""
-        row = await self._database.fetchrow(QUERIES.bearer, token_id, secret_digest(secret), now)
-        if row is None:
-            return None
-        credentials = row["credentials"]
-        token = AccessToken(
-            row["id"],
-            row["client_kind"],
-            row["client"],
-            row["scope"],
-            Binding(row["jkt"], row["x5t"]),
-            None if credentials is None else tuple(credentials),
-            row["expires_at"],
-            row["issued_at"],
-            row["sealed"],
-        )
-        return Bearer(token, row["client_name"], tuple(row["allowed"]), row["calls_per_minute"])
+    async def bearers(self, shown: Sequence[Shown], now: datetime) -> dict[Shown, Bearer]:
+        """Of these tokens those that are good now, and their clients as they are now: one look, on every call."""
+        names, digests = [name for name, _ in shown], [digest for _, digest in shown]
+        rows = await self._database.fetch(QUERIES.bearers, names, digests, now)
+        return {(row["id"], row["secret_digest"]): _bearer(row) for row in rows}
 
     async def revoke_token(self, token_id: str, secret: str, client_id: str, now: datetime) -> bool:
         """The client's own token; False when there was nothing to revoke."""
@@ -147,3 +138,19 @@ class TokenStore:
     async def may_read(self, reader: str, client: str) -> bool:
         """Whether it may."""
         return bool(await self._database.fetchval(QUERIES.may_read, reader, client))
+
+
+def _bearer(row: Record) -> Bearer:
+    credentials = row["credentials"]
+    token = AccessToken(
+        row["id"],
+        row["client_kind"],
+        row["client"],
+        row["scope"],
+        Binding(row["jkt"], row["x5t"]),
+        None if credentials is None else tuple(credentials),
+        row["expires_at"],
+        row["issued_at"],
+        row["sealed"],
+    )
+    return Bearer(token, row["client_name"], tuple(row["allowed"]), row["calls_per_minute"])

@@ -1,4 +1,4 @@
-"""An activation, its occurrences, and the permit. Pure."""
+"""An activation, and the permit. Pure."""
 
 import hashlib
 from collections import Counter
@@ -63,15 +63,6 @@ class Activation:
         """Raises ActivationExpired: too late, or voided."""
         if self.voided or now >= self.until:
             raise ActivationExpired(self.id)
-
-
-@dataclass(frozen=True)
-class Occurrence:
-    """One row of ``sam.occurrences``."""
-
-    ordinal: int
-    digest: bytes
-    signature: bytes | None
 
 
 def match(asked: Sequence[bytes], approved: Sequence[bytes]) -> list[int]:

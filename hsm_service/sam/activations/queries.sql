@@ -1,10 +1,10 @@
--- Consumed approvals and their occurrences.
+-- Consumed approvals, and what was signed under them.
 
 -- name: look
--- An activation with all that using it is measured by, at one look: its document, credential and occurrences, and how
--- its caller stands. A document that is named by nobody's column but the activation's own, which its MAC covers.
+-- An activation with all that using it is measured by, at one look: its document, credential, what was signed under it,
+-- and how its caller stands. A document that is named by nobody's column but the activation's own, which its MAC covers.
 SELECT a AS activation, d AS document, c AS credential, s AS association, i AS client,
-       ARRAY(SELECT o FROM sam.occurrences o WHERE o.activation = a.id ORDER BY o.ordinal) AS occurrences,
+       g.signatures,
        EXISTS (SELECT FROM sam.freezes f WHERE f.credential = a.credential AND f.caller = $2 AND f.lifted_at IS NULL)
            AS frozen
 FROM sam.activations a
@@ -12,6 +12,7 @@ LEFT JOIN sam.documents d ON d.id = a.document
 LEFT JOIN sam.credentials c ON c.id = a.credential
 LEFT JOIN sam.associations s ON s.computer = $3 AND s.credential = a.credential AND s.state = 'active'
 LEFT JOIN sam.clients i ON i.id = $3
+LEFT JOIN sam.signatures g ON g.activation = a.id
 WHERE a.id = $1;
 
 -- name: add_session
@@ -20,14 +21,9 @@ INSERT INTO sam.activations (id, document, credential, sealed, until, mac, maxim
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: add_listed
--- What right factors opened over listed hashes, and its occurrences, reserved.
-WITH activation AS (
-    INSERT INTO sam.activations (id, document, credential, sealed, until, mac, consent)
-    VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id
-)
-INSERT INTO sam.occurrences (activation, ordinal, hash, state)
-SELECT activation.id, one.ordinal - 1, one.hash, 'reserved'
-FROM activation, unnest($8::bytea[]) WITH ORDINALITY AS one (hash, ordinal);
+-- What right factors opened over listed hashes.
+INSERT INTO sam.activations (id, document, credential, sealed, until, mac, consent)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: session
 -- A session and its document.
@@ -56,23 +52,19 @@ UPDATE sam.activations SET sealed = '' WHERE until < $1 AND sealed <> '' RETURNI
 -- What a document's approval left.
 SELECT id, until, voided FROM sam.activations WHERE document = $1;
 
--- name: occurrences
--- Its occurrences, in the order of the document.
-SELECT ordinal, hash, state, signature FROM sam.occurrences WHERE activation = $1 ORDER BY ordinal;
+-- name: signatures
+-- What was signed under it, in the order of the document.
+SELECT signatures FROM sam.signatures WHERE activation = $1;
 
 -- name: store_signatures
--- At most one signature is ever stored for an occurrence; whoever comes second changes nothing. What was stored, in the
--- order of the document: ordinals, hashes, signatures.
+-- An activation's signatures are stored once, all of them; whoever comes second changes nothing. What was stored, or
+-- null.
 WITH stored AS (
-    UPDATE sam.occurrences o SET state = 'signed', signature = made.signature, signed_at = $3
-    FROM unnest($2::bytea[]) WITH ORDINALITY AS made (signature, ordinal)
-    WHERE o.activation = $1 AND o.ordinal = made.ordinal - 1 AND o.state <> 'signed'
-    RETURNING o.ordinal, o.hash, o.signature
+    INSERT INTO sam.signatures (activation, signatures, signed_at)
+    SELECT id, $2, $3 FROM sam.activations WHERE id = $1
+    ON CONFLICT DO NOTHING RETURNING signatures
 )
-SELECT coalesce(array_agg(ordinal ORDER BY ordinal), '{}') AS ordinals,
-       coalesce(array_agg(hash ORDER BY ordinal), '{}') AS hashes,
-       coalesce(array_agg(signature ORDER BY ordinal), '{}') AS signatures
-FROM stored;
+SELECT (SELECT signatures FROM stored) AS signatures;
 
 -- name: void_all
 -- After a restore no approval counts any more.

@@ -8,8 +8,8 @@ from foundation.encoding import b64u
 from foundation.ids import same
 from hsm_service.hsm.facade import Hsm
 from hsm_service.hsm.keys import WrappedKey
-from hsm_service.sam.activations.domain import MINT, Activation, Occurrence, Permit
-from hsm_service.sam.activations.store import ActivationStore, Looked
+from hsm_service.sam.activations.domain import MINT, Activation, Permit
+from hsm_service.sam.activations.store import ActivationStore, Looked, signatures_of
 from hsm_service.sam.associations.store import AssociationStore
 from hsm_service.sam.clients.store import ClientStore
 from hsm_service.sam.credentials.domain import Credential
@@ -35,14 +35,15 @@ class SignCall:
 
 @dataclass(frozen=True)
 class Opened:
-    """An activation that this caller may use now: its credential, its rows, and the wrapped key it held."""
+    """An activation that this caller may use now: its credential, the wrapped key it held, and what was signed under it
+    before; None: nothing."""
 
     activation: Activation
     fixed: Fixed
     credential: Credential
     algorithm: algorithms.SignAlgorithm
-    occurrences: Sequence[Occurrence]
     wrapped: bytes
+    signatures: Sequence[bytes] | None
 
 
 class Activations:
@@ -96,9 +97,7 @@ class Activations:
             activation.id, document.id, credential.id, activation.digests, call.sign_algorithm
         )
         wrapped = sealing.open_sealed(call.secret, activation.sealed, aad)
-        # 8g. The occurrences are those that 7f wrote.
-        occurrences = await self._store.read_occurrences(around["occurrences"], activation)
-        return Opened(activation, fixed, credential, algorithm, occurrences, wrapped)
+        return Opened(activation, fixed, credential, algorithm, wrapped, signatures_of(around["signatures"]))
 
     async def _demand_welcome(self, call: SignCall, credential: str, looked: Looked) -> None:
         """Nobody turned the caller away since: no "not me"; computers associated, integrators registered still."""

@@ -1,4 +1,4 @@
-"""Rows of ``sam.activations`` and ``sam.occurrences``."""
+"""Rows of ``sam.activations`` and ``sam.signatures``."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from foundation.clock import Clock
 from foundation.database import Connection, Database, Record
 from foundation.group_commit import GroupCommit, Statement
 from foundation.queries import Queries
-from hsm_service.sam.activations.domain import Activation, Occurrence
+from hsm_service.sam.activations.domain import Activation
 from hsm_service.sam.documents.domain import Fixed, caller_name
 from hsm_service.sam.documents.store import DocumentStore
 from hsm_service.sam.errors import ActivationExpired, ActivationUnknown
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Looked:
-    """An activation and its document that hold; ``around``: records of credential, association, client, occurrences (of
-    a session: binding and use) and whether the caller is frozen, which their readers have still to believe."""
+    """An activation and its document that hold; ``around``: records of credential, association, client, what was signed
+    (of a session: binding and use) and whether the caller is frozen, which their readers have still to believe."""
 
     activation: Activation
     fixed: Fixed
@@ -34,7 +34,7 @@ class Looked:
 
 
 class ActivationStore:
-    """Finds activations; occurrences are signed by a guarded statement. 7f (``decisions.approval``) adds them."""
+    """Finds activations; what they are used for is stored once. 7f (``decisions.approval``) adds them."""
 
     def __init__(
         self, database: Database, seals: RowSeals, documents: DocumentStore, alarm: Alarm, *, explicit: bool = False
@@ -52,11 +52,11 @@ class ActivationStore:
         )  # fmt: skip
 
     async def add_listed(self, connection: Connection, activation: Activation) -> None:
-        """What an application opened with the holder's factors, over listed hashes; its occurrences are reserved."""
+        """What an application opened with the holder's factors, over listed hashes."""
         mac = await self._seals.seal(TABLE, activation.meaning())
         await connection.execute(
             queries.add_listed, activation.id, activation.document, activation.credential, activation.sealed,
-            activation.until, mac, activation.consent, list(activation.digests),
+            activation.until, mac, activation.consent,
         )  # fmt: skip
 
     async def session(self, reader: Reader, id_: str) -> tuple[Activation, Fixed]:
@@ -117,45 +117,33 @@ class ActivationStore:
         rows = await reader.fetch(queries.session_of, id_)
         return str(rows[0]["credential"]) if rows else None
 
-    async def occurrences(self, reader: Reader, activation: Activation) -> list[Occurrence]:
-        """In the document's order. Raises ActivationUnknown when the rows are not those that 7f wrote."""
-        return await self.read_occurrences(await reader.fetch(queries.occurrences, activation.id), activation)
+    async def signatures(self, reader: Reader, activation: Activation) -> list[bytes] | None:
+        """What was signed under it, in the document's order; None: nothing yet. To be verified before it leaves."""
+        rows = await reader.fetch(queries.signatures, activation.id)
+        return signatures_of(rows[0]["signatures"]) if rows else None
 
-    async def read_occurrences(self, rows: Sequence[Record], activation: Activation) -> list[Occurrence]:
-        """The same of records that were fetched with more."""
-        found = [Occurrence(row["ordinal"], row["hash"], row["signature"]) for row in rows]
-        if [one.digest for one in found] != list(activation.digests):
-            await self._alarm.raise_("row.forged", "occurrences", activation.id)
-            raise ActivationUnknown(activation.id)
-        return found
-
+    @staticmethod
     async def store_signatures(
-        self,
         commits: GroupCommit,
         activation: Activation,
         signatures: Sequence[bytes],
         clock: Clock,
-        then: "Callable[[Connection, list[Occurrence]], T]",
+        then: "Callable[[Connection, list[bytes] | None], T]",
     ) -> "T":
-        """``then`` gets the occurrences that these signatures were stored with; fewer than all when somebody else was
-        first. Raises ActivationUnknown, and nothing is stored, for occurrences of other hashes."""
-
-        def stored(connection: Connection, row: Record) -> T:
-            found = [Occurrence(*one) for one in zip(row["ordinals"], row["hashes"], row["signatures"], strict=True)]
-            if any(one.digest != activation.digests[one.ordinal] for one in found):
-                raise _Forged
-            return then(connection, found)
-
+        """``then`` gets the signatures that were stored now; None when somebody else was first."""
         args = (activation.id, list(signatures))
-        try:
-            return await commits.run(Statement(queries.store_signatures, lambda: (*args, clock.now()), stored))
-        except _Forged:
-            await self._alarm.raise_("row.forged", "occurrences", activation.id)
-            raise ActivationUnknown(activation.id) from None
+        return await commits.run(
+            Statement(
+                queries.store_signatures,
+                lambda: (*args, clock.now()),
+                lambda connection, row: then(connection, signatures_of(row["signatures"])),
+            )
+        )
 
 
-class _Forged(Exception):
-    """Rows that 7f did not write."""
+def signatures_of(column: Sequence[bytes | None] | None) -> list[bytes] | None:
+    """As a row has them. One that we cannot have written verifies nowhere."""
+    return None if column is None else [one or b"" for one in column]
 
 
 def _read(row: Record, fixed: Fixed) -> Activation:

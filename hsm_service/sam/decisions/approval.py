@@ -101,7 +101,7 @@ class Approval:
                 fixed.id, activation.credential, approved.binding.id, approved.signer.point, approved.device,
                 fixed.document.digest, proof_hash(decision.proof), forgiven.forgiven, forgiven.mac, over,
                 decision.signature, self._clock.now(), activation.id, activation.sealed, activation.until,
-                activation.mac, list(activation.digests), approved.binding.turns,
+                activation.mac, approved.binding.turns,
             )  # fmt: skip
 
         def written(connection: Connection, said: Record) -> bool:
@@ -130,7 +130,7 @@ class Approval:
         writing = Statement(queries.approve, args, written)
         renewal, spoken = approved.renewal, approved.spoken
         if renewal is None and (spoken is None or not spoken.counts):
-            return await self._commits.run(writing)
+            return await self._commits.run(writing, early=True)
 
         async def with_more(connection: Connection) -> bool:
             if renewal is not None:
@@ -140,4 +140,4 @@ class Approval:
             await self._passkeys.count(connection, spoken)
             return True
 
-        return await self._commits.run(with_more)
+        return await self._commits.run(with_more, early=True)

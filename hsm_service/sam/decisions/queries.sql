@@ -31,13 +31,13 @@ WHERE d.id = $1;
 
 -- name: approve
 -- 7f for a request, whole or not at all: the ladder is forgiven over exactly the row that was read, the phone is bound
--- still, behind the same passkey or none (and stays so until this is committed), the document waits still; only then the evidence, the activation, and
--- its occurrences, reserved. Says which of the three held.
+-- still, behind the same passkey or none (and stays so until this is committed), the document waits still; only then the
+-- evidence and the activation, which reserves all that was approved. Says which of the three held.
 WITH ladder AS (
     UPDATE sam.attempts SET forgiven = $8, mac = $9 WHERE credential = $2 AND purpose = 'sign' AND mac = $10
     RETURNING credential
 ), binding AS (
-    SELECT id FROM sam.bindings WHERE id = $3 AND state = 'active' AND turns = $18 FOR SHARE
+    SELECT id FROM sam.bindings WHERE id = $3 AND state = 'active' AND turns = $17 FOR SHARE
 ), consumed AS (
     UPDATE sam.documents SET state = 'approved'
     WHERE id = $1 AND state = 'waiting' AND EXISTS (SELECT FROM ladder) AND EXISTS (SELECT FROM binding) RETURNING id
@@ -46,11 +46,7 @@ WITH ladder AS (
     SELECT id, 'approve', $4, $5, $6, $7, $11, $12 FROM consumed
 ), activation AS (
     INSERT INTO sam.activations (id, document, credential, sealed, until, mac)
-    SELECT $13, id, $2, $14, $15, $16 FROM consumed RETURNING id
-), occurrences AS (
-    INSERT INTO sam.occurrences (activation, ordinal, hash, state)
-    SELECT activation.id, one.ordinal - 1, one.hash, 'reserved'
-    FROM activation, unnest($17::bytea[]) WITH ORDINALITY AS one (hash, ordinal)
+    SELECT $13, id, $2, $14, $15, $16 FROM consumed
 )
 SELECT EXISTS (SELECT FROM ladder) AS ladder, EXISTS (SELECT FROM binding) AS bound,
        EXISTS (SELECT FROM consumed) AS consumed;

@@ -1,21 +1,22 @@
 """Steps 8 to 10, for ``signatures/sign``.
 
-8 the activation opens (``activations.service``; its occurrences are reserved since 7f), the key is unwrapped, signs and
+8 the activation opens (``activations.service``; it reserves its occurrences since 7f), the key is unwrapped, signs and
 is destroyed, each signature is verified; 9 signatures and the audit's outcome are committed together; 10 they are
 returned in the order of the request.
 
-What is returned is always what the rows say, read back: the very bytes that were verified a moment ago, or others that
-are verified then. At most one signature of an occurrence is ever stored, so at most one is ever released, whoever runs
-this at the same time and wherever a crash came.
+What is returned is always what the row says, read back: the very bytes that were verified a moment ago, or others that
+are verified then. The signatures of an activation are stored once, in one row that is never changed, so at most one of
+an occurrence is ever released, whoever runs this at the same time and wherever a crash came.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database
 from foundation.group_commit import GroupCommit
-from hsm_service.sam.activations.domain import Occurrence, match
+from hsm_service.sam.activations.domain import match
 from hsm_service.sam.activations.service import Activations, Opened, SignCall
 from hsm_service.sam.activations.store import ActivationStore
 from hsm_service.sam.errors import SignatureNotReleased
@@ -24,6 +25,8 @@ from hsm_service.sam.memory import Memory, name_of
 from hsm_service.sam.rows import Alarm
 from hsm_service.sam.signatures.signer import Signer, verify_all
 from protocol.algorithms import hashes_digest
+
+TABLE: Final = "signatures"
 
 
 class Signatures:
@@ -54,14 +57,14 @@ class Signatures:
         """
         opened = await self._activations.open(call)  # 8
         order = match(call.digests, opened.activation.digests)
-        rows = opened.occurrences
-        if _unsigned(rows) and self._memory.released(opened.activation.id) is not None:
-            rows = await self._signed_meanwhile(opened)
-        if _unsigned(rows):
+        before = opened.signatures
+        if before is None and self._memory.released(opened.activation.id) is not None:
+            before = await self._signed_meanwhile(opened)
+        if before is None:
             self._faults.reach("8-reserved")
             stored, name = await self._sign_and_store(opened)
         else:
-            stored, name = await self._released(opened, rows)
+            stored, name = await self._released(opened, before)
         self._memory.release(opened.activation.id, name)
         self._faults.reach("9")
         return [stored[ordinal] for ordinal in order]  # 10
@@ -73,49 +76,45 @@ class Signatures:
         made = await self._signer.sign(self._activations.permit(opened), certificate)
         name = name_of(made)
 
-        def kept(connection: Connection, rows: Sequence[Occurrence]) -> list[bytes]:
-            if rows:  # 9: outcome and signatures stand or fall together
+        def kept(connection: Connection, signatures: list[bytes] | None) -> list[bytes] | None:
+            if signatures is not None:  # 9: outcome and signatures stand or fall together
                 self._audit.note(
                     connection,
                     "signatures.made",
                     activation=activation.id,
                     document=activation.document,
                     credential=activation.credential,
-                    count=len(rows),
+                    count=len(signatures),
                     hashes=hashes_digest(activation.digests),
                     algorithm=opened.algorithm.name,
                     signatures=name,
                 )
             self._faults.reach("8-signed-before-commit")
-            return [row.signature for row in rows if row.signature is not None]
+            return signatures
 
         stored = await self._store.store_signatures(self._commits, activation, made, self._clock, kept)
         self._faults.reach("8-signed-after-commit")
         if stored == made:  # read back as we made and verified them
             return stored, name
-        return await self._released(opened, await self._store.occurrences(self._database, activation))
+        return await self._released(opened, await self._store.signatures(self._database, activation) or ())
 
-    async def _released(self, opened: Opened, rows: Sequence[Occurrence]) -> tuple[list[bytes], str]:
+    async def _released(self, opened: Opened, signatures: Sequence[bytes]) -> tuple[list[bytes], str]:
         """Read back and verified: a row that somebody changed gives nothing away. With it ``name_of`` them."""
-        signatures = [row.signature for row in rows if row.signature is not None]
         name, known = name_of(signatures), self._memory.released(opened.activation.id)
         if known is not None and known != name:
-            await self._alarm.raise_("occurrences.changed", "occurrences", opened.activation.id)
+            await self._alarm.raise_("signatures.changed", TABLE, opened.activation.id)
             raise SignatureNotReleased("the stored signatures are not those that were released")
         certificate = opened.credential.usable(self._clock.now()).chain[0]
-        verify_all(certificate, opened.algorithm, tuple(opened.activation.digests), signatures)
-        return signatures, name
+        made = list(signatures)
+        verify_all(certificate, opened.algorithm, tuple(opened.activation.digests), made)
+        return made, name
 
-    async def _signed_meanwhile(self, opened: Opened) -> Sequence[Occurrence]:
-        """The rows said that it was never signed, and this process knows better: the same call, come twice, was faster
-        between our look and now. What was committed before it was released, a second look must see; if it does not, the
-        rows were turned back."""
-        rows = await self._store.occurrences(self._database, opened.activation)
-        if _unsigned(rows):
-            await self._alarm.raise_("occurrences.turned_back", "occurrences", opened.activation.id)
+    async def _signed_meanwhile(self, opened: Opened) -> Sequence[bytes]:
+        """There was no row, and this process knows better: the same call, come twice, was faster between our look and
+        now. What was committed before it was released, a second look must see; if it does not, the row was taken out.
+        """
+        signatures = await self._store.signatures(self._database, opened.activation)
+        if signatures is None:
+            await self._alarm.raise_("signatures.turned_back", TABLE, opened.activation.id)
             raise SignatureNotReleased("these signatures were released already")
-        return rows
-
-
-def _unsigned(rows: Sequence[Occurrence]) -> bool:
-    return any(occurrence.signature is None for occurrence in rows)
+        return signatures

@@ -16,7 +16,6 @@ import asyncpg
 from foundation.database import Database
 from foundation.errors import Unavailable
 from foundation.logs import get_logger
-from hsm_service.signing.domain.request import Request
 from hsm_service.signing.store import QUERIES
 
 CHANNEL: Final = "signing_settled"
@@ -32,7 +31,6 @@ class _Bell:
 
     def __init__(self) -> None:
         self.event = asyncio.Event()
-        self.news: Request | None = None
 
     async def wait(self, seconds: float) -> bool:
         try:
@@ -69,9 +67,14 @@ class PostgresWakeups:
             if not bells:
                 del self._bells[document]
 
-    async def announce(self, document: str, news: Request | None = None) -> None:
+    def ring(self, document: str) -> None:
+        """See ports.Wakeups."""
+        for bell in self._bells.get(document, ()):
+            bell.event.set()
+
+    async def announce(self, document: str) -> None:
         """See ports.Wakeups. Those here at once; the other gateways by one notification for all that come meanwhile."""
-        self._ring(document, news)
+        self.ring(document)
         self._told.append(document)
         if self._telling is None:
             self._telling = asyncio.create_task(self._tell_others(), name="signing-announce")
@@ -102,15 +105,10 @@ class PostgresWakeups:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    def _ring(self, document: str, news: Request | None = None) -> None:
-        for bell in self._bells.get(document, ()):
-            bell.news = news
-            bell.event.set()
-
     def _ring_all(self) -> None:
         """Whatever was told while nobody listened."""
         for document in self._bells:
-            self._ring(document)
+            self.ring(document)
 
     async def _run(self) -> None:
         while True:
@@ -134,4 +132,4 @@ class PostgresWakeups:
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         if isinstance(payload, str):
             for document in payload.split(_SEPARATOR):
-                self._ring(document)
+                self.ring(document)

@@ -10,7 +10,7 @@ state is what it last learnt; it may be late, it may never be ahead.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -236,3 +236,23 @@ class Request:
     activation: str | None
     asked: datetime
     """When; what was prepared for this request has this time in it."""
+
+    def after(self, learnt: "Learnt") -> "Request":
+        """As its row will be once that is written down. Raises ImpossibleEvent."""
+        return replace(
+            self,
+            state=advance(self.state, learnt.event),
+            reason=learnt.reason,
+            activation=learnt.activation,
+            expires=learnt.until or self.expires,
+        )
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What became of a request that was pending. ``reason`` when refused; ``activation``, ``until`` when approved."""
+
+    event: Event
+    reason: str | None = None
+    activation: str | None = None
+    until: datetime | None = None

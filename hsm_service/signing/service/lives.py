@@ -3,6 +3,8 @@
 The SAM is right; what stands here is what a gateway last learnt. When two learn the same, the first one's word stands.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -14,7 +16,7 @@ from foundation.database import Connection
 from foundation.group_commit import GroupCommit
 from foundation.ids import BadToken
 from hsm_service.signing.domain import secret
-from hsm_service.signing.domain.request import PENDING, USABLE, Caller, Event, Kind, Request, State
+from hsm_service.signing.domain.request import PENDING, USABLE, Caller, Event, Kind, Learnt, Request, State
 from hsm_service.signing.errors import (
     BadSad,
     RequestLapsed,
@@ -24,7 +26,7 @@ from hsm_service.signing.errors import (
     UnknownHandle,
 )
 from hsm_service.signing.ports import Doorbell, Notices, Outcome, Sam, Verdict
-from hsm_service.signing.store import Learnt, RequestStore
+from hsm_service.signing.store import RequestStore
 
 ACTIVATION: Final = timedelta(seconds=300)
 """docs/protocol.md section 15; used only where the SAM does not say itself until when."""
@@ -58,7 +60,7 @@ class Consented:
 
 
 class Lives:
-    """Of the requests of all callers. Keeps nothing in memory."""
+    """Of the requests of all callers. In memory are only verdicts that are being written down at this moment."""
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Lives:
         self._doorbell = doorbell
         self._notices = notices
         self._commits = commits
+        self._heard: dict[str, Verdict] = {}
 
     async def own(self, caller: Caller, handle: object) -> tuple[Request, secret.ActivationSecret]:
         """The request of a handle, if it is this caller's. One answer for every reason why not."""
@@ -116,21 +119,39 @@ class Lives:
             return request if now < request.expires else await self._settle(request, Learnt(Event.EXPIRED))
         if request.state is State.WAITING:
             assert request.document is not None, "the table's CHECK: a waiting request has its document"
+            heard = self._heard.get(request.document)
+            if heard is not None:  # whoever heard it writes it down, before anything that is asked for from now on
+                learnt = _learnt(heard, now)
+                return request if learnt is None else request.after(learnt)
             return await self._learn(request, request.document)
         if request.state in (State.APPROVED, State.REDEEMED) and now >= request.expires:
             moved = await self._commits.run(lambda connection: self._store.moved(connection, request, Event.EXPIRED))
             return moved or await self.reread(request)
         return request
 
-    async def carried(self, connection: Connection, document: str, verdict: Verdict) -> Request | None:
-        """A verdict that this gateway heard as it carried a decision; what became of the request. None: it was known
-        already, or is nobody's."""
+    @contextmanager
+    def heard(self, document: str, verdict: Verdict) -> Iterator[None]:
+        """What this gateway heard of the SAM holds here from now on; within the block it is written down (``carried``).
+
+        If that fails nothing is lost: the SAM says the same again to whoever looks.
+        """
+        self._heard[document] = verdict
+        try:
+            yield
+        finally:
+            self._heard.pop(document, None)  # the same decision, come twice, may have ended before
+
+    def has_heard(self, request: Request) -> bool:
+        """Whether ``refresh`` knows at once what became of it."""
+        return request.document in self._heard
+
+    async def carried(self, connection: Connection, document: str, verdict: Verdict) -> None:
+        """Write down a verdict that this gateway heard as it carried a decision, unless it is known or nobody's."""
         now = self._clock.now()
         learnt = _learnt(verdict, now)
         settled = None if learnt is None else await self._store.carried(connection, document, learnt, now=now)
         if settled is not None:
             await self._tell(connection, settled)
-        return settled
 
     async def withdrawn(self, request: Request) -> Request:
         """Pending no more; one that was decided stays as it is."""

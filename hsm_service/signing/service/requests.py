@@ -6,8 +6,8 @@ the phone's. What stays here: 3 policy, 5 the doorbell, handing out the secret, 
 
 import asyncio
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -79,7 +79,7 @@ class Asked:
 
 
 class SigningService:
-    """One per gateway. Keeps nothing in memory."""
+    """One per gateway."""
 
     def __init__(
         self,
@@ -199,8 +199,8 @@ class SigningService:
                 left = over - loop.time()
                 if request.state not in PENDING or left <= 0:
                     return self._lives.answer(request, activation_secret)
-                if await bell.wait(min(left, LOOK_AGAIN)):
-                    request = bell.news or await self._lives.reread(request)
+                if await bell.wait(min(left, LOOK_AGAIN)) and not self._lives.has_heard(request):
+                    request = await self._lives.reread(request)
 
     async def sign(
         self,
@@ -334,14 +334,22 @@ class SigningService:
             return None
         return await self._lives.refresh(request)
 
+    @contextmanager
+    def heard(self, document: str, verdict: Verdict) -> Iterator[None]:
+        """A phone decided, and whoever carried it there heard from the SAM what came of it. Who waits at this gateway
+        hears it at once; within the block it is written down (``decided``)."""
+        with self._lives.heard(document, verdict):
+            self._wakeups.ring(document)
+            yield
+
     async def decided(self, connection: Connection, document: str, verdict: Verdict) -> None:
-        """A phone decided, and whoever carried it there heard from the SAM what came of it: written down in the
-        transaction of the carrier's own note; whoever waits, on any gateway, is woken when that is committed.
+        """What was heard, written down in the transaction of the carrier's own note; whoever waits at another gateway
+        is woken when that is committed.
 
         What fails here is made good by those who look by themselves, and by ``follow_up``.
         """
-        news = await self._lives.carried(connection, document, verdict)
-        connection.after_commit(lambda: self._wakeups.announce(document, news))
+        await self._lives.carried(connection, document, verdict)
+        connection.after_commit(lambda: self._wakeups.announce(document))
 
     async def follow_up(self) -> int:
         """Settle what is over and nobody asks about, for those who want to be told; how many were looked at."""

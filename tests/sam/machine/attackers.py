@@ -114,17 +114,16 @@ class AttackerRules(Base):
 
 
 _UNDECIDED = (
-    "DELETE FROM sam.occurrences o USING sam.activations a WHERE o.activation = a.id AND a.document = $1",
+    "DELETE FROM sam.signatures g USING sam.activations a WHERE g.activation = a.id AND a.document = $1",
     "DELETE FROM sam.activations WHERE document = $1",
     "DELETE FROM sam.decisions WHERE document = $1",
     "UPDATE sam.documents SET state = 'waiting' WHERE id = $1",
 )
 _SPOILED = {
-    "taken out": "UPDATE sam.occurrences o SET state = 'approved', signature = NULL, signed_at = NULL "
-    "FROM sam.activations a WHERE o.activation = a.id AND a.document = $1",
-    "another": "UPDATE sam.occurrences o SET signature = decode('3006020101020101', 'hex') "
-    "FROM sam.activations a WHERE o.activation = a.id AND a.document = $1 AND o.state = 'signed'",
-    "swapped": "UPDATE sam.occurrences o SET signature = other.signature "
-    "FROM sam.activations a, sam.occurrences other WHERE o.activation = a.id AND a.document = $1 "
-    "AND other.activation = a.id AND other.ordinal = (o.ordinal + 1) % 3 AND o.ordinal < 3 AND o.state = 'signed'",
+    "taken out": _UNDECIDED[0],
+    "another": "UPDATE sam.signatures g "
+    "SET signatures = array_fill(decode('3006020101020101', 'hex'), ARRAY[cardinality(g.signatures)]) "
+    "FROM sam.activations a WHERE g.activation = a.id AND a.document = $1",
+    "swapped": "UPDATE sam.signatures g SET signatures = g.signatures[2:] || g.signatures[1:1] "
+    "FROM sam.activations a WHERE g.activation = a.id AND a.document = $1",
 }
