@@ -141,11 +141,25 @@ def _finish(steps: Sequence[Processor]) -> Processor:
 class _Lines(logging.StreamHandler[TextIO]):
     """Whole lines to a stream: of the standard library's loggers by its handler, of ours by ``write``."""
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """As ours: what cannot be written is not told on standard error, where its arguments would stand unmasked."""
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+        else:
+            self.write(line)
+
     def write(self, line: str) -> None:
-        """Under the one lock. Whoever reads our words may have gone, or have no room; the work matters more."""
+        """Under the one lock. Whoever reads our words may have gone, or have no room; the work matters more. Half a
+        character, which a caller's header may have in it, is written as an escape: nobody makes a line of his vanish.
+        """
         self.acquire()
         try:
-            self.stream.write(line + self.terminator)
+            try:
+                self.stream.write(line + self.terminator)
+            except UnicodeError:
+                self.stream.write(line.encode("utf-8", "backslashreplace").decode("utf-8") + self.terminator)
             self.stream.flush()
         except (OSError, ValueError):
             pass

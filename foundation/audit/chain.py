@@ -112,6 +112,11 @@ class AuditChain:
             self._newest = Head(line.seq, line.hash)
         await self._catch_up()
 
+    async def demand_kept(self) -> None:
+        """Before something leaves that must not be without its line: the newest line that was committed here stands in
+        the file. Raises HeadNotKept."""
+        await self._catch_up()
+
     async def check_not_behind(self) -> None:
         """Raise DatabaseRolledBack unless the database still holds the head in the file, at its place in the chain.
 

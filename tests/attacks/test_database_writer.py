@@ -193,11 +193,12 @@ async def test_a_device_of_his_own(scene: Scene) -> None:
     assert (await world.approve(scene.phone, request))["state"] == "approved"
 
 
-@pytest.mark.parametrize("lies", [[b"garbage"], [b""], [None], [], [b"garbage", b"garbage"]], ids=str)
+@pytest.mark.parametrize("lies", [[b"garbage"], [b""], [None], [], [b"garbage", b"garbage"], [[b"garbage"]]], ids=str)
 async def test_signatures_of_his_own_wake_no_key(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, lies: list[bytes | None]
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, lies: list[Any]
 ) -> None:
-    """A row that says what was signed, before anything was: nothing of it is handed out, and no key is opened."""
+    """A row that says what was signed, before anything was: nothing of it is handed out, not as evidence either, and no
+    key is opened."""
     request, activation = await scene.approved()
     signer: Any = scene.world.sam.rooms.signatures._signer
     woken: list[object] = []
@@ -210,6 +211,11 @@ async def test_signatures_of_his_own_wake_no_key(
     await scene.world.sql("INSERT INTO sam.signatures VALUES ($1, $2, now())", activation, lies)
     assert await scene.attempt(request, activation) == "signature_not_released"
     assert woken == []
+    place = {"document": request.id, "device": scene.phone.id}
+    if lies:
+        assert await scene.world.refused("documents/evidence", **place) == "document_unknown"
+    else:
+        await scene.world.call("documents/evidence", **place)
 
 
 async def test_the_victims_request_under_his_own_credential(scene: Scene) -> None:

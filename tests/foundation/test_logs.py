@@ -187,6 +187,20 @@ def test_nothing_breaks_a_line(lines: io.StringIO) -> None:
     assert len(read(lines)) == 1
 
 
+def test_half_a_character_loses_no_line(lines: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever sends one is in the log as everybody is, ours and the standard library's; nothing is told elsewhere."""
+    strict = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
+    configure("json", stream=strict)
+
+    get_logger("ours").info("seen", what="não \udce9")
+    logging.getLogger("theirs").info("seen %s", "b\udce9 529.982.247-25")
+
+    strict.seek(0)
+    first, second = (json.loads(line) for line in strict)
+    assert (first["what"], second["event"]) == ("não \udce9", "seen b\udce9 <cpf>")
+    assert capsys.readouterr() == ("", "")
+
+
 def test_aiohttps_access_log_is_off(lines: io.StringIO) -> None:
     """Its lines have raw paths and queries in them."""
     logging.getLogger("aiohttp.access").info("GET /x?secret=1")

@@ -1,6 +1,7 @@
 """Sessions with everything wrong that can be: never one signature more than the holder allowed, to nobody else."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -103,6 +104,24 @@ async def test_the_order_of_the_hashes_is_signed(opened: Open) -> None:
     good = opened.session.body(1, [digest("a"), digest("b")])
     turned = {**good, "hashes": list(reversed(good["hashes"]))}
     assert await opened.world.refused("signatures/use", **turned) == "use_invalid"
+
+
+async def test_what_a_use_gave_leaves_when_its_line_is_kept_outside(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the audit's head cannot be kept the stored signatures are not handed out either, however often one asks."""
+
+    def refuses(*_: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("foundation.audit.chain.write_head", refuses)
+        body = opened.session.body(1, [digest("a")])
+        for _ in range(2):
+            assert await opened.world.refused("signatures/use", **body) == "audit_head_not_kept"
+        assert await opened.signed() == 1
+    assert len(await opened.world.use(opened.session, 1, [digest("a")])) == 1
+    assert await opened.signed() == 1
 
 
 async def test_a_counter_serves_one_use(opened: Open) -> None:

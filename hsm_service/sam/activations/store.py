@@ -141,9 +141,9 @@ class ActivationStore:
         )
 
 
-def signatures_of(column: Sequence[bytes | None] | None) -> list[bytes] | None:
-    """As a row has them. One that we cannot have written verifies nowhere."""
-    return None if column is None else [one or b"" for one in column]
+def signatures_of(column: Sequence[object] | None) -> list[bytes] | None:
+    """As a row has them. What we cannot have written (null, a list in the list) is text that verifies nowhere."""
+    return None if column is None else [one if isinstance(one, bytes) else b"" for one in column]
 
 
 def _read(row: Record, fixed: Fixed) -> Activation:

@@ -14,6 +14,7 @@ from foundation.database import Database, Record
 from foundation.encoding import strict_json
 from foundation.errors import LinkIdError
 from foundation.queries import Queries
+from hsm_service.sam.activations.store import signatures_of
 from hsm_service.sam.bindings.store import BindingStore
 from hsm_service.sam.credentials.store import CredentialStore
 from hsm_service.sam.documents.domain import Fixed, State
@@ -77,7 +78,6 @@ class EvidenceRoom:
     async def _put_together(self, fixed: Fixed, row: Record) -> Evidence:
         credential = await self._credentials.get(self._database, fixed.document.text("credential"))
         certificate = credential.certificate
-        made = list(row["signatures"] or ())
         lines = await self._lines(fixed.id, [row["decided_at"], row["signed_at"]])
         consent = None
         if fixed.consent is not None:
@@ -95,7 +95,7 @@ class EvidenceRoom:
             device_key=P256Key.from_point(row["signer"]),
             decided=int(row["decided_at"].timestamp()),
             chain=() if certificate is None else certificate.chain,
-            signatures=made if None not in made else (),
+            signatures=signatures_of(row["signatures"]) or (),
             lines=lines,
             consent=None if consent is None else consent.document,
         )

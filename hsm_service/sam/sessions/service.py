@@ -86,7 +86,8 @@ class Sessions:
     async def use(self, call: UseCall) -> list[bytes]:
         """RSA signatures as they are, ECDSA in DER; the stored ones when this is a repetition.
 
-        Raises what ``Opening.open`` raises; SessionExhausted, CounterUsed, SignatureNotReleased, HsmUnavailable.
+        Raises what ``Opening.open`` raises; SessionExhausted, CounterUsed, SignatureNotReleased, HsmUnavailable,
+        HeadNotKept.
         """
         try:
             opened, reserved = await self._reserve(call)
@@ -227,6 +228,7 @@ class Sessions:
         if signatures != made:
             verify_all(opened.certificate, opened.algorithm, tuple(call.use.digests), signatures)
         self._memory.release(reserved.activation, reserved.counter, name_of(signatures))
+        await self._audit.demand_kept()  # a repetition may be here before the head of the first one's line is
         return signatures
 
     # --- listing and ending ------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Signatures:
     async def sign(self, call: SignCall) -> list[bytes]:
         """RSA signatures as they are, ECDSA in DER; the stored ones when this is a retry.
 
-        Raises what ``Activations.open`` raises; HashesNotApproved; SignatureNotReleased; HsmUnavailable.
+        Raises what ``Activations.open`` raises; HashesNotApproved; SignatureNotReleased; HsmUnavailable; HeadNotKept.
         """
         opened = await self._activations.open(call)  # 8
         order = match(call.digests, opened.activation.digests)
@@ -67,6 +67,7 @@ class Signatures:
             stored, name = await self._released(opened, before)
         self._memory.release(opened.activation.id, name)
         self._faults.reach("9")
+        await self._audit.demand_kept()  # a repetition may be here before the head of the first one's line is
         return [stored[ordinal] for ordinal in order]  # 10
 
     async def _sign_and_store(self, opened: Opened) -> tuple[list[bytes], str]:
