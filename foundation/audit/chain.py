@@ -80,14 +80,14 @@ class AuditChain:
             if row["added"]:
                 return lines
             after = Head(row["seq"], row["hash"])
-            self._refuse_older(after)
+            await self._demand_ours(connection, after)
         raise Internal(f"audit chain {self.chain}: the head moved while it was locked")
 
     async def _end(self, connection: Connection) -> Head:
         row = await connection.fetchrow(queries.lock_head, self.chain)
         assert row is not None, "lock_head makes the head that is missing"
         end = Head(row["seq"], row["hash"])
-        self._refuse_older(end)  # a line of ours may have been committed while we waited for the lock
+        await self._demand_ours(connection, end)  # a line of ours may have been committed while we waited for the lock
         return end
 
     def note(self, connection: Connection, event: str, **fields: Field) -> None:
@@ -168,12 +168,16 @@ class AuditChain:
         noted.clear()
         await self._append(connection, batch)
 
-    def _refuse_older(self, head: Head) -> None:
-        """A database restored under a running process is seen at the next line, not at the next start."""
+    async def _demand_ours(self, connection: Connection, end: Head) -> None:
+        """A database restored under a running process is seen at the next line, not at the next start; also one that
+        went on since then, past the last line that we know: that line must stand where it stood."""
         known = self._newest
-        if known is not None and (head.seq < known.seq or (head.seq == known.seq and head.hash != known.hash)):
+        if known is None or known == end:
+            return
+        stored = await connection.fetchval(queries.line_hash, self.chain, known.seq) if known.seq < end.seq else None
+        if stored != known.hash:
             raise DatabaseRolledBack(
-                f"audit chain {self.chain}: it ends at line {head.seq}, line {known.seq} was committed"
+                f"audit chain {self.chain}: it ends at line {end.seq}, line {known.seq} of ours was committed"
             )
 
     async def _catch_up(self) -> None:

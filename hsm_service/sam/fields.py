@@ -1,6 +1,6 @@
 """Reads the body of a private call: what is missing or of another kind is a defect of the caller, and said so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from foundation.encoding import BadEncoding, JsonObject, JsonValue, unb64u
@@ -77,14 +77,14 @@ class Fields:
     def object(self, name: str) -> "Fields":
         """An object within."""
         value = self._body.get(name)
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             raise BadCall(f"{name}: an object")
         return Fields(value)
 
     def objects(self, name: str) -> "list[Fields]":
         """A list of objects."""
         found = self._list(name)
-        objects = [Fields(one) for one in found if isinstance(one, Mapping)]
+        objects = [Fields(one) for one in found if isinstance(one, dict)]  # as ``strict_json`` reads objects
         if len(objects) != len(found):
             raise BadCall(f"{name}: a list of objects")
         return objects

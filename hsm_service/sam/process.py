@@ -22,6 +22,7 @@ from cryptography import x509
 from foundation.audit import AuditChain, DatabaseRolledBack
 from foundation.channel import PrivateServer, out_of_order, private_app, serve_private
 from foundation.clock import Clock, SystemClock
+from foundation.collector import look_seldom
 from foundation.database import Database, open_pool
 from foundation.errors import JsonObject, LinkIdError
 from foundation.exits import RECYCLED, REPLACE_ME
@@ -354,6 +355,7 @@ async def run_sam(settings: SamSettings, *, tls: TlsFiles | None = None) -> int:
 async def _work(sam: Sam, settings: SamSettings, tls: TlsFiles | None, stop: asyncio.Event) -> int:
     sam.hsm.wear_out_at(worn_at(settings))
     server = await serve_sam(sam, settings.listen, tls)
+    look_seldom()
     _log.info("sam_listening", name=settings.name, address=server.address, epoch=sam.hsm.epoch)
     heads = HeadSigner(sam.database, sam.roots, SystemClock(), settings.name, settings.signed_heads_file)
     given_up = asyncio.Event()

@@ -422,12 +422,43 @@ async def test_lines_are_added_by_the_function_alone(shared_sam: Database, share
         for hand in (shared_sam, superuser, owner):
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"by audit\.append alone"):
                 await hand.execute(insert, line.at, line.body, line.hash)
+        await superuser.execute("SET ROLE linkid_owner")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"by audit\.append alone"):
+            await superuser.execute(insert, line.at, line.body, line.hash)
+        await superuser.execute("RESET ROLE")
     finally:
         await superuser.execute("REVOKE INSERT ON audit.lines FROM linkid_sam")
         await superuser.close()
         await owner.close()
     assert (await append(shared_sam, "sam-130", Head(0, GENESIS), line.body)) == (Head(1, line.hash), True)
     assert (await verify(shared_sam, "sam-130")).good
+
+
+async def test_the_function_takes_no_word_of_its_callers(database: TestDatabase) -> None:
+    """It runs as the owner. A caller's own type of a name that it uses, with a check of the caller's own, is not used:
+    not even in a database whose grants were lost, where everybody may make temporary things."""
+    superuser = await asyncpg.connect(database.dsn())
+    caller = await asyncpg.connect(database.dsn("linkid_gateway"))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await caller.execute("CREATE TEMP TABLE mine ()")
+    await superuser.execute(f"GRANT TEMP ON DATABASE {database.name} TO PUBLIC")
+    await caller.execute("CREATE TEMP TABLE mine ()")
+    await caller.execute(
+        "CREATE FUNCTION pg_temp.grab() RETURNS boolean LANGUAGE plpgsql AS"
+        " $$BEGIN INSERT INTO audit.heads VALUES ('sam-140', 9, ''); RETURN true; END$$"
+    )
+    for name in ("jsonb", "bytea", "timestamptz", "bool", "text", "int8"):
+        await caller.execute(f"CREATE DOMAIN pg_temp.{name} AS pg_catalog.{name} CHECK (pg_temp.grab())")
+    for name in ("heads", "lines", "writers"):
+        await caller.execute(f"CREATE TEMP TABLE {name} ()")
+    line = next_line("gateway", Head(0, GENESIS), NOW, "one", {})
+    await caller.execute("SELECT audit.lock_head('gateway')")
+    bodies = f"ARRAY[decode('{line.body.hex()}', 'hex')]"
+    await caller.execute(f"SELECT audit.append('gateway', 0, decode('{GENESIS.hex()}', 'hex'), {bodies})")
+
+    assert [row["chain"] for row in await superuser.fetch("SELECT chain FROM audit.heads")] == ["gateway"]
+    for connection in (caller, superuser):
+        await connection.close()
 
 
 # --- verification ------------------------------------------------------------------------------------------------
@@ -568,6 +599,27 @@ async def test_a_database_restored_under_a_running_process_is_noticed(
         with pytest.raises(DatabaseRolledBack):
             await write(sam, chain, "four")
     assert (await verify(sam, "sam-0")).lines == 1
+
+
+async def test_a_running_process_follows_no_other_history(
+    sam: Database, tamperer: "asyncpg.Connection[Any]", tmp_path: Path
+) -> None:
+    """Restored under it, and written on past its last line: it adds nothing, and the file keeps the head that proves
+    what happened. Lines that others added after its own are followed."""
+    chain = chain_of(sam, tmp_path / "head")
+    await write(sam, chain, "one")
+    await write(sam, chain_of(sam), "by_another", "by_another")
+    await write(sam, chain, "two")
+    kept = await chain.kept_head()
+    await tamperer.execute("DELETE FROM audit.lines WHERE seq > 1")
+    await tamperer.execute("UPDATE audit.heads h SET seq = 1, hash = l.hash FROM audit.lines l WHERE l.seq = 1")
+    await write(sam, chain_of(sam), "forged", "forged", "forged", "forged")
+
+    for _ in range(2):
+        with pytest.raises(DatabaseRolledBack):
+            await write(sam, chain, "three")
+    assert await chain.kept_head() == kept == Head(4, kept.hash if kept else b"")
+    assert (await verify(sam, "sam-0")).lines == 5
 
 
 async def test_a_file_behind_the_database_is_fine(sam: Database, tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import sys
 
 SAYS = """
 import gc, weakref
-from foundation.collector import OLD, look_seldom
+from foundation.collector import OLD, YOUNG, look_seldom
 
 before = gc.get_threshold()
 look_seldom()
-assert gc.get_threshold() == (*before[:2], OLD), gc.get_threshold()
+assert gc.get_threshold() == (YOUNG, before[1], OLD), gc.get_threshold()
 assert gc.get_freeze_count() > 1000
 
 class Node: pass

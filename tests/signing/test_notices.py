@@ -9,8 +9,8 @@ import pytest
 
 from foundation.database import Connection
 from foundation.errors import Unavailable
-from hsm_service.signing.domain.request import Request
-from tests.signing.test_service import MINE, OTHER, ask_for, state_of
+from hsm_service.signing.domain.request import Request, SessionAsk
+from tests.signing.test_service import MINE, OTHER, ask_for, being_written_down, state_of
 from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
@@ -102,3 +102,16 @@ async def test_a_sam_that_is_away_keeps_no_phone_waiting(
     assert recorder.told == []
     assert await world.signing.follow_up() == 1
     assert recorder.told == [("approved", None)]
+
+
+async def test_a_session_ends_after_it_began(world: World, recorder: Recorder) -> None:
+    """An application that gives its session back in the moment between hearing of it and its being written down: who
+    is told of sessions hears of the beginning first, without which the end is nobody's news."""
+    credential = await world.credential()
+    until = int(world.clock.now().timestamp()) + 3600
+    ask = SessionAsk(credential, until, 10, "Contratos de dezembro", "SHA-256", "RSA-PKCS1-SHA256")
+    asked = await world.signing.ask(MINE, ask)
+    activation = world.sam.approve(asked.document)
+    async with being_written_down(world, asked.document):
+        await world.signing.give_back(MINE, asked.document)
+    assert recorder.told == [("approved", None), ("given_back", activation)]

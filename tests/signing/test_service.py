@@ -1,8 +1,8 @@
 """A request's life on a real database, with the SAM behind its channel: rivals, crashes, lateness, patience."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -568,6 +568,41 @@ async def test_what_was_heard_and_not_written_down_is_asked_again(world: World) 
     assert await states(world, asked.document) == [("waiting", None)]
     assert isinstance(await world.signing.check(MINE, asked.handle), Approved)
     assert await states(world, asked.document) == [("approved", activation)]
+
+
+@asynccontextmanager
+async def being_written_down(world: World, document: str) -> AsyncIterator[None]:
+    """Within the block this gateway heard what became of a document, and its commits are slow: the note waits behind
+    another, until two wait or the block is over."""
+    over = asyncio.Event()
+    verdict = await world.signing._sam.verdict(document)
+
+    async def slow(_connection: Connection) -> None:
+        while len(world.commits._queue) < 2 and not over.is_set():
+            await asyncio.sleep(0)
+
+    before = asyncio.create_task(world.commits.run(slow))
+    await asyncio.sleep(0)
+    with world.signing.heard(document, verdict):
+        noted = asyncio.create_task(_carry(world, document, verdict))
+        await asyncio.sleep(0)  # it is queued
+        try:
+            yield
+        finally:
+            over.set()
+            await asyncio.gather(before, noted)
+
+
+async def test_who_hears_a_no_at_once_is_not_faster_than_its_patience(world: World) -> None:
+    """A caller that asks anew in the moment between hearing a no and its being written down is left outside as ever."""
+    credential = await world.credential()
+    asked = await world.signing.ask(MINE, ask_for(credential))
+    world.sam.refuse(asked.document, "refuse:not-me")
+    async with being_written_down(world, asked.document):
+        with pytest.raises(errors.RequestRefused):
+            await world.signing.check(MINE, asked.handle)
+        with pytest.raises(errors.HolderLeftAlone):
+            await world.signing.ask(MINE, ask_for(credential))
 
 
 async def states(world: World, document: str) -> list[tuple[str, str | None]]:

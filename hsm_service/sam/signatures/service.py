@@ -62,18 +62,19 @@ class Signatures:
             before = await self._signed_meanwhile(opened)
         if before is None:
             self._faults.reach("8-reserved")
-            stored = await self._sign_and_store(opened)
+            stored, name = await self._sign_and_store(opened)
         else:
-            stored = await self._released(opened, before)
-        self._memory.release(opened.activation.id, name_of(stored))
+            stored, name = await self._released(opened, before)
+        self._memory.release(opened.activation.id, name)
         self._faults.reach("9")
         return [stored[ordinal] for ordinal in order]  # 10
 
-    async def _sign_and_store(self, opened: Opened) -> list[bytes]:
-        """The signatures as stored: ours, or those of whoever was faster."""
+    async def _sign_and_store(self, opened: Opened) -> tuple[list[bytes], str]:
+        """The signatures as stored, ours or those of whoever was faster, and ``name_of`` them."""
         activation = opened.activation
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         made = await self._signer.sign(self._activations.permit(opened), certificate)
+        name = name_of(made)
 
         def kept(connection: Connection, signatures: list[bytes] | None) -> list[bytes] | None:
             if signatures is not None:  # 9: outcome and signatures stand or fall together
@@ -86,7 +87,7 @@ class Signatures:
                     count=len(signatures),
                     hashes=hashes_digest(activation.digests),
                     algorithm=opened.algorithm.name,
-                    signatures=name_of(made),
+                    signatures=name,
                 )
             self._faults.reach("8-signed-before-commit")
             return signatures
@@ -94,19 +95,19 @@ class Signatures:
         stored = await self._store.store_signatures(self._commits, activation, made, self._clock, kept)
         self._faults.reach("8-signed-after-commit")
         if stored == made:  # read back as we made and verified them
-            return stored
+            return stored, name
         return await self._released(opened, await self._store.signatures(self._database, activation) or ())
 
-    async def _released(self, opened: Opened, signatures: Sequence[bytes]) -> list[bytes]:
-        """Read back and verified: a row that somebody changed gives nothing away."""
-        known = self._memory.released(opened.activation.id)
-        if known is not None and known != name_of(signatures):
+    async def _released(self, opened: Opened, signatures: Sequence[bytes]) -> tuple[list[bytes], str]:
+        """Read back and verified: a row that somebody changed gives nothing away. With it ``name_of`` them."""
+        name, known = name_of(signatures), self._memory.released(opened.activation.id)
+        if known is not None and known != name:
             await self._alarm.raise_("signatures.changed", TABLE, opened.activation.id)
             raise SignatureNotReleased("the stored signatures are not those that were released")
         certificate = opened.credential.usable(self._clock.now()).chain[0]
         made = list(signatures)
         verify_all(certificate, opened.algorithm, tuple(opened.activation.digests), made)
-        return made
+        return made, name
 
     async def _signed_meanwhile(self, opened: Opened) -> Sequence[bytes]:
         """There was no row, and this process knows better: the same call, come twice, was faster between our look and

@@ -15,7 +15,7 @@ from typing import Final
 from foundation.audit import AuditChain
 from foundation.clock import Clock
 from foundation.database import Connection, Database
-from foundation.errors import LinkIdError
+from foundation.errors import LinkIdError, Unavailable
 from foundation.group_commit import GroupCommit
 from foundation.ids import Random
 from hsm_service.signing.domain import policy, secret
@@ -325,6 +325,8 @@ class SigningService:
         if request.kind is Kind.SESSION and request.state in USABLE:
             assert request.activation is not None, "the table's CHECK: an approved request has its activation"
             await self._sam.give_back(caller, request.activation)
+            with suppress(Unavailable):  # it is over; that it began must have been told before its end is
+                await self._commits.so_far()
             await self._notices.given_back(request.activation)
 
     async def became(self, caller: Caller, document: str) -> Request | None:
@@ -365,7 +367,8 @@ class SigningService:
         now = self._clock.now()
         around = await self._store.around(caller, name, since=now - policy.REMEMBERED, now=now)
         if around.own is not None:
-            await self._settle_pending(around.own)
+            if await self._settle_pending(around.own) is not State.APPROVED:
+                await self._commits.so_far()  # a no that was heard counts also while it is being written down
             around = await self._store.around(caller, name, since=now - policy.REMEMBERED, now=now)
         return policy.Situation(
             credential=policy.CredentialFacts(
@@ -376,15 +379,19 @@ class SigningService:
             now=now,
         )
 
-    async def _settle_pending(self, own: str) -> None:
-        """A request left behind (its caller never asked again) must not bar the next one. Raises RequestPending."""
+    async def _settle_pending(self, own: str) -> State | None:
+        """A request left behind (its caller never asked again) must not bar the next one: what became of it.
+
+        Raises RequestPending.
+        """
         pending = await self._store.by_name(own)
         if pending is None:
-            return
+            return None
         pending = await self._lives.refresh(pending)
         if pending.state in PENDING:
             retry = min(self._lives.seconds_until(pending.expires), policy.PENDING_RETRY_SECONDS)
             raise RequestPending(retry_after=max(1, retry), data={"why": "pending"})
+        return pending.state
 
     async def _now_waiting(
         self, name: str, caller: Caller, ask: Ask | SessionAsk | ConsentAsk, fixed: FixedDocument
