@@ -210,8 +210,11 @@ class DecisionService:
         if not is_id(activation, "act"):
             raise SessionNotFound("not a session's id")
         await self._sam.end_session(activation, device.id)
-        async with self._database.transaction() as connection:
+
+        async def carried(connection: Connection) -> None:
             self._audit.note(connection, "session.end_carried", activation=activation, device=device.id)
+
+        await self._commits.run(carried)  # behind the note that it began, if that is still on its way
         await self._callers.session_ended(activation)
 
     async def _pair(self, device: DeviceRow, document: str, verdict: Verdict) -> Decided:
