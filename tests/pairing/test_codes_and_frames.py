@@ -46,12 +46,13 @@ def test_frames_are_those_of_the_shared_vectors() -> None:
         assert frames.frame(APP, shown, at(case["n"])) == f"{APP}/l#1.{shown.token}.{case['n']}.{case['mac']}"
 
 
-@given(st.floats(0, 300), st.floats(-10, 20))
-def test_a_frame_is_accepted_from_one_second_before_to_five_after(shown_at: float, later: float) -> None:
-    """-1 … +5 whole seconds of the server's clock, and not a second more."""
-    scan = scanned(frames.frame(APP, SHOWN, at(shown_at)))
-    age = int(max(0.0, shown_at + later)) - int(shown_at)
-    now = at(max(0.0, shown_at + later))
+@given(st.integers(0, 300_000_000), st.integers(-10_000_000, 20_000_000))
+def test_a_frame_is_accepted_from_one_second_before_to_five_after(shown_at: int, later: int) -> None:
+    """-1 … +5 whole seconds of the server's clock, and not a second more. Here microseconds, which no clock rounds."""
+    scan = scanned(frames.frame(APP, SHOWN, BEGAN + timedelta(microseconds=shown_at)))
+    looked_at = max(0, shown_at + later)
+    age = looked_at // 1_000_000 - shown_at // 1_000_000
+    now = BEGAN + timedelta(microseconds=looked_at)
     if -1 <= age <= 5:
         frames.check_frame(scan, SHOWN, now)
     else:

@@ -125,7 +125,11 @@ def _prefer(case: Any, seconds: int) -> None:
 
 
 def _authorize(case: Any, chance: Callable[[], float]) -> None:
-    """200 by the holder's factors, as long as there are codes; or 202: the holder decides at once, or never."""
+    """200 by the holder's factors, as long as there are codes; or 202: the holder decides at once, or never.
+
+    Where calls wait alone the one who never decides is asked by ``_undecided`` only: each time that he is asked anew
+    the other request is given up, and after a few of those nobody may ask him for an hour.
+    """
     body, path = case.body, case.operation.path
     case.headers = {name: value for name, value in (case.headers or {}).items() if name != "Idempotency-Key"}
     _ask(body, path)
@@ -134,7 +138,7 @@ def _authorize(case: Any, chance: Callable[[], float]) -> None:
     if (code := next_code(path)) is not None:
         body["authData"] = [{"id": "password", "value": given("FUZZ_PASSWORD")}, {"id": "code", "value": code}]
         return
-    if way < 0.4:
+    if way < 0.4 and ALONE != "waiting":
         body["credentialID"] = _IGNORES
         drop(body, "signAlgo")  # his key is another
         _settle(_IGNORES, withdraw=True)
