@@ -409,6 +409,7 @@ async def _admitting(world: World, phone: PhoneScreens, look: Looks) -> None:
     await phone.finish()
     await phone.page.locator(".warning").first.wait_for(state="detached")
     world.gateway.new_phone("iPhone da loja")
+    await phone.expect_text("Um novo celular está esperando")  # it pushes down what is below
     await phone.page.get_by_role("button", name="Celulares").click()
     await phone.expect_text("Em espera: poderá aprovar a partir de")
     await look.at("phones-waiting")

@@ -126,7 +126,7 @@ class Sandbox:
         headers = {"Authorization": f"Bearer {self.token}", "Prefer": f"wait={wait}"}
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS)) as session:
             async with session.post(f"{self.url}/csc/v2/{method}", json=body, headers=headers) as answer:
-                return answer.status, await answer.json()
+                return answer.status, {} if answer.status == 204 else await answer.json()
 
     async def read_kit(self) -> None:
         """The file, as a shell reads it; and a token."""

@@ -78,6 +78,7 @@ async def test_the_holder_who_ignores_is_waited_for(sandbox: Sandbox) -> None:
     status, answer = await sandbox.csc("credentials/authorizeCheck", handle=answer["handle"])
     assert status == 202
     assert (await sandbox.csc("credentials/authorize", **asked, hashAlgorithmOID=SHA256))[0] == 429
+    assert (await sandbox.csc("linkid/withdraw", handle=answer["handle"]))[0] == 204  # the next test may ask him
 
 
 async def test_the_one_who_mistypes_was_wrong_once(sandbox: Sandbox) -> None:
