@@ -27,6 +27,9 @@ def write_page(measured: Sequence[Kept], page: Path = PAGE) -> None:
         clients=CLIENTS,
         least="[the least that one signature costs](benchmarks-least.md)",
         why="[decision 0053](decisions/0053-what-a-signature-need-not-pay.md)",
+        dearer="[decision 0064](decisions/0064-chains-stay-in-the-looks.md)",
+        each="[decision 0067](decisions/0067-what-each-hash-costs.md)",
+        heard="[decision 0068](decisions/0068-what-was-heard-holds-at-once.md)",
     )
     page.write_text(text, encoding="utf-8")
 
