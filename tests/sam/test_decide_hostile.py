@@ -173,8 +173,8 @@ async def test_a_proof_for_something_else(scene: Scene, lie: str) -> None:
 
 
 async def test_a_proof_that_does_not_open_takes_no_try(scene: Scene) -> None:
-    """The try is made ready while the proof opens, and taken only if it did: not on a ladder that stands already, and
-    nobody hears of a lock by it."""
+    """A try is taken only when the proof opened, also on a ladder that stands already; and nobody hears of a lock by a
+    proof that does not."""
     world = scene.world
     await world.approve(scene.phone, scene.request)  # the ladder has its row
 

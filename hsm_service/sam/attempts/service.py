@@ -5,7 +5,6 @@ not climb the ladder with one mistake of the holder's by repeating it.
 """
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
@@ -105,19 +104,12 @@ class Attempts:
         return ladder.tries_left or ladder.reserve(now).tries_left + 1
 
     async def reserve(
-        self,
-        credential: str,
-        purpose: Purpose,
-        proof: bytes,
-        standing: Standing | None = None,
-        *,
-        once: Awaitable[object] | None = None,
+        self, credential: str, purpose: Purpose, proof: bytes, standing: Standing | None = None
     ) -> Attempt:
         """7d: take one try; it is committed when this returns. Raises CredentialLocked.
 
         ``proof``: SHA-256 of the proof. One that was tried before takes no other try, and gets past no lock either.
-        ``standing``: the rows, if the caller has just read them. ``once``: what must come right before a try is taken
-        or refused (the proof opens), while the try is made ready; what it raises is raised, and nothing is counted.
+        ``standing``: the rows, if the caller has just read them.
         """
         until = asyncio.get_running_loop().time() + LONGEST_WAIT
         while True:
@@ -125,9 +117,6 @@ class Attempts:
             if standing is None or _is_older(standing.ladder, known):
                 standing = await self._standing(credential, purpose, proof)
             ladder = await self._believe(standing.ladder, credential, purpose, now, known)
-            if once is not None and (standing.ladder is None or standing.tried is not None or ladder.locked(now)):
-                await once
-                once = None
             if ladder.locked(now) is not None and await self._in_flight.one_ends(credential, purpose, until):
                 standing = None
                 continue
@@ -140,8 +129,7 @@ class Attempts:
             if standing.ladder is None:
                 await self._begin(credential, purpose, now)
             else:
-                attempt = await self._take(ladder, bytes(standing.ladder["mac"]), proof, now, once)
-                once = None
+                attempt = await self._take(ladder, bytes(standing.ladder["mac"]), proof, now)
                 if attempt is not None:
                     self._in_flight.began(credential, purpose)
                     return attempt
@@ -206,17 +194,11 @@ class Attempts:
         mac = await self._seals.seal(TABLE, fresh(credential, purpose, now).meaning())
         await self._database.execute(queries.begin, credential, purpose, 0, 0, now, mac)
 
-    async def _take(
-        self, ladder: Ladder, over: bytes, proof: bytes, now: datetime, once: Awaitable[object] | None
-    ) -> Attempt | None:
+    async def _take(self, ladder: Ladder, over: bytes, proof: bytes, now: datetime) -> Attempt | None:
         """The next try of the ladder becomes this proof's; None when the row is not the one with MAC ``over`` now."""
         taken = ladder.reserve(now)
         tried = Tried(taken.credential, taken.purpose, proof, taken.total)
-        sealing = self._seals.seal_all([(TABLE, taken.meaning()), (TRIES, tried.meaning())])
-        if once is None:
-            mac, try_mac = await sealing
-        else:
-            (mac, try_mac), _ = await asyncio.gather(sealing, once)
+        mac, try_mac = await self._seals.seal_all([(TABLE, taken.meaning()), (TRIES, tried.meaning())])
         taken = replace(taken, mac=mac)
 
         def counted(connection: Connection, row: Record) -> bool:

@@ -9,7 +9,6 @@ Left to others: that the holder saw what the bytes say (the app verifies our roo
 device key is on the holder's phone (it proved the password once, when it was bound).
 """
 
-import asyncio
 from dataclasses import dataclass
 
 from foundation.audit import AuditChain
@@ -215,15 +214,9 @@ class Decisions:
         if document.is_request and certificate.hash != unb64u(document.text("certificate"), max_len=32):
             raise DecisionInvalid("the certificate is another one than the document names")
         # 7c: the signature covers the proof; the proof must be for these bytes and this phone. No guess is made yet.
-        opening = asyncio.ensure_future(self._proofs.open(decision.proof, purpose, document, signer, self._clock.now()))
+        stretched = await self._proofs.open(decision.proof, purpose, document, signer, self._clock.now())
         standing = case.standing if ladder == "sign" else None
-        try:  # 7d: the try is made ready while the proof opens, and taken only if it did
-            attempt = await self._attempts.reserve(
-                credential.id, ladder, proof_hash(decision.proof), standing, once=opening
-            )
-        finally:
-            opening.cancel()
-        stretched = opening.result()
+        attempt = await self._attempts.reserve(credential.id, ladder, proof_hash(decision.proof), standing)  # 7d
         self._faults.reach("7d")
         try:
             wrapped = await self._custody.unbind(credential, stretched)  # 7e

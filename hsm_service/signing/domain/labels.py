@@ -1,12 +1,9 @@
 """Labels: texts from a caller that a person reads on a phone while deciding. Nothing in them may deceive the eye."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from hsm_service.signing.domain.request import Label
 from protocol.documents import clean
-
-_NONE: Final = Label("")
 
 
 def labels_for(count: int, claimed: Sequence[Label], description: str = "") -> list[Label]:
@@ -15,12 +12,11 @@ def labels_for(count: int, claimed: Sequence[Label], description: str = "") -> l
     The phone needs something to show for each hash; what we make up says only how many there are.
     """
     spare = clean(description)
-    labels = [*claimed[:count], *[_NONE] * (count - len(claimed))]
-    for at, label in enumerate(labels):
-        text = clean(label.text) or _numbered(spare, at + 1, count)
-        if text != label.text:
-            labels[at] = Label(text, label.size)
-    return labels
+    named = [*claimed[:count], *[Label("")] * (count - len(claimed))]
+    return [
+        Label(clean(label.text) or _numbered(spare, index, count), label.size)
+        for index, label in enumerate(named, start=1)
+    ]
 
 
 def _numbered(description: str, index: int, count: int) -> str:
