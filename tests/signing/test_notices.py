@@ -10,7 +10,8 @@ import pytest
 from foundation.database import Connection
 from foundation.errors import Unavailable
 from hsm_service.signing.domain.request import Request, SessionAsk
-from tests.signing.test_service import MINE, OTHER, ask_for, being_written_down, state_of
+from tests.signing.asking import MINE, OTHER, ask_for, state_of
+from tests.signing.test_polls import being_written_down
 from tests.support.signing_world import IN_MODULES_LOOP, World
 
 pytestmark = IN_MODULES_LOOP
