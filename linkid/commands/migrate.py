@@ -19,11 +19,19 @@ from linkid.settings import DATABASE, Role, Settings, role_name, role_password
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """None; but when to call it."""
+    parser.description = (
+        "Make the database's roles, and bring its tables up to date. Again is harmless, also by several at once."
+    )
+    parser.epilog = (
+        "To move to a newer version: stop gateways, SAMs and the AC of the version before (what was decided and not "
+        "yet signed is kept), run this once with the new one, start the new ones. The tables of a version are written "
+        "by its own processes only: others get errors, and sign nothing."
+    )
 
 
 def run(settings: Settings, given: argparse.Namespace) -> int:
-    """0 when the database is as this version needs it; safe to run at any time, by several at once."""
+    """0 when the database is as this version needs it; safe to run again, and by several at once."""
     try:
         if settings.database.embedded:
             with settings.places.postgres().available():
