@@ -304,6 +304,15 @@ def test_days_that_a_certificate_has_left(maria: Holder) -> None:
     assert row(-1) == ("vencido", "vencido")
 
 
+def widest(page: QWidget) -> list[str]:
+    """The parts of a page that need most room, with their pixels and words."""
+    needs = sorted(
+        ((one.minimumSizeHint().width(), one) for one in page.findChildren(QWidget) if one.isVisible()),
+        key=lambda each: -each[0],
+    )
+    return [f"{width} {type(one).__name__} {one.property('text') or one.accessibleName()}" for width, one in needs[:8]]
+
+
 @pytest.mark.parametrize(
     ("name", "dark", "size", "grown"),
     [
@@ -345,7 +354,8 @@ async def test_every_page_can_be_read_and_walked(
                 assert (luminance(picture) < 0.5) == dark
                 area = frame.pages.currentWidget()
                 assert isinstance(area, QScrollArea)
-                assert area.horizontalScrollBar().maximum() == 0, "wider than the window"
+                wider = area.horizontalScrollBar().maximum()
+                assert wider == 0, f"section {row}: {wider} px wider than the window: {widest(frame.page)}"
                 wanted = {one for one in frame.page.findChildren(QWidget) if takes_focus(one)}
                 for one in wanted:
                     assert one.accessibleName() or getattr(one, "text", str)(), one
